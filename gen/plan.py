@@ -1,0 +1,104 @@
+"""The plan: how much hardware each layer gets, and what that costs in cycles and resources."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from boards.board import Resources
+
+MemoryKind = Literal["block", "lut"]
+
+
+@dataclass(frozen=True)
+class EnginePlan:
+    """Folding and memories of one convolution engine.
+
+    Attributes
+    ----------
+    pe : int
+        Output channels computed side by side; ``ceil(Cout / pe)`` output folds.
+    simd : int
+        Input channels multiplied side by side; each kernel tap takes ``ceil(Cin / simd)`` cycles.
+    lanes : int
+        Channels a transfer of the engine's output; divides both ``pe`` and ``Cout``.
+    weight_memory, window_memory : "block" or "lut"
+    window_pixels : int
+        Capacity of the window memory in padded pixels; at least ``(K-1) * padded width + K``.
+        0 for the 1x1 expand of a Fire module when it shares the 3x3's (it keeps 2 pixels).
+    """
+
+    pe: int
+    simd: int
+    lanes: int
+    weight_memory: MemoryKind
+    window_memory: MemoryKind
+    window_pixels: int
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Predicted cycles a frame and resources of one op (its converters and buffers included)."""
+
+    cycles: int
+    resources: Resources
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan for a network on a board.
+
+    Attributes
+    ----------
+    network, board : str
+        Names.
+    clock_hz : int
+    engines : dict of EnginePlan
+        By name of the convolution.
+    lanes : dict of int
+        Lanes at which every other op works, by name.
+    costs : dict of LayerCost
+        By op name, plus ``"board"`` for the link and the shell around the accelerator.
+    cycles : int
+        Cycles a frame in the steady state: those of the slowest op.
+    """
+
+    network: str
+    board: str
+    clock_hz: int
+    engines: dict[str, EnginePlan]
+    lanes: dict[str, int]
+    costs: dict[str, LayerCost]
+    cycles: int
+
+    @property
+    def frames_per_second(self) -> float:
+        """Rate of the accelerator itself, whatever the link brings."""
+        return self.clock_hz / self.cycles
+
+    @property
+    def resources(self) -> Resources:
+        """Estimated total."""
+        parts = [cost.resources for cost in self.costs.values()]
+        return Resources(
+            lut=sum(part.lut for part in parts),
+            ff=sum(part.ff for part in parts),
+            dsp=sum(part.dsp for part in parts),
+            bram36=sum(part.bram36 for part in parts),
+        )
+
+    def to_json(self) -> str:
+        """The plan as a JSON document."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        """Read back what :meth:`to_json` wrote."""
+        entry = json.loads(text)
+        entry["engines"] = {k: EnginePlan(**v) for k, v in entry["engines"].items()}
+        entry["costs"] = {
+            k: LayerCost(v["cycles"], Resources(**v["resources"]))
+            for k, v in entry["costs"].items()
+        }
+        return Plan(**entry)

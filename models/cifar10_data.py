@@ -1,0 +1,122 @@
+"""CIFAR-10 from two tar files of JPEGs, and its augmentation on whole batches."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+LABELS = (
+    "airplane", "automobile", "bird", "cat", "deer",
+    "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+SIDE = 32
+PAD = 4
+ZERO_CODE = 128  # the uint8 code that normalises to zero
+
+
+class DataError(Exception):
+    """The data folder lacks a file, or a file is not laid out as expected."""
+
+
+def _decode(tar_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read every ``SPLIT/CLASS/NAME.jpg`` of a tar file, in sorted order of the names."""
+    if not tar_path.is_file():
+        raise DataError(f"no such file: {tar_path}")
+    found = {}
+    with tarfile.open(tar_path) as tar:
+        for member in tar:
+            if not member.name.endswith(".jpg"):
+                continue
+            label = Path(member.name).parent.name
+            if label not in LABELS:
+                raise DataError(f"{tar_path}: {member.name}: unknown class {label!r}")
+            image = Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB")
+            if image.size != (SIDE, SIDE):
+                raise DataError(f"{tar_path}: {member.name}: size {image.size}, not 32x32")
+            found[member.name] = (np.asarray(image, dtype=np.uint8), LABELS.index(label))
+    if not found:
+        raise DataError(f"{tar_path}: holds no .jpg file")
+    ordered = [found[name] for name in sorted(found)]
+    images = np.stack([image for image, _ in ordered])
+    return images, np.array([label for _, label in ordered], dtype=np.int64)
+
+
+def load_split(data: Path, split: str, cache: Path | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Load one split.
+
+    Parameters
+    ----------
+    data
+        Folder that holds ``train.tar`` and ``test.tar``.
+    split
+        ``"train"`` or ``"test"``.
+    cache
+        Folder for the decoded arrays, or ``None`` to decode each time.
+
+    Returns
+    -------
+    tuple
+        Images (N, 32, 32, 3) uint8 RGB, and labels (N,) int64.
+    """
+    files = [cache / f"{split}_{kind}.npy" for kind in ("images", "labels")] if cache else []
+    if files and all(file.is_file() for file in files):
+        images, labels = (np.load(file) for file in files)
+    else:
+        images, labels = _decode(data / f"{split}.tar")
+        if cache:
+            cache.mkdir(parents=True, exist_ok=True)
+            for file, array in zip(files, (images, labels), strict=True):
+                np.save(file, array)
+    return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+def pad_images(images: torch.Tensor) -> torch.Tensor:
+    """Surround (N, 32, 32, 3) images with a frame of 4 pixels that normalise to zero."""
+    n, height, width, channels = images.shape
+    padded = torch.full(
+        (n, height + 2 * PAD, width + 2 * PAD, channels), ZERO_CODE, dtype=torch.uint8
+    )
+    padded[:, PAD:-PAD, PAD:-PAD] = images
+    return padded
+
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """Turn (N, H, W, 3) uint8 codes into the network's (N, 3, H, W) float input."""
+    return ((images.float() - 128.0) / 64.0).permute(0, 3, 1, 2)
+
+
+def augment(padded: torch.Tensor, index: torch.Tensor, cutout: int) -> torch.Tensor:
+    """Pick images from a padded set, with a random crop, flip and square hole for each.
+
+    Parameters
+    ----------
+    padded
+        Result of `pad_images`.
+    index
+        Which images to take, (B,).
+    cutout
+        Side of the hole in pixels; 0 for none.
+
+    Returns
+    -------
+    torch.Tensor
+        (B, 32, 32, 3) uint8.
+    """
+    batch = len(index)
+    span = torch.arange(SIDE)
+    top, left = torch.randint(0, 2 * PAD + 1, (2, batch, 1))
+    rows, columns = top + span, left + span
+    flip = torch.rand(batch, 1) < 0.5
+    columns = torch.where(flip, columns.flip(1), columns)
+    images = padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+    if cutout:
+        corner = torch.randint(-(cutout // 2), SIDE - cutout // 2, (2, batch, 1))
+        in_row, in_column = (span >= corner) & (span < corner + cutout)
+        hole = in_row[:, :, None] & in_column[:, None, :]
+        images.masked_fill_(hole[..., None], ZERO_CODE)
+    return images

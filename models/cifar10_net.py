@@ -1,0 +1,150 @@
+"""The embedded default network: a SqueezeNet with simple bypass for 32x32 images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+CLASSES = 10
+WEIGHT_BITS = 6
+
+
+@dataclass(frozen=True)
+class FireSpec:
+    """Channel counts of one fire module; both expand branches have `expand` channels."""
+
+    squeeze: int
+    expand: int
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """The whole network: conv1's channels, then groups of fires with a max-pool between groups."""
+
+    conv1: int
+    groups: tuple[tuple[FireSpec, ...], ...]
+
+
+DEFAULT = NetSpec(
+    conv1=64,
+    groups=(
+        (FireSpec(16, 32),),
+        (FireSpec(32, 64),) * 3,
+        (FireSpec(48, 96),) * 2,
+    ),
+)
+
+
+def quantise_weight(weight: torch.Tensor, bits: int = WEIGHT_BITS) -> torch.Tensor:
+    """Round a weight to `bits` signed bits with one scale for each output channel.
+
+    The gradient passes straight through the rounding.
+    """
+    top = 2 ** (bits - 1) - 1
+    scale = weight.detach().abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-8) / top
+    rounded = (weight.detach() / scale).round().clamp(-top, top) * scale
+    return weight + (rounded - weight.detach())
+
+
+class ConvBNReLU(nn.Module):
+    """Convolution, batch norm, ReLU; "same" padding. `quantised` rounds the weights."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+        self.quantised = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight = quantise_weight(self.conv.weight) if self.quantised else self.conv.weight
+        x = F.conv2d(x, weight, padding=self.conv.padding)
+        return F.relu(self.bn(x))
+
+    def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight and bias of the one convolution that equals convolution and batch norm."""
+        gain = self.bn.weight / torch.sqrt(self.bn.running_var + self.bn.eps)
+        weight = self.conv.weight * gain[:, None, None, None]
+        return weight.detach(), (self.bn.bias - self.bn.running_mean * gain).detach()
+
+
+class Fire(nn.Module):
+    """Squeeze 1x1, expand 1x1 beside expand 3x3; adds its input where the channels match."""
+
+    def __init__(self, inputs: int, spec: FireSpec):
+        super().__init__()
+        self.squeeze1x1 = ConvBNReLU(inputs, spec.squeeze, 1)
+        self.expand1x1 = ConvBNReLU(spec.squeeze, spec.expand, 1)
+        self.expand3x3 = ConvBNReLU(spec.squeeze, spec.expand, 3)
+        self.outputs = 2 * spec.expand
+        self.bypass = inputs == self.outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        squeezed = self.squeeze1x1(x)
+        y = torch.cat([self.expand1x1(squeezed), self.expand3x3(squeezed)], dim=1)
+        return y + x if self.bypass else y
+
+
+class SqueezeNetCifar(nn.Module):
+    """Input (N, 3, 32, 32) of (code - 128) / 64, output (N, 10) logits."""
+
+    def __init__(self, spec: NetSpec = DEFAULT):
+        super().__init__()
+        self.spec = spec
+        self.quantised = False
+        self.conv1 = ConvBNReLU(3, spec.conv1, 3)
+        channels, number = spec.conv1, 2
+        self.order: list[str] = []
+        for group in spec.groups:
+            for fire_spec in group:
+                fire = Fire(channels, fire_spec)
+                self.add_module(f"fire{number}", fire)
+                self.order.append(f"fire{number}")
+                channels, number = fire.outputs, number + 1
+            self.order.append("pool")
+        self.order.pop()
+        self.conv10 = nn.Conv2d(channels, CLASSES, 1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        nn.init.normal_(self.conv10.weight, std=0.01)
+        nn.init.zeros_(self.conv10.bias)
+
+    def set_quantised(self, on: bool) -> None:
+        """Train and evaluate with rounded weights in all layers, or not."""
+        self.quantised = on
+        for module in self.modules():
+            if isinstance(module, ConvBNReLU):
+                module.quantised = on
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv1(x)
+        for name in self.order:
+            if name == "pool":
+                x = F.max_pool2d(x, 3, stride=2, ceil_mode=True)
+            else:
+                x = getattr(self, name)(x)
+        weight = quantise_weight(self.conv10.weight) if self.quantised else self.conv10.weight
+        return F.conv2d(x, weight, self.conv10.bias).float().mean(dim=(2, 3))
+
+
+def count_weights(net: nn.Module) -> int:
+    """Number of convolution weights, without biases."""
+    return sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Conv2d))
+
+
+def count_macs(net: SqueezeNetCifar) -> int:
+    """Multiply-accumulates of all convolutions for one 32x32 image."""
+    total, side = 0, 32
+    for name in ["conv1", *net.order, "conv10"]:
+        if name == "pool":
+            side = (side - 3 + 1) // 2 + 1
+            continue
+        part = getattr(net, name)
+        total += count_weights(part) * side * side
+    return total

@@ -1,0 +1,217 @@
+"""Train the embedded default network on CIFAR-10 and export it as ONNX.
+
+Run from the repository's root, as ``python -m models.train_cifar10 DATA --out FOLDER``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+try:
+    import torch
+    import torch.nn.functional as F
+
+    from models.cifar10_data import DataError, augment, load_split, normalise, pad_images
+    from models.cifar10_net import SqueezeNetCifar, count_macs, count_weights
+    from models.cifar10_onnx import export_onnx
+except ModuleNotFoundError as error:
+    if error.name in ("models", "models.cifar10_data"):
+        print("error: run this from the repository's root, with python -m", file=sys.stderr)
+    else:
+        print(f"error: training needs the package {error.name}", file=sys.stderr)
+    raise SystemExit(2) from None
+
+
+@dataclass
+class Trainer:
+    """One training run: the network, its averaged copy, and how far the schedule has come."""
+
+    args: argparse.Namespace
+    net: SqueezeNetCifar = field(default_factory=SqueezeNetCifar)
+    step: int = 0
+    elapsed_before: float = 0.0
+
+    def __post_init__(self):
+        self.net = self.net.to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.net).eval()
+        decayed = [p for p in self.net.parameters() if p.ndim > 1]
+        plain = [p for p in self.net.parameters() if p.ndim == 1]
+        groups = [
+            {"params": decayed, "weight_decay": self.args.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True)
+        self.started = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training, those before a resume included."""
+        return self.elapsed_before + time.monotonic() - self.started
+
+    def progress(self, steps_per_epoch: int) -> float:
+        """Part of the schedule done, 0 to 1: by epochs or by time, whichever is further."""
+        parts = [self.step / (steps_per_epoch * self.args.epochs)]
+        if self.args.minutes:
+            parts.append(self.elapsed / (60 * self.args.minutes))
+        return min(1.0, max(parts))
+
+    def learning_rate(self, progress: float) -> float:
+        """Linear warm-up, then a half cosine to zero."""
+        if progress < self.args.warmup:
+            return self.args.lr * max(progress / self.args.warmup, 0.01)
+        rest = (progress - self.args.warmup) / (1 - self.args.warmup)
+        return self.args.lr * 0.5 * (1 + math.cos(math.pi * rest))
+
+    def train_step(self, images: torch.Tensor, labels: torch.Tensor, progress: float) -> float:
+        """One optimiser step; returns the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(progress)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.net(normalise(images))
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.args.label_smoothing)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        self._update_average()
+        return loss.item()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        keep = min(self.args.ema, self.step / (10 + self.step))
+        pairs = zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True)
+        floats = [(old, new) for old, new in pairs if old.is_floating_point()]
+        torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], 1 - keep)
+
+    def train_epoch(self, padded: torch.Tensor, labels: torch.Tensor) -> float:
+        """Go through the training set once, or until the schedule ends; returns the mean loss."""
+        self.net.train()
+        batch = self.args.batch
+        order = torch.randperm(len(labels))
+        steps = len(order) // batch
+        losses = []
+        for i in range(steps):
+            progress = self.progress(steps)
+            if progress >= 1:
+                break
+            self.net.set_quantised(progress >= self.args.quantise_from)
+            index = order[i * batch : (i + 1) * batch]
+            images = augment(padded, index, self.args.cutout)
+            losses.append(self.train_step(images, labels[index], progress))
+        return sum(losses) / max(1, len(losses))
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint in one step."""
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, path)
+
+    def resume(self, path: Path) -> None:
+        """Take up a checkpoint."""
+        state = torch.load(path, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.elapsed_before = state["step"], state["elapsed"]
+
+
+@torch.no_grad()
+def accuracy(
+    net: SqueezeNetCifar, images: torch.Tensor, labels: torch.Tensor, quantised: bool
+) -> float:
+    """Top-1 accuracy in percent, in float32, with or without 6-bit weights."""
+    net.eval()
+    net.set_quantised(quantised)
+    right = 0
+    for part, part_labels in zip(images.split(250), labels.split(250), strict=True):
+        right += int((net(normalise(part)).argmax(1) == part_labels).sum())
+    net.set_quantised(False)
+    return 100.0 * right / len(labels)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train to the end of the schedule, with a checkpoint and an ONNX every few epochs."""
+    torch.manual_seed(args.seed)
+    train_images, train_labels = load_split(args.data, "train", args.cache)
+    test_images, test_labels = load_split(args.data, "test", args.cache)
+    padded = pad_images(train_images)
+    args.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = args.out / "default.pt"
+    trainer = Trainer(args)
+    if args.resume and checkpoint.is_file():
+        trainer.resume(checkpoint)
+    weights, macs = count_weights(trainer.net), count_macs(trainer.net)
+    print(f"{weights} weights, {macs / 1e6:.2f} M multiply-accumulates", flush=True)
+
+    steps = len(train_labels) // args.batch
+    done = False
+    while not done:
+        loss = trainer.train_epoch(padded, train_labels)
+        epoch, progress = trainer.step / steps, trainer.progress(steps)
+        done = progress >= 1
+        line = f"epoch {epoch:6.2f}  {trainer.elapsed / 60:5.1f} min  progress {progress:.3f}"
+        line += f"  loss {loss:.4f}"
+        if done or round(epoch) % args.every == 1 % args.every:
+            average = trainer.average
+            plain, rounded = (
+                accuracy(average, test_images, test_labels, quantised) for quantised in (False, True)
+            )
+            line += f"  test {plain:.2f}  with 6-bit weights {rounded:.2f}"
+            trainer.save(checkpoint)
+            export_onnx(average, args.out / "default_float.onnx", normalise(test_images[:1]))
+        print(line, flush=True)
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m models.train_cifar10", description=__doc__)
+    add = parser.add_argument
+    add("data", type=Path, help="folder with train.tar and test.tar")
+    add("--out", type=Path, required=True, help="folder for the checkpoint and the ONNX")
+    add("--cache", type=Path, help="folder to keep the decoded images in")
+    add("--epochs", type=int, default=70, help="length of the schedule")
+    add("--minutes", type=float, help="end the schedule by this time if the epochs take longer")
+    add("--batch", type=int, default=128)
+    add("--lr", type=float, default=0.15, help="highest learning rate")
+    add("--warmup", type=float, default=0.06, help="part of the schedule that warms up")
+    add("--weight-decay", type=float, default=5e-4)
+    add("--label-smoothing", type=float, default=0.05)
+    add("--cutout", type=int, default=8, help="side of the hole in each image; 0 for none")
+    add("--ema", type=float, default=0.998, help="share of the averaged weights kept each step")
+    add("--quantise-from", type=float, default=0.85, help="progress at which weights are rounded")
+    add("--every", type=int, default=3, help="epochs between snapshots")
+    add("--threads", type=int, help="CPU threads")
+    add("--seed", type=int, default=1)
+    add("--resume", action="store_true", help="go on from the checkpoint in the out folder")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    args = parse_arguments(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    try:
+        run(args)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
