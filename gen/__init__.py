@@ -1,0 +1,1 @@
+"""Import, quantise, plan and emit: the generator."""

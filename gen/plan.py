@@ -4,38 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from boards.board import Resources
-
-MemoryKind = Literal["block", "lut"]
-
-
-@dataclass(frozen=True)
-class EnginePlan:
-    """Folding and memories of one convolution engine.
-
-    Attributes
-    ----------
-    pe : int
-        Output channels computed side by side; ``ceil(Cout / pe)`` output folds.
-    simd : int
-        Input channels multiplied side by side; each kernel tap takes ``ceil(Cin / simd)`` cycles.
-    lanes : int
-        Channels a transfer of the engine's output; divides both ``pe`` and ``Cout``.
-    weight_memory, window_memory : "block" or "lut"
-    window_pixels : int
-        Capacity of the window memory in padded pixels; at least ``(K-1) * padded width + K``.
-        0 for the 1x1 expand of a Fire module when it shares the 3x3's (it keeps 2 pixels).
-    """
-
-    pe: int
-    simd: int
-    lanes: int
-    weight_memory: MemoryKind
-    window_memory: MemoryKind
-    window_pixels: int
-
+from hw.folding import EnginePlan
 
 @dataclass(frozen=True)
 class LayerCost:

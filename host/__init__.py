@@ -1,0 +1,1 @@
+"""The driver: frames to a board, classes back."""

@@ -1,0 +1,1 @@
+"""Hardware units in Amaranth, one a file, each with its integer model."""

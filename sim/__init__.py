@@ -1,0 +1,1 @@
+"""The golden model, and the generated hardware in Verilator."""

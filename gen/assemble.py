@@ -1,0 +1,212 @@
+"""From a quantised network and its plan to hardware."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from hw.global_sum import GlobalSum as GlobalSumUnit
+from hw.lanes import LaneConverter
+from hw.pool import MaxPool as MaxPoolUnit
+
+from gen.network import Conv, GlobalSum, MaxPool, QuantizedNetwork
+from gen.plan import Plan
+from gen.stages import FireStage, stages
+from hw.conv import ConvEngine, ConvIntegers, code_shape
+from hw.fifo import MemoryKind
+from hw.fire import Bypass, Expand, Fire
+from hw.stream import lane_stream
+
+SUM_BITS = 32
+"""Width of a class sum at the accelerator's output."""
+BYPASS_SLACK = 8
+"""Pixels that a bypass keeps beyond a row: what is under way inside the Fire module."""
+
+
+def bypass_queue(three: Conv, width: int, channels: int, lanes: int) -> tuple[int, MemoryKind]:
+    """Depth in transfers, and memory, of the queue beside a bypassed Fire module.
+
+    The module's 3x3 branch is a row and a pixel behind its input; the queue holds what the module
+    has taken and not yet given.
+    """
+    pixels = (three.kernel // 2) * (width + three.kernel - 1) + BYPASS_SLACK
+    depth = pixels * channels // lanes
+    return depth, "block" if depth * lanes * 8 > 8192 else "lut"
+
+
+class Accelerator(wiring.Component):
+    """The whole network: pixels in, class sums out.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    plan : Plan
+
+    Members
+    -------
+    i : In(lane_stream(1, unsigned(8)))
+        Pixel bytes, red, green, blue, in raster order; frame after frame.
+    o : Out(lane_stream(1, signed(32)))
+        Each frame's class sums, in label order.
+    """
+
+    def __init__(self, network: QuantizedNetwork, plan: Plan):
+        self._network, self._plan = network, plan
+        super().__init__(
+            {
+                "i": In(lane_stream(1, code_shape(False))),
+                "o": Out(lane_stream(1, signed(SUM_BITS))),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        source, lanes = wiring.flipped(self.i), 1
+        for stage in stages(self._network):
+            name = module_name(
+                stage.name if not isinstance(stage, FireStage) else _fire_name(stage)
+            )
+            if isinstance(stage, MaxPool | GlobalSum):
+                source = self._converted(m, name, stage, source, lanes)
+                lanes = self._plan.lanes[stage.name]
+                unit = self._pool(stage) if isinstance(stage, MaxPool) else self._sum(stage)
+            elif isinstance(stage, Conv):
+                unit = ConvEngine(self._integers(stage), self._plan.engines[stage.name], lanes)
+            else:
+                unit = self._fire(stage, lanes)
+            m.submodules[name] = unit
+            wiring.connect(m, source, unit.i)
+            source, lanes = unit.o, unit.o.payload.shape().length
+        self._finish(m, source, lanes)
+        return m
+
+    def _converted(self, m: Module, name: str, stage, source, lanes: int):
+        """The source in the lanes that a stage without an engine works at."""
+        x = self._network.tensors[stage.inputs[0]]
+        converter = LaneConverter(
+            x.shape[2], lanes, self._plan.lanes[stage.name], code_shape(x.signed)
+        )
+        m.submodules[f"{name}_lanes"] = converter
+        wiring.connect(m, source, converter.i)
+        return converter.o
+
+    def _finish(self, m: Module, source, lanes: int):
+        """Class sums one at a time, sign-extended."""
+        classes = self._network.output.shape[2]
+        shape = source.payload.shape().elem_shape
+        m.submodules.sums_lanes = converter = LaneConverter(classes, lanes, 1, shape)
+        wiring.connect(m, source, converter.i)
+        m.d.comb += [
+            self.o.valid.eq(converter.o.valid),
+            self.o.payload[0].eq(converter.o.payload[0]),
+            converter.o.ready.eq(self.o.ready),
+        ]
+
+    def _integers(self, op: Conv) -> ConvIntegers:
+        x, y = self._network.tensors[op.inputs[0]], self._network.tensors[op.name]
+        return ConvIntegers(
+            weights=op.weights,
+            weight_bits=op.weight_bits,
+            bias=op.bias,
+            multiplier=op.multiplier,
+            shift=op.shift,
+            low=op.low,
+            high=op.high,
+            stride=op.stride,
+            pad=op.pad,
+            pad_code=op.pad_code,
+            size=x.shape[:2],
+            signed_input=x.signed,
+            signed_output=y.signed,
+            accumulator=op.accumulator_bounds(x),
+        )
+
+    def _pool(self, op: MaxPool) -> MaxPoolUnit:
+        x = self._network.tensors[op.inputs[0]]
+        height, width, channels = x.shape
+        return MaxPoolUnit(
+            height,
+            width,
+            channels,
+            self._plan.lanes[op.name],
+            kernel=op.kernel,
+            stride=op.stride,
+            ceil=op.ceil,
+            shape=code_shape(x.signed),
+        )
+
+    def _sum(self, op: GlobalSum) -> GlobalSumUnit:
+        x = self._network.tensors[op.inputs[0]]
+        height, width, channels = x.shape
+        bits = (height * width * max(x.high, -x.low)).bit_length() + 1
+        return GlobalSumUnit(
+            height * width,
+            channels,
+            self._plan.lanes[op.name],
+            shape=code_shape(x.signed),
+            width=bits,
+        )
+
+    def _fire(self, stage: FireStage, i_lanes: int) -> Fire:
+        plan, tensors = self._plan, self._network.tensors
+        squeeze_plan = plan.engines[stage.squeeze.name]
+        expand = Expand(
+            self._integers(stage.one),
+            plan.engines[stage.one.name],
+            self._integers(stage.three),
+            plan.engines[stage.three.name],
+            i_lanes=squeeze_plan.lanes,
+            lanes=plan.lanes[stage.concat.name],
+        )
+        bypass = None
+        if stage.add is not None:
+            _, width, channels = tensors[stage.concat.name].shape
+            depth, kind = bypass_queue(stage.three, width, channels, i_lanes)
+            fire, around = stage.add.multiplier
+            if stage.bypass_first:
+                fire, around = around, fire
+            bypass = Bypass(
+                multiplier=(fire, around),
+                shift=stage.add.shift,
+                low=stage.add.low,
+                high=stage.add.high,
+                signed_output=tensors[stage.add.name].signed,
+                lanes=plan.lanes[stage.add.name],
+                depth=depth,
+                kind=kind,
+            )
+        return Fire(
+            self._integers(stage.squeeze), squeeze_plan, expand, i_lanes=i_lanes, bypass=bypass
+        )
+
+
+def module_name(name: str) -> str:
+    """A tensor's name as a Verilog identifier."""
+    return "".join(c if c.isalnum() else "_" for c in name).strip("_")
+
+
+def _fire_name(stage: FireStage) -> str:
+    """Fire modules are named after their squeeze layer: ``fire2/squeeze1x1`` makes ``fire2``."""
+    head = stage.squeeze.name.strip("/").replace("squeeze", "\0").split("\0")[0]
+    return head.rstrip("/_.") or stage.squeeze.name
+
+
+def stream_paths(network: QuantizedNetwork) -> dict[str, str]:
+    """Hierarchical path of the stream of each tensor inside the accelerator, but for the input.
+
+    ``fire2.expand.concat.o`` for the concatenation of Fire module ``fire2``, for example.
+    """
+    paths: dict[str, str] = {}
+    for stage in stages(network):
+        if not isinstance(stage, FireStage):
+            paths[stage.name] = f"{module_name(stage.name)}.o"
+            continue
+        fire = module_name(_fire_name(stage))
+        paths[stage.squeeze.name] = f"{fire}.squeeze.o"
+        paths[stage.one.name] = f"{fire}.expand.engine1.o"
+        paths[stage.three.name] = f"{fire}.expand.requantise3.o"
+        paths[stage.concat.name] = f"{fire}.expand.o"
+        if stage.add:
+            paths[stage.add.name] = f"{fire}.o"
+    return paths

@@ -1,0 +1,150 @@
+"""First-in first-out buffers for streams, in a chosen kind of memory."""
+
+from typing import Literal
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl._ast import ShapeLike
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+MemoryKind = Literal["block", "lut"]
+
+
+def memory_attributes(kind: MemoryKind) -> dict[str, str]:
+    """Attributes that make Yosys and Vivado put a memory into block RAM or into LUTs."""
+    if kind not in ("block", "lut"):
+        raise ValueError(f"memory kind must be 'block' or 'lut', not {kind!r}")
+    style = "block" if kind == "block" else "distributed"
+    return {"ram_style": style, "rom_style": style}
+
+
+class StreamFifo(wiring.Component):
+    """A FIFO between two streams.
+
+    One transfer a cycle in and out; a word can leave two cycles after it came in. Neither side's
+    handshake reaches the other within a cycle.
+
+    Parameters
+    ----------
+    shape : shape-like
+        Of the payload.
+    depth : int
+        Words that the memory holds; one more waits in the output register.
+    kind : "block" or "lut"
+
+    Members
+    -------
+    i : In(stream.Signature(shape))
+    o : Out(stream.Signature(shape))
+    """
+
+    def __init__(self, shape: ShapeLike, depth: int, kind: MemoryKind = "lut"):
+        if depth < 2:
+            raise ValueError(f"a FIFO needs a depth of at least 2, not {depth}")
+        self._shape = shape
+        self._depth = depth
+        self._kind = kind
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    @property
+    def depth(self) -> int:
+        """Words that the memory holds."""
+        return self._depth
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        m.submodules.storage = storage = memory.Memory(
+            shape=self._shape, depth=self._depth, init=[], attrs=memory_attributes(self._kind)
+        )
+        write, read = storage.write_port(), storage.read_port()
+        level = Signal(range(self._depth + 1))
+        ready = Signal(init=1)
+        some = Signal()
+        push, fetch = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(ready),
+            push.eq(self.i.valid & ready),
+            fetch.eq(some & (~self.o.valid | self.o.ready)),
+            write.en.eq(push),
+            write.data.eq(self.i.payload),
+            read.en.eq(fetch),
+            self.o.payload.eq(read.data),
+        ]
+        with m.If(push & ~fetch):
+            m.d.sync += [level.eq(level + 1), some.eq(1), ready.eq(level != self._depth - 1)]
+        with m.Elif(fetch & ~push):
+            m.d.sync += [level.eq(level - 1), some.eq(level != 1), ready.eq(1)]
+        with m.If(push):
+            m.d.sync += write.addr.eq(wrap(write.addr, self._depth))
+        with m.If(fetch):
+            m.d.sync += read.addr.eq(wrap(read.addr, self._depth))
+            m.d.sync += self.o.valid.eq(1)
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        return m
+
+
+class CreditFifo(wiring.Component):
+    """The end of a pipeline that cannot stall: a FIFO whose places are reserved at its start.
+
+    The pipeline's first stage accepts work only while ``o_room`` is high, and reserves a place
+    with ``i_take`` for each result that it will push; so no push ever finds the FIFO full, and no
+    stall has to reach into the pipeline.
+
+    Parameters
+    ----------
+    shape : shape-like
+        Of the payload.
+    depth : int
+        Results that may be under way or waiting. Full throughput needs the pipeline's latency
+        plus 4, divided by the cycles between two results.
+
+    Members
+    -------
+    i_take : In(1)
+        Reserve a place; legal only while ``o_room`` is high.
+    o_room : Out(1)
+        A place is free; a register.
+    i_push : In(1)
+        A result arrives.
+    i_payload : In(shape)
+    o : Out(stream.Signature(shape))
+    """
+
+    def __init__(self, shape: ShapeLike, depth: int):
+        self._shape = shape
+        self._depth = depth
+        super().__init__(
+            {
+                "i_take": In(1),
+                "o_room": Out(1, init=1),
+                "i_push": In(1),
+                "i_payload": In(shape),
+                "o": Out(stream.Signature(shape)),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        m.submodules.fifo = fifo = StreamFifo(self._shape, self._depth)
+        m.d.comb += [
+            fifo.i.valid.eq(self.i_push),
+            fifo.i.payload.eq(self.i_payload),
+            self.o.valid.eq(fifo.o.valid),
+            self.o.payload.eq(fifo.o.payload),
+            fifo.o.ready.eq(self.o.ready),
+        ]
+        taken = Signal(range(self._depth + 1))
+        give_back = self.o.valid & self.o.ready
+        with m.If(self.i_take & ~give_back):
+            m.d.sync += [taken.eq(taken + 1), self.o_room.eq(taken != self._depth - 1)]
+        with m.Elif(give_back & ~self.i_take):
+            m.d.sync += [taken.eq(taken - 1), self.o_room.eq(1)]
+        return m
+
+
+def wrap(counter: Signal, size: int):
+    """The next value of a counter that runs from 0 to ``size - 1``."""
+    return Mux(counter == size - 1, 0, (counter + 1)[: len(counter)])

@@ -1,0 +1,149 @@
+"""Requantisation: accumulators to 8-bit codes, by integers alone."""
+
+import numpy as np
+from amaranth.hdl import Module, Shape, Signal, Value, signed
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.fifo import CreditFifo, memory_attributes, wrap
+from hw.stream import lane_stream
+
+LATENCY = 6
+"""Cycles from a transfer to its code."""
+DEPTH = LATENCY + 4
+"""Codes under way or waiting, enough for one transfer a cycle."""
+
+
+class Requantise(wiring.Component):
+    """``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
+
+    The shift is arithmetic: the rounding is to nearest, halves up. One transfer a cycle, 6 cycles
+    and the FIFO's two after it came in; one DSP block a lane.
+
+    Parameters
+    ----------
+    bias : int array (C,)
+        Of 32 bits.
+    multiplier : int array (C,)
+        Unsigned, of 16 bits.
+    shift : int
+        1 to 47.
+    low, high : int
+        The clamp, within ``o_shape``.
+    lanes : int
+        Divides C.
+    i_shape, o_shape : Shape
+        Of an accumulator (signed) and of a code.
+
+    Members
+    -------
+    i : In(lane_stream(lanes, i_shape))
+    o : Out(lane_stream(lanes, o_shape))
+    """
+
+    def __init__(
+        self,
+        bias: np.ndarray,
+        multiplier: np.ndarray,
+        *,
+        shift: int,
+        low: int,
+        high: int,
+        lanes: int,
+        i_shape: Shape,
+        o_shape: Shape,
+    ):
+        self._bias = np.asarray(bias, dtype=np.int64)
+        self._multiplier = np.asarray(multiplier, dtype=np.int64)
+        if len(bias) % lanes:
+            raise ValueError(f"lanes {lanes} must divide the {len(bias)} channels")
+        if not 1 <= shift <= 47:
+            raise ValueError(f"shift {shift} is not 1 to 47")
+        if self._multiplier.min() < 0 or self._multiplier.max() >> 16:
+            raise ValueError("multipliers must be unsigned, of 16 bits")
+        smallest = -(1 << (o_shape.width - 1)) if o_shape.signed else 0
+        if not smallest <= low <= high < smallest + (1 << o_shape.width):
+            raise ValueError(f"clamp {low}..{high} does not fit {o_shape}")
+        self._shift, self._low, self._high, self._lanes = shift, low, high, lanes
+        self._i_shape, self._o_shape = i_shape, o_shape
+        super().__init__(
+            {"i": In(lane_stream(lanes, i_shape)), "o": Out(lane_stream(lanes, o_shape))}
+        )
+
+    @property
+    def bias_width(self) -> int:
+        """Bits of a bias, in two's complement."""
+        return Shape.cast(range(int(self._bias.min()), int(self._bias.max()) + 1)).width + 1
+
+    def model(self, accumulators: np.ndarray) -> np.ndarray:
+        """Codes of an int64 array (..., C) of accumulators."""
+        total = (accumulators + self._bias) * self._multiplier
+        shifted = (total + (1 << (self._shift - 1))) >> self._shift
+        return np.clip(shifted, self._low, self._high)
+
+    def rom(self) -> list[int]:
+        """Rows of lanes, each a 16-bit multiplier below the bias."""
+        width = self.bias_width
+        rows = []
+        for start in range(0, len(self._bias), self._lanes):
+            row = 0
+            for lane in range(self._lanes):
+                bias = int(self._bias[start + lane]) & ((1 << width) - 1)
+                entry = bias << 16 | int(self._multiplier[start + lane])
+                row |= entry << lane * (width + 16)
+            rows.append(row)
+        return rows
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        rows = self.rom()
+        entry = self.bias_width + 16
+        m.submodules.constants = constants = memory.Memory(
+            shape=entry * self._lanes,
+            depth=len(rows),
+            init=rows,
+            attrs=memory_attributes("lut" if len(rows) <= 64 else "block"),
+        )
+        port = constants.read_port()
+        m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)
+        accept = Signal()
+        m.d.comb += [
+            self.i.ready.eq(results.o_room),
+            accept.eq(self.i.valid & results.o_room),
+            results.i_take.eq(accept),
+        ]
+        with m.If(accept):
+            m.d.sync += port.addr.eq(wrap(port.addr, len(rows)))
+        arrived = Signal(LATENCY)
+        m.d.sync += arrived.eq((arrived << 1) | accept)
+        m.d.comb += results.i_push.eq(arrived[-1])
+        for lane in range(self._lanes):
+            constant = port.data[lane * entry : (lane + 1) * entry]
+            code = self._lane(m, self.i.payload[lane], constant)
+            m.d.comb += results.i_payload[lane].eq(code)
+        wiring.connect(m, results.o, wiring.flipped(self.o))
+        return m
+
+    def _lane(self, m: Module, accumulator: Value, constant: Value) -> Signal:
+        """The pipeline of one lane: add, multiply (two stages), round and shift, clamp."""
+        value = Signal(self._i_shape)
+        m.d.sync += value.eq(accumulator)
+        width = max(self._i_shape.width, self.bias_width) + 1
+        biased, multiplier = Signal(signed(width)), Signal(16)
+        m.d.sync += [
+            biased.eq(value + constant[16:].as_signed()),
+            multiplier.eq(constant[:16]),
+        ]
+        product, late = Signal(signed(width + 17)), Signal(signed(width + 17))
+        m.d.sync += [product.eq(biased * multiplier), late.eq(product)]
+        shifted = Signal(signed(max(width + 18 - self._shift, 2)))
+        m.d.sync += shifted.eq((late + (1 << (self._shift - 1))) >> self._shift)
+        code = Signal(self._o_shape)
+        with m.If(shifted < self._low):
+            m.d.sync += code.eq(self._low)
+        with m.Elif(shifted > self._high):
+            m.d.sync += code.eq(self._high)
+        with m.Else():
+            m.d.sync += code.eq(shifted)
+        return code
