@@ -95,7 +95,7 @@ class Accelerator(wiring.Component):
         """Class sums one at a time, sign-extended."""
         classes = self._network.output.shape[2]
         shape = source.payload.shape().elem_shape
-        m.submodules.sums_lanes = converter = LaneConverter(classes, lanes, 1, shape)
+        m.submodules.class_sums = converter = LaneConverter(classes, lanes, 1, shape)
         wiring.connect(m, source, converter.i)
         m.d.comb += [
             self.o.valid.eq(converter.o.valid),

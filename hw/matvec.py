@@ -115,7 +115,7 @@ class MatrixVector(wiring.Component):
         rows = self.rom()
         m.submodules.weights = storage = memory.Memory(
             shape=pe * simd * self._bits,
-            depth=len(rows),
+            depth=max(len(rows), 2),
             init=rows,
             attrs=memory_attributes(self._kind),
         )
@@ -124,7 +124,7 @@ class MatrixVector(wiring.Component):
             data.ArrayLayout(self._accumulator, pe), self._result_depth()
         )
         accept, first, last = Signal(), Signal(init=1), Signal()
-        word = Signal(range(self.words))
+        word = Signal(range(max(self.words, 2)))
         m.d.comb += [
             self.i.ready.eq(results.o_room),
             accept.eq(self.i.valid & results.o_room),
@@ -180,7 +180,7 @@ class MatrixVector(wiring.Component):
         held = Signal(len(results.o.payload.as_value()))
         left = Signal(range(self._pe // lanes + 1))
         only = Signal(init=0)  # one chunk or none is left
-        fold = Signal(range(self.folds))
+        fold = Signal(range(max(self.folds, 2)))
         remainder = (channels - (self.folds - 1) * self._pe) // lanes
         counts = Mux(fold == self.folds - 1, remainder, self._pe // lanes)
         count = Signal(range(self._pe // lanes + 1))

@@ -101,7 +101,7 @@ class Requantise(wiring.Component):
         entry = self.bias_width + 16
         m.submodules.constants = constants = memory.Memory(
             shape=entry * self._lanes,
-            depth=len(rows),
+            depth=max(len(rows), 2),
             init=rows,
             attrs=memory_attributes("lut" if len(rows) <= 64 else "block"),
         )

@@ -335,7 +335,7 @@ def _nested_counters(m: Module, enable, sizes: tuple[int, ...]) -> _Counters:
     values, ends = [], []
     carry, end = enable, None
     for size in sizes:
-        value = Signal(range(size))
+        value = Signal(range(max(size, 2)))
         last = Signal()
         m.d.comb += last.eq(value == size - 1)
         with m.If(carry):
