@@ -34,6 +34,27 @@ def bypass_queue(three: Conv, width: int, channels: int, lanes: int) -> tuple[in
     return depth, "block" if depth * lanes * 8 > 8192 else "lut"
 
 
+def conv_integers(network: QuantizedNetwork, op: Conv) -> ConvIntegers:
+    """What the hardware needs to know of a convolution."""
+    x, y = network.tensors[op.inputs[0]], network.tensors[op.name]
+    return ConvIntegers(
+        weights=op.weights,
+        weight_bits=op.weight_bits,
+        bias=op.bias,
+        multiplier=op.multiplier,
+        shift=op.shift,
+        low=op.low,
+        high=op.high,
+        stride=op.stride,
+        pad=op.pad,
+        pad_code=op.pad_code,
+        size=x.shape[:2],
+        signed_input=x.signed,
+        signed_output=y.signed,
+        accumulator=op.accumulator_bounds(x),
+    )
+
+
 class Accelerator(wiring.Component):
     """The whole network: pixels in, class sums out.
 
@@ -72,7 +93,9 @@ class Accelerator(wiring.Component):
                 lanes = self._plan.lanes[stage.name]
                 unit = self._pool(stage) if isinstance(stage, MaxPool) else self._sum(stage)
             elif isinstance(stage, Conv):
-                unit = ConvEngine(self._integers(stage), self._plan.engines[stage.name], lanes)
+                unit = ConvEngine(
+                    conv_integers(self._network, stage), self._plan.engines[stage.name], lanes
+                )
             else:
                 unit = self._fire(stage, lanes)
             m.submodules[name] = unit
@@ -102,25 +125,6 @@ class Accelerator(wiring.Component):
             self.o.payload[0].eq(converter.o.payload[0]),
             converter.o.ready.eq(self.o.ready),
         ]
-
-    def _integers(self, op: Conv) -> ConvIntegers:
-        x, y = self._network.tensors[op.inputs[0]], self._network.tensors[op.name]
-        return ConvIntegers(
-            weights=op.weights,
-            weight_bits=op.weight_bits,
-            bias=op.bias,
-            multiplier=op.multiplier,
-            shift=op.shift,
-            low=op.low,
-            high=op.high,
-            stride=op.stride,
-            pad=op.pad,
-            pad_code=op.pad_code,
-            size=x.shape[:2],
-            signed_input=x.signed,
-            signed_output=y.signed,
-            accumulator=op.accumulator_bounds(x),
-        )
 
     def _pool(self, op: MaxPool) -> MaxPoolUnit:
         x = self._network.tensors[op.inputs[0]]
@@ -152,9 +156,9 @@ class Accelerator(wiring.Component):
         plan, tensors = self._plan, self._network.tensors
         squeeze_plan = plan.engines[stage.squeeze.name]
         expand = Expand(
-            self._integers(stage.one),
+            conv_integers(self._network, stage.one),
             plan.engines[stage.one.name],
-            self._integers(stage.three),
+            conv_integers(self._network, stage.three),
             plan.engines[stage.three.name],
             i_lanes=squeeze_plan.lanes,
             lanes=plan.lanes[stage.concat.name],
@@ -177,7 +181,11 @@ class Accelerator(wiring.Component):
                 kind=kind,
             )
         return Fire(
-            self._integers(stage.squeeze), squeeze_plan, expand, i_lanes=i_lanes, bypass=bypass
+            conv_integers(self._network, stage.squeeze),
+            squeeze_plan,
+            expand,
+            i_lanes=i_lanes,
+            bypass=bypass,
         )
 
 

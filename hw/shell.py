@@ -59,7 +59,9 @@ class Identity:
     def __post_init__(self) -> None:
         for name, bits in (("height", 16), ("width", 16), ("channels", 8), ("classes", 16)):
             if not 1 <= getattr(self, name) < 1 << bits:
-                raise ValueError(f"{name} must be 1 to {(1 << bits) - 1}, not {getattr(self, name)}")
+                raise ValueError(
+                    f"{name} must be 1 to {(1 << bits) - 1}, not {getattr(self, name)}"
+                )
         if len(self.digest) != 8:
             raise ValueError(f"the digest must be 8 bytes, not {len(self.digest)}")
 

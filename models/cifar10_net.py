@@ -59,6 +59,7 @@ class ConvBNReLU(nn.Module):
         self.quantised = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the layer, in training mode with the batch's statistics."""
         weight = quantise_weight(self.conv.weight) if self.quantised else self.conv.weight
         x = F.conv2d(x, weight, padding=self.conv.padding)
         return F.relu(self.bn(x))
@@ -82,6 +83,7 @@ class Fire(nn.Module):
         self.bypass = inputs == self.outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the module; the channels of expand 1x1 come first."""
         squeezed = self.squeeze1x1(x)
         y = torch.cat([self.expand1x1(squeezed), self.expand3x3(squeezed)], dim=1)
         return y + x if self.bypass else y
@@ -123,6 +125,7 @@ class SqueezeNetCifar(nn.Module):
                 module.quantised = on
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute the logits."""
         x = self.conv1(x)
         for name in self.order:
             if name == "pool":

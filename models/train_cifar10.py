@@ -168,7 +168,8 @@ def run(args: argparse.Namespace) -> None:
         if done or round(epoch) % args.every == 1 % args.every:
             average = trainer.average
             plain, rounded = (
-                accuracy(average, test_images, test_labels, quantised) for quantised in (False, True)
+                accuracy(average, test_images, test_labels, quantised)
+                for quantised in (False, True)
             )
             line += f"  test {plain:.2f}  with 6-bit weights {rounded:.2f}"
             trainer.save(checkpoint)

@@ -1,0 +1,182 @@
+"""From network to simulated frames: time, memory, predicted and simulated cycles, equality."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from gen.errors import FirebrickError
+from gen.images import list_images, load_frames, load_tar
+from gen.network import QuantizedNetwork
+from sim import golden
+from sim.frames import GeneratedBoard, simulate
+from sim.simulator import Simulator
+from sim.verilate import build
+
+_ROOT = Path(__file__).resolve().parent.parent
+_FRAMES = 4
+_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network on a board.
+
+    Attributes
+    ----------
+    title, board : str
+    model, calibration : str or None
+        Below the shared folder; the embedded default without a model.
+    """
+
+    title: str
+    board: str
+    model: str | None = None
+    calibration: str | None = None
+
+
+CASES = (
+    Case("default", "arty_a7"),
+    Case("default, small board", "arty_a7_35"),
+    Case("SqueezeNet v1.1", "genesys2", "models/squeezenet1.1.onnx", "imagenet/calibration"),
+)
+
+
+def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
+    """Measure every case and print a table of them.
+
+    Parameters
+    ----------
+    console : Console
+    shared : path
+        Folder with ``models``, ``imagenet`` and ``cifar10``.
+    limit : int or None
+        Frames to simulate.
+
+    Raises
+    ------
+    FirebrickError
+        If the folder lacks a file, or a step of the chain fails.
+    """
+    figures = {}
+    for case in CASES:
+        with (
+            console.status(f"{case.title} on {case.board}"),
+            tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
+        ):
+            figures[f"{case.title} on {case.board}"] = _measure(
+                case, shared, limit or _FRAMES, Path(folder)
+            )
+    console.print(_table(figures))
+    return figures
+
+
+def _measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, Any]:
+    generation = _generate(case, shared, folder / "board")
+    board = GeneratedBoard.load(folder / "board")
+    frames = _frames(case, shared, count, board.network)
+    start = time.monotonic()
+    library = build(board.verilog, board.simulation())
+    built = time.monotonic() - start
+    with Simulator(library) as simulator:
+        result = simulate(simulator, board.network, frames)
+        total_cycles = simulator.cycles
+    wrong = (result.sums != golden.class_sums(board.network, frames)).any(axis=1)
+    steady = result.steady_cycles
+    assert steady is not None
+    return {
+        **generation,
+        "verilator_seconds": round(built, 1),
+        "frames": len(frames),
+        "wrong_frames": int(wrong.sum()),
+        "predicted_cycles": board.plan.cycles,
+        "steady_cycles": steady,
+        "intervals": result.intervals.tolist(),
+        "latency_cycles": result.latency,
+        "within_tolerance": abs(steady / board.plan.cycles - 1) <= _TOLERANCE,
+        "clock_hz": board.plan.clock_hz,
+        "frames_per_second": round(board.plan.clock_hz / steady, 1),
+        "simulated_frames_per_second": round(result.frames_per_second, 3),
+        "simulated_cycles_per_second": round(total_cycles / result.seconds),
+    }
+
+
+def _generate(case: Case, shared: Path, out: Path) -> dict[str, float]:
+    """Run the generator in a process of its own; seconds, and peak memory of it and its own."""
+    command = [sys.executable, "-m", "gen", "--board", case.board, "--out", str(out)]
+    if case.model is not None:
+        command += ["--model", str(_find(shared, case.model))]
+    if case.calibration is not None:
+        command += ["--calibrate", str(_find(shared, case.calibration))]
+    start = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, cwd=_ROOT, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        if process.returncode:
+            last = [line.strip() for line in output if line.strip()][-1:]
+            raise FirebrickError(f"`{' '.join(command[1:])}` failed: {''.join(last)}")
+    return {
+        "generation_seconds": round(time.monotonic() - start, 1),
+        "generation_peak_gib": round(usage.ru_maxrss / (1 << 20), 2),
+    }
+
+
+def _frames(case: Case, shared: Path, count: int, network: QuantizedNetwork) -> np.ndarray:
+    if case.model is None:
+        frames, _ = load_tar(_find(shared, "cifar10/test.tar"), network.preprocessing, count)
+        return frames
+    images = list_images(_find(shared, "imagenet/evaluation"))
+    return load_frames(images[:count], network.preprocessing)
+
+
+def _find(shared: Path, relative: str) -> Path:
+    path = (shared / relative).resolve()
+    if not path.exists():
+        raise FirebrickError(
+            f"{path}: no such file; point --shared at the folder with the networks and images"
+        )
+    return path
+
+
+_ROWS = (
+    ("generation, s", "generation_seconds"),
+    ("generation, peak GiB", "generation_peak_gib"),
+    ("Verilator build, s", "verilator_seconds"),
+    ("cycles a frame, predicted", "predicted_cycles"),
+    ("cycles a frame, simulated", "steady_cycles"),
+    ("equal within 1 %", "within_tolerance"),
+    ("latency, cycles", "latency_cycles"),
+    ("frames/s at the board's clock", "frames_per_second"),
+    ("frames simulated", "frames"),
+    ("frames unlike golden", "wrong_frames"),
+    ("simulation, frames/s", "simulated_frames_per_second"),
+    ("simulation, cycles/s", "simulated_cycles_per_second"),
+)
+
+
+def _table(figures: dict[str, dict[str, Any]]) -> Table:
+    table = Table(title="chain", title_justify="left")
+    table.add_column("")
+    for title in figures:
+        table.add_column(title, justify="right")
+    for title, key in _ROWS:
+        table.add_row(title, *(_text(entry[key]) for entry in figures.values()))
+    return table
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "[red]no[/red]"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"

@@ -1,0 +1,41 @@
+"""Digilent Arty A7, with an XC7A100T (``arty_a7``) or an XC7A35T (``arty_a7_35``)."""
+
+from amaranth_boards.arty_a7 import ArtyA7_35Platform, ArtyA7_100Platform
+
+from boards.board import Board, Resources
+from boards.seven_series import SevenSeriesFiles
+
+
+class ArtyA7Platform(SevenSeriesFiles, ArtyA7_100Platform):
+    """The board with the XC7A100T."""
+
+    device = "xc7a100t"
+    speed = "1"
+
+
+class ArtyA735Platform(SevenSeriesFiles, ArtyA7_35Platform):
+    """The board with the XC7A35T."""
+
+    device = "xc7a35t"
+    speed = "1"
+
+
+ARTY_A7 = Board(
+    name="arty_a7",
+    title="Digilent Arty A7-100T",
+    part="xc7a100tcsg324-1",
+    resources=Resources(lut=63_400, ff=126_800, dsp=240, bram36=135),
+    clock_hz=100_000_000,
+    baud=1_000_000,
+    platform=ArtyA7Platform,
+)
+
+ARTY_A7_35 = Board(
+    name="arty_a7_35",
+    title="Digilent Arty A7-35T",
+    part="xc7a35tcsg324-1",
+    resources=Resources(lut=20_800, ff=41_600, dsp=90, bram36=50),
+    clock_hz=100_000_000,
+    baud=1_000_000,
+    platform=ArtyA735Platform,
+)

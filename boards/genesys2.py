@@ -1,0 +1,21 @@
+"""Digilent Genesys 2, with a Kintex-7 325T."""
+
+from amaranth_boards.genesys2 import Genesys2Platform as LibraryPlatform
+
+from boards.board import Board, Resources
+from boards.seven_series import SevenSeriesFiles
+
+
+class Genesys2Platform(SevenSeriesFiles, LibraryPlatform):
+    """The board; its oscillator is differential, 200 MHz."""
+
+
+GENESYS2 = Board(
+    name="genesys2",
+    title="Digilent Genesys 2",
+    part="xc7k325tffg900-2",
+    resources=Resources(lut=203_800, ff=407_600, dsp=840, bram36=445),
+    clock_hz=100_000_000,
+    baud=1_000_000,
+    platform=Genesys2Platform,
+)

@@ -1,0 +1,114 @@
+"""Build files for AMD 7-series boards: what Vivado and the open tools need beside the design."""
+
+from amaranth.back import rtlil
+from amaranth.build.run import BuildPlan
+
+TOP = "top"
+
+_VIVADO = """\
+# Bitstream with Vivado: vivado -mode batch -source build_vivado.tcl
+# Result: top.bit and top.bin, reports in *.rpt.
+set_part {part}
+read_verilog top.v
+read_xdc top.xdc
+synth_design -top top -part {part}
+
+# Paths into synchronisers from outside the clock domain.
+foreach cell [get_cells -quiet -hier -filter {{amaranth.vivado.false_path == "TRUE"}}] {{
+    set_false_path -to $cell
+}}
+foreach pin [get_pins -quiet -of \\
+        [get_cells -quiet -hier -filter {{amaranth.vivado.false_path_pre == "TRUE"}}] \\
+        -filter {{REF_PIN_NAME == PRE}}] {{
+    set_false_path -to $pin
+}}
+report_utilization -hierarchical -file utilization_synth.rpt
+
+opt_design
+place_design
+phys_opt_design
+route_design
+phys_opt_design
+
+report_utilization -hierarchical -file utilization.rpt
+report_timing_summary -max_paths 10 -file timing.rpt
+report_drc -file drc.rpt
+report_power -file power.rpt
+write_checkpoint -force top.dcp
+
+if {{[get_property SLACK [get_timing_paths -delay_type max]] < 0}} {{
+    puts "WARNING: timing is not met, see timing.rpt; a lower --clock will be"
+}}
+set_property CFGBVS VCCO [current_design]
+set_property CONFIG_VOLTAGE 3.3 [current_design]
+set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
+write_bitstream -force -bin_file top.bit
+"""
+
+_OPEN = """\
+#!/bin/sh
+# Bitstream with Yosys, nextpnr-xilinx and Project X-Ray:
+#   sh build_open.sh CHIPDB PRJXRAY_DB
+# CHIPDB is nextpnr-xilinx's chip database for {part} (a .bin file), PRJXRAY_DB the folder with
+# the Project X-Ray databases. Result: top.bit.
+set -eu
+if [ "$#" -ne 2 ]; then
+    sed -n 's/^# \\{{0,1\\}}//p' "$0" | head -n 4 >&2
+    exit 2
+fi
+chipdb=$1
+database=$2/{family}
+
+yosys -l yosys.log -p '
+    read_rtlil top.il
+    synth_xilinx -flatten -abc9 -arch xc7 -top top
+    delete t:$scopeinfo
+    write_json top.json
+'
+nextpnr-xilinx --chipdb "$chipdb" --xdc top.xdc --json top.json --fasm top.fasm
+fasm2frames --part {part} --db-root "$database" top.fasm > top.frames
+xc7frames2bit --part_file "$database/{part}/part.yaml" --part_name {part} \\
+    --frm_file top.frames --output_file top.bit
+"""
+
+_FAMILIES = {"xc7a": "artix7", "xc7k": "kintex7"}
+
+
+class SevenSeriesFiles:
+    """Mix into an amaranth Xilinx platform to get our build files in place of its own.
+
+    ``prepare(top)`` returns a plan with ``top.il``, ``top.xdc``, ``build_vivado.tcl`` and
+    ``build_open.sh``; the Verilog that Vivado reads is made from ``top.il``.
+    """
+
+    @property
+    def part(self) -> str:
+        """Device, package and speed grade, as the tools spell it."""
+        return f"{self.device}{self.package}-{self.speed}"
+
+    def toolchain_prepare(self, fragment, name, **kwargs) -> BuildPlan:
+        """Write the design and what goes with it."""
+        text, _ = rtlil.convert_fragment(
+            fragment, name=name, emit_src=False, propagate_domains=False
+        )
+        plan = BuildPlan(script="build_open")
+        plan.add_file("top.il", text)
+        plan.add_file("top.xdc", self._constraints())
+        plan.add_file("build_vivado.tcl", _VIVADO.format(part=self.part))
+        family = _FAMILIES[self.device[:4]]
+        plan.add_file("build_open.sh", _OPEN.format(part=self.part, family=family))
+        return plan
+
+    def _constraints(self) -> str:
+        lines = []
+        for port, pin, attributes in self.iter_port_constraints_bits():
+            lines.append(f"set_property LOC {pin} [get_ports {{{port}}}]")
+            lines += [
+                f"set_property {name} {value} [get_ports {{{port}}}]"
+                for name, value in attributes.items()
+            ]
+        for port, hz in self.iter_port_clock_constraints():
+            lines.append(
+                f"create_clock -name {port.name} -period {1e9 / hz:g} [get_ports {{{port.name}}}]"
+            )
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,281 @@
+"""What hardware costs: block RAMs, LUTs, flip-flops and DSP blocks of every unit.
+
+DSP and block RAM counts are meant to be exact; LUTs and flip-flops are estimates, built from the
+coefficients below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from boards.board import Resources
+from gen.network import Conv, QuantizedNetwork
+from gen.plan import EnginePlan
+from hw.fifo import MemoryKind
+
+# Coefficients of the LUT and flip-flop estimates; everything else is arithmetic on widths.
+PRODUCT_BITS = 9
+"""A product is this much wider than its weight: an activation of 8 bits, and a sign."""
+ENGINE = Resources(lut=180, ff=220, dsp=0, bram36=0)
+"""Counters, address generation and handshakes of a convolution engine."""
+REQUANTISE_LUT_PER_LANE, REQUANTISE_FF_PER_LANE = 45, 90
+"""Bias adder, clamp and pipeline registers around the multiplier."""
+STREAM_LUT_PER_BIT, STREAM_FF_PER_BIT = 1.5, 2.0
+"""A lane converter with its registers, a bit of the wider side."""
+SMALL_UNIT = Resources(lut=60, ff=80, dsp=0, bram36=0)
+"""Counters and handshakes of a pool, concatenation, adder or global sum."""
+BOARD = Resources(lut=600, ff=800, dsp=0, bram36=1)
+"""The UART link and the shell around the accelerator."""
+RESULT_ROWS = 4
+"""Results that wait between an engine's accumulators and its requantiser."""
+LUT_ROWS = 64
+"""The requantiser's ROM goes into LUTs up to this depth, into block RAM beyond."""
+QUEUE_BITS = 8192
+"""The queue of a bypass goes into LUTs up to this size, into block RAM beyond."""
+DSP_OPERAND_BITS = 25
+"""Widest signed operand of one DSP48E1."""
+
+_HALF_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+_FULL_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+
+
+@dataclass(frozen=True)
+class ConvShape:
+    """What decides the cost of a convolution, without its weights.
+
+    Attributes
+    ----------
+    name : str
+    cin, cout, kernel, stride : int
+    pixels : int
+        Of the input map, without padding.
+    height, width : int
+        Of the padded input map.
+    rows, columns : int
+        Of the output map.
+    weight_bits : int
+    accumulator_bits, sum_bits : int
+        Signed widths of the accumulator and of accumulator plus bias.
+    """
+
+    name: str
+    cin: int
+    cout: int
+    kernel: int
+    stride: int
+    pixels: int
+    height: int
+    width: int
+    rows: int
+    columns: int
+    weight_bits: int
+    accumulator_bits: int
+    sum_bits: int
+
+    @staticmethod
+    def of(network: QuantizedNetwork, op: Conv) -> ConvShape:
+        """The shape of convolution ``op`` of ``network``."""
+        x, y = network.tensors[op.inputs[0]], network.tensors[op.name]
+        top, left, bottom, right = op.pad
+        low, high = op.accumulator_bounds(x)
+        biased = low + min(int(op.bias.min()), 0), high + max(int(op.bias.max()), 0)
+        return ConvShape(
+            name=op.name,
+            cin=x.shape[2],
+            cout=op.channels,
+            kernel=op.kernel,
+            stride=op.stride,
+            pixels=x.shape[0] * x.shape[1],
+            height=x.shape[0] + top + bottom,
+            width=x.shape[1] + left + right,
+            rows=y.shape[0],
+            columns=y.shape[1],
+            weight_bits=op.weight_bits,
+            accumulator_bits=signed_bits(low, high),
+            sum_bits=signed_bits(*biased),
+        )
+
+    @property
+    def out_pixels(self) -> int:
+        """Pixels of the output map."""
+        return self.rows * self.columns
+
+    def chunks(self, simd: int) -> int:
+        """Words a pixel."""
+        return -(-self.cin // simd)
+
+    def words(self, simd: int) -> int:
+        """Words a window: cycles for one output pixel and fold."""
+        return self.kernel**2 * self.chunks(simd)
+
+    def folds(self, pe: int) -> int:
+        """Output folds."""
+        return -(-self.cout // pe)
+
+    def compute_cycles(self, pe: int, simd: int, lanes: int) -> int:
+        """Cycles a frame of the engine: multiplying or draining, whichever is slower."""
+        return self.out_pixels * self.folds(pe) * max(self.words(simd), pe // lanes)
+
+    @property
+    def window_pixels(self) -> int:
+        """Pixels that the window memory holds so that nothing has to wait for a jump.
+
+        A window and the longest jump from one window to the next: to the next row, or over the
+        last rows of a frame, which no window reads to the end, into the next frame.
+        """
+        if self.kernel == 1 and self.stride == 1:
+            return 4
+        last_column = (self.columns - 1) * self.stride
+        row_jump = self.stride * self.width - last_column
+        last = (self.rows - 1) * self.stride * self.width + last_column
+        span = (self.kernel - 1) * self.width + self.kernel
+        return span + max(row_jump, self.height * self.width - last)
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Bits of a two's complement number between ``low`` and ``high``."""
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+@cache
+def bram36(depth: int, width: int) -> float:
+    """Block RAMs of a memory with one read and at most one write port; halves are RAMB18.
+
+    The memory is tiled with one of the natural shapes, parity included, the cheapest one. Mixed
+    tilings, which now and then save a half, are not counted on.
+    """
+    if depth < 1 or width < 1:
+        raise ValueError(f"no memory is {depth} x {width}")
+    halves = min(-(-depth // rows) * -(-width // bits) for rows, bits in _HALF_SHAPES)
+    full = min(-(-depth // rows) * -(-width // bits) for rows, bits in _FULL_SHAPES)
+    return min(halves / 2, full)
+
+
+@cache
+def lutram_luts(depth: int, width: int) -> int:
+    """LUTs of a memory with one write and one read port: RAM32M or RAM64M and a read mux."""
+    if depth <= 32:
+        return -(-width // 6) * 4
+    banks = -(-depth // 64)
+    return banks * -(-width // 3) * 4 + width * -(-(banks - 1) // 3) + (banks if banks > 1 else 0)
+
+
+@cache
+def lutrom_luts(depth: int, width: int) -> int:
+    """LUTs of a ROM: 64 bits a LUT6, and a mux beyond what F7 and F8 join."""
+    banks = -(-depth // 64)
+    return width * banks + width * -(-(-(-banks // 4) - 1) // 3)
+
+
+def memory_cost(kind: MemoryKind, depth: int, width: int, *, rom: bool = False) -> Resources:
+    """Cost of a memory in block RAM or in LUTs."""
+    if kind == "block":
+        return Resources(0, 0, 0, bram36(depth, width))
+    return Resources((lutrom_luts if rom else lutram_luts)(depth, width), width, 0, 0)
+
+
+def total(parts: list[Resources]) -> Resources:
+    """Sum of resources."""
+    return Resources(
+        lut=sum(part.lut for part in parts),
+        ff=sum(part.ff for part in parts),
+        dsp=sum(part.dsp for part in parts),
+        bram36=sum(part.bram36 for part in parts),
+    )
+
+
+@cache
+def weight_cost(shape: ConvShape, pe: int, simd: int, kind: MemoryKind) -> Resources:
+    """The weight ROM of an engine."""
+    depth = shape.folds(pe) * shape.words(simd)
+    return memory_cost(kind, depth, pe * simd * shape.weight_bits, rom=True)
+
+
+@cache
+def window_cost(shape: ConvShape, simd: int, kind: MemoryKind) -> Resources:
+    """The window memory of an engine."""
+    return memory_cost(kind, shape.window_pixels * shape.chunks(simd), 8 * simd)
+
+
+@cache
+def multiply_cost(shape: ConvShape, pe: int, simd: int) -> Resources:
+    """Multipliers, adder trees, accumulators and the results that wait for the requantiser.
+
+    A product takes one DSP block. Adders are in fabric, a LUT and a flip-flop a bit; products are
+    registered inside the DSP block.
+    """
+    product, accumulator = shape.weight_bits + PRODUCT_BITS, shape.accumulator_bits
+    tree, count, bits = 0, simd, product
+    while count > 1:
+        bits += 1
+        tree += count // 2 * bits
+        count -= count // 2
+    adders = pe * (tree + accumulator)
+    waiting = lutram_luts(RESULT_ROWS, pe * accumulator)
+    unload = pe * accumulator
+    return Resources(adders + waiting + unload, adders + 2 * unload, pe * simd, 0)
+
+
+@cache
+def requantise_cost(shape: ConvShape, lanes: int) -> Resources:
+    """The requantiser with its ROM of biases and multipliers."""
+    depth, width = shape.cout // lanes, lanes * (16 + shape.sum_bits)
+    rom = memory_cost("lut" if depth <= LUT_ROWS else "block", depth, width, rom=True)
+    per_lane = 1 if shape.sum_bits <= DSP_OPERAND_BITS else 2
+    unit = Resources(
+        REQUANTISE_LUT_PER_LANE * lanes, REQUANTISE_FF_PER_LANE * lanes, per_lane * lanes, 0
+    )
+    return total([rom, unit])
+
+
+@cache
+def converter_cost(i_lanes: int, o_lanes: int, bits: int = 8) -> Resources:
+    """A lane converter; nothing when both sides are equal."""
+    wide = bits * max(i_lanes, o_lanes) if i_lanes != o_lanes else 0
+    return Resources(round(STREAM_LUT_PER_BIT * wide), round(STREAM_FF_PER_BIT * wide), 0, 0)
+
+
+def engine_cost(shape: ConvShape, plan: EnginePlan, i_lanes: int) -> Resources:
+    """A whole engine fed with ``i_lanes`` channels a transfer."""
+    return total(
+        [
+            ENGINE,
+            converter_cost(i_lanes, plan.simd),
+            weight_cost(shape, plan.pe, plan.simd, plan.weight_memory),
+            window_cost(shape, plan.simd, plan.window_memory),
+            multiply_cost(shape, plan.pe, plan.simd),
+            requantise_cost(shape, plan.lanes),
+        ]
+    )
+
+
+def pool_cost(width: int, channels: int, lanes: int) -> Resources:
+    """Max pooling whose output rows have ``width`` pixels: comparators and a row memory."""
+    depth, bits = max(2, width * channels // lanes), 8 * lanes
+    column = lutram_luts(channels // lanes, bits)
+    row = memory_cost("block" if depth > 256 else "lut", depth, bits)
+    return total([SMALL_UNIT, row, Resources(column + 4 * bits, 6 * bits, 0, 0)])
+
+
+def concat_cost(parts: list[int], lanes: int) -> Resources:
+    """Concatenation with a queue of two pixels before each input."""
+    queues = [lutram_luts(max(2, 2 * channels // lanes), 8 * lanes) for channels in parts]
+    return total([SMALL_UNIT, Resources(sum(queues) + 8 * lanes, 16 * lanes * len(parts), 0, 0)])
+
+
+def add_cost(pixels: int, channels: int, i_lanes: int, lanes: int) -> Resources:
+    """The bypass adder and its queue of ``pixels`` pixels in ``i_lanes`` lanes.
+
+    Two DSP blocks a lane multiply.
+    """
+    depth = pixels * channels // i_lanes
+    kind: MemoryKind = "block" if depth * i_lanes * 8 > QUEUE_BITS else "lut"
+    adder = Resources(50 * lanes, 80 * lanes, 2 * lanes, 0)
+    return total([SMALL_UNIT, memory_cost(kind, depth, 8 * i_lanes), adder])
+
+
+def global_sum_cost(channels: int, lanes: int, bits: int) -> Resources:
+    """Sums of ``bits`` bits a channel in LUT memory, twice: one being made, one being read."""
+    memory = lutram_luts(max(2, channels // lanes), bits * lanes)
+    return total([SMALL_UNIT, Resources(2 * memory + bits * lanes, 3 * bits * lanes, 0, 0)])

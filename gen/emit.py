@@ -1,0 +1,173 @@
+"""Write everything that a board's bitstream is built from, and what simulation and host read.
+
+The folder appears complete or not at all: it is written beside its final place and then moved.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from boards.board import Board
+from boards.clocking import find_settings
+from boards.seven_series import TOP
+from boards.top import BoardTop
+from gen.assemble import Accelerator
+from gen.errors import FirebrickError
+from gen.network import QuantizedNetwork
+from gen.plan import Plan
+from gen.report import text_report
+from gen.rtlil import split_top
+from hw.shell import FrameServer, Identity
+
+VERSION = "0.1.0"
+MANIFEST = "manifest.json"
+SIM_TOP = "simtop"
+"""The module that is simulated, in ``sim_top.v``: the board without clock, pins and UART."""
+
+Phase = Callable[[str], None]
+"""Told the name of each phase as it begins."""
+
+
+def check_clock(board: Board, clock_hz: int) -> None:
+    """Check that the board can make the clock, and run its UART from it.
+
+    Raises
+    ------
+    FirebrickError
+        With the reason.
+    """
+    oscillator_hz = int(board.platform().default_clk_frequency)
+    if clock_hz != oscillator_hz:
+        try:
+            find_settings(oscillator_hz, clock_hz)
+        except ValueError as error:
+            raise FirebrickError(f"board {board.name}: {error}; choose another --clock") from None
+
+
+def check_output(folder: Path) -> None:
+    """Check that ``folder`` may be written: absent, empty, or written by us before.
+
+    Raises
+    ------
+    FirebrickError
+        If it is something else.
+    """
+    remedy = "choose another folder with --out"
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise FirebrickError(f"{folder}: exists and is no folder; {remedy}")
+    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(folder):
+        raise FirebrickError(
+            f"{folder}: is not empty and was not written by `python -m gen`; {remedy}"
+        )
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("generator") == "firebrick"
+
+
+def emit(
+    network: QuantizedNetwork,
+    plan: Plan,
+    board: Board,
+    folder: str | Path,
+    phase: Phase = lambda name: None,
+) -> None:
+    """Write the board's folder; one that we wrote before is replaced.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    plan : Plan
+        Made for that network and board.
+    board : Board
+    folder : path
+    phase : callable
+        See :data:`Phase`.
+
+    Raises
+    ------
+    FirebrickError
+        If the folder holds something else or cannot be written, or the clock cannot be made.
+    """
+    folder = Path(folder)
+    check_output(folder)
+    check_clock(board, plan.clock_hz)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise FirebrickError(
+            f"{folder}: cannot be written ({error.strerror}); choose another folder with --out"
+        ) from None
+    try:
+        _write_files(network, plan, board, work, phase)
+        work.chmod(0o755)
+        _move_in_place(work, folder)
+    except OSError as error:
+        raise FirebrickError(f"{folder}: cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_files(
+    network: QuantizedNetwork, plan: Plan, board: Board, folder: Path, phase: Phase
+) -> None:
+    phase("elaborate")
+    server = FrameServer(identity(network, plan), Accelerator(network, plan))
+    top = BoardTop(server, plan.clock_hz, board.baud)
+    files = board.platform().prepare(top, TOP).files
+    phase("write RTLIL, constraints, scripts")
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    network.save(folder / "network.npz")
+    (folder / "plan.json").write_text(plan.to_json())
+    (folder / "report.txt").write_text(text_report(network, plan, board))
+    (folder / MANIFEST).write_text(json.dumps(_manifest(network, plan, board), indent=2) + "\n")
+    phase("translate to Verilog")
+    split_top(folder / f"{TOP}.il", f"{TOP}.server", SIM_TOP, "sim_top")
+
+
+def identity(network: QuantizedNetwork, plan: Plan) -> Identity:
+    """What the board will say of itself."""
+    height, width, channels = network.input.shape
+    classes = network.output.shape[2]
+    return Identity(height, width, channels, classes, plan.clock_hz, network.digest)
+
+
+def _manifest(network: QuantizedNetwork, plan: Plan, board: Board) -> dict[str, object]:
+    return {
+        "generator": "firebrick",
+        "version": VERSION,
+        "network": network.name,
+        "digest": network.digest.hex(),
+        "board": board.name,
+        "part": board.part,
+        "clock_hz": plan.clock_hz,
+        "baud": board.baud,
+    }
+
+
+def _move_in_place(work: Path, folder: Path) -> None:
+    """Rename ``work`` to ``folder``, putting what is there aside first and back on failure."""
+    if not folder.exists():
+        os.rename(work, folder)
+        return
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.old."))
+    try:
+        os.rename(folder, aside / folder.name)
+        try:
+            os.rename(work, folder)
+        except OSError:
+            os.rename(aside / folder.name, folder)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,118 @@
+"""Get a quantised network from whatever the user names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gen.classes import read_labels
+from gen.default import default_network
+from gen.errors import FirebrickError
+from gen.graph import FloatGraph
+from gen.images import Normalisation, default_preprocessing, list_images, load_frames
+from gen.importer import load_onnx
+from gen.network import QuantizedNetwork
+from gen.phases import Phases
+from gen.quantise import quantise
+
+CALIBRATION_IMAGES = 256
+"""Images that are used of a larger calibration folder."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Attributes
+    ----------
+    model : Path or None
+        ONNX file or network file; the embedded default if None.
+    calibrate : Path or None
+        Folder of images; needed for float models, senseless for others.
+    weight_bits : int or None
+        8 unless given; only for float models.
+    seed : int
+        Picks the calibration images out of a large folder.
+    preprocess : str or None
+        Name of a normalisation; else the model's metadata, else ``imagenet``.
+    labels : Path or None
+        Class names, one a line.
+    """
+
+    model: Path | None = None
+    calibrate: Path | None = None
+    weight_bits: int | None = None
+    seed: int = 0
+    preprocess: str | None = None
+    labels: Path | None = None
+
+
+def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
+    """Import, and quantise if it is a float model.
+
+    Raises
+    ------
+    FirebrickError
+        If something is missing, unreadable, unsupported, or does not go together.
+    """
+    labels = read_labels(request.labels) if request.labels else None
+    phases.begin("import")
+    model = _read(request, labels)
+    if isinstance(model, FloatGraph):
+        return _quantise(model, request, labels, phases)
+    for option, value in (
+        ("--calibrate", request.calibrate),
+        ("--weight-bits", request.weight_bits),
+        ("--preprocess", request.preprocess),
+    ):
+        if value is not None:
+            name = request.model or "the embedded default network"
+            raise FirebrickError(
+                f"{name}: is quantised already and taken as it is; leave out {option}, "
+                "or give a float ONNX model"
+            )
+    return model
+
+
+def _read(request: Request, labels: tuple[str, ...] | None) -> FloatGraph | QuantizedNetwork:
+    if request.model is not None and request.model.suffix.lower() != ".npz":
+        return load_onnx(request.model, labels)
+    if labels is not None:
+        raise FirebrickError("--labels is for ONNX models; network files carry their class names")
+    return default_network() if request.model is None else QuantizedNetwork.load(request.model)
+
+
+def _quantise(
+    graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, phases: Phases
+) -> QuantizedNetwork:
+    if request.calibrate is None:
+        raise FirebrickError(
+            f"{request.model}: is a float model, and quantising it needs photographs like those "
+            "it will see; give a folder of some 100 with --calibrate DIR"
+        )
+    if request.preprocess is not None:
+        normalisation = Normalisation.preset(request.preprocess)
+    else:
+        normalisation = Normalisation.from_metadata(graph.metadata) or Normalisation.preset(
+            "imagenet"
+        )
+    paths = list_images(request.calibrate)
+    if len(paths) > CALIBRATION_IMAGES:
+        picks = np.random.default_rng(request.seed).choice(
+            len(paths), CALIBRATION_IMAGES, replace=False
+        )
+        paths = [paths[index] for index in sorted(picks)]
+    height, width, _ = graph.input_shape
+    phases.begin(f"read {len(paths)} images")
+    frames = load_frames(paths, default_preprocessing(height, width))
+    phases.begin("quantise")
+    return quantise(
+        graph,
+        frames,
+        normalisation=normalisation,
+        weight_bits=8 if request.weight_bits is None else request.weight_bits,
+        labels=labels,
+        progress=phases.advance,
+    )

@@ -1,0 +1,161 @@
+"""The foldings that one convolution may take, and the integer program that picks one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import ceil, gcd
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+from boards.board import Resources
+from gen.cost import ConvShape, engine_cost
+from gen.limits import divisors, engine_limits
+from gen.plan import EnginePlan
+from hw.fifo import MemoryKind
+
+KINDS: tuple[MemoryKind, ...] = ("block", "lut")
+RESOURCES = ("dsp", "lut", "bram36", "ff")
+"""Order of the columns of resource arrays; also the order in which a shortage is named."""
+WIDER = 1.4
+"""Foldings with more multipliers than this times the fewest are not looked at."""
+MIP_GAP = 0.005
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to build an engine."""
+
+    plan: EnginePlan
+    resources: Resources
+
+    @property
+    def row(self) -> tuple[float, ...]:
+        """Resources in the order of :data:`RESOURCES`."""
+        return resource_row(self.resources)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the neighbours ask of an engine.
+
+    Attributes
+    ----------
+    i_granule, o_granule : int
+        Fewest lanes of its input and of its output.
+    whole_words : bool
+        ``simd`` must divide the input channels: the centre tap of its window feeds another engine.
+    """
+
+    i_granule: int
+    o_granule: int
+    whole_words: bool
+
+
+def resource_row(resources: Resources) -> tuple[float, ...]:
+    """Resources in the order of :data:`RESOURCES`."""
+    return tuple(float(getattr(resources, name)) for name in RESOURCES)
+
+
+def options(shape: ConvShape, around: Surroundings, cycles: int) -> list[Option]:
+    """All foldings worth considering for ``cycles`` a frame; empty if none is fast enough."""
+    foldings = _foldings(shape, around, cycles)
+    fewest = min((pe * simd for pe, simd, _ in foldings), default=0)
+    found = []
+    for pe, simd, lanes in foldings:
+        if pe * simd > max(WIDER * fewest, fewest + 8):
+            continue
+        for weights, window in product(KINDS, KINDS):
+            plan = EnginePlan(pe, simd, lanes, weights, window, shape.window_pixels)
+            found.append(Option(plan, engine_cost(shape, plan, around.i_granule)))
+    return _pareto(found)
+
+
+def _foldings(shape: ConvShape, around: Surroundings, cycles: int) -> list[tuple[int, int, int]]:
+    """(pe, simd, lanes): for each number of chunks and folds the smallest that is fast enough."""
+    found = []
+    chunks_seen = set()
+    for simd in range(1, shape.cin + 1):
+        chunks = shape.chunks(simd)
+        if chunks in chunks_seen or (around.whole_words and shape.cin % simd):
+            continue
+        trial = EnginePlan(shape.cout, simd, shape.cout, "lut", "lut", 0)
+        limits = engine_limits(shape, trial, around.i_granule)
+        if any(limit > cycles for _, _, limit in limits):
+            continue
+        chunks_seen.add(chunks)
+        smallest = ceil(shape.cout / (cycles // (shape.out_pixels * shape.words(simd))))
+        folds_seen = set()
+        widest = max(ceil(WIDER * smallest) + 8, smallest + around.o_granule)
+        for pe in range(smallest, min(shape.cout, widest) + 1):
+            lanes = _lanes(shape, pe, simd, around.o_granule, cycles)
+            if lanes and shape.folds(pe) not in folds_seen:
+                folds_seen.add(shape.folds(pe))
+                found.append((pe, simd, lanes))
+    return found
+
+
+def _lanes(shape: ConvShape, pe: int, simd: int, granule: int, cycles: int) -> int | None:
+    """Fewest legal lanes at which the engine drains in time."""
+    for lanes in divisors(gcd(pe, shape.cout)):
+        if lanes % granule == 0 and shape.compute_cycles(pe, simd, lanes) <= cycles:
+            return lanes
+    return None
+
+
+def _pareto(found: list[Option]) -> list[Option]:
+    """Options that no other one beats in all of DSP blocks, LUTs and block RAM."""
+    kept: list[Option] = []
+    best: list[tuple[float, ...]] = []
+    for option in sorted(found, key=lambda o: o.row[:3]):
+        row = option.row[:3]
+        if not any(all(a <= b for a, b in zip(other, row, strict=True)) for other in best):
+            kept.append(option)
+            best.append(row)
+    return kept
+
+
+def choose(
+    choices: Mapping[str, Sequence[Option]],
+    room: Sequence[float],
+    weights: Sequence[float],
+) -> dict[str, Option] | None:
+    """Pick one option a convolution, of the least weighted cost within ``room``.
+
+    Parameters
+    ----------
+    choices : options by name of the convolution
+    room : what is left of each of :data:`RESOURCES`; ``inf`` for no limit
+    weights : of each resource in the cost
+
+    Returns
+    -------
+    dict or None
+        None if nothing fits.
+    """
+    if not all(choices.values()):
+        return None
+    use = np.array([option.row for group in choices.values() for option in group])
+    sizes = [len(group) for group in choices.values()]
+    starts = np.cumsum([0, *sizes])
+    least = sum(use[a:b].min(axis=0) for a, b in pairwise(starts))
+    if np.any(least > np.asarray(room)):
+        return None
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    one_each = csr_array((np.ones(len(use)), (owner, np.arange(len(use)))))
+    result = milp(
+        use @ np.asarray(weights),
+        constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(use.T, -np.inf, room)],
+        integrality=np.ones(len(use)),
+        bounds=Bounds(0, 1),
+        options={"mip_rel_gap": MIP_GAP},
+    )
+    if result.x is None:
+        return None
+    picked = {}
+    for (name, group), start in zip(choices.items(), starts, strict=False):
+        picked[name] = group[int(np.argmax(result.x[start : start + len(group)]))]
+    return picked

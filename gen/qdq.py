@@ -1,0 +1,380 @@
+"""Import of quantised (QDQ) ONNX networks: their integers and scales are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import onnx
+
+from gen.classes import choose_labels
+from gen.errors import FirebrickError
+from gen.fixed_point import fixed_point
+from gen.images import default_preprocessing
+from gen.network import (
+    INPUT,
+    Add,
+    Concat,
+    Conv,
+    GlobalSum,
+    MaxPool,
+    Op,
+    QuantizedNetwork,
+    Tensor,
+    check,
+    output_shape,
+)
+from gen.onnx_nodes import (
+    TAIL,
+    Nodes,
+    attributes,
+    check_global_pool,
+    read_max_pool,
+    read_window,
+    refuse,
+)
+
+QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
+INPUT_SCALES = (1.0, 1.0 / 255.0)
+"""Scales of the input at which its codes are the raw pixels."""
+
+
+def import_qdq(
+    model: onnx.ModelProto, name: str, labels: tuple[str, ...] | None = None
+) -> QuantizedNetwork:
+    """Turn a QDQ model into a :class:`QuantizedNetwork`; see :func:`gen.importer.load_onnx`.
+
+    Activations must be 8 bits with codes that start at zero (behind a ReLU) or are symmetric.
+    Where a concat's branches have scales of their own they requantise straight to the concat's,
+    clamped where their own scale would have clamped.
+    """
+    return _QdqImport(model, name, labels).network()
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What a QuantizeLinear says: code = round(real / scale), signed or not."""
+
+    scale: float
+    signed: bool
+
+    @property
+    def range(self) -> tuple[int, int]:
+        return (-128, 127) if self.signed else (0, 255)
+
+
+@dataclass
+class _Layer:
+    """An op whose final scale is not known before all nodes are read.
+
+    ``own`` is the scale that the file gives its output, None until a QuantizeLinear is met;
+    ``final`` replaces it where a concat has another.
+    """
+
+    op: Op
+    relu: bool = False
+    own: _Scale | None = None
+    final: _Scale | None = None
+
+
+class _QdqImport:
+    """One walk over the nodes; ``_tensor`` maps ONNX tensors, real or codes, to ours."""
+
+    def __init__(self, model: onnx.ModelProto, name: str, labels: tuple[str, ...] | None):
+        self._nodes = Nodes(model)
+        self._name = name
+        self._labels = labels
+        self._opset = max((o.version for o in model.opset_import if not o.domain), default=1)
+        self._tensor = {self._nodes.input_name: INPUT}
+        self._tail: set[str] = set()
+        self._decoded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._layers: dict[str, _Layer] = {}
+        self._shapes = {INPUT: self._nodes.input_shape()}
+        self._input: _Scale | None = None
+        self._metadata = {entry.key: entry.value for entry in model.metadata_props}
+
+    def network(self) -> QuantizedNetwork:
+        handlers: dict[str, Callable[[onnx.NodeProto], None]] = {
+            "QuantizeLinear": self._quantize,
+            "DequantizeLinear": self._dequantize,
+            "Conv": self._conv,
+            "Relu": self._relu,
+            "MaxPool": self._max_pool,
+            "Concat": self._concat,
+            "Add": self._add,
+            "Dropout": self._identity,
+            "Identity": self._identity,
+            "GlobalAveragePool": self._global_pool,
+            "AveragePool": self._global_pool,
+            "ReduceMean": self._global_pool,
+        }
+        for node in self._nodes.layers:
+            known = self._nodes.constants.keys() | self._decoded.keys()
+            fed = [name for name in node.input if name and name not in known]
+            if node.op_type == "Shape" or (fed and all(name in self._tail for name in fed)):
+                if node.op_type not in TAIL:
+                    refuse(node, "unsupported behind the global average")
+                self._tail.update(node.output)
+            elif node.op_type not in handlers:
+                refuse(
+                    node,
+                    "unsupported in a quantised network; use QuantizeLinear and "
+                    "DequantizeLinear (QDQ) around Conv, Relu, MaxPool, Concat and Add",
+                )
+            else:
+                handlers[node.op_type](node)
+        return self._finish()
+
+    def _source(self, node: onnx.NodeProto, index: int = 0) -> str:
+        name = node.input[index]
+        if name not in self._tensor:
+            refuse(node, f"its input {name!r} is no map of activations")
+        return self._tensor[name]
+
+    def _append(self, node: onnx.NodeProto, layer: _Layer) -> None:
+        op = layer.op
+        self._layers[op.name] = layer
+        self._shapes[op.name] = output_shape(op, [self._shapes[name] for name in op.inputs])
+        self._tensor[node.output[0]] = op.name
+
+    def _identity(self, node: onnx.NodeProto) -> None:
+        self._tensor[node.output[0]] = self._source(node)
+
+    def _scale_of(self, node: onnx.NodeProto, name: str) -> _Scale:
+        """The scale at which tensor ``name`` is read."""
+        layer = self._layers.get(name)
+        scale = self._input if layer is None else layer.own
+        if scale is None or (layer is not None and layer.final is not None):
+            refuse(node, f"reads {name!r}, which is not quantised before, or for a concat only")
+        return scale
+
+    def _read_scale(self, node: onnx.NodeProto) -> _Scale:
+        scale = self._nodes.constant(node, 1)
+        zero = self._nodes.constant(node, 2)
+        kind = np.dtype(np.uint8) if zero is None else zero.dtype
+        code = 0 if zero is None else int(zero.reshape(-1)[0])
+        if scale is None or scale.size != 1 or kind not in (np.uint8, np.int8):
+            refuse(node, f"activations must be 8 bits with one scale, not {kind}")
+        lowest = (-128 if kind == np.int8 else 0) - code
+        if lowest not in (0, -128):
+            refuse(
+                node,
+                f"zero point {code} of {kind} activations is not supported: quantise "
+                "with unsigned codes behind ReLUs and symmetric ones elsewhere",
+            )
+        return _Scale(float(scale.reshape(-1)[0]), signed=lowest < 0)
+
+    def _quantize(self, node: onnx.NodeProto) -> None:
+        name = self._source(node)
+        scale = self._read_scale(node)
+        if name == INPUT:
+            raw = any(abs(scale.scale / raw - 1) < 1e-3 for raw in INPUT_SCALES)
+            if scale.signed or not raw:
+                refuse(
+                    node,
+                    f"the input's codes (scale {scale.scale:g}) are not the raw pixels; "
+                    "fold mean and standard deviation into the first layer before "
+                    "quantising, or import the float network",
+                )
+            self._input = scale
+        else:
+            self._settle(node, self._layers[name], scale)
+        self._tensor[node.output[0]] = name
+
+    def _settle(self, node: onnx.NodeProto, layer: _Layer, scale: _Scale) -> None:
+        """Take ``scale`` for a layer's output, and for what shares it."""
+        op = layer.op
+        if isinstance(op, Concat) and layer.own is None:
+            layer.own = scale
+            for source in op.inputs:
+                self._join(node, source, scale)
+        elif layer.own is None:
+            layer.own = scale
+        elif layer.own != scale:
+            refuse(node, f"{op.name!r} has scale {layer.own.scale:g} already, not {scale.scale:g}")
+
+    def _join(self, node: onnx.NodeProto, name: str, scale: _Scale) -> None:
+        """Let a branch of a concat requantise to the concat's scale."""
+        branch = self._layers[name]
+        if branch.own is None:
+            branch.own = scale
+        if branch.own == scale and branch.final is None:
+            return
+        readers = [other for other in self._layers.values() if name in other.op.inputs]
+        if not isinstance(branch.op, Conv | Add) or len(readers) != 1:
+            refuse(node, f"{name!r} has a scale of its own and is read elsewhere too")
+        branch.final = scale
+
+    def _dequantize(self, node: onnx.NodeProto) -> None:
+        if node.input[0] in self._tensor:
+            name = self._tensor[node.input[0]]
+            if self._scale_of(node, name) != self._read_scale(node):
+                refuse(node, "does not undo the QuantizeLinear before it")
+            self._tensor[node.output[0]] = name
+            return
+        codes, scale = self._nodes.constant(node, 0), self._nodes.constant(node, 1)
+        zero = self._nodes.constant(node, 2)
+        if codes is None or scale is None:
+            refuse(node, "has no constant input")
+        if scale.size > 1 and attributes(node).get("axis", 1) != 0:
+            refuse(node, "weights must have one scale an output channel (axis 0)")
+        shift = np.zeros(1, np.int64) if zero is None else zero.astype(np.int64)
+        shift = shift.reshape(-1, *[1] * (codes.ndim - 1)) if shift.size > 1 else shift.reshape(())
+        self._decoded[node.output[0]] = (codes.astype(np.int64) - shift, scale.reshape(-1))
+
+    def _conv(self, node: onnx.NodeProto) -> None:
+        source = self._source(node)
+        if node.input[1] not in self._decoded:
+            refuse(node, "its weights are not quantised")
+        codes, scale = self._decoded[node.input[1]]
+        if codes.ndim != 4 or codes.shape[2] != codes.shape[3]:
+            refuse(node, f"weights of shape {list(codes.shape)} are no square kernels")
+        if codes.min() < -128 or codes.max() > 127:
+            refuse(node, "weight codes must be 8 bits around zero")
+        window = read_window(node, self._shapes[source], codes.shape[2])
+        weight_scale = np.broadcast_to(scale.astype(np.float64), codes.shape[:1]).copy()
+        weights = codes.transpose(0, 2, 3, 1)
+        if source == INPUT and self._metadata.get("channel_order", "RGB").upper() == "BGR":
+            weights = weights[..., ::-1]
+        unit = self._scale_of(node, source).scale * weight_scale
+        op = Conv(
+            name=self._nodes.new_name(node),
+            inputs=(source,),
+            weights=np.ascontiguousarray(weights, dtype=np.int8),
+            weight_bits=8,
+            weight_scale=weight_scale,
+            bias=self._bias(node, unit),
+            multiplier=np.zeros(len(unit), np.uint16),
+            shift=1,
+            low=0,
+            high=0,
+            stride=window.stride,
+            pad=window.pad,
+            pad_code=(0,) * codes.shape[1],
+        )
+        self._append(node, _Layer(op))
+
+    def _bias(self, node: onnx.NodeProto, unit: np.ndarray) -> np.ndarray:
+        """The bias in units of the accumulator: the file's integers where its scale is that."""
+        if len(node.input) < 3 or not node.input[2]:
+            return np.zeros(len(unit), np.int32)
+        if node.input[2] in self._decoded:
+            codes, scale = self._decoded[node.input[2]]
+            if np.allclose(scale, unit, rtol=1e-4, atol=0):
+                return codes.astype(np.int32)
+            real = codes * scale.astype(np.float64)
+        else:
+            constant = self._nodes.constant(node, 2)
+            real = np.asarray(constant, dtype=np.float64)
+        rounded = np.floor(real / unit + 0.5)
+        if np.abs(rounded).max() > 2**31 - 1:
+            refuse(node, "its bias does not fit 32 bits")
+        return rounded.astype(np.int32)
+
+    def _relu(self, node: onnx.NodeProto) -> None:
+        name = self._source(node)
+        layer = self._layers.get(name)
+        if layer is None or (layer.own is not None and layer.own.signed):
+            refuse(node, f"behind {name!r}, which is quantised with signs; merge the ReLU first")
+        if layer.own is None:
+            if not isinstance(layer.op, Conv | Add):
+                refuse(node, f"cannot be merged into {name!r}")
+            layer.relu = True
+        self._tensor[node.output[0]] = name
+
+    def _max_pool(self, node: onnx.NodeProto) -> None:
+        source = self._source(node)
+        own = self._scale_of(node, source)
+        kernel, stride, ceil = read_max_pool(node, self._shapes[source])
+        op = MaxPool(self._nodes.new_name(node), (source,), kernel, stride, ceil)
+        self._append(node, _Layer(op, own=own))
+
+    def _concat(self, node: onnx.NodeProto) -> None:
+        axis = attributes(node).get("axis", 1)
+        if axis not in (1, -3):
+            refuse(node, f"concatenates along axis {axis}; only channels (1) are supported")
+        sources = tuple(self._source(node, i) for i in range(len(node.input)))
+        if INPUT in sources:
+            refuse(node, "concatenating the input is not supported")
+        layer = _Layer(Concat(self._nodes.new_name(node), sources))
+        scales = {self._layers[name].own for name in sources}
+        self._append(node, layer)
+        if len(scales) == 1:
+            layer.own = scales.pop()
+
+    def _add(self, node: onnx.NodeProto) -> None:
+        sources = tuple(self._source(node, i) for i in range(len(node.input)))
+        if len(sources) != 2 or INPUT in sources:
+            refuse(node, "only the sum of two maps of activations is supported")
+        for name in sources:
+            self._scale_of(node, name)
+        if self._shapes[sources[0]] != self._shapes[sources[1]]:
+            refuse(node, "adds maps of different shapes")
+        op = Add(self._nodes.new_name(node), sources, (0, 0), 1, 0, 0)
+        self._append(node, _Layer(op))
+
+    def _global_pool(self, node: onnx.NodeProto) -> None:
+        source = self._source(node)
+        scale = self._scale_of(node, source)
+        height, width, _ = self._shapes[source]
+        check_global_pool(self._nodes, node, self._shapes[source], self._opset)
+        op = GlobalSum(self._nodes.new_name(node), (source,))
+        self._append(node, _Layer(op, own=replace(scale, scale=scale.scale / (height * width))))
+        self._tail.add(node.output[0])
+        del self._tensor[node.output[0]]
+
+    def _finish(self) -> QuantizedNetwork:
+        layers = list(self._layers.values())
+        if not any(isinstance(layer.op, Conv) for layer in layers):
+            raise FirebrickError("holds no convolution: this is no CNN")
+        if not isinstance(layers[-1].op, GlobalSum) or self._input is None:
+            raise FirebrickError("does not lead from a quantised input to a global average")
+        tensors = {INPUT: Tensor(INPUT, self._shapes[INPUT], self._input.scale)}
+        ops: list[Op] = []
+        for layer in layers:
+            op = _with_integers(layer, tensors)
+            ops.append(op)
+            tensors[op.name] = self._make_tensor(layer)
+        height, width, _ = self._shapes[INPUT]
+        network = QuantizedNetwork(
+            name=self._name,
+            ops=tuple(ops),
+            tensors=tensors,
+            labels=choose_labels(self._shapes[ops[-1].name][2], self._metadata, self._labels),
+            preprocessing=default_preprocessing(height, width),
+            source={"quantised": "in its QDQ file"},
+        )
+        check(network)
+        return network
+
+    def _make_tensor(self, layer: _Layer) -> Tensor:
+        name, scale = layer.op.name, layer.final or layer.own
+        if scale is None:
+            raise FirebrickError(f"{name!r} is never quantised (no QuantizeLinear behind it)")
+        if isinstance(layer.op, GlobalSum):
+            return Tensor(name, self._shapes[name], scale.scale, signed=True, bits=32)
+        return Tensor(name, self._shapes[name], scale.scale, scale.signed)
+
+
+def _with_integers(layer: _Layer, tensors: dict[str, Tensor]) -> Op:
+    """Multipliers, shift and clamp of an op now that its output's scale is known."""
+    op, own, final = layer.op, layer.own, layer.final or layer.own
+    if not isinstance(op, Conv | Add) or own is None or final is None:
+        return op
+    low, high = final.range
+    ratio = own.scale / final.scale
+    low = max(low, int(np.floor(own.range[0] * ratio + 0.5)))
+    high = min(high, int(np.floor(own.range[1] * ratio + 0.5)))
+    values: dict[str, Any] = {"low": 0 if layer.relu else low, "high": high}
+    inputs = [tensors[name].scale / final.scale for name in op.inputs]
+    try:
+        if isinstance(op, Conv):
+            multiplier, shift = fixed_point(op.weight_scale * inputs[0])
+            return replace(op, multiplier=multiplier, shift=shift, **values)
+        multiplier, shift = fixed_point(np.array(inputs))
+    except ValueError as error:
+        raise FirebrickError(f"{op.name}: {error}") from None
+    pair = (int(multiplier[0]), int(multiplier[1]))
+    return replace(op, multiplier=pair, shift=shift, **values)

@@ -1,0 +1,136 @@
+"""What a plan amounts to: tables of layers and totals, for the terminal and for ``report.txt``."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import fields
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+from boards.board import Board, Resources
+from gen.network import Conv, Op, QuantizedNetwork
+from gen.plan import Plan
+
+WIDTH = 120
+"""Columns of ``report.txt``."""
+WIDE = 100
+"""Columns that the widest table needs."""
+UART_BITS = 10
+"""Bits on the wire a byte: start, 8 data, stop."""
+_TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
+
+
+def link_frames_per_second(network: QuantizedNetwork, baud: int) -> float:
+    """Frames a second that a UART carries: a command and pixels in, a result out, at once."""
+    height, width, channels = network.input.shape
+    inwards = 1 + height * width * channels
+    outwards = 5 + 4 * network.output.shape[2]
+    return baud / UART_BITS / max(inwards, outwards)
+
+
+def text_report(network: QuantizedNetwork, plan: Plan, board: Board) -> str:
+    """The whole report in plain text."""
+    buffer = io.StringIO()
+    console = Console(file=buffer, width=WIDTH, color_system=None, force_terminal=False)
+    console.print(report(network, plan, board))
+    lines = (line.rstrip() for line in buffer.getvalue().splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def report(network: QuantizedNetwork, plan: Plan, board: Board) -> RenderableType:
+    """Layers, totals against the board's budget, and rates."""
+    return Group(_layers(network, plan), "", _totals(plan, board), "", _rates(network, plan, board))
+
+
+def _layers(network: QuantizedNetwork, plan: Plan) -> Table:
+    table = _table(
+        f"{network.name} on {plan.board}",
+        caption="cycles a frame, the slowest in bold; memory of weights/window",
+    )
+    table.add_column("layer", overflow="fold")
+    for name in ("shape", "weights", "bits", "pe", "simd", "cycles"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("memory", no_wrap=True)
+    for title in _TITLES.values() if resources else ():
+        table.add_column(title, justify="right", no_wrap=True)
+    for op in network.ops:
+        cost = plan.costs[op.name]
+        style = "bold" if cost.cycles == plan.cycles else None
+        shape = "x".join(str(size) for size in network.tensors[op.name].shape)
+        numbers = _numbers(cost.resources) if resources else ()
+        table.add_row(op.name, shape, *_engine(op, plan), *numbers, style=style)
+    if resources:
+        table.add_row("board", *[""] * 7, *_numbers(plan.costs["board"].resources), style="dim")
+    return table
+
+
+def _table(title: str, *, caption: str | None = None, header: bool = True) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        show_header=header,
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _engine(op: Op, plan: Plan) -> tuple[str, ...]:
+    """Cells from weights to memory."""
+    cycles = str(plan.costs[op.name].cycles)
+    if not isinstance(op, Conv):
+        return "", "", "", "", cycles, ""
+    engine = plan.engines[op.name]
+    return (
+        str(op.weights.size),
+        str(op.weight_bits),
+        str(engine.pe),
+        str(engine.simd),
+        cycles,
+        f"{engine.weight_memory}/{engine.window_memory}",
+    )
+
+
+def _numbers(resources: Resources) -> tuple[str, ...]:
+    return tuple(f"{getattr(resources, name):g}" for name in _TITLES)
+
+
+def _totals(plan: Plan, board: Board) -> Table:
+    table = _table(f"{board.title} ({board.part})")
+    for name in ("resource", "planned", "available", "used"):
+        table.add_column(name, justify="left" if name == "resource" else "right")
+    total = plan.resources
+    for item in fields(Resources):
+        used, available = getattr(total, item.name), getattr(board.resources, item.name)
+        share = f"{used / available:.1%}"
+        table.add_row(_TITLES[item.name], f"{used:g}", f"{available:g}", share)
+    return table
+
+
+def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
+    table = _table("Rates", header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    macs = network.macs
+    busy = sum(engine.pe * engine.simd for engine in plan.engines.values())
+    link = link_frames_per_second(network, board.baud)
+    own = plan.frames_per_second
+    bottleneck = [op.name for op in network.ops if plan.costs[op.name].cycles == plan.cycles]
+    table.add_row("weights", f"{network.weight_count} in {network.weight_bit_count} bits")
+    table.add_row("multipliers", f"{busy}, busy {macs / plan.cycles / busy:.1%} of the time")
+    table.add_row(
+        "accelerator",
+        f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: {own:.1f} frames/s "
+        f"(slowest: {', '.join(bottleneck)})",
+    )
+    table.add_row("link", f"UART at {board.baud} baud: {link:.1f} frames/s")
+    if link <= own:
+        limit = "the link; the accelerator takes every byte as it comes"
+    else:
+        limit = "the accelerator; wait for results between frames, the UART cannot be held back"
+    table.add_row("what limits", limit)
+    return table

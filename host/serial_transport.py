@@ -1,0 +1,81 @@
+"""A board on a serial port."""
+
+from __future__ import annotations
+
+import termios
+
+import serial
+from serial.tools import list_ports
+
+from gen.errors import FirebrickError
+from host.transport import Transport
+
+_BITS_PER_BYTE = 10
+_WRITE_PATIENCE = 5.0
+_WRITE_CHUNK = 4096
+_FAILURES = (serial.SerialException, OSError, termios.error)
+
+
+class SerialTransport(Transport):
+    """8 data bits, no parity, one stop bit, no flow control.
+
+    Parameters
+    ----------
+    port : str
+        As the operating system names it, say ``/dev/ttyUSB1``.
+    baud : int
+
+    Raises
+    ------
+    FirebrickError
+        If the port is not there or cannot be had; names the ports that are there.
+    """
+
+    def __init__(self, port: str, baud: int):
+        self._name, self._baud = f"{port} at {baud} baud", baud
+        try:
+            patience = _WRITE_PATIENCE + _WRITE_CHUNK * self.seconds_per_byte
+            self._serial = serial.Serial(port, baud, timeout=0, write_timeout=patience)
+            self._serial.reset_input_buffer()
+        except (serial.SerialException, ValueError) as error:
+            raise FirebrickError(f"{port}: cannot open ({error}); {_known_ports()}") from None
+
+    @property
+    def name(self) -> str:
+        """Port and speed."""
+        return self._name
+
+    @property
+    def seconds_per_byte(self) -> float:
+        """Start bit, 8 bits, stop bit."""
+        return _BITS_PER_BYTE / self._baud
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``."""
+        try:
+            for start in range(0, len(data), _WRITE_CHUNK):
+                self._serial.write(data[start : start + _WRITE_CHUNK])
+        except serial.SerialTimeoutException:
+            raise FirebrickError(
+                f"{self._name}: the port did not take {len(data)} bytes; is something holding "
+                "the line?"
+            ) from None
+        except _FAILURES as error:
+            raise FirebrickError(f"{self._name}: cannot write ({error}); unplugged?") from None
+
+    def read(self, count: int, timeout: float) -> bytes:
+        """Wait up to ``timeout`` seconds for ``count`` bytes."""
+        try:
+            self._serial.timeout = timeout
+            return bytes(self._serial.read(count))
+        except _FAILURES as error:
+            raise FirebrickError(f"{self._name}: cannot read ({error}); unplugged?") from None
+
+    def close(self) -> None:
+        """Close the port."""
+        self._serial.close()
+
+
+def _known_ports() -> str:
+    found = sorted(port.device for port in list_ports.comports())
+    return f"ports found: {', '.join(found)}" if found else "no serial port found on this machine"

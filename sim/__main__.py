@@ -1,0 +1,159 @@
+"""``python -m sim``: whole frames through the emitted design, checked against the golden model."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gen.answers import Answer, answers_json, answers_table
+from gen.console import run_app
+from gen.display import progress_line
+from gen.errors import FirebrickError
+from gen.images import load_frames
+from sim import golden
+from sim.frames import GeneratedBoard, SimulatedFrames, simulate
+from sim.simulator import Simulator
+from sim.verilate import build
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+_DEFAULT_BUILD = Path("build/arty_a7")
+
+
+@app.command()
+def classify(
+    images: Annotated[list[Path], typer.Argument(help="Photographs, in any usual format.")],
+    folder: Annotated[
+        Path, typer.Option("--build", help="What `python -m gen` wrote for a board.")
+    ] = _DEFAULT_BUILD,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=1, help="Simulate so many frames, taking the images in turn."),
+    ] = None,
+    waves: Annotated[
+        Path | None, typer.Option(help="Record every signal into this FST file (slow, large).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Run photographs through the hardware that was generated, clock cycle for clock cycle.
+
+    The design in the build folder is compiled by Verilator (once), frames go in back
+    to back, and every class sum is compared with the golden model. Exit status 1 if one differs.
+
+    Example: `python -m gen --board arty_a7 && python -m sim cat.jpg`
+    """
+    board = GeneratedBoard.load(folder)
+    if waves is not None and not waves.absolute().parent.is_dir():
+        raise FirebrickError(f"{waves}: cannot write waves there, no such folder")
+    pixels = load_frames(images, board.network.preprocessing)
+    order = np.arange(frames or len(images)) % len(images)
+    expected = golden.class_sums(board.network, pixels)[order]
+    with progress_line("Verilator") as tell:
+        library = build(
+            board.verilog,
+            board.simulation(waves=waves is not None),
+            waves=waves is not None,
+            progress=tell,
+        )
+    with progress_line("simulating") as tell, Simulator(library) as simulator:
+        if waves is not None:
+            simulator.record(waves)
+        result = simulate(
+            simulator,
+            board.network,
+            pixels[order],
+            lambda done: tell("frames", done, len(order)),
+        )
+    wrong = np.flatnonzero((result.sums != expected).any(axis=1))
+    names = [str(images[i]) for i in order]
+    answers = [
+        Answer(name, sums, int(cycles))
+        for name, sums, cycles in zip(names, result.sums, result.cycles, strict=True)
+    ]
+    if json:
+        entry = {"frames": answers_json(board.network, answers), **_speed(board, result)}
+        print(json_format.dumps({**entry, "wrong_frames": wrong.tolist()}, indent=2))
+    else:
+        _print(Console(), board, answers[: len(images)], result, len(wrong))
+    if len(wrong):
+        _complain(board, names, result, expected, wrong)
+        raise typer.Exit(1)
+
+
+def _speed(board: GeneratedBoard, result: SimulatedFrames) -> dict[str, Any]:
+    steady = result.steady_cycles
+    return {
+        "board": board.plan.board,
+        "clock_hz": board.plan.clock_hz,
+        "latency_cycles": result.latency,
+        "predicted_cycles": board.plan.cycles,
+        "steady_cycles": steady,
+        "frames_per_second": board.plan.clock_hz / steady if steady else None,
+        "simulated_frames_per_second": result.frames_per_second,
+    }
+
+
+def _print(
+    console: Console,
+    board: GeneratedBoard,
+    answers: list[Answer],
+    result: SimulatedFrames,
+    wrong: int,
+) -> None:
+    console.print(answers_table(board.network, answers))
+    plan, steady = board.plan, result.steady_cycles
+    clock = plan.clock_hz
+    table = Table(show_header=False, title=f"{plan.board} at {clock / 1e6:g} MHz")
+    table.title_justify = "left"
+    count = len(result.sums)
+    table.add_row(
+        "first frame, in to out", f"{result.latency} cycles", _time(result.latency, clock)
+    )
+    table.add_row("each frame, predicted", f"{plan.cycles} cycles", _rate(plan.cycles, clock))
+    if steady is None:
+        table.add_row("each frame, simulated", "needs two frames or more", "try --frames 3")
+    else:
+        table.add_row("each frame, simulated", f"{steady} cycles", _rate(steady, clock))
+    speed = f"{result.frames_per_second:.2f} frames/s"
+    table.add_row("simulation", f"{count} frames in {result.seconds:.2f} s", speed)
+    console.print(table)
+    if not wrong:
+        console.print(f"[green]All class sums of {count} frames equal the golden model's.[/green]")
+
+
+def _time(cycles: int, clock: int) -> str:
+    return f"{1e3 * cycles / clock:.3f} ms"
+
+
+def _rate(cycles: int, clock: int) -> str:
+    return f"{clock / cycles:.1f} frames/s"
+
+
+def _complain(
+    board: GeneratedBoard,
+    names: list[str],
+    result: SimulatedFrames,
+    expected: np.ndarray,
+    wrong: np.ndarray,
+) -> None:
+    frame = int(wrong[0])
+    different = np.flatnonzero(result.sums[frame] != expected[frame])
+    index = int(different[0])
+    message = (
+        f"mismatch: {len(wrong)} of {len(names)} frames differ from the golden model; "
+        f"first in frame {frame} ({names[frame]}): {len(different)} of {expected.shape[1]} class "
+        f"sums, {board.network.labels[index]!r} is {result.sums[frame, index]} and should be "
+        f"{expected[frame, index]}"
+    )
+    Console(stderr=True).print(Text(message, "red"), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run_app(app)

@@ -1,0 +1,149 @@
+"""Whole frames through the emitted design: what a generated board answers, and how fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gen.errors import FirebrickError
+from gen.network import QuantizedNetwork
+from gen.plan import Plan
+from hw.shell import FRAME, RESULT
+from sim.simulator import Simulator
+
+
+@dataclass(frozen=True)
+class GeneratedBoard:
+    """What ``python -m gen`` wrote for a board.
+
+    Attributes
+    ----------
+    folder : Path
+    network : QuantizedNetwork
+    plan : Plan
+    """
+
+    folder: Path
+    network: QuantizedNetwork
+    plan: Plan
+
+    @property
+    def verilog(self) -> Path:
+        """Shell and accelerator, as they are simulated."""
+        return self.folder / "sim_top.v"
+
+    def simulation(self, *, waves: bool = False) -> Path:
+        """Where the compiled simulation is kept."""
+        return self.folder / ("sim_waves" if waves else "sim")
+
+    @staticmethod
+    def load(folder: str | Path) -> GeneratedBoard:
+        """Read the folder.
+
+        Raises
+        ------
+        FirebrickError
+            If it is not there, not one of ours, or not complete.
+        """
+        folder = Path(folder)
+        board = folder.name if folder.parent.name == "build" else f"BOARD --out {folder}"
+        remedy = f"generate it with `python -m gen --board {board}`"
+        if not folder.is_dir():
+            raise FirebrickError(f"{folder}: no such folder; {remedy}")
+        for name in ("sim_top.v", "network.npz", "plan.json"):
+            if not (folder / name).is_file():
+                raise FirebrickError(f"{folder}: no generated board ({name} is missing); {remedy}")
+        try:
+            plan = Plan.from_json((folder / "plan.json").read_text())
+        except (ValueError, KeyError, TypeError) as error:
+            raise FirebrickError(f"{folder}/plan.json: damaged ({error}); {remedy}") from None
+        return GeneratedBoard(folder, QuantizedNetwork.load(folder / "network.npz"), plan)
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedFrames:
+    """Frames sent back to back, and what came of them.
+
+    Attributes
+    ----------
+    sums : int32 array (N, classes)
+    cycles : int array (N,)
+        As the shell counts them: first pixel byte in to last class sum out.
+    finished : int array (N,)
+        Clock cycle, counted from the first byte offered, in which each result's last byte left.
+    seconds : float
+        That the simulation took.
+    """
+
+    sums: np.ndarray
+    cycles: np.ndarray
+    finished: np.ndarray
+    seconds: float
+
+    @property
+    def latency(self) -> int:
+        """Cycles of the first frame, which had the design to itself when it came in."""
+        return int(self.cycles[0])
+
+    @property
+    def intervals(self) -> np.ndarray:
+        """Cycles between the ends of results that follow each other."""
+        return np.diff(self.finished)
+
+    @property
+    def steady_cycles(self) -> int | None:
+        """Cycles a frame when frames follow each other without a gap; needs two frames."""
+        return int(self.intervals[-1]) if len(self.finished) > 1 else None
+
+    @property
+    def frames_per_second(self) -> float:
+        """Of the simulation."""
+        return len(self.sums) / self.seconds
+
+
+def simulate(
+    simulator: Simulator,
+    network: QuantizedNetwork,
+    frames: np.ndarray,
+    progress: Callable[[int], None] | None = None,
+) -> SimulatedFrames:
+    """Send frames back to back, and wait for all results.
+
+    Parameters
+    ----------
+    simulator : Simulator
+        Of the board's shell and accelerator.
+    network : QuantizedNetwork
+        That the board was generated from.
+    frames : uint8 array (N, height, width, channels)
+    progress : callable, optional
+        Told the number of results that are complete.
+
+    Raises
+    ------
+    FirebrickError
+        If the design stalls, or answers with something that is no result.
+    """
+    size = 1 + 4 + 4 * network.output.shape[2]
+    requests = b"".join(bytes([FRAME]) + frame.tobytes() for frame in frames)
+    start, clock = time.monotonic(), simulator.cycles
+    moved = simulator.run(
+        requests,
+        size * len(frames),
+        progress=None if progress is None else lambda count: progress(count // size),
+    )
+    seconds = time.monotonic() - start
+    results = np.frombuffer(moved.data, dtype=np.uint8).reshape(len(frames), size)
+    if (results[:, 0] != RESULT).any():
+        wrong = int(np.argmax(results[:, 0] != RESULT))
+        raise FirebrickError(
+            f"the simulated board answered frame {wrong} with byte 0x{results[wrong, 0]:02x} "
+            "instead of a result; is the build folder from this version?"
+        )
+    words = results[:, 1:].copy().view("<i4")
+    finished = moved.stamps[size - 1 :: size].astype(np.int64) - clock
+    return SimulatedFrames(words[:, 1:], words[:, 0].astype(np.int64), finished, seconds)

@@ -1,0 +1,61 @@
+"""The reference from outside: ONNX Runtime on the original model files (development only)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from gen.images import Normalisation
+
+BATCH = 8
+
+
+def session(
+    model: str | Path | onnx.ModelProto, optimise: bool = True
+) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on the CPU.
+
+    Parameters
+    ----------
+    model : path or onnx.ModelProto
+    optimise : bool
+        False keeps every node as it is written: QDQ models are then computed in float between
+        their QuantizeLinear nodes, instead of by fused integer kernels.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    data = model.SerializeToString() if isinstance(model, onnx.ModelProto) else str(model)
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def normalise(frames: np.ndarray, normalisation: Normalisation) -> np.ndarray:
+    """Frames uint8 (N, H, W, 3) as a float network wants them, float32 (N, 3, H, W)."""
+    x = frames.astype(np.float32)
+    if normalisation.channel_order == "BGR":
+        x = x[..., ::-1]
+    mean, std = (np.array(v, np.float32) for v in (normalisation.mean, normalisation.std))
+    x = (x - mean) / std
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
+
+def logits(
+    runtime: onnxruntime.InferenceSession, frames: np.ndarray, normalisation: Normalisation
+) -> np.ndarray:
+    """First output of a model for frames, one row a frame."""
+    (fed,) = runtime.get_inputs()
+    size = fed.shape[0] if isinstance(fed.shape[0], int) else BATCH
+    parts = [
+        runtime.run(None, {fed.name: normalise(batch, normalisation)})[0].reshape(len(batch), -1)
+        for batch in _split(frames, size)
+    ]
+    return np.concatenate(parts)
+
+
+def _split(frames: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (frames[start : start + size] for start in range(0, len(frames), size))

@@ -1,0 +1,198 @@
+"""A compiled design as a Python object: bytes in, bytes out, clock cycles counted."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from gen.errors import FirebrickError
+
+SLICE = 100_000
+"""Cycles between two looks at the keyboard and the progress display."""
+
+IDLE_LIMIT = 2_000_000
+"""Cycles without any byte moving after which a design is given up."""
+
+
+class _Transfer(ctypes.Structure):
+    """``firebrick_transfer`` in ``native/runner.cpp``."""
+
+    _fields_ = (
+        ("in_bytes", ctypes.c_char_p),
+        ("in_length", ctypes.c_uint64),
+        ("in_done", ctypes.c_uint64),
+        ("out_bytes", ctypes.c_void_p),
+        ("stamps", ctypes.c_void_p),
+        ("out_length", ctypes.c_uint64),
+        ("out_done", ctypes.c_uint64),
+        ("idle", ctypes.c_uint64),
+    )
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """What a run brought.
+
+    Attributes
+    ----------
+    taken : int
+        How many of the bytes offered the design took.
+    data : bytes
+        What the design gave.
+    stamps : uint64 array
+        The clock cycle, counted from reset, in which each byte of ``data`` left.
+    """
+
+    taken: int
+    data: bytes
+    stamps: np.ndarray
+
+
+class Simulator:
+    """A design running in this process, out of reset.
+
+    Parameters
+    ----------
+    library : path
+        As :func:`sim.verilate.build` returns it.
+
+    Use it as a context manager, or call :meth:`close`.
+    """
+
+    def __init__(self, library: str | Path):
+        try:
+            self._library = ctypes.CDLL(str(Path(library).absolute()))
+        except OSError as error:
+            raise FirebrickError(f"{library}: cannot load the simulation ({error})") from None
+        _declare(self._library)
+        self._handle = self._library.firebrick_create()
+        self.reset()
+
+    def __enter__(self) -> Simulator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the simulation; what waves were recorded are complete afterwards."""
+        if self._handle:
+            self._library.firebrick_destroy(self._handle)
+            self._handle = None
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since reset."""
+        return int(self._library.firebrick_cycle(self._handle))
+
+    def reset(self) -> None:
+        """Put the design into reset and out again; cycles count from here."""
+        self._library.firebrick_reset(self._handle)
+
+    def stall(self, seed: int, i: float = 0.0, o: float = 0.0) -> None:
+        """Pause the streams at random from now on.
+
+        Parameters
+        ----------
+        seed : int
+            Of the pauses; equal seeds give equal runs.
+        i, o : float
+            How likely the stream into and out of the design pauses in a cycle, below 1.
+        """
+        if not (0 <= i < 1 and 0 <= o < 1):
+            raise ValueError(f"stall probabilities must be in [0, 1), not {i} and {o}")
+        self._library.firebrick_stall(self._handle, seed, int(i * 65536), int(o * 65536))
+
+    def record(self, path: str | Path) -> None:
+        """Record waves from now on into an FST file.
+
+        Raises
+        ------
+        FirebrickError
+            If the library was built without waves, or the file cannot be written.
+        """
+        if not self._library.firebrick_open_waves(self._handle, str(path).encode()):
+            raise FirebrickError(f"{path}: cannot write waves (build the simulation with waves)")
+
+    def run(
+        self,
+        data: bytes,
+        expected: int,
+        *,
+        idle_limit: int = IDLE_LIMIT,
+        drain: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> Transferred:
+        """Clock the design until bytes have gone in and come out.
+
+        Parameters
+        ----------
+        data : bytes
+            What to offer.
+        expected : int
+            How many bytes to wait for; never more are taken from the design.
+        idle_limit : int
+            Give up when no byte has moved in either direction for so many cycles.
+        drain : bool
+            Whether to go on until all of ``data`` is taken once ``expected`` bytes are there.
+        progress : callable, optional
+            Called every now and then with the number of bytes that have come out.
+
+        Raises
+        ------
+        FirebrickError
+            If the design stopped, saying which stream waited and how far it got.
+        """
+        received = ctypes.create_string_buffer(max(expected, 1))
+        stamps = np.zeros(expected, dtype=np.uint64)
+        transfer = _Transfer(
+            data, len(data), 0, ctypes.addressof(received), stamps.ctypes.data, expected, 0, 0
+        )
+        while transfer.out_done < expected or (drain and transfer.in_done < len(data)):
+            self._library.firebrick_run(
+                self._handle, ctypes.byref(transfer), SLICE, idle_limit, drain
+            )
+            if progress is not None:
+                progress(transfer.out_done)
+            if transfer.idle >= idle_limit:
+                raise FirebrickError(_stalled(transfer, idle_limit, self.cycles))
+        return Transferred(transfer.in_done, received.raw[:expected], stamps)
+
+
+def _stalled(transfer: _Transfer, limit: int, cycles: int) -> str:
+    waiting = []
+    if transfer.in_done < transfer.in_length:
+        waiting.append(f"stream i took {transfer.in_done} of {transfer.in_length} bytes")
+    if transfer.out_done < transfer.out_length:
+        waiting.append(f"stream o gave {transfer.out_done} of {transfer.out_length} bytes")
+    return (
+        f"the simulated design stalled: {' and '.join(waiting)}, then nothing moved for "
+        f"{limit} cycles (now at cycle {cycles}); record waves to see where"
+    )
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    """Tell ctypes the signatures of the C interface."""
+    handle, number, chance = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32
+    signatures: dict[str, tuple[object, list[object]]] = {
+        "create": (handle, []),
+        "destroy": (None, [handle]),
+        "reset": (None, [handle]),
+        "cycle": (number, [handle]),
+        "stall": (None, [handle, number, chance, chance]),
+        "run": (None, [handle, ctypes.POINTER(_Transfer), number, number, ctypes.c_bool]),
+        "open_waves": (ctypes.c_int, [handle, ctypes.c_char_p]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, f"firebrick_{name}")
+        function.restype, function.argtypes = result, arguments

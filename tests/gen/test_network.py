@@ -1,0 +1,152 @@
+import json
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gen.errors import FirebrickError
+from gen.network import Add, Conv, GlobalSum, MaxPool, QuantizedNetwork, check, pool_size
+from tests.networks import random_frames, tiny_network
+
+
+def with_op(network: QuantizedNetwork, name: str, **changes) -> QuantizedNetwork:
+    ops = tuple(replace(op, **changes) if op.name == name else op for op in network.ops)
+    return replace(network, ops=ops)
+
+
+def test_file_round_trip(tmp_path):
+    network = tiny_network()
+    path = tmp_path / "net.npz"
+    network.save(path)
+    again = QuantizedNetwork.load(path)
+    assert again.tensors == network.tensors
+    assert (again.name, again.labels, again.source) == (
+        network.name,
+        network.labels,
+        network.source,
+    )
+    assert again.preprocessing == network.preprocessing
+    for a, b in zip(again.ops, network.ops, strict=True):
+        assert type(a) is type(b)
+        for key, value in vars(b).items():
+            np.testing.assert_array_equal(getattr(a, key), value, err_msg=f"{b.name}.{key}")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_equal_networks_make_equal_files(tmp_path):
+    for name in "ab":
+        tiny_network().save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_digest_follows_the_numbers_only():
+    network = tiny_network()
+    renamed = replace(network, name="other", labels=("x",) * 5, source={})
+    assert renamed.digest == network.digest
+    assert tiny_network(2).digest != network.digest
+    bias = network.convs[0].bias.copy()
+    bias[0] += 1
+    assert with_op(network, "conv1", bias=bias).digest != network.digest
+
+
+def test_queries():
+    network = tiny_network()
+    assert network.input.shape == (12, 10, 3)
+    assert network.output.shape == (1, 1, 5)
+    assert [op.name for op in network.consumers("fire3/squeeze")] == [
+        "fire3/expand1x1",
+        "fire3/expand3x3",
+    ]
+    assert network.weight_count == sum(op.weights.size for op in network.convs)
+    assert network.weight_bit_count == 8 * network.weight_count
+    conv1 = network.convs[0]
+    rows, columns, _ = network.tensors["conv1"].shape
+    assert network.macs > rows * columns * conv1.weights.size
+    assert isinstance(network.op("sums"), GlobalSum)
+    with pytest.raises(KeyError):
+        network.op("none")
+
+
+def test_accumulator_bounds_hold_and_are_reached():
+    network = tiny_network()
+    conv, x = network.convs[0], network.input
+    low, high = conv.accumulator_bounds(x)
+    weights = conv.weights.reshape(conv.channels, -1).astype(int)
+    frames = random_frames(network, 50).reshape(50, -1)[:, : weights.shape[1]].astype(int)
+    sums = frames @ weights.T
+    assert low <= sums.min()
+    assert sums.max() <= high
+    assert high == max((np.where(w > 0, 255, 0) @ w) for w in weights)
+    assert low == min((np.where(w < 0, 255, 0) @ w) for w in weights)
+
+
+@pytest.mark.parametrize(("name", "changes", "message"), [
+    ("conv1", {"shift": 0}, "conv1: shift 0"),
+    ("conv1", {"pad_code": (300, 0, 0)}, "conv1: pad_code"),
+    ("conv1", {"stride": 1}, "conv1: shape"),
+    ("conv1", {"weight_bits": 3}, "conv1: weight codes exceed 3 bits"),
+    ("conv1", {"weight_bits": 9}, "weight_bits 9 is not 2 to 8"),
+    ("conv1", {"bias": np.zeros(3, np.int32)}, "conv1: bias must be int32"),
+    ("conv1", {"weights": np.zeros((8, 3, 3, 4), np.int8)}, "do not fit input"),
+    ("conv1", {"weights": np.zeros((8, 3, 3, 3))}, "weights must be int8"),
+    ("pool1", {"inputs": ("fire2/squeeze",)}, "pool1: reads .* out of order"),
+])  # fmt: skip
+def test_check_names_the_op(name, changes, message):
+    with pytest.raises(FirebrickError, match=message):
+        check(with_op(tiny_network(), name, **changes))
+
+
+def test_check_whole_network():
+    network = tiny_network()
+    with pytest.raises(FirebrickError, match="4 labels for 5 classes"):
+        check(replace(network, labels=network.labels[:4]))
+    tensors = dict(network.tensors)
+    tensors["fire2/expand1x1"] = replace(tensors["fire2/expand1x1"], scale=9.0)
+    with pytest.raises(FirebrickError, match="different scales"):
+        check(replace(network, tensors=tensors))
+    short = network.ops[:-1]
+    with pytest.raises(FirebrickError, match="not in a global sum"):
+        check(replace(network, ops=short, labels=network.labels))
+
+
+def test_files_that_are_no_networks(tmp_path):
+    with pytest.raises(FirebrickError, match="no such network file"):
+        QuantizedNetwork.load(tmp_path / "none.npz")
+    path = tmp_path / "bad.npz"
+    path.write_bytes(b"nonsense")
+    with pytest.raises(FirebrickError, match="not a firebrick network file"):
+        QuantizedNetwork.load(path)
+    tiny_network().save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(FirebrickError, match="not a firebrick network file"):
+        QuantizedNetwork.load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("network.json", json.dumps({"format": 99}))
+    with pytest.raises(FirebrickError, match="format 99"):
+        QuantizedNetwork.load(path)
+
+
+def test_failed_save_leaves_nothing(tmp_path):
+    network = replace(tiny_network(), source={"bad": object()})  # type: ignore[dict-item]
+    with pytest.raises(TypeError):
+        network.save(tmp_path / "net.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", range(3, 12))
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (2, 2), (3, 3)])
+def test_pool_size(size, kernel, stride):
+    floor = len([s for s in range(0, size, stride) if s + kernel <= size])
+    last = (floor - 1) * stride + kernel
+    assert pool_size(size, MaxPool("p", ("x",), kernel, stride)) == floor
+    ceil = floor if last == size else floor + 1
+    assert pool_size(size, MaxPool("p", ("x",), kernel, stride, ceil=True)) == ceil
+
+
+def test_kinds_are_plain_data():
+    network = tiny_network()
+    add = network.op("fire3/add")
+    assert isinstance(add, Add)
+    assert replace(add) == add
+    assert isinstance(network.op("conv10"), Conv)

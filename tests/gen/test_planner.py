@@ -1,0 +1,144 @@
+"""The planner: what it promises holds, and what does not fit is explained."""
+
+from math import ceil, gcd
+
+import pytest
+
+from boards.board import Board, Resources
+from gen.cost import ConvShape, bram36
+from gen.errors import FirebrickError
+from gen.limits import stream_limits
+from gen.network import Conv, QuantizedNetwork
+from gen.plan import Plan
+from gen.planner import plan
+from gen.stages import FireStage, stages
+from tests.gen.squeezenets import cifar, squeezenet1_1
+
+
+def board(name: str, lut: int, ff: int, dsp: int, bram36: float) -> Board:
+    return Board(
+        name=name,
+        title=name,
+        part="xc7",
+        resources=Resources(lut, ff, dsp, bram36),
+        clock_hz=100_000_000,
+        baud=1_000_000,
+        platform=lambda: None,
+    )
+
+
+KINTEX = board("genesys2", 203800, 407600, 840, 445)
+ARTY = board("arty_a7", 63400, 126800, 240, 135)
+SMALL = board("arty_a7_35", 20800, 41600, 90, 50)
+
+
+def check(network: QuantizedNetwork, target: Board, found: Plan) -> None:
+    """Everything that a plan promises."""
+    shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
+    limits = list(stream_limits(network, shapes, found.engines, found.lanes))
+    assert max(cycles for _, _, cycles in limits) == found.cycles
+    assert {name for name, _, _ in limits} == {op.name for op in network.ops}
+    used, held = found.resources, target.resources
+    assert used.dsp <= held.dsp
+    assert used.bram36 <= held.bram36
+    assert used.lut <= held.lut * 0.8
+    assert used.ff <= held.ff * 0.8
+    assert set(found.costs) == {op.name for op in network.ops} | {"board"}
+    assert set(found.engines) | set(found.lanes) == {op.name for op in network.ops}
+    for op in network.convs:
+        check_engine(network, op, found)
+    for stage in stages(network):
+        if isinstance(stage, FireStage):
+            lanes = found.lanes[stage.concat.name]
+            assert gcd(stage.one.channels, stage.three.channels) % lanes == 0
+            assert stage.squeeze.channels % found.engines[stage.three.name].simd == 0
+    for name, lanes in found.lanes.items():
+        assert network.tensors[name].shape[2] % lanes == 0
+
+
+def check_engine(network: QuantizedNetwork, op: Conv, found: Plan) -> None:
+    engine, (rows, columns, cout) = found.engines[op.name], network.tensors[op.name].shape
+    cin = network.tensors[op.inputs[0]].shape[2]
+    assert 1 <= engine.simd <= cin
+    assert engine.pe <= cout
+    assert engine.pe % engine.lanes == 0
+    assert cout % engine.lanes == 0
+    words = op.kernel**2 * ceil(cin / engine.simd)
+    folds = ceil(cout / engine.pe)
+    busy = rows * columns * folds * max(words, engine.pe // engine.lanes)
+    assert busy <= found.costs[op.name].cycles <= found.cycles
+    assert found.costs[op.name].resources.dsp >= engine.pe * engine.simd + engine.lanes
+    if engine.weight_memory == "block":
+        depth = folds * words
+        rom = bram36(depth, engine.pe * engine.simd * op.weight_bits)
+        assert found.costs[op.name].resources.bram36 >= rom
+
+
+def test_whole_squeezenet_on_a_kintex():
+    network = squeezenet1_1()
+    found = plan(network, KINTEX)
+    check(network, KINTEX, found)
+    assert found.cycles <= 520_000
+    assert network.macs / (found.cycles * KINTEX.resources.dsp) > 0.85
+    assert Plan.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize("target", [SMALL, ARTY, KINTEX], ids=lambda b: b.name)
+def test_small_network_on_every_board(target: Board):
+    network = cifar()
+    check(network, target, plan(network, target))
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6, 1.0])
+def test_less_of_a_board_is_slower(share: float):
+    held = ARTY.resources
+    parts = (int(value * share) for value in (held.lut, held.ff, held.dsp, held.bram36))
+    part, network = board("part", *parts), cifar()
+    found = plan(network, part)
+    check(network, part, found)
+    assert found.cycles >= plan(network, KINTEX).cycles
+
+
+def test_equal_inputs_make_equal_plans():
+    assert plan(cifar(), SMALL) == plan(cifar(), SMALL)
+
+
+def test_clock():
+    assert plan(cifar(), SMALL).clock_hz == SMALL.clock_hz
+    found = plan(cifar(), SMALL, 50_000_000)
+    assert found.clock_hz == 50_000_000
+    assert found.frames_per_second == 50_000_000 / found.cycles
+
+
+def refusal(network: QuantizedNetwork, target: Board, **kwargs) -> str:
+    with pytest.raises(FirebrickError) as caught:
+        plan(network, target, **kwargs)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_eight_bits_do_not_fit_an_arty_but_four_do():
+    message = refusal(squeezenet1_1(), ARTY, boards=(SMALL, ARTY, KINTEX))
+    assert message.startswith("squeezenet1_1 does not fit arty_a7: ")
+    assert "RAMB36" in message
+    assert "arty_a7 has 135" in message
+    assert "it would fit genesys2" in message
+    assert "arty_a7_35" not in message
+    assert "weights of 4 bits would fit here" in message
+    check(squeezenet1_1(4), ARTY, plan(squeezenet1_1(4), ARTY))
+
+
+def test_too_few_multipliers():
+    message = refusal(cifar(), board("tiny", 60_000, 60_000, 30, 100), boards=(KINTEX,))
+    assert "DSP blocks, tiny has 30;" in message
+    assert "no weight width would fit here, as it is it would fit genesys2" in message
+
+
+def test_too_few_luts():
+    message = refusal(cifar(), board("tiny", 4_000, 60_000, 200, 100))
+    assert "LUTs, tiny has 3200 (80% of the device)" in message
+
+
+def test_too_few_flip_flops():
+    assert "flip-flops" in refusal(cifar(), board("tiny", 60_000, 4_000, 200, 100))

@@ -1,0 +1,61 @@
+"""A board generated from the tiny network, once for all tests that need one."""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+
+from boards import BOARDS
+from gen.console import run_app
+from gen.emit import emit
+from gen.planner import plan
+from sim.frames import GeneratedBoard
+from sim.verilate import build
+from tests.networks import tiny_network
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder that all processes of a test run have in common."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
+    """The tiny network for an Arty A7, its simulation compiled."""
+    shared = shared_folder(tmp_path_factory, "boards")
+    folder = shared / "tiny"
+    network, target = tiny_network(1), BOARDS["arty_a7"]
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            emit(network, plan(network, target), target, folder)
+    board = GeneratedBoard.load(folder)
+    build(board.verilog, board.simulation())
+    return board
+
+
+def run_command(monkeypatch: pytest.MonkeyPatch, app: typer.Typer, *arguments: object) -> int:
+    """Run a command line as its ``__main__`` does; returns the exit status."""
+    monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        run_app(app)
+    return int(caught.value.code or 0)
+
+
+def photographs(folder: Path, count: int) -> list[Path]:
+    """Small random pictures to classify."""
+    rng = np.random.default_rng(5)
+    paths = [folder / f"photo{index}.png" for index in range(count)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(path)
+    return paths

@@ -1,0 +1,198 @@
+"""The generic cocotb test: plays frames into a component's streams and checks what comes out.
+
+Runs inside the simulator. What to play and to expect comes from the JSON file that the plusarg
+``bench`` names, and the outcome goes to the file that it names in turn: see
+:mod:`tests.harness.stream_bench`.
+"""
+
+import json
+import random
+from pathlib import Path
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, ReadOnly, Timer
+
+from tests.harness.packing import Packing
+
+PERIOD_NS = 10
+DRAIN_CYCLES = 64
+"""Cycles watched after the last expected transfer, in which nothing may move."""
+
+
+class Failure(Exception):
+    """The component broke its contract."""
+
+
+class Port:
+    """One stream: its wires, the transfers that it must carry and those seen so far."""
+
+    def __init__(self, dut, name: str, entry: dict):
+        self.name = name
+        self.packing = Packing(**entry["packing"])
+        self.words = [word for frame in entry["frames"] for word in frame]
+        self.frame_lengths = [len(frame) for frame in entry["frames"]]
+        self.stall = entry["stall"]
+        *path, member = name.split(".")
+        scope = dut
+        for part in path:
+            scope = getattr(scope, part)
+        self.valid_wire = getattr(scope, f"{member}__valid")
+        self.ready_wire = getattr(scope, f"{member}__ready")
+        self.payload_wire = getattr(scope, f"{member}__payload")
+        self.stamps: list[int] = []
+        self.valid = self.ready = 0
+        self.payload: int | None = None
+
+    @property
+    def done(self) -> bool:
+        return len(self.stamps) >= len(self.words)
+
+    def sample(self, cycle: int) -> bool:
+        """Look at the settled wires, check the hold rule; true if a transfer happens."""
+        held = self.payload if self.valid and not self.ready else None
+        self.valid = int(self.valid_wire.value)
+        self.ready = int(self.ready_wire.value)
+        self.payload = int(self.payload_wire.value) if self.valid else None
+        if held is not None and self.payload != held:
+            now = "valid was dropped" if self.payload is None else self.show(self.payload)
+            raise Failure(
+                f"{self.name}: hold rule broken at cycle {cycle}, {self.place()}: "
+                f"{self.show(held)} was not taken yet, then {now}"
+            )
+        if not (self.valid and self.ready):
+            return False
+        self.check(cycle)
+        self.stamps.append(cycle)
+        return True
+
+    def check(self, cycle: int) -> None:
+        if self.done:
+            raise Failure(
+                f"{self.name}: transfer {len(self.stamps)} at cycle {cycle}, but only "
+                f"{len(self.words)} were expected; got {self.show(self.payload)}"
+            )
+        expected = self.words[len(self.stamps)]
+        if self.payload != expected:
+            raise Failure(
+                f"{self.name}: {self.place()} at cycle {cycle}: "
+                f"expected {self.show(expected)}, got {self.show(self.payload)}"
+            )
+
+    def place(self) -> str:
+        """The next transfer, for people."""
+        index = len(self.stamps)
+        inside = index
+        for frame, length in enumerate(self.frame_lengths):
+            if inside < length:
+                return f"transfer {index} (frame {frame}, its transfer {inside})"
+            inside -= length
+        return f"transfer {index} (past the last frame)"
+
+    def show(self, word: int) -> str:
+        values = self.packing.unpack(word)
+        return str(values[0] if len(values) == 1 else values)
+
+    def state(self) -> str:
+        """Progress and handshake, for a time-out."""
+        text = f"{self.name}: {len(self.stamps)} of {len(self.words)} transfers"
+        if self.valid and not self.ready:
+            return text + ", STALLED (valid without ready)"
+        if self.ready and not self.valid and not self.done:
+            return text + ", STARVED (ready without valid)"
+        return text
+
+
+class Source(Port):
+    """Drives a component's input; once valid, a transfer is held until it is taken."""
+
+    def __init__(self, dut, name: str, entry: dict):
+        super().__init__(dut, name, entry)
+        self.offered = False
+
+    def drive(self, rng: random.Random) -> None:
+        pending = self.offered and len(self.stamps) == self.offered_index
+        if pending:
+            return
+        self.offered = not self.done and rng.random() >= self.stall
+        self.offered_index = len(self.stamps)
+        self.valid_wire.value = int(self.offered)
+        if self.offered:
+            self.payload_wire.value = self.words[self.offered_index]
+
+
+class Sink(Port):
+    """Drives ``ready`` of a component's output, sometimes only once ``valid`` is seen."""
+
+    def __init__(self, dut, name: str, entry: dict):
+        super().__init__(dut, name, entry)
+        self.waits = False
+        self.driven = 0
+
+    def drive(self, rng: random.Random) -> None:
+        if self.stall and rng.random() < 0.25:
+            self.waits = not self.waits
+        ready = int(rng.random() >= self.stall and (self.valid or not self.waits))
+        if ready != self.driven:
+            self.ready_wire.value = self.driven = ready
+
+
+async def reset(dut, sources: list[Source], sinks: list[Sink], tick) -> None:
+    for source in sources:
+        source.valid_wire.value = 0
+        source.payload_wire.value = 0
+    for sink in sinks:
+        sink.ready_wire.value = 0
+    if hasattr(dut, "rst"):
+        dut.rst.value = 1
+        await tick()
+        await tick()
+        dut.rst.value = 0
+
+
+async def play(dut, spec: dict, ports: dict[str, list[Port]]) -> None:
+    """Run until every stream has carried its transfers, then watch that nothing follows."""
+    sources, sinks, monitors = ports["inputs"], ports["outputs"], ports["monitors"]
+    clocked = hasattr(dut, "clk")
+    if clocked:
+        cocotb.start_soon(Clock(dut.clk, PERIOD_NS, "ns").start())
+
+    def tick():
+        return FallingEdge(dut.clk) if clocked else Timer(PERIOD_NS, "ns")
+
+    await reset(dut, sources, sinks, tick)
+    rng = random.Random(spec["seed"])
+    everything = [*monitors, *sources, *sinks]
+    cycle, moved, left = 0, 0, DRAIN_CYCLES
+    while left:
+        await tick()
+        for port in (*sources, *sinks):
+            port.drive(rng)
+        await ReadOnly()
+        if any([port.sample(cycle) for port in everything]):
+            moved = cycle
+        if all(port.done for port in everything):
+            left -= 1
+        elif cycle - moved > spec["patience"]:
+            states = "; ".join(port.state() for port in everything)
+            raise Failure(f"time-out: nothing moved for {spec['patience']} cycles; {states}")
+        cycle += 1
+
+
+@cocotb.test()
+async def stream_bench(dut):
+    """Play the frames; the outcome is the result file, never this test's own verdict."""
+    spec = json.loads(Path(cocotb.plusargs["bench"]).read_text())
+    kinds = {"inputs": Source, "outputs": Sink, "monitors": Port}
+    ports = {
+        key: [kind(dut, name, entry) for name, entry in spec[key].items()]
+        for key, kind in kinds.items()
+    }
+    failure = None
+    try:
+        await play(dut, spec, ports)
+    except Failure as error:
+        failure = str(error)
+    stamps = {port.name: port.stamps for group in ports.values() for port in group}
+    result = {"failure": failure, "stamps": stamps}
+    Path(spec["result"]).write_text(json.dumps(result))

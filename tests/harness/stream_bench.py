@@ -1,0 +1,256 @@
+"""Build a component once with Verilator, then test it many times through its streams."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cocotb_tools.config
+import numpy as np
+from amaranth.hdl import Shape
+from amaranth.lib import data, stream, wiring
+from cocotb_tools.runner import get_runner
+
+from sim.toolchain import VerilatorTool, verilator_environment, write_verilog
+from tests.harness.packing import Packing
+
+Frames = Iterable[np.ndarray]
+TOP = "top"
+_CACHE = Path(__file__).parents[2] / "build" / "verilated"
+"""Objects that are the same in every bench, and take most of a build's time."""
+
+_OPTIMISE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What an internal stream must carry.
+
+    Attributes
+    ----------
+    signature : stream.Signature
+        Of the stream, for instance ``lane_stream(4, unsigned(8))``.
+    frames : iterable of arrays
+    """
+
+    signature: stream.Signature
+    frames: Frames
+
+
+@dataclass(frozen=True)
+class Result:
+    """When transfers happened.
+
+    Attributes
+    ----------
+    stamps : dict
+        By stream name, an array of cycle numbers, one a transfer.
+    frame_lengths : dict
+        By stream name, the number of transfers of each frame.
+    """
+
+    stamps: dict[str, np.ndarray]
+    frame_lengths: dict[str, list[int]]
+
+    def first(self, name: str) -> int:
+        """Cycle of the first transfer of stream ``name``."""
+        return int(self.stamps[name][0])
+
+    def last(self, name: str) -> int:
+        """Cycle of the last transfer of stream ``name``."""
+        return int(self.stamps[name][-1])
+
+    def frame_ends(self, name: str) -> np.ndarray:
+        """Cycle of the last transfer of each frame of stream ``name``."""
+        return self.stamps[name][np.cumsum(self.frame_lengths[name]) - 1]
+
+    def period(self, name: str) -> int:
+        """Cycles from one frame's end to the next at the end of the run: the steady state."""
+        ends = self.frame_ends(name)
+        return int(ends[-1] - ends[-2])
+
+    def bubbles(self, name: str) -> int:
+        """Cycles between first and last transfer of stream ``name`` in which none happened."""
+        return self.last(name) - self.first(name) + 1 - len(self.stamps[name])
+
+
+class StreamBench:
+    """A component in Verilator, driven and watched through its streams by cocotb.
+
+    Every run plays frames back to back into the inputs, stalls both sides at random from a seed,
+    and checks: each transfer of each output and monitor equals what is expected; valid and payload
+    hold until the transfer; everything goes in, everything comes out, and nothing more follows. A
+    stuck run ends in a time-out that names the stalled streams.
+
+    Parameters
+    ----------
+    component : wiring.Component
+        All its ports are streams (``i``, ``o``, ``i_*``, ``o_*``).
+    name : str
+        Of the build folder, which is made inside ``folder``.
+    folder : Path
+        pytest's ``tmp_path``, or one of ``tmp_path_factory`` for a bench that several tests share.
+    """
+
+    def __init__(self, component: wiring.Component, name: str, folder: Path):
+        self._packings = _stream_packings(component)
+        self._folder = Path(folder) / name
+        self._folder.mkdir()
+        self._runs = 0
+        self._tool = verilator_environment()
+        self._runner = get_runner("verilator")
+        self._runner.log.setLevel(logging.WARNING)
+        source = self._folder / f"{TOP}.v"
+        write_verilog(component, source, TOP)
+        self._build(source)
+
+    def _build(self, source: Path) -> None:
+        """What cocotb's runner does, but with the parts that never change taken from a cache."""
+        build_dir = self._folder / "obj"
+        libraries = cocotb_tools.config.libs_dir
+        main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+        log = self._folder / "build.log"
+        arguments = ["-cc", "--exe", "--vpi", "--public-flat-rw", "-Wno-fatal"]
+        arguments += ["--prefix", "Vtop", "--top-module", TOP, "-o", TOP, "-Mdir", str(build_dir)]
+        arguments += ["--timescale", "1ns/1ps", "--x-assign", "unique", "--output-split", "5000"]
+        arguments += ["-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"]
+        self._execute([self._tool.path, *arguments, main, source], log)
+        cache = _CACHE / _cache_key(self._tool, main)
+        cache.mkdir(parents=True, exist_ok=True)
+        for path in cache.glob("*.o"):
+            shutil.copyfile(path, build_dir / path.name)
+        make = ["make", "-j", "2", "-C", build_dir, "-f", "Vtop.mk", *_OPTIMISE]
+        self._execute([*make, *self._tool.make_args], log)
+        for path in build_dir.glob("veril*.o"):
+            if not (cache / path.name).exists():
+                part = cache / f"{path.name}.{os.getpid()}"
+                shutil.copyfile(path, part)
+                os.replace(part, cache / path.name)
+
+    def _execute(self, command: list, log: Path) -> None:
+        with log.open("a") as file:
+            done = subprocess.run(
+                [str(part) for part in command],
+                env={**os.environ, **self._tool.env},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode:
+            raise AssertionError(f"{command[0]} failed\n{_tail(log)}")
+
+    def run(
+        self,
+        inputs: Mapping[str, Frames],
+        outputs: Mapping[str, Frames],
+        stalls: float | Mapping[str, float] = 0.0,
+        seed: int = 0,
+        monitors: Mapping[str, Monitor] | None = None,
+        patience: int = 5000,
+    ) -> Result:
+        """Play ``inputs``, expect ``outputs``.
+
+        Parameters
+        ----------
+        inputs, outputs : dict
+            By port name, the frames: arrays whose values are in stream order (height, width,
+            channels), the last axis a multiple of the stream's lanes.
+        stalls : float or dict
+            Probability that a stream is stalled in a cycle: all of them, or by name (0 for those
+            not named). At 0 nothing stalls, and the result shows the full throughput.
+        seed : int
+        monitors : dict of Monitor
+            By hierarchical name, such as ``"fire2.squeeze.o"``.
+        patience : int
+            Cycles without any transfer after which the run is given up.
+
+        Raises
+        ------
+        AssertionError
+            Naming the stream, the transfer, and what was expected and seen.
+        """
+        self._check_ports(inputs, outputs)
+        entries = {
+            name: (self._packings[name], frames) for name, frames in {**inputs, **outputs}.items()
+        }
+        for name, monitor in (monitors or {}).items():
+            entries[name] = (_packing(monitor.signature), monitor.frames)
+        described = {
+            name: {
+                "packing": packing.to_json(),
+                "frames": [packing.pack(np.ravel(frame).tolist()) for frame in frames],
+                "stall": stalls.get(name, 0.0) if isinstance(stalls, Mapping) else stalls,
+            }
+            for name, (packing, frames) in entries.items()
+        }
+        spec = {
+            "seed": seed,
+            "patience": patience,
+            "inputs": {name: described[name] for name in inputs},
+            "outputs": {name: described[name] for name in outputs},
+            "monitors": {name: described[name] for name in monitors or {}},
+        }
+        outcome = self._simulate(spec)
+        assert outcome["failure"] is None, f"{outcome['failure']} (seed {seed}, {self._folder})"
+        lengths = {n: [len(frame) for frame in d["frames"]] for n, d in described.items()}
+        return Result({n: np.array(s) for n, s in outcome["stamps"].items()}, lengths)
+
+    def _check_ports(self, inputs: Mapping[str, Frames], outputs: Mapping[str, Frames]) -> None:
+        named = {*inputs, *outputs}
+        if named != set(self._packings):
+            raise ValueError(f"streams {sorted(named)} given, ports are {sorted(self._packings)}")
+
+    def _simulate(self, spec: dict) -> dict:
+        folder = self._folder / f"run{self._runs}"
+        folder.mkdir()
+        self._runs += 1
+        result = folder / "result.json"
+        stimulus = folder / "stimulus.json"
+        stimulus.write_text(json.dumps({**spec, "result": str(result)}))
+        log = folder / "simulation.log"
+        try:
+            self._runner.test(
+                test_module="tests.harness.bench",
+                hdl_toplevel=TOP,
+                hdl_toplevel_lang="verilog",
+                build_dir=self._folder / "obj",
+                test_dir=folder,
+                plusargs=[f"+bench={stimulus}"],
+                log_file=log,
+            )
+        except (RuntimeError, SystemExit) as error:
+            raise AssertionError(f"simulation failed: {error}\n{_tail(log)}") from None
+        if not result.exists():
+            raise AssertionError(f"simulation left no result\n{_tail(log)}")
+        return json.loads(result.read_text())
+
+
+def _stream_packings(component: wiring.Component) -> dict[str, Packing]:
+    packings = {}
+    for name, member in component.signature.members.items():
+        if not (member.is_signature and isinstance(member.signature, stream.Signature)):
+            raise ValueError(f"port {name} is no stream")
+        packings[name] = _packing(member.signature)
+    return packings
+
+
+def _packing(signature: stream.Signature) -> Packing:
+    layout, lanes = signature.members["payload"].shape, 1
+    if isinstance(layout, data.ArrayLayout):
+        lanes, layout = layout.length, layout.elem_shape
+    shape = Shape.cast(layout)
+    return Packing(lanes, shape.width, shape.signed)
+
+
+def _cache_key(tool: VerilatorTool, main: Path) -> str:
+    stamps = [path.stat().st_mtime_ns for path in (tool.path, main)]
+    return hashlib.sha256(repr((tool, main, stamps, _OPTIMISE)).encode()).hexdigest()[:16]
+
+
+def _tail(log: Path, lines: int = 25) -> str:
+    return "\n".join(log.read_text().splitlines()[-lines:]) if log.exists() else "no log"

@@ -1,0 +1,90 @@
+import json
+
+import numpy as np
+import pytest
+
+from gen.images import load_frames
+from host.__main__ import app
+from sim import golden
+from tests.generated import photographs, run_command
+from tests.host.fake_board import FakeBoard, SerialBoard, device_info
+from tests.networks import tiny_network
+
+
+def classify(frame: np.ndarray) -> np.ndarray:
+    return np.arange(5) * 40 - 100 + frame[0, 0].astype(np.int64).sum()
+
+
+@pytest.fixture
+def build(tmp_path):
+    tiny_network(1).save(tmp_path / "network.npz")
+    (tmp_path / "manifest.json").write_text('{"baud": 1000000}')
+    return tmp_path
+
+
+@pytest.fixture
+def images(tmp_path):
+    return photographs(tmp_path, 3)
+
+
+def test_images_on_a_serial_port(build, images, monkeypatch, capsys):
+    network = tiny_network(1)
+    with SerialBoard(FakeBoard(device_info(network), classify)) as board:
+        options = ("--port", board.port, "--build", build)
+        assert run_command(monkeypatch, app, *options, *images) == 0
+        text = capsys.readouterr().out
+        assert run_command(monkeypatch, app, *options, "--json", *images) == 0
+        entry = json.loads(capsys.readouterr().out)
+    assert "class 4" in text
+    assert "3 frames in" in text
+    frames = load_frames(images, network.preprocessing)
+    assert [frame["image"] for frame in entry["frames"]] == [str(path) for path in images]
+    assert [frame["sums"] for frame in entry["frames"]] == [classify(f).tolist() for f in frames]
+    assert entry["frames"][0]["top"][0]["label"] == "class 4"
+    assert entry["clock_hz"] == 100_000_000
+
+
+def test_baud_rate_unknown(build, images, monkeypatch, capsys):
+    (build / "manifest.json").write_text("{}")
+    arguments = ("--port", "/dev/no-such-port", "--build", build, images[0])
+    assert run_command(monkeypatch, app, *arguments) == 2
+    assert "give --baud" in capsys.readouterr().err
+    assert run_command(monkeypatch, app, *arguments, "--baud", 9600) == 2
+    assert "cannot open" in capsys.readouterr().err
+
+
+def test_images_on_a_simulated_board(tiny_board, images, monkeypatch, capsys):
+    assert run_command(monkeypatch, app, "--sim", tiny_board.folder, "--json", *images) == 0
+    entry = json.loads(capsys.readouterr().out)
+    frames = load_frames(images, tiny_board.network.preprocessing)
+    expected = golden.class_sums(tiny_board.network, frames)
+    assert [frame["sums"] for frame in entry["frames"]] == expected.tolist()
+
+
+def test_board_with_another_network(build, images, monkeypatch, capsys):
+    with SerialBoard(FakeBoard(device_info(tiny_network(2)), classify)) as board:
+        status = run_command(monkeypatch, app, "--port", board.port, "--build", build, images[0])
+    assert status == 2
+    assert "the board holds network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--port", "/dev/no-such-port", "--build", "{build}", "{image}"), "cannot open"),
+        (("--port", "/dev/no-such-port", "--build", "{build}/x", "{image}"), "no network.npz"),
+        (("--sim", "{build}", "{image}"), "no generated board"),
+        (("--sim", "{build}/x", "{image}"), "no network.npz"),
+        (("--sim", "{build}", "{build}/x.png"), "no such image"),
+        (("--sim", "{build}", "{build}/network.npz"), "not an image"),
+        (("{image}",), "either --sim BUILD_DIR or --port PORT"),
+        (("--sim", "{build}", "--port", "x", "{image}"), "either --sim BUILD_DIR or --port PORT"),
+    ],
+)
+def test_bad_input(build, images, monkeypatch, capsys, arguments, message):
+    filled = [argument.format(build=build, image=images[0]) for argument in arguments]
+    assert run_command(monkeypatch, app, *filled) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert len(error.splitlines()) == 1

@@ -1,0 +1,64 @@
+import os
+import time
+
+import numpy as np
+import pytest
+
+from gen.errors import FirebrickError
+from host.driver import Accelerator
+from host.serial_transport import SerialTransport
+from tests.host.fake_board import FakeBoard, SerialBoard, device_info
+from tests.networks import random_frames, tiny_network
+
+
+def classify(frame: np.ndarray) -> np.ndarray:
+    return np.arange(5) + frame.sum(dtype=np.int64)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return tiny_network(1)
+
+
+def test_frames_over_a_serial_port(network):
+    frames = random_frames(network, 40)
+    with (
+        SerialBoard(FakeBoard(device_info(network), classify)) as board,
+        Accelerator(SerialTransport(board.port, 115_200), network) as accelerator,
+    ):
+        results = list(accelerator.stream(frames, in_flight=10))
+    np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
+
+
+def test_silent_port_times_out(network):
+    ours, theirs = os.openpty()
+    try:
+        start = time.monotonic()
+        with pytest.raises(FirebrickError, match=r"at 9600 baud: the board sent 0 of 1 bytes"):
+            Accelerator(SerialTransport(os.ttyname(theirs), 9600), network, timeout=0.2)
+        assert time.monotonic() - start < 2
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def test_port_that_vanishes(network):
+    ours, theirs = os.openpty()
+    transport = SerialTransport(os.ttyname(theirs), 115_200)
+    os.close(theirs)
+    os.close(ours)
+    with pytest.raises(FirebrickError, match="unplugged"):
+        Accelerator(transport, network)
+
+
+def test_missing_port():
+    with pytest.raises(FirebrickError, match=r"/dev/no-such-port: cannot open .* port"):
+        SerialTransport("/dev/no-such-port", 115_200)
+
+
+def test_seconds_per_byte():
+    ours, theirs = os.openpty()
+    with SerialTransport(os.ttyname(theirs), 1_000_000) as transport:
+        assert transport.seconds_per_byte == pytest.approx(10e-6)
+    os.close(theirs)
+    os.close(ours)

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from amaranth.hdl import signed, unsigned
+
+from hw.matvec import MatrixVector
+from tests.harness import StreamBench
+
+# channels, words, simd, pe, lanes, weight bits, signed activations
+CASES = [
+    (16, 9, 4, 8, 2, 8, False),
+    (10, 3, 2, 4, 2, 4, True),  # a remainder fold of two channels
+    (12, 1, 3, 12, 12, 8, False),  # a result a cycle, no drain
+    (12, 5, 1, 5, 1, 6, False),  # neither simd nor a tree
+    (20, 4, 8, 16, 4, 2, False),
+]
+
+
+def make(case, seed=0, kind="block"):
+    channels, words, simd, pe, lanes, bits, is_signed = case
+    rng = np.random.default_rng(seed)
+    half = 1 << (bits - 1)
+    weights = rng.integers(-half, half, (channels, words * simd))
+    unit = MatrixVector(
+        weights,
+        weight_bits=bits,
+        pe=pe,
+        simd=simd,
+        lanes=lanes,
+        shape=signed(8) if is_signed else unsigned(8),
+        accumulator=signed(20),
+        kind=kind,
+    )
+    low, high = (-128, 128) if is_signed else (0, 256)
+    windows = rng.integers(low, high, (2, 5, words * simd))
+    windows[0, 0], windows[0, 1] = low, high - 1
+    return unit, windows
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_products(case, tmp_path):
+    unit, windows = make(case, kind="lut" if case[1] < 4 else "block")
+    inputs = [np.repeat(frame, unit.folds, axis=0) for frame in windows]
+    expected = [unit.model(frame) for frame in windows]
+    bench = StreamBench(unit, "matvec", tmp_path)
+    for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
+        bench.run({"i": inputs}, {"o": expected}, stalls=stalls, seed=seed)
+    result = bench.run({"i": inputs}, {"o": expected})
+    assert result.bubbles("i") == 0
+
+
+def test_extreme_sums_are_exact(tmp_path):
+    words = 8
+    weights = np.stack([np.full(words, -128), np.full(words, 127)])
+    unit = MatrixVector(
+        weights,
+        weight_bits=8,
+        pe=2,
+        simd=1,
+        lanes=1,
+        shape=unsigned(8),
+        accumulator=signed(19),
+    )
+    windows = np.full((1, 1, words), 255)
+    assert unit.model(windows[0]).tolist() == [[-261120, 259080]]
+    bench = StreamBench(unit, "matvec", tmp_path)
+    bench.run({"i": windows}, {"o": [unit.model(windows[0])]})
+
+
+def test_rom_is_in_schedule_order():
+    unit = MatrixVector(
+        np.array([[1, -1, 2, -2], [3, -3, 4, -4], [5, -5, 6, -6]]),
+        weight_bits=4,
+        pe=2,
+        simd=2,
+        lanes=1,
+        shape=unsigned(8),
+        accumulator=signed(16),
+    )
+    # Row 0: channels 0 and 1, first word. The last fold has a row of zeros for channel 3.
+    assert [hex(row) for row in unit.rom()] == ["0xd3f1", "0xc4e2", "0xb5", "0xa6"]
+
+
+def test_refuses_what_cannot_work():
+    options = {"simd": 2, "lanes": 1, "shape": unsigned(8), "accumulator": signed(16)}
+    with pytest.raises(ValueError, match="do not fit 4 bits"):
+        MatrixVector(np.full((2, 2), 8), weight_bits=4, pe=1, **options)
+    with pytest.raises(ValueError, match="no whole words of 2"):
+        MatrixVector(np.zeros((2, 3), int), weight_bits=4, pe=1, **options)
+    with pytest.raises(ValueError, match="lanes 2 must divide"):
+        MatrixVector(np.zeros((3, 2), int), weight_bits=4, pe=2, **{**options, "lanes": 2})

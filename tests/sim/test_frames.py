@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from gen.errors import FirebrickError
+from sim import golden
+from sim.frames import GeneratedBoard, simulate
+from sim.simulator import Simulator
+from tests.networks import random_frames
+
+
+def test_frames_back_to_back_equal_golden(tiny_board):
+    frames = random_frames(tiny_board.network, 6)
+    with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
+        result = simulate(simulator, tiny_board.network, frames)
+    np.testing.assert_array_equal(result.sums, golden.class_sums(tiny_board.network, frames))
+    assert result.latency == result.cycles[0] > 0
+    assert result.steady_cycles == result.finished[-1] - result.finished[-2]
+    assert len(result.intervals) == 5
+
+
+def test_frames_with_stalls_equal_golden(tiny_board):
+    frames = random_frames(tiny_board.network, 5, seed=3)
+    with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
+        for seed, i, o in ((1, 0.4, 0.0), (2, 0.0, 0.9), (3, 0.3, 0.6)):
+            simulator.stall(seed, i, o)
+            result = simulate(simulator, tiny_board.network, frames)
+            expected = golden.class_sums(tiny_board.network, frames)
+            np.testing.assert_array_equal(result.sums, expected)
+
+
+def test_steady_cycles_need_two_frames(tiny_board):
+    told = []
+    with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
+        frames = random_frames(tiny_board.network, 1)
+        result = simulate(simulator, tiny_board.network, frames, told.append)
+    assert result.steady_cycles is None
+    assert told[-1] == 1
+
+
+def test_no_generated_board(tmp_path):
+    with pytest.raises(FirebrickError, match=r"no such folder; .*--board arty_a7`"):
+        GeneratedBoard.load(tmp_path / "build" / "arty_a7")
+    with pytest.raises(FirebrickError, match=r"sim_top\.v is missing"):
+        GeneratedBoard.load(tmp_path)
+
+
+def test_damaged_plan(tiny_board, tmp_path):
+    for name in ("sim_top.v", "network.npz"):
+        (tmp_path / name).write_bytes((tiny_board.folder / name).read_bytes())
+    (tmp_path / "plan.json").write_text('{"network": "tiny"}')
+    with pytest.raises(FirebrickError, match=r"plan\.json: damaged"):
+        GeneratedBoard.load(tmp_path)
