@@ -3,17 +3,17 @@
 from amaranth_boards.arty_a7 import ArtyA7_35Platform, ArtyA7_100Platform
 
 from boards.board import Board, Resources
-from boards.seven_series import SevenSeriesFiles
+from boards.seven_series import SevenSeriesPlatform
 
 
-class ArtyA7Platform(SevenSeriesFiles, ArtyA7_100Platform):
+class ArtyA7Platform(SevenSeriesPlatform, ArtyA7_100Platform):
     """The board with the XC7A100T."""
 
     device = "xc7a100t"
     speed = "1"
 
 
-class ArtyA735Platform(SevenSeriesFiles, ArtyA7_35Platform):
+class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
     """The board with the XC7A35T."""
 
     device = "xc7a35t"

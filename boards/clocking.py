@@ -5,10 +5,12 @@ divider come in eighths. The limits are those of the slowest speed grade in the 
 DS182).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from amaranth.hdl import ClockSignal, Const, Elaboratable, Instance, Module, Signal
+from amaranth.build import Platform
+from amaranth.hdl import ClockSignal, Const, Elaboratable, Instance, Module, Signal, Value
 from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
@@ -68,7 +70,7 @@ def find_settings(oscillator_hz: int, clock_hz: int) -> MmcmSettings:
     return best
 
 
-def _candidates(oscillator_hz: int, clock_hz: int):
+def _candidates(oscillator_hz: int, clock_hz: int) -> Iterator[MmcmSettings]:
     """For every legal VCO frequency, the nearest output divider."""
     for divider in range(1, 107):
         if not PFD_HZ[0] <= oscillator_hz / divider <= PFD_HZ[1]:
@@ -99,7 +101,7 @@ class ClockGenerator(Elaboratable):
     def __init__(self, clock_hz: int):
         self._clock_hz = clock_hz
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Platform) -> Module:
         """Build the hardware."""
         m = Module()
         pin = platform.request(platform.default_clk, dir="-")
@@ -120,7 +122,9 @@ class ClockGenerator(Elaboratable):
         return m
 
 
-def _mmcm(settings: MmcmSettings, oscillator_hz: int, source, clock, locked) -> Instance:
+def _mmcm(
+    settings: MmcmSettings, oscillator_hz: int, source: Value, clock: Signal, locked: Signal
+) -> Instance:
     feedback = Signal()
     return Instance(
         "MMCME2_BASE",

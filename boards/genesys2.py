@@ -3,10 +3,10 @@
 from amaranth_boards.genesys2 import Genesys2Platform as LibraryPlatform
 
 from boards.board import Board, Resources
-from boards.seven_series import SevenSeriesFiles
+from boards.seven_series import SevenSeriesPlatform
 
 
-class Genesys2Platform(SevenSeriesFiles, LibraryPlatform):
+class Genesys2Platform(SevenSeriesPlatform, LibraryPlatform):
     """The board; its oscillator is differential, 200 MHz."""
 
 

@@ -2,6 +2,8 @@
 
 from amaranth.back import rtlil
 from amaranth.build.run import BuildPlan
+from amaranth.hdl._ir import Design
+from amaranth.vendor import XilinxPlatform
 
 TOP = "top"
 
@@ -74,8 +76,8 @@ xc7frames2bit --part_file "$database/{part}/part.yaml" --part_name {part} \\
 _FAMILIES = {"xc7a": "artix7", "xc7k": "kintex7"}
 
 
-class SevenSeriesFiles:
-    """Mix into an amaranth Xilinx platform to get our build files in place of its own.
+class SevenSeriesPlatform(XilinxPlatform):
+    """Derive a board's platform from this first to get our build files in place of its own.
 
     ``prepare(top)`` returns a plan with ``top.il``, ``top.xdc``, ``build_vivado.tcl`` and
     ``build_open.sh``; the Verilog that Vivado reads is made from ``top.il``.
@@ -86,7 +88,7 @@ class SevenSeriesFiles:
         """Device, package and speed grade, as the tools spell it."""
         return f"{self.device}{self.package}-{self.speed}"
 
-    def toolchain_prepare(self, fragment, name, **kwargs) -> BuildPlan:
+    def toolchain_prepare(self, fragment: Design, name: str, **kwargs: object) -> BuildPlan:
         """Write the design and what goes with it."""
         text, _ = rtlil.convert_fragment(
             fragment, name=name, emit_src=False, propagate_domains=False

@@ -1,16 +1,16 @@
 """A board's top: clock, reset, UART and LEDs around the frame server."""
 
-from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal
+from amaranth.build import Platform
+from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal, Value
 from amaranth.lib import io, wiring
-from amaranth.lib.cdc import FFSynchronizer
-from hw.uart import UartReceiver, UartTransmitter
 
 from boards.clocking import ClockGenerator
 from hw.shell import FrameServer
+from hw.uart import UartReceiver, UartTransmitter
 
 HEARTBEAT_HZ = 1
 LEDS = 4
-"""LED 0: heartbeat. 1: an answer is due. 2: an unknown command came, or bytes were lost."""
+"""LED 0: heartbeat. 1: an answer is due. 2: an unknown command came, or a byte was lost."""
 
 
 class BoardTop(Elaboratable):
@@ -29,7 +29,7 @@ class BoardTop(Elaboratable):
         self._clock_hz = clock_hz
         self._baud = baud
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Platform) -> Module:
         """Build the hardware."""
         m = Module()
         m.domains.sync = ClockDomain()
@@ -43,16 +43,15 @@ class BoardTop(Elaboratable):
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
-        m.submodules.rx_synchroniser = FFSynchronizer(rx.i, receiver.i_line, init=1)
-        m.d.comb += tx.o.eq(transmitter.o_line)
+        m.d.comb += [receiver.i_rx.eq(rx.i), tx.o.eq(transmitter.o_tx)]
 
         wrong = Signal()
-        with m.If(receiver.o.valid & ~receiver.o.ready):
+        with m.If(receiver.o_overrun | receiver.o_frame_error):
             m.d.sync += wrong.eq(1)
         self._lights(m, platform, server.o_busy, wrong | server.o_unknown)
         return m
 
-    def _lights(self, m: Module, platform, busy, wrong) -> None:
+    def _lights(self, m: Module, platform: Platform, busy: Value, wrong: Value) -> None:
         half = self._clock_hz // (2 * HEARTBEAT_HZ)
         count = Signal(range(half))
         beat = Signal()

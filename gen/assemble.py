@@ -5,33 +5,20 @@ from __future__ import annotations
 from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from hw.global_sum import GlobalSum as GlobalSumUnit
-from hw.lanes import LaneConverter
-from hw.pool import MaxPool as MaxPoolUnit
 
+from gen.cost import ConvShape, bypass_queue
 from gen.network import Conv, GlobalSum, MaxPool, QuantizedNetwork
 from gen.plan import Plan
 from gen.stages import FireStage, stages
 from hw.conv import ConvEngine, ConvIntegers, code_shape
-from hw.fifo import MemoryKind
 from hw.fire import Bypass, Expand, Fire
+from hw.global_sum import GlobalSum as GlobalSumUnit
+from hw.lanes import LaneConverter
+from hw.pool import MaxPool as MaxPoolUnit
 from hw.stream import lane_stream
 
 SUM_BITS = 32
 """Width of a class sum at the accelerator's output."""
-BYPASS_SLACK = 8
-"""Pixels that a bypass keeps beyond a row: what is under way inside the Fire module."""
-
-
-def bypass_queue(three: Conv, width: int, channels: int, lanes: int) -> tuple[int, MemoryKind]:
-    """Depth in transfers, and memory, of the queue beside a bypassed Fire module.
-
-    The module's 3x3 branch is a row and a pixel behind its input; the queue holds what the module
-    has taken and not yet given.
-    """
-    pixels = (three.kernel // 2) * (width + three.kernel - 1) + BYPASS_SLACK
-    depth = pixels * channels // lanes
-    return depth, "block" if depth * lanes * 8 > 8192 else "lut"
 
 
 def conv_integers(network: QuantizedNetwork, op: Conv) -> ConvIntegers:
@@ -165,8 +152,8 @@ class Accelerator(wiring.Component):
         )
         bypass = None
         if stage.add is not None:
-            _, width, channels = tensors[stage.concat.name].shape
-            depth, kind = bypass_queue(stage.three, width, channels, i_lanes)
+            shapes = [ConvShape.of(self._network, op) for op in (stage.squeeze, stage.three)]
+            depth, kind = bypass_queue(*shapes, i_lanes)
             fire, around = stage.add.multiplier
             if stage.bypass_first:
                 fire, around = around, fire

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -51,9 +52,13 @@ python -m gen --board arty_a7 --model mine.onnx --calibrate photos/ --weight-bit
 
 [bold]What comes out[/bold], in build/BOARD unless --out says otherwise
 
-top.il, top.v, top.xdc: the design and its constraints; build_vivado.tcl, build_open.sh: bitstream
-scripts; network.npz, plan.json, report.txt: the integers, the folding, the tables below;
-sim_top.il, sim_top.v: what [bold]python -m sim[/bold] and [bold]python -m host --sim[/bold] run.
+[bold]top.il, top.v, top.xdc[/bold]: the design and its constraints
+
+[bold]build_vivado.tcl, build_open.sh[/bold]: scripts that make the bitstream from them
+
+[bold]network.npz, plan.json, report.txt[/bold]: integers, folding, and the tables shown
+
+[bold]sim_top.il, sim_top.v[/bold]: what python -m sim and python -m host --sim run
 """
 
 
@@ -71,12 +76,15 @@ def generate(
         Path | None,
         typer.Option(help="Folder of photographs to quantise a float model with; no labels."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Output folder [build/BOARD].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Output folder; build/BOARD if not given.")
+    ] = None,
     clock: Annotated[
-        float | None, typer.Option(help="Clock in MHz [the board's, see above].")
+        float | None, typer.Option(help="Clock in MHz; the board's if not given.")
     ] = None,
     weight_bits: Annotated[
-        int | None, typer.Option(min=2, max=8, help="Bits a weight of a float model [8].")
+        int | None,
+        typer.Option(min=2, max=8, help="Bits a weight of a float model; 8 if not given."),
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Picks the images out of a large calibration folder.")
@@ -85,7 +93,7 @@ def generate(
         str | None,
         typer.Option(
             help="Pixels that a float model expects: "
-            f"{', '.join(PRESETS)} [what the file says, else imagenet]."
+            f"{', '.join(PRESETS)}; if not given, what the file says, else imagenet."
         ),
     ] = None,
     labels: Annotated[
@@ -97,7 +105,7 @@ def generate(
         return
     target = _board(board)
     folder = out if out is not None else Path("build") / target.name
-    clock_hz = target.clock_hz if clock is None else round(clock * 1e6)
+    clock_hz = target.clock_hz if clock is None else _hertz(clock)
     check_output(folder)
     check_clock(target, clock_hz)
     request = Request(model, calibrate, weight_bits, seed, preprocess, labels)
@@ -120,6 +128,12 @@ def _board(name: str | None) -> Board:
     if name not in BOARDS:
         raise FirebrickError(f"unknown board {name!r}; known are {known}")
     return BOARDS[name]
+
+
+def _hertz(megahertz: float) -> int:
+    if not isfinite(megahertz):
+        raise FirebrickError(f"--clock takes a number of MHz, not {megahertz}")
+    return round(megahertz * 1e6)
 
 
 def _next_steps(console: Console, folder: Path) -> None:

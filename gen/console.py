@@ -13,19 +13,14 @@ from gen.errors import FirebrickError
 
 BAD_INPUT = 2
 """Exit status for whatever the user can put right."""
-INTERRUPTED = 130
 
 
 def run_app(app: typer.Typer) -> NoReturn:
     """Run a command line and exit: status 2 and one line on standard error for user errors."""
-    console = Console(stderr=True)
     try:
         app()
     except FirebrickError as error:
         message = Text.assemble(("error", "bold red"), f": {error}")
-        console.print(message, soft_wrap=True, highlight=False)
+        Console(stderr=True).print(message, soft_wrap=True, highlight=False)
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        console.print("interrupted")
-        sys.exit(INTERRUPTED)
     sys.exit(0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from boards.board import Resources
-from gen.network import Conv, QuantizedNetwork
+from gen.network import Conv, MaxPool, QuantizedNetwork
 from gen.plan import EnginePlan
 from hw.fifo import MemoryKind
 
@@ -57,6 +57,9 @@ class ConvShape:
     weight_bits : int
     accumulator_bits, sum_bits : int
         Signed widths of the accumulator and of accumulator plus bias.
+    burst : int
+        How many times faster than on average the input comes while it comes: the stride of the
+        pool in front, which gives a row of output during one of so many rows of input.
     """
 
     name: str
@@ -72,6 +75,7 @@ class ConvShape:
     weight_bits: int
     accumulator_bits: int
     sum_bits: int
+    burst: int = 1
 
     @staticmethod
     def of(network: QuantizedNetwork, op: Conv) -> ConvShape:
@@ -80,6 +84,7 @@ class ConvShape:
         top, left, bottom, right = op.pad
         low, high = op.accumulator_bounds(x)
         biased = low + min(int(op.bias.min()), 0), high + max(int(op.bias.max()), 0)
+        pool = next((o for o in network.ops if o.name == op.inputs[0]), None)
         return ConvShape(
             name=op.name,
             cin=x.shape[2],
@@ -94,6 +99,7 @@ class ConvShape:
             weight_bits=op.weight_bits,
             accumulator_bits=signed_bits(low, high),
             sum_bits=signed_bits(*biased),
+            burst=pool.stride if isinstance(pool, MaxPool) else 1,
         )
 
     @property
@@ -122,15 +128,18 @@ class ConvShape:
         """Pixels that the window memory holds so that nothing has to wait for a jump.
 
         A window and the longest jump from one window to the next: to the next row, or over the
-        last rows of a frame, which no window reads to the end, into the next frame.
+        last rows of a frame, which no window reads to the end, into the next frame. An input that
+        comes in bursts of a row needs a row more: else the engine's pace would hold up the pool
+        during the burst, and the layer in front of it too.
         """
+        waiting = self.width if self.burst > 1 else 0
         if self.kernel == 1 and self.stride == 1:
-            return 4
+            return 4 + waiting
         last_column = (self.columns - 1) * self.stride
         row_jump = self.stride * self.width - last_column
         last = (self.rows - 1) * self.stride * self.width + last_column
         span = (self.kernel - 1) * self.width + self.kernel
-        return span + max(row_jump, self.height * self.width - last)
+        return span + max(row_jump, self.height * self.width - last) + waiting
 
 
 def signed_bits(low: int, high: int) -> int:
@@ -264,13 +273,21 @@ def concat_cost(parts: list[int], lanes: int) -> Resources:
     return total([SMALL_UNIT, Resources(sum(queues) + 8 * lanes, 16 * lanes * len(parts), 0, 0)])
 
 
-def add_cost(pixels: int, channels: int, i_lanes: int, lanes: int) -> Resources:
-    """The bypass adder and its queue of ``pixels`` pixels in ``i_lanes`` lanes.
+def bypass_queue(squeeze: ConvShape, three: ConvShape, i_lanes: int) -> tuple[int, MemoryKind]:
+    """Depth in transfers, and memory, of the queue beside a bypassed Fire module.
 
-    Two DSP blocks a lane multiply.
+    It holds what the module has taken and not yet given: the 3x3 branch is a row and a pixel
+    behind its input, the squeeze layer's window memory may be full, and a few pixels are under way.
     """
-    depth = pixels * channels // i_lanes
-    kind: MemoryKind = "block" if depth * i_lanes * 8 > QUEUE_BITS else "lut"
+    margin = three.kernel // 2
+    pixels = margin * three.width + squeeze.window_pixels + 2 * margin + 2
+    depth = pixels * squeeze.cin // i_lanes
+    return depth, "block" if depth * i_lanes * 8 > QUEUE_BITS else "lut"
+
+
+def add_cost(squeeze: ConvShape, three: ConvShape, i_lanes: int, lanes: int) -> Resources:
+    """The bypass adder and its queue. Two DSP blocks a lane multiply."""
+    depth, kind = bypass_queue(squeeze, three, i_lanes)
     adder = Resources(50 * lanes, 80 * lanes, 2 * lanes, 0)
     return total([SMALL_UNIT, memory_cost(kind, depth, 8 * i_lanes), adder])
 

@@ -23,6 +23,7 @@ from gen.plan import Plan
 from gen.report import text_report
 from gen.rtlil import split_top
 from hw.shell import FrameServer, Identity
+from hw.uart import FEWEST_CYCLES
 
 VERSION = "0.1.0"
 MANIFEST = "manifest.json"
@@ -47,6 +48,11 @@ def check_clock(board: Board, clock_hz: int) -> None:
             find_settings(oscillator_hz, clock_hz)
         except ValueError as error:
             raise FirebrickError(f"board {board.name}: {error}; choose another --clock") from None
+    if clock_hz < FEWEST_CYCLES * board.baud:
+        raise FirebrickError(
+            f"board {board.name}: its UART of {board.baud} baud needs a clock of at least "
+            f"{FEWEST_CYCLES * board.baud / 1e6:g} MHz; choose another --clock"
+        )
 
 
 def check_output(folder: Path) -> None:

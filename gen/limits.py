@@ -32,8 +32,9 @@ def _converter(pixels: int, channels: int, i_lanes: int, o_lanes: int) -> int:
 def engine_limits(shape: ConvShape, plan: EnginePlan, i_lanes: int) -> Iterator[Limit]:
     """Limits of one engine fed with ``i_lanes`` channels a transfer."""
     chunks = shape.chunks(plan.simd)
-    yield shape.name, "input lanes", _converter(shape.pixels, shape.cin, i_lanes, plan.simd)
-    yield shape.name, "window writes", shape.height * shape.width * chunks
+    converter = _converter(shape.pixels, shape.cin, i_lanes, plan.simd)
+    yield shape.name, "input lanes", shape.burst * converter
+    yield shape.name, "window writes", shape.burst * shape.height * shape.width * chunks
     yield shape.name, "multipliers", shape.compute_cycles(plan.pe, plan.simd, plan.lanes)
 
 

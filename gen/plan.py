@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from boards.board import Resources
 from hw.folding import EnginePlan
 
+
 @dataclass(frozen=True)
 class LayerCost:
     """Predicted cycles a frame and resources of one op (its converters and buffers included)."""

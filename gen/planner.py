@@ -32,8 +32,6 @@ from gen.stages import FireStage, stages
 
 CLOSE_ENOUGH = 1.003
 """The bisection ends when the best design and a target that does not fit are this close."""
-BYPASS_SLACK = 8
-"""Pixels that a bypass keeps beyond a row: what is under way inside the Fire module."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +182,7 @@ def _other_costs(problem: _Problem, made: dict[str, int]) -> dict[str, Resources
             queues = concat_cost([branch.channels for branch in branches], own)
             costs[stage.concat.name] = total([queues, *parts])
             if stage.add is not None:
-                costs[stage.add.name] = _bypass_cost(problem.network, stage, made)
+                costs[stage.add.name] = _bypass_cost(problem, stage, made)
     return costs
 
 
@@ -203,12 +201,11 @@ def _sum_cost(network: QuantizedNetwork, op: GlobalSum, made: dict[str, int]) ->
     return total([global_sum_cost(channels, own, bits), *converters])
 
 
-def _bypass_cost(network: QuantizedNetwork, stage: FireStage, made: dict[str, int]) -> Resources:
-    _, width, channels = network.tensors[stage.name].shape
-    pixels = (stage.three.kernel // 2) * (width + stage.three.kernel - 1) + BYPASS_SLACK
+def _bypass_cost(problem: _Problem, stage: FireStage, made: dict[str, int]) -> Resources:
     around, own = made[stage.squeeze.inputs[0]], made[stage.name]
+    squeeze, three = problem.shapes[stage.squeeze.name], problem.shapes[stage.three.name]
     converters = [converter_cost(around, own), converter_cost(made[stage.concat.name], own)]
-    return total([add_cost(pixels, channels, around, own), *converters])
+    return total([add_cost(squeeze, three, around, own), *converters])
 
 
 def _fixed_costs(problem: _Problem, made: dict[str, int]) -> Resources:

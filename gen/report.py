@@ -39,12 +39,18 @@ def text_report(network: QuantizedNetwork, plan: Plan, board: Board) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report(network: QuantizedNetwork, plan: Plan, board: Board) -> RenderableType:
-    """Layers, totals against the board's budget, and rates."""
-    return Group(_layers(network, plan), "", _totals(plan, board), "", _rates(network, plan, board))
+def report(
+    network: QuantizedNetwork, plan: Plan, board: Board, width: int = WIDTH
+) -> RenderableType:
+    """Layers, totals against the board's budget, and rates.
+
+    Each layer's resources are shown where ``width`` columns have room for them.
+    """
+    layers = _layers(network, plan, resources=width >= WIDE)
+    return Group(layers, "", _totals(plan, board), "", _rates(network, plan, board))
 
 
-def _layers(network: QuantizedNetwork, plan: Plan) -> Table:
+def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
     table = _table(
         f"{network.name} on {plan.board}",
         caption="cycles a frame, the slowest in bold; memory of weights/window",

@@ -114,12 +114,16 @@ class Padder(wiring.Component):
     def _drive_code(self, m: Module, payload: data.View, chunk: Signal) -> None:
         codes = [[int(v) for v in part] for part in self._code.reshape(self._chunks, self._lanes)]
         if all(code == codes[0] for code in codes):
-            m.d.comb += payload.eq(codes[0])
+            m.d.comb += _assign(payload, codes[0])
             return
         with m.Switch(chunk):
             for index, code in enumerate(codes):
                 with m.Case(index):
-                    m.d.comb += payload.eq(code)
+                    m.d.comb += _assign(payload, code)
+
+
+def _assign(payload: data.View, code: list[int]) -> list:
+    return [payload[lane].eq(value) for lane, value in enumerate(code)]
 
 
 def _fits(value: int, shape: ShapeLike) -> bool:

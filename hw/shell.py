@@ -19,7 +19,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed, unsigne
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.fifo import StreamFifo
+from hw.fifo import MemoryKind, StreamFifo
 from hw.stream import lane_stream
 
 VERSION = 1
@@ -144,7 +144,7 @@ class Shell(wiring.Component):
         m.submodules.due = due = StreamFifo(1, IN_FLIGHT)
         m.submodules.starts = starts = StreamFifo(COUNTER_BITS, IN_FLIGHT)
         m.submodules.spans = spans = StreamFifo(COUNTER_BITS, IN_FLIGHT)
-        kind = "lut" if classes < BLOCK_FROM else "block"
+        kind: MemoryKind = "lut" if classes < BLOCK_FROM else "block"
         m.submodules.sums = sums = StreamFifo(32, max(classes, 2), kind)
         now = Signal(COUNTER_BITS)
         m.d.sync += [now.eq(now + 1), self.o_busy.eq(due.o.valid)]

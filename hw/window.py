@@ -71,6 +71,11 @@ class WindowGeometry:
         return (self.height * self.width - last) * self.chunks
 
     @property
+    def longest_step(self) -> int:
+        """The longest of the three steps."""
+        return max(self.column_step, self.row_step, self.frame_step)
+
+    @property
     def words(self) -> int:
         """Words a window."""
         return self.kernel * self.kernel * self.chunks
@@ -113,8 +118,8 @@ class WindowBuffer(wiring.Component):
     shape : Shape
         Of a channel, ``unsigned(8)`` or ``signed(8)``.
     capacity : int
-        Words of the ring. At least ``geometry.span``; frames follow without a bubble from
-        ``span + frame_step``.
+        Words of the ring. At least ``geometry.span``; rows and frames follow without a bubble
+        from ``span + longest_step``, and windows of a single word from 4 words.
     kind : "block" or "lut"
     centre : bool
         Also emit the centre tap of each window, once, on ``o_centre``.
@@ -242,7 +247,7 @@ class _ReadOrder(wiring.Component):
                 "o_valid": Out(1),
                 "o_address": Out(range(capacity)),
                 "o_centre": Out(1),
-                "o_release": Out(range(geometry.frame_step + 1)),
+                "o_release": Out(range(geometry.longest_step + 1)),
             }
         )
 
@@ -260,7 +265,7 @@ class _ReadOrder(wiring.Component):
 
         # Enough words for the next window? Counted before the release reaches the writer.
         ahead = Signal(_level_shape(g, capacity))
-        step = Signal(range(g.frame_step + 1))
+        step = Signal(range(g.longest_step + 1))
         m.d.comb += step.eq(Mux(frame_end, g.frame_step, Mux(row_end, g.row_step, g.column_step)))
         leave = issue & pixel_end
         m.d.sync += ahead.eq(ahead + self.i_written - Mux(leave, step, 0))
@@ -314,7 +319,7 @@ class _ReadOrder(wiring.Component):
 
 def _level_shape(geometry: WindowGeometry, capacity: int) -> Shape:
     """Holds a count of words ahead of the reader, or behind it at the end of a frame."""
-    return signed((capacity + geometry.frame_step).bit_length() + 1)
+    return signed((capacity + geometry.longest_step).bit_length() + 1)
 
 
 @dataclass(frozen=True)

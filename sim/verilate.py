@@ -1,9 +1,9 @@
 """Compile Verilog into a shared library that simulates it.
 
-Verilator turns the design into C++, ``native/runner.cpp`` gives it a C interface, and
-:mod:`sim.simulator` loads the result. Initialised memories are taken out of the Verilog first and
-read when a simulation starts: a network's weights would otherwise be most of the C++ to compile,
-and every new set of weights a new build.
+Verilator turns the design, module ``simtop``, into C++, ``native/runner.cpp`` gives it a C
+interface, and :mod:`sim.simulator` loads the result. Initialised memories are taken out of the
+Verilog first and read when a simulation starts: a network's weights would otherwise be most of the
+C++ to compile, and every new set of weights a new build.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from gen.errors import FirebrickError
 from sim.toolchain import VerilatorTool, verilator_environment
 
 NATIVE = Path(__file__).parent / "native"
-TOP = "simtop"
-"""Name of the emitted module that is simulated: shell and accelerator, without pads and clocks."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a description, the steps done, and the steps in all (0 when not known yet)."""
 
 _LIBRARY = "simulation.so"
+_SOURCES = ("design.v", "native/bench.v", "native/runner.cpp")
 _OPTIONS = (
-    *("--cc", "--exe", "--build", "-j", "2", "--prefix", "Vtop", "-o", _LIBRARY),
+    *("--cc", "--exe", "--build", "-j", "2"),
+    *("--top-module", "bench", "--prefix", "Vtop", "-o", _LIBRARY, "-Mdir", "."),
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"),
     *("--output-split", "5000", "--output-split-cfuncs", "500"),
-    # Yosys leaves widening to the language, and Amaranth assigns defaults ahead of a case.
-    *("-Wno-WIDTH", "-Wno-CASEINCOMPLETE", "-Wno-CASEOVERLAP"),
+    # Yosys leaves widening to the language, Amaranth assigns defaults ahead of a case, and its
+    # signals of no bits become [-1:0].
+    *("-Wno-WIDTH", "-Wno-CASEINCOMPLETE", "-Wno-CASEOVERLAP", "-Wno-ASCRANGE"),
     *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
     *("-MAKEFLAGS", "OPT_FAST=-O1 OPT_SLOW=-O0"),
 )
@@ -48,7 +49,6 @@ def build(
     verilog: str | Path,
     folder: str | Path,
     *,
-    top: str = TOP,
     waves: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -57,11 +57,9 @@ def build(
     Parameters
     ----------
     verilog : path
-        As Yosys writes it.
+        As Yosys writes it, with the module ``simtop``.
     folder : path
         Where the result goes; made if it is not there.
-    top : str
-        The module to simulate, with the ports that ``native/runner.cpp`` names.
     waves : bool
         Whether the result can record waves; that makes it several times slower.
     progress : callable, optional
@@ -86,7 +84,7 @@ def build(
         for path, text in memories.items():
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-        arguments = [*_OPTIONS, *tool.extra_args, "--top-module", top]
+        arguments = [*_OPTIONS, *tool.extra_args]
         if waves:
             arguments += _wave_options(tool)
         library, stamp = folder / _LIBRARY, folder / "stamp"
@@ -189,7 +187,7 @@ def _verilate(
     tell("translating to C++", 0, 0)
     output, compiled = [], 0
     with subprocess.Popen(
-        [str(tool.path), *arguments, "-Mdir", ".", "design.v", "native/runner.cpp"],
+        [str(tool.path), *arguments, *_SOURCES],
         cwd=folder,
         env=_environment(tool),
         stdout=subprocess.PIPE,

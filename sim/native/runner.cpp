@@ -1,8 +1,6 @@
 // A compiled design behind a small C interface, so that Python pays per frame and not per cycle.
 //
-// The design has a clock `clk`, a reset `rst`, and two byte streams named as Amaranth names them:
-// i__payload, i__valid, i__ready and o__payload, o__valid, o__ready; Verilator spells a double
-// underscore `___05F`. The class is Vtop, whatever the design's own name.
+// Verilator makes the class Vtop of bench.v and the design in it.
 
 #include <cstdint>
 #include <memory>
@@ -71,16 +69,17 @@ struct Simulation {
     }
 
     void reset() {
-        top->i___05Fvalid = 0;
-        top->i___05Fpayload = 0;
-        top->o___05Fready = 0;
-        top->rst = 1;
+        top->i_valid = 0;
+        top->i_payload = 0;
+        top->o_ready = 0;
+        top->reset = 1;
         for (int n = 0; n < kResetCycles; ++n) {
             settle();
             step();
         }
-        top->rst = 0;
+        top->reset = 0;
         settle();
+        step();  // the reset's own register
         cycle = 0;
         offered = false;
     }
@@ -140,18 +139,18 @@ void firebrick_run(Simulation* s, firebrick_transfer* t, uint64_t cycles, uint64
     while (s->cycle != end && t->idle < idle &&
            (t->out_done < t->out_length || (drain && t->in_done < t->in_length))) {
         const bool more = t->in_done < t->in_length;
-        top.i___05Fvalid = more && (s->offered || !s->random.hit(s->stall_i));
-        if (more) top.i___05Fpayload = t->in[t->in_done];
-        top.o___05Fready = t->out_done < t->out_length && !s->random.hit(s->stall_o);
+        top.i_valid = more && (s->offered || !s->random.hit(s->stall_i));
+        if (more) top.i_payload = t->in[t->in_done];
+        top.o_ready = t->out_done < t->out_length && !s->random.hit(s->stall_o);
         s->settle();
-        const bool taken = top.i___05Fvalid && top.i___05Fready;
-        const bool given = top.o___05Fvalid && top.o___05Fready;
+        const bool taken = top.i_valid && top.i_ready;
+        const bool given = top.o_valid && top.o_ready;
         if (taken) ++t->in_done;
         if (given) {
-            t->out[t->out_done] = top.o___05Fpayload;
+            t->out[t->out_done] = top.o_payload;
             t->stamps[t->out_done++] = s->cycle;
         }
-        s->offered = top.i___05Fvalid && !taken;
+        s->offered = top.i_valid && !taken;
         t->idle = taken || given ? 0 : t->idle + 1;
         s->step();
     }

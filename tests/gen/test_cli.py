@@ -1,11 +1,15 @@
 import json
 import sys
 
+import numpy as np
+import onnx
 import pytest
+from PIL import Image
 
 from gen.cli import app
 from gen.console import run_app
-from gen.network import INPUT
+from gen.network import INPUT, QuantizedNetwork
+from tests.gen.onnx_models import squeezenet
 from tests.networks import NetworkBuilder, tiny_network
 
 
@@ -58,6 +62,9 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--board", "arty_a7", "--model", "text.onnx"], "text.onnx"),
         (["--board", "arty_a7", "--model", "text.npz"], "not a firebrick network file"),
         (["--board", "arty_a7", "--clock", "1"], "out of range"),
+        (["--board", "arty_a7", "--clock", "5"], "needs a clock of at least 6 MHz"),
+        (["--board", "arty_a7", "--clock", "nan"], "number of MHz"),
+        (["--board", "arty_a7", "--model", "."], "error: "),
         (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
         (["--board", "arty_a7", "--calibrate", "."], "leave out --calibrate"),
         (["--board", "arty_a7", "--out", "text.npz"], "exists and is no folder"),
@@ -85,6 +92,53 @@ def test_a_network_that_does_not_fit_says_what_would(call, tmp_path):
     assert "genesys2" in err
     assert err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["large.npz"]
+
+
+@pytest.fixture(scope="module")
+def float_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "float.onnx"
+    onnx.save(squeezenet(), path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "is a float model, and quantising it needs photographs"),
+        (["--calibrate", "nowhere"], "nowhere: no such folder"),
+        (["--calibrate", "empty"], "holds no image"),
+        (["--calibrate", "damaged"], "damaged"),
+        (["--calibrate", "photos", "--preprocess", "tf"], "unknown input normalisation 'tf'"),
+        (["--calibrate", "photos", "--labels", "none.txt"], "cannot read class names"),
+    ],
+)
+def test_float_models_that_cannot_be_quantised(call, float_file, tmp_path, arguments, message):
+    for name in ("empty", "damaged", "photos"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "damaged" / "a.png").write_text("no image")
+    write_photos(tmp_path / "photos", 2)
+    status, _, err = call("--board", "arty_a7", "--model", float_file, *arguments)
+    assert status == 2
+    assert message in err
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_float_model_is_quantised_with_the_folder_of_photographs(call, float_file, tmp_path):
+    (tmp_path / "photos").mkdir()
+    write_photos(tmp_path / "photos", 5)
+    options = ["--calibrate", "photos", "--weight-bits", "4", "--preprocess", "raw"]
+    status, _, err = call("--board", "genesys2", "--model", float_file, "--out", "here", *options)
+    assert (status, err) == (0, "")
+    network = QuantizedNetwork.load(tmp_path / "here" / "network.npz")
+    assert {op.weight_bits for op in network.convs} == {4}
+    assert network.name == "float"
+
+
+def write_photos(folder, count):
+    rng = np.random.default_rng(1)
+    for index in range(count):
+        pixels = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
 
 
 def test_help_teaches(call):

