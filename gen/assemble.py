@@ -190,18 +190,22 @@ def _fire_name(stage: FireStage) -> str:
 def stream_paths(network: QuantizedNetwork) -> dict[str, str]:
     """Hierarchical path of the stream of each tensor inside the accelerator, but for the input.
 
-    ``fire2.expand.concat.o`` for the concatenation of Fire module ``fire2``, for example.
+    ``fire2.expand.concat.o`` for the concatenation of Fire module ``fire2``, for example. Each
+    path names the unit that makes the tensor: in the Verilog of a unit that only wires others up,
+    their ports can take the names of its own.
     """
     paths: dict[str, str] = {}
     for stage in stages(network):
-        if not isinstance(stage, FireStage):
+        if isinstance(stage, Conv):
+            paths[stage.name] = f"{module_name(stage.name)}.requantise.o"
+        elif isinstance(stage, FireStage):
+            fire = module_name(_fire_name(stage))
+            paths[stage.squeeze.name] = f"{fire}.squeeze.requantise.o"
+            paths[stage.one.name] = f"{fire}.expand.engine1.requantise.o"
+            paths[stage.three.name] = f"{fire}.expand.requantise3.o"
+            paths[stage.concat.name] = f"{fire}.expand.concat.o"
+            if stage.add:
+                paths[stage.add.name] = f"{fire}.add.o"
+        else:
             paths[stage.name] = f"{module_name(stage.name)}.o"
-            continue
-        fire = module_name(_fire_name(stage))
-        paths[stage.squeeze.name] = f"{fire}.squeeze.o"
-        paths[stage.one.name] = f"{fire}.expand.engine1.o"
-        paths[stage.three.name] = f"{fire}.expand.requantise3.o"
-        paths[stage.concat.name] = f"{fire}.expand.o"
-        if stage.add:
-            paths[stage.add.name] = f"{fire}.o"
     return paths

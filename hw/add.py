@@ -70,7 +70,9 @@ class Add(wiring.Component):
 
     def model(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The sum of two arrays of integers."""
-        total = a.astype(np.int64) * self._multipliers[0] + b.astype(np.int64) * self._multipliers[1]
+        total = (
+            a.astype(np.int64) * self._multipliers[0] + b.astype(np.int64) * self._multipliers[1]
+        )
         return np.clip((total + (1 << (self._shift - 1))) >> self._shift, *self._clamp)
 
     def elaborate(self, platform):

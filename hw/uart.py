@@ -118,7 +118,9 @@ class UartReceiver(wiring.Component):
         m.d.sync += [self.o_overrun.eq(0), self.o_frame_error.eq(0)]
         with m.FSM():
             with m.State("idle"):
-                m.d.sync += [phase.eq(1 << (self._width - 1)), tick.eq(0)]
+                # Half a bit to the middle of the start bit, of which two cycles are past when the
+                # accumulator's first turn shows.
+                m.d.sync += [phase.eq((1 << (self._width - 1)) + 2 * self._step), tick.eq(0)]
                 with m.If(~line):
                     m.next = "start"
             with m.State("start"), m.If(tick):

@@ -169,7 +169,7 @@ async def play(dut, spec: dict, ports: dict[str, list[Port]]) -> None:
         for port in (*sources, *sinks):
             port.drive(rng)
         await ReadOnly()
-        if any([port.sample(cycle) for port in everything]):
+        if sum(port.sample(cycle) for port in everything):
             moved = cycle
         if all(port.done for port in everything):
             left -= 1

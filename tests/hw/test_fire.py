@@ -65,10 +65,10 @@ def test_fire_equals_golden_model(name, tmp_path):
     tensors = golden.run(network, frames)
     x, y = tensors[stage.squeeze.inputs[0]], tensors[stage.name]
     monitors = {
-        "squeeze.o": Monitor(
+        "squeeze.requantise.o": Monitor(
             lane_stream(case.squeeze.lanes, squeeze.o_shape), tensors[stage.squeeze.name]
         ),
-        "expand.engine1.o": Monitor(
+        "expand.engine1.requantise.o": Monitor(
             lane_stream(case.one.lanes, unsigned(8)), tensors[stage.one.name]
         ),
         "expand.requantise3.o": Monitor(
@@ -122,7 +122,7 @@ def test_bypass_equals_golden_model(tmp_path):
     frames = random_frames(network, 4)
     tensors = golden.run(network, frames)
     x, y = tensors["conv1"], tensors[stage.name]
-    monitors = {"expand.o": Monitor(lane_stream(2, code_shape(False)), tensors[stage.concat.name])}
+    monitors = {"expand.concat.o": Monitor(lane_stream(2, code_shape(False)), tensors[stage.concat.name])}
     bench = StreamBench(fire, "fire", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
         bench.run({"i": x}, {"o": y}, stalls=stalls, seed=seed, monitors=monitors)

@@ -38,7 +38,9 @@ def test_regroups(tmp_path, channels, i_lanes, o_lanes):
 
 def test_model_pads_the_pixel():
     frame = np.arange(1, 7).reshape(1, 2, 3)
-    assert LaneConverter(3, 1, 4, unsigned(8)).model(frame).tolist() == [[[1, 2, 3, 0], [4, 5, 6, 0]]]
+    assert LaneConverter(3, 1, 4, unsigned(8)).model(frame).tolist() == [
+        [[1, 2, 3, 0], [4, 5, 6, 0]]
+    ]
 
 
 def test_lanes_that_do_not_divide_are_refused():

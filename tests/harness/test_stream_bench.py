@@ -1,0 +1,98 @@
+"""The harness must notice what it is there to notice."""
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.skid import SkidBuffer
+from hw.stream import lane_stream
+from tests.harness import Monitor, StreamBench
+
+PORT = lane_stream(2, unsigned(8))
+FRAMES = list(np.arange(48).reshape(3, 2, 4, 2))
+
+
+class Broken(wiring.Component):
+    """A buffer that is right but for one fault."""
+
+    i: In(PORT)
+    o: Out(PORT)
+
+    def __init__(self, fault=None):
+        self._fault = fault
+        super().__init__()
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.buffer = buffer = SkidBuffer(PORT.members["payload"].shape)
+        connect(m, flipped(self.i), buffer.i)
+        connect(m, buffer.o, flipped(self.o))
+        taken = Signal(8)
+        m.d.sync += taken.eq(taken + (self.i.valid & self.i.ready))
+        blink = Signal()
+        m.d.sync += blink.eq(~blink)
+        match self._fault:
+            case "value":
+                m.d.comb += self.o.payload[1].eq(buffer.o.payload[1] ^ (buffer.o.payload[0] == 20))
+            case "dropped valid":
+                m.d.comb += self.o.valid.eq(buffer.o.valid & blink)
+            case "changed payload":
+                m.d.comb += self.o.payload[0].eq(buffer.o.payload[0] ^ blink)
+            case "stuck":
+                m.d.comb += self.i.ready.eq(buffer.i.ready & (taken < 7))
+                m.d.comb += buffer.i.valid.eq(self.i.valid & (taken < 7))
+            case "waits for ready":
+                m.d.comb += self.o.valid.eq(buffer.o.valid & self.o.ready)
+            case "one too many":
+                m.d.comb += self.o.valid.eq(buffer.o.valid | (taken == 24))
+        return m
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            "value",
+            r"o: transfer 10 \(frame 1, its transfer 2\).* expected \[20, 21\], got \[20, 20",
+        ),
+        ("dropped valid", "o: hold rule broken .* valid was dropped"),
+        ("changed payload", r"o: hold rule broken .* \[0, 1\] was not taken yet, then \[1, 1\]"),
+        ("stuck", "time-out: .*i: 7 of 24 transfers, STALLED.*; o: 7 of 24 transfers, STARVED"),
+        ("waits for ready", "o: hold rule broken|time-out: .*o: "),
+        ("one too many", "o: transfer 24 at cycle .* only 24 were expected"),
+    ],
+)
+def test_faults_are_found(tmp_path, fault, message):
+    bench = StreamBench(Broken(fault), "broken", tmp_path)
+    # The first transfers meet a stall, so that a hold rule is put to the test.
+    with pytest.raises(AssertionError, match=message):
+        bench.run({"i": FRAMES}, {"o": FRAMES}, stalls={"o": 0.8}, seed=2, patience=200)
+
+
+def test_result_and_monitors(tmp_path):
+    bench = StreamBench(Broken(), "buffer", tmp_path)
+    monitors = {"buffer.i": Monitor(PORT, FRAMES), "buffer.o": Monitor(PORT, FRAMES)}
+    bench.run({"i": FRAMES}, {"o": FRAMES}, stalls=0.5, monitors=monitors)
+    result = bench.run({"i": FRAMES}, {"o": FRAMES}, monitors=monitors)
+    assert result.first("buffer.i") == result.first("i") == 0
+    assert result.last("o") == 24
+    assert result.frame_ends("o").tolist() == [8, 16, 24]
+    assert result.period("o") == 8
+    assert result.bubbles("o") == 0
+
+    wrong = [FRAMES[0], FRAMES[1] + 1, FRAMES[2]]
+    monitors = {"buffer.o": Monitor(PORT, wrong)}
+    with pytest.raises(AssertionError, match=r"buffer.o: transfer 8 \(frame 1, its transfer 0\)"):
+        bench.run({"i": FRAMES}, {"o": FRAMES}, monitors=monitors)
+
+
+def test_ports_and_values_are_checked(tmp_path):
+    bench = StreamBench(Broken(), "buffer", tmp_path)
+    with pytest.raises(ValueError, match=r"\['i', 'x'\] given, ports are \['i', 'o'\]"):
+        bench.run({"i": FRAMES}, {"x": FRAMES})
+    with pytest.raises(ValueError, match="value 256 does not fit"):
+        bench.run({"i": [[0, 256]]}, {"o": FRAMES})
+    with pytest.raises(ValueError, match="3 values do not fill"):
+        bench.run({"i": [[0, 1, 2]]}, {"o": FRAMES})
