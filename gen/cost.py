@@ -60,6 +60,9 @@ class ConvShape:
     burst : int
         How many times faster than on average the input comes while it comes: the stride of the
         pool in front, which gives a row of output during one of so many rows of input.
+    burst_rows : int
+        Rows that come at that pace one after another; two at the end of a map whose last windows
+        are cut.
     """
 
     name: str
@@ -76,6 +79,7 @@ class ConvShape:
     accumulator_bits: int
     sum_bits: int
     burst: int = 1
+    burst_rows: int = 0
 
     @staticmethod
     def of(network: QuantizedNetwork, op: Conv) -> ConvShape:
@@ -99,7 +103,7 @@ class ConvShape:
             weight_bits=op.weight_bits,
             accumulator_bits=signed_bits(low, high),
             sum_bits=signed_bits(*biased),
-            burst=pool.stride if isinstance(pool, MaxPool) else 1,
+            **(_pool_burst(network, pool) if isinstance(pool, MaxPool) else {}),
         )
 
     @property
@@ -129,10 +133,10 @@ class ConvShape:
 
         A window and the longest jump from one window to the next: to the next row, or over the
         last rows of a frame, which no window reads to the end, into the next frame. An input that
-        comes in bursts of a row needs a row more: else the engine's pace would hold up the pool
-        during the burst, and the layer in front of it too.
+        comes in bursts of rows needs as many rows more: else the engine's pace would hold up the
+        pool during the burst, and the layer in front of it too.
         """
-        waiting = self.width if self.burst > 1 else 0
+        waiting = self.width * self.burst_rows
         if self.kernel == 1 and self.stride == 1:
             return 4 + waiting
         last_column = (self.columns - 1) * self.stride
@@ -140,6 +144,12 @@ class ConvShape:
         last = (self.rows - 1) * self.stride * self.width + last_column
         span = (self.kernel - 1) * self.width + self.kernel
         return span + max(row_jump, self.height * self.width - last) + waiting
+
+
+def _pool_burst(network: QuantizedNetwork, pool: MaxPool) -> dict[str, int]:
+    height = network.tensors[pool.inputs[0]].shape[0]
+    cut = pool.ceil and (height - pool.kernel) % pool.stride
+    return {"burst": pool.stride, "burst_rows": 2 if cut else 1}
 
 
 def signed_bits(low: int, high: int) -> int:
@@ -245,11 +255,17 @@ def converter_cost(i_lanes: int, o_lanes: int, bits: int = 8) -> Resources:
     return Resources(round(STREAM_LUT_PER_BIT * wide), round(STREAM_FF_PER_BIT * wide), 0, 0)
 
 
-def engine_cost(shape: ConvShape, plan: EnginePlan, i_lanes: int) -> Resources:
-    """A whole engine fed with ``i_lanes`` channels a transfer."""
+def engine_cost(
+    shape: ConvShape, plan: EnginePlan, i_lanes: int, *, centre: bool = False
+) -> Resources:
+    """A whole engine fed with ``i_lanes`` channels a transfer.
+
+    With ``centre``, the queue of its windows' centre taps is included.
+    """
     return total(
         [
             ENGINE,
+            *([centre_cost(shape, plan.simd)] if centre else []),
             converter_cost(i_lanes, plan.simd),
             weight_cost(shape, plan.pe, plan.simd, plan.weight_memory),
             window_cost(shape, plan.simd, plan.window_memory),
@@ -265,6 +281,11 @@ def pool_cost(width: int, channels: int, lanes: int) -> Resources:
     column = lutram_luts(channels // lanes, bits)
     row = memory_cost("block" if depth > 256 else "lut", depth, bits)
     return total([SMALL_UNIT, row, Resources(column + 4 * bits, 6 * bits, 0, 0)])
+
+
+def centre_cost(three: ConvShape, simd: int) -> Resources:
+    """The queue of centre taps between the two branches of a Fire module."""
+    return total([SMALL_UNIT, Resources(lutram_luts(three.chunks(simd), 8 * simd), 8 * simd, 0, 0)])
 
 
 def concat_cost(parts: list[int], lanes: int) -> Resources:

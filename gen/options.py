@@ -70,7 +70,8 @@ def options(shape: ConvShape, around: Surroundings, cycles: int) -> list[Option]
             continue
         for weights, window in product(KINDS, KINDS):
             plan = EnginePlan(pe, simd, lanes, weights, window, shape.window_pixels)
-            found.append(Option(plan, engine_cost(shape, plan, around.i_granule)))
+            cost = engine_cost(shape, plan, around.i_granule, centre=around.whole_words)
+            found.append(Option(plan, cost))
     return _pareto(found)
 
 

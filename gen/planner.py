@@ -128,12 +128,17 @@ def _choices(
     problem: _Problem, cycles: int, least: dict[str, int]
 ) -> dict[str, list[Option]] | None:
     """Options of every convolution for ``cycles`` a frame; None if one of them has none."""
-    windows = {s.three.name for s in stages(problem.network) if isinstance(s, FireStage)}
+    windows = _shared_windows(problem.network)
     choices = {}
     for op in problem.network.convs:
         around = Surroundings(least[op.inputs[0]], least[op.name], op.name in windows)
         choices[op.name] = options(problem.shapes[op.name], around, cycles)
     return choices if all(choices.values()) else None
+
+
+def _shared_windows(network: QuantizedNetwork) -> set[str]:
+    """The 3x3 branches, whose windows' centre taps feed the 1x1 branches."""
+    return {stage.three.name for stage in stages(network) if isinstance(stage, FireStage)}
 
 
 def _finish(
@@ -150,8 +155,10 @@ def _finish(
         if isinstance(stage, FireStage):
             feeds[stage.one.name] = engines[stage.three.name].simd
     own = _other_costs(problem, made)
+    centres = _shared_windows(network)
     for name, engine in engines.items():
-        own[name] = engine_cost(problem.shapes[name], engine, feeds[name])
+        centre = name in centres
+        own[name] = engine_cost(problem.shapes[name], engine, feeds[name], centre=centre)
     costs = {op.name: LayerCost(slowest[op.name], own[op.name]) for op in network.ops}
     return Plan(
         network=network.name,

@@ -123,6 +123,10 @@ class Expand(wiring.Component):
             parts[1], plan.lanes, self._lanes, three.o_shape
         )
         m.submodules.queue3 = queue3 = self._queue(parts[1])
+        # A centre pixel comes faster than the 1x1 branch may take it; the 3x3 must not wait.
+        m.submodules.centre = centre = StreamFifo(
+            window.o_centre.payload.shape(), max(2, -(-three.channels[0] // plan.simd))
+        )
         m.submodules.engine1 = engine1 = ConvEngine(one, self._one_plan, plan.simd)
         m.submodules.lanes1 = lanes1 = LaneConverter(
             parts[0], self._one_plan.lanes, self._lanes, three.o_shape
@@ -131,7 +135,7 @@ class Expand(wiring.Component):
         m.submodules.concat = concat = Concat(parts, self._lanes, three.o_shape)
 
         chain(m, wiring.flipped(self.i), lanes, pad, window, matvec3, requantise3, lanes3, queue3)
-        chain(m, window.o_centre, engine1, lanes1, queue1)
+        chain(m, window.o_centre, centre, engine1, lanes1, queue1)
         wiring.connect(m, queue1.o, concat.i0)
         wiring.connect(m, queue3.o, concat.i1)
         wiring.connect(m, concat.o, wiring.flipped(self.o))
