@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -67,7 +69,7 @@ class Accelerator(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         """Build the hardware."""
         m = Module()
         source, lanes = wiring.flipped(self.i), 1
@@ -91,7 +93,9 @@ class Accelerator(wiring.Component):
         self._finish(m, source, lanes)
         return m
 
-    def _converted(self, m: Module, name: str, stage, source, lanes: int):
+    def _converted(
+        self, m: Module, name: str, stage: MaxPool | GlobalSum, source: Any, lanes: int
+    ) -> Any:
         """The source in the lanes that a stage without an engine works at."""
         x = self._network.tensors[stage.inputs[0]]
         converter = LaneConverter(
@@ -101,7 +105,7 @@ class Accelerator(wiring.Component):
         wiring.connect(m, source, converter.i)
         return converter.o
 
-    def _finish(self, m: Module, source, lanes: int):
+    def _finish(self, m: Module, source: Any, lanes: int) -> None:
         """Class sums one at a time, sign-extended."""
         classes = self._network.output.shape[2]
         shape = source.payload.shape().elem_shape
@@ -152,8 +156,11 @@ class Accelerator(wiring.Component):
         )
         bypass = None
         if stage.add is not None:
-            shapes = [ConvShape.of(self._network, op) for op in (stage.squeeze, stage.three)]
-            depth, kind = bypass_queue(*shapes, i_lanes)
+            depth, kind = bypass_queue(
+                ConvShape.of(self._network, stage.squeeze),
+                ConvShape.of(self._network, stage.three),
+                i_lanes,
+            )
             fire, around = stage.add.multiplier
             if stage.bypass_first:
                 fire, around = around, fire
@@ -207,5 +214,6 @@ def stream_paths(network: QuantizedNetwork) -> dict[str, str]:
             if stage.add:
                 paths[stage.add.name] = f"{fire}.add.o"
         else:
-            paths[stage.name] = f"{module_name(stage.name)}.o"
+            last = "skid.o" if isinstance(stage, MaxPool) else "o"
+            paths[stage.name] = f"{module_name(stage.name)}.{last}"
     return paths

@@ -348,7 +348,9 @@ def _flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nd
 def _unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> QuantizedNetwork:
     ops: list[Op] = []
     for entry in header["ops"]:
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()
+        }
         kind = _KINDS[values.pop("kind")]
         for item in fields(kind):
             key = f"{values['name'].replace('/', '__')}.{item.name}"

@@ -10,12 +10,18 @@ from amaranth.lib.wiring import In, Out
 MemoryKind = Literal["block", "lut"]
 
 
-def memory_attributes(kind: MemoryKind) -> dict[str, str]:
-    """Attributes that make Yosys and Vivado put a memory into block RAM or into LUTs."""
+def memory_attributes(kind: MemoryKind, *, rom: bool = False) -> dict[str, str]:
+    """Attributes that make Yosys and Vivado put a memory into block RAM or into LUTs.
+
+    Yosys has no LUT memory that cannot be written, so a ROM in LUTs is logic to it; Vivado goes by
+    ``rom_style`` for a ROM.
+    """
     if kind not in ("block", "lut"):
         raise ValueError(f"memory kind must be 'block' or 'lut', not {kind!r}")
-    style = "block" if kind == "block" else "distributed"
-    return {"ram_style": style, "rom_style": style}
+    if rom:
+        in_luts = {"ram_style": "registers", "rom_style": "distributed"}
+        return {"rom_style": "block"} if kind == "block" else in_luts
+    return {"ram_style": "block" if kind == "block" else "distributed"}
 
 
 class StreamFifo(wiring.Component):

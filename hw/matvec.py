@@ -117,7 +117,7 @@ class MatrixVector(wiring.Component):
             shape=pe * simd * self._bits,
             depth=max(len(rows), 2),
             init=rows,
-            attrs=memory_attributes(self._kind),
+            attrs=memory_attributes(self._kind, rom=True),
         )
         port = storage.read_port()
         m.submodules.results = results = CreditFifo(

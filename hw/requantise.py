@@ -103,7 +103,7 @@ class Requantise(wiring.Component):
             shape=entry * self._lanes,
             depth=max(len(rows), 2),
             init=rows,
-            attrs=memory_attributes("lut" if len(rows) <= 64 else "block"),
+            attrs=memory_attributes("lut" if len(rows) <= 64 else "block", rom=True),
         )
         port = constants.read_port()
         m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)

@@ -42,7 +42,7 @@ def monitors(network, design, tensors):
 @pytest.fixture(scope="module")
 def design(tmp_path_factory):
     network = tiny_network(1)
-    planned = plan(network, small_board(dsp=60))
+    planned = plan(network, small_board(dsp=40))
     bench = StreamBench(
         Accelerator(network, planned), "accelerator", tmp_path_factory.mktemp("tiny")
     )
@@ -79,8 +79,8 @@ def test_stages_of_the_tiny_network():
 def test_a_graph_that_is_no_chain_is_refused():
     builder = NetworkBuilder((8, 8, 3), 1)
     x = builder.conv("conv1", "input", 8, 1)
-    a = builder.conv("left", x, 8, 1, scale=0.01)
-    b = builder.conv("right", x, 8, 1, scale=0.01)
+    a = builder.conv("left", x, 8, 3, pad=1, scale=0.01)
+    b = builder.conv("right", x, 8, 3, pad=1, scale=0.01)
     joined = builder.concat("joined", a, b)
     network = builder.finish("fork", builder.conv("conv10", joined, 3, 1))
     with pytest.raises(FirebrickError, match="left and right are not the 1x1 and the padded"):

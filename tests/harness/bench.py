@@ -98,8 +98,8 @@ class Port:
         text = f"{self.name}: {len(self.stamps)} of {len(self.words)} transfers"
         if self.valid and not self.ready:
             return text + ", STALLED (valid without ready)"
-        if self.ready and not self.valid and not self.done:
-            return text + ", STARVED (ready without valid)"
+        if not self.valid and not self.done:
+            return text + ", STARVED (no valid)"
         return text
 
 
@@ -108,31 +108,33 @@ class Source(Port):
 
     def __init__(self, dut, name: str, entry: dict):
         super().__init__(dut, name, entry)
-        self.offered = False
+        self.offered: int | None = None
 
     def drive(self, rng: random.Random) -> None:
-        pending = self.offered and len(self.stamps) == self.offered_index
-        if pending:
+        index = len(self.stamps)
+        if self.offered == index:
             return
-        self.offered = not self.done and rng.random() >= self.stall
-        self.offered_index = len(self.stamps)
-        self.valid_wire.value = int(self.offered)
-        if self.offered:
-            self.payload_wire.value = self.words[self.offered_index]
+        self.offered = None if self.done or rng.random() < self.stall else index
+        self.valid_wire.value = int(self.offered is not None)
+        if self.offered is not None:
+            self.payload_wire.value = self.words[index]
 
 
 class Sink(Port):
-    """Drives ``ready`` of a component's output, sometimes only once ``valid`` is seen."""
+    """Drives ``ready`` of a component's output; for some transfers, only once ``valid`` is seen."""
 
     def __init__(self, dut, name: str, entry: dict):
         super().__init__(dut, name, entry)
-        self.waits = False
         self.driven = 0
+        self.waits = False
+        self.decided = -1
 
     def drive(self, rng: random.Random) -> None:
-        if self.stall and rng.random() < 0.25:
-            self.waits = not self.waits
-        ready = int(rng.random() >= self.stall and (self.valid or not self.waits))
+        if self.decided != len(self.stamps):
+            self.decided = len(self.stamps)
+            self.waits = bool(self.stall) and rng.random() < 0.25
+        offered = self.valid and not self.ready
+        ready = int(rng.random() >= self.stall and (offered or not self.waits))
         if ready != self.driven:
             self.ready_wire.value = self.driven = ready
 

@@ -58,9 +58,12 @@ class Broken(wiring.Component):
             r"o: transfer 10 \(frame 1, its transfer 2\).* expected \[20, 21\], got \[20, 20",
         ),
         ("dropped valid", "o: hold rule broken .* valid was dropped"),
-        ("changed payload", r"o: hold rule broken .* \[0, 1\] was not taken yet, then \[1, 1\]"),
+        (
+            "changed payload",
+            r"o: hold rule broken .* \[\d+, (\d+)\] was not taken yet, then \[\d+, \1\]",
+        ),
         ("stuck", "time-out: .*i: 7 of 24 transfers, STALLED.*; o: 7 of 24 transfers, STARVED"),
-        ("waits for ready", "o: hold rule broken|time-out: .*o: "),
+        ("waits for ready", "o: hold rule broken|time-out: .*; o: "),
         ("one too many", "o: transfer 24 at cycle .* only 24 were expected"),
     ],
 )

@@ -122,7 +122,9 @@ def test_bypass_equals_golden_model(tmp_path):
     frames = random_frames(network, 4)
     tensors = golden.run(network, frames)
     x, y = tensors["conv1"], tensors[stage.name]
-    monitors = {"expand.concat.o": Monitor(lane_stream(2, code_shape(False)), tensors[stage.concat.name])}
+    monitors = {
+        "expand.concat.o": Monitor(lane_stream(2, code_shape(False)), tensors[stage.concat.name])
+    }
     bench = StreamBench(fire, "fire", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
         bench.run({"i": x}, {"o": y}, stalls=stalls, seed=seed, monitors=monitors)

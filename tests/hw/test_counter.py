@@ -1,0 +1,35 @@
+import pytest
+from amaranth.sim import Simulator
+
+from hw.counter import Counter
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
+def test_counts_and_flags_agree(size):
+    spans = [(start, stop) for start in range(size) for stop in range(start + 1, size + 1)]
+    counter = Counter(size, spans)
+
+    async def testbench(ctx):
+        count = 0
+        for cycle in range(5 * size):
+            step = cycle % 3 != 1
+            ctx.set(counter.i_step, step)
+            assert ctx.get(counter.o_last) == (count == size - 1)
+            if size > 1:
+                assert ctx.get(counter.o_count) == count
+            flags = ctx.get(counter.o_inside)
+            assert [flags >> k & 1 for k in range(len(spans))] == [a <= count < b for a, b in spans]
+            await ctx.tick()
+            count = (count + step) % size
+
+    simulator = Simulator(counter)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+def test_bad_parameters_are_refused():
+    with pytest.raises(ValueError, match="not 0"):
+        Counter(0)
+    with pytest.raises(ValueError, match=r"span 2\.\.5 is not inside a count of 4"):
+        Counter(4, [(2, 5)])
