@@ -63,14 +63,31 @@ database=$2/{family}
 
 yosys -l yosys.log -p '
     read_rtlil top.il
-    synth_xilinx -flatten -abc9 -arch xc7 -top top
-    delete t:$scopeinfo
+    {synthesis}
     write_json top.json
 '
 nextpnr-xilinx --chipdb "$chipdb" --xdc top.xdc --json top.json --fasm top.fasm
 fasm2frames --part {part} --db-root "$database" top.fasm > top.frames
 xc7frames2bit --part_file "$database/{part}/part.yaml" --part_name {part} \\
     --frm_file top.frames --output_file top.bit
+"""
+
+SYNTHESIS = (
+    "synth_xilinx -flatten -arch xc7 -top top -run begin:map_luts",
+    "opt_expr -mux_undef -noclkinv",
+    "abc -luts 2:2,3,6:5,10,20",
+    "clean",
+    "xilinx_srl -fixed -minlen 3",
+    "techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
+    "xilinx_dffopt",
+    "opt_lut_ins -tech xilinx",
+    "synth_xilinx -flatten -arch xc7 -top top -run finalize:",
+    "delete t:$scopeinfo",
+)
+"""Yosys commands from the top's RTLIL to 7-series cells.
+
+What ``synth_xilinx`` does, but with ``abc`` in place of ``abc9``, which in Yosys 0.70 stops with a
+failed assertion on these designs (``count_id(wire->name) == 0``).
 """
 
 _FAMILIES = {"xc7a": "artix7", "xc7k": "kintex7"}
@@ -98,7 +115,10 @@ class SevenSeriesPlatform(XilinxPlatform):
         plan.add_file("top.xdc", self._constraints())
         plan.add_file("build_vivado.tcl", _VIVADO.format(part=self.part))
         family = _FAMILIES[self.device[:4]]
-        plan.add_file("build_open.sh", _OPEN.format(part=self.part, family=family))
+        synthesis = "\n    ".join(SYNTHESIS)
+        plan.add_file(
+            "build_open.sh", _OPEN.format(part=self.part, family=family, synthesis=synthesis)
+        )
         return plan
 
     def _constraints(self) -> str:
