@@ -120,6 +120,12 @@ class Trainer:
         torch.save(state, partial)
         os.replace(partial, path)
 
+    def restart(self, path: Path) -> None:
+        """Begin a new schedule from a checkpoint's averaged weights."""
+        state = torch.load(path, weights_only=True)
+        self.net.load_state_dict(state["average"])
+        self.average.load_state_dict(state["average"])
+
     def resume(self, path: Path) -> None:
         """Take up a checkpoint."""
         state = torch.load(path, weights_only=True)
@@ -154,6 +160,8 @@ def run(args: argparse.Namespace) -> None:
     trainer = Trainer(args)
     if args.resume and checkpoint.is_file():
         trainer.resume(checkpoint)
+    elif args.restart:
+        trainer.restart(args.restart)
     weights, macs = count_weights(trainer.net), count_macs(trainer.net)
     print(f"{weights} weights, {macs / 1e6:.2f} M multiply-accumulates", flush=True)
 
@@ -198,6 +206,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--threads", type=int, help="CPU threads")
     add("--seed", type=int, default=1)
     add("--resume", action="store_true", help="go on from the checkpoint in the out folder")
+    add("--restart", type=Path, help="begin with the averaged weights of this checkpoint")
     return parser.parse_args(argv)
 
 
