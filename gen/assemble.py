@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import Any
 
 from amaranth.hdl import Module, signed
@@ -73,10 +74,9 @@ class Accelerator(wiring.Component):
         """Build the hardware."""
         m = Module()
         source, lanes = wiring.flipped(self.i), 1
+        names = stage_names(self._network)
         for stage in stages(self._network):
-            name = module_name(
-                stage.name if not isinstance(stage, FireStage) else _fire_name(stage)
-            )
+            name = names[stage.name]
             if isinstance(stage, MaxPool | GlobalSum):
                 source = self._converted(m, name, stage, source, lanes)
                 lanes = self._plan.lanes[stage.name]
@@ -183,9 +183,25 @@ class Accelerator(wiring.Component):
         )
 
 
-def module_name(name: str) -> str:
-    """A tensor's name as a Verilog identifier."""
-    return "".join(c if c.isalnum() else "_" for c in name).strip("_")
+def stage_names(network: QuantizedNetwork) -> dict[str, str]:
+    """What each stage's module is called inside the accelerator, by the stage's name.
+
+    A tensor's name as a Verilog identifier; where two come out alike, the later ones get a number.
+    """
+    found: dict[str, str] = {}
+    taken = {"class_sums"}
+    for stage in stages(network):
+        base = _identifier(_fire_name(stage) if isinstance(stage, FireStage) else stage.name)
+        numbered = (f"{base}_{number}" for number in count(2))
+        name = next(n for n in chain([base], numbered) if not {n, f"{n}_lanes"} & taken)
+        taken |= {name, f"{name}_lanes"}
+        found[stage.name] = name
+    return found
+
+
+def _identifier(name: str) -> str:
+    plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_")
+    return plain if plain[:1].isalpha() else f"layer_{plain}".rstrip("_")
 
 
 def _fire_name(stage: FireStage) -> str:
@@ -202,18 +218,19 @@ def stream_paths(network: QuantizedNetwork) -> dict[str, str]:
     their ports can take the names of its own.
     """
     paths: dict[str, str] = {}
+    names = stage_names(network)
     for stage in stages(network):
+        module = names[stage.name]
         if isinstance(stage, Conv):
-            paths[stage.name] = f"{module_name(stage.name)}.requantise.o"
+            paths[stage.name] = f"{module}.requantise.o"
         elif isinstance(stage, FireStage):
-            fire = module_name(_fire_name(stage))
-            paths[stage.squeeze.name] = f"{fire}.squeeze.requantise.o"
-            paths[stage.one.name] = f"{fire}.expand.engine1.requantise.o"
-            paths[stage.three.name] = f"{fire}.expand.requantise3.o"
-            paths[stage.concat.name] = f"{fire}.expand.concat.o"
+            paths[stage.squeeze.name] = f"{module}.squeeze.requantise.o"
+            paths[stage.one.name] = f"{module}.expand.engine1.requantise.o"
+            paths[stage.three.name] = f"{module}.expand.requantise3.o"
+            paths[stage.concat.name] = f"{module}.expand.concat.o"
             if stage.add:
-                paths[stage.add.name] = f"{fire}.add.o"
+                paths[stage.add.name] = f"{module}.add.o"
         else:
             last = "skid.o" if isinstance(stage, MaxPool) else "o"
-            paths[stage.name] = f"{module_name(stage.name)}.{last}"
+            paths[stage.name] = f"{module}.{last}"
     return paths

@@ -42,7 +42,9 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FirebrickError(f"{path}: cannot read class names ({error})") from None
+        raise FirebrickError(
+            f"{path}: cannot read class names ({error}); give a UTF-8 text file"
+        ) from None
     return tuple(_WORDNET.sub("", line.strip(), count=1) for line in text.splitlines() if line)
 
 

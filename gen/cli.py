@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from boards import BOARDS
 from boards.board import Board
@@ -18,6 +20,7 @@ from gen.load import Request, load_network
 from gen.phases import phases
 from gen.planner import plan
 from gen.report import WIDTH, report
+from gen.rtlil import check_yosys
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -30,7 +33,7 @@ def _board_lines() -> str:
             f"[bold]{board.name}[/bold]: {board.title}, {has.lut} LUT, {has.dsp} DSP, "
             f"{has.bram36:g} RAMB36, {board.clock_hz / 1e6:g} MHz"
         )
-    return "\n\n".join(lines)
+    return "\n".join(lines)
 
 
 _HELP = f"""
@@ -38,74 +41,76 @@ Turn a SqueezeNet-family network into the sources of an FPGA bitstream.
 
 Without --model, the network that ships with firebrick is taken: CIFAR-10's ten classes.
 
+\b
 [bold]Boards[/bold]
-
 {_board_lines()}
 
+\b
 [bold]Examples[/bold]
-
 python -m gen --board arty_a7
-
 python -m gen --board genesys2 --model squeezenet1.1.onnx --calibrate photos/
+python -m gen --board arty_a7 --model squeezenet1.1.onnx --calibrate photos/ \\
+    --weight-bits 4 --clock 80 --out build/small
 
-python -m gen --board arty_a7 --model mine.onnx --calibrate photos/ --weight-bits 4 --clock 80
-
+\b
 [bold]What comes out[/bold], in build/BOARD unless --out says otherwise
-
 [bold]top.il, top.v, top.xdc[/bold]: the design and its constraints
-
-[bold]build_vivado.tcl, build_open.sh[/bold]: scripts that make the bitstream from them
-
-[bold]network.npz, plan.json, report.txt[/bold]: integers, folding, and the tables shown
-
+[bold]build_vivado.tcl, build_open.sh[/bold]: make the bitstream from them
+[bold]network.npz, plan.json, report.txt[/bold]: integers, folding, the tables shown
 [bold]sim_top.il, sim_top.v[/bold]: what python -m sim and python -m host --sim run
 """
 
 
-@app.callback(invoke_without_command=True, help=_HELP)
+@app.command(help=_HELP)
 def generate(
-    context: typer.Context,
     board: Annotated[
-        str | None, typer.Option(help="Board to generate for; the list is above.")
+        str | None, typer.Option(metavar="NAME", help="Board to generate for; the list is above.")
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(help="Network: float or quantised (QDQ) ONNX, or a network.npz."),
+        typer.Option(
+            metavar="FILE",
+            help="Network: float or quantised (QDQ) ONNX, or a network.npz.",
+        ),
     ] = None,
     calibrate: Annotated[
         Path | None,
-        typer.Option(help="Folder of photographs to quantise a float model with; no labels."),
+        typer.Option(
+            metavar="DIR", help="Folder of photographs to quantise a float model with; no labels."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Output folder; build/BOARD if not given.")
+        Path | None, typer.Option(metavar="DIR", help="Output folder; build/BOARD if not given.")
     ] = None,
     clock: Annotated[
-        float | None, typer.Option(help="Clock in MHz; the board's if not given.")
+        float | None, typer.Option(metavar="MHZ", help="Clock; the board's if not given.")
     ] = None,
     weight_bits: Annotated[
         int | None,
-        typer.Option(min=2, max=8, help="Bits a weight of a float model; 8 if not given."),
+        typer.Option(
+            metavar="BITS", min=2, max=8, help="Bits a weight of a float model; 8 if not given."
+        ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Picks the images out of a large calibration folder.")
+        int, typer.Option(metavar="N", help="Picks the images out of a large calibration folder.")
     ] = 0,
     preprocess: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="Pixels that a float model expects: "
-            f"{', '.join(PRESETS)}; if not given, what the file says, else imagenet."
+            f"{', '.join(PRESETS)}; if not given, what the file says, else imagenet.",
         ),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Text file of class names, one a line.")
+        Path | None, typer.Option(metavar="FILE", help="Text file of class names, one a line.")
     ] = None,
 ) -> None:
     """Do what plain options ask for; the help text is ``_HELP``."""
-    if context.invoked_subcommand is not None:
-        return
     target = _board(board)
     folder = out if out is not None else Path("build") / target.name
     clock_hz = target.clock_hz if clock is None else _hertz(clock)
+    check_yosys()
     check_output(folder)
     check_clock(target, clock_hz)
     request = Request(model, calibrate, weight_bits, seed, preprocess, labels)
@@ -137,11 +142,13 @@ def _hertz(megahertz: float) -> int:
 
 
 def _next_steps(console: Console, folder: Path) -> None:
-    console.print(f"\nWrote [bold]{folder}[/bold]. Next:", highlight=False)
+    path = shlex.quote(str(folder))
+    console.print(Text.assemble("\nWrote ", (str(folder), "bold"), ". Next:"), soft_wrap=True)
     for command, purpose in (
-        (f"python -m sim --build {folder} IMAGE...", "run the hardware in simulation"),
-        (f"python -m host --sim {folder} IMAGE...", "classify through the host's driver"),
-        (f"cd {folder} && vivado -mode batch -source build_vivado.tcl", "build the bitstream"),
-        (f"cd {folder} && sh build_open.sh CHIPDB PRJXRAY_DB", "the same with open tools"),
+        (f"python -m sim --build {path} IMAGE...", "run the hardware in simulation"),
+        (f"python -m host --sim {path} IMAGE...", "classify through the host's driver"),
+        (f"cd {path} && vivado -mode batch -source build_vivado.tcl", "build the bitstream"),
+        (f"cd {path} && sh build_open.sh CHIPDB PRJXRAY_DB", "the same with open tools"),
     ):
-        console.print(f"  {command}  [dim]# {purpose}[/dim]", highlight=False, soft_wrap=True)
+        line = Text.assemble(f"  {command}  ", (f"# {purpose}", "dim"))
+        console.print(line, soft_wrap=True)

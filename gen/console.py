@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import NoReturn
 
 import typer
@@ -13,14 +14,44 @@ from gen.errors import FirebrickError
 
 BAD_INPUT = 2
 """Exit status for whatever the user can put right."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer gives it no public name
 
 
 def run_app(app: typer.Typer) -> NoReturn:
-    """Run a command line and exit: status 2 and one line on standard error for user errors."""
+    """Run a command line and exit: status 2 and one line on standard error for user errors.
+
+    User errors are ours, wrong options, and whatever the operating system refuses: a full disk, a
+    file that may not be read.
+    """
+    # Amaranth's, of hardware that was being built when something else went wrong.
+    warnings.filterwarnings("ignore", message=".* created but never used")
     try:
-        app()
+        status = app(standalone_mode=False)
     except FirebrickError as error:
-        message = Text.assemble(("error", "bold red"), f": {error}")
-        Console(stderr=True).print(message, soft_wrap=True, highlight=False)
-        sys.exit(BAD_INPUT)
-    sys.exit(0)
+        _fail(str(error))
+    except _UsageError as error:
+        _fail(_usage(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}; check permissions and room on the disk")
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        Console(stderr=True).print("interrupted")
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str) -> NoReturn:
+    line = Text.assemble(("error", "bold red"), f": {' '.join(message.splitlines())}")
+    Console(stderr=True).print(line, soft_wrap=True, highlight=False)
+    sys.exit(BAD_INPUT)
+
+
+def _usage(error: Exception) -> str:
+    """A wrong option or argument, and where to look up the right ones."""
+    message = getattr(error, "format_message", error.__str__)().rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{message}; see `{context.command_path} --help`" if context else message

@@ -56,7 +56,7 @@ def check_clock(board: Board, clock_hz: int) -> None:
 
 
 def check_output(folder: Path) -> None:
-    """Check that ``folder`` may be written: absent, empty, or written by us before.
+    """Check that ``folder`` can and may be written: absent, empty, or written by us before.
 
     Raises
     ------
@@ -70,6 +70,11 @@ def check_output(folder: Path) -> None:
         raise FirebrickError(
             f"{folder}: is not empty and was not written by `python -m gen`; {remedy}"
         )
+    if folder.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise FirebrickError(f"{folder}: is the folder you are in, or around it; {remedy}")
+    parent = next(path for path in folder.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise FirebrickError(f"{folder}: cannot be written, {parent} is in the way; {remedy}")
 
 
 def _is_ours(folder: Path) -> bool:
@@ -119,7 +124,9 @@ def emit(
         work.chmod(0o755)
         _move_in_place(work, folder)
     except OSError as error:
-        raise FirebrickError(f"{folder}: cannot be written ({error.strerror})") from None
+        raise FirebrickError(
+            f"{folder}: cannot be written ({error.strerror}); make room or choose another --out"
+        ) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -104,7 +104,7 @@ def list_images(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FirebrickError(f"{folder}: no such folder of images")
+        raise FirebrickError(f"{folder}: no such folder of images; check the path")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not found:
         raise FirebrickError(f"{folder}: holds no image (looked for {', '.join(sorted(SUFFIXES))})")
@@ -126,7 +126,7 @@ def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
     """
     path = Path(path)
     if not path.is_file():
-        raise FirebrickError(f"{path}: no such image")
+        raise FirebrickError(f"{path}: no such image; check the path")
     with path.open("rb") as file:
         return prepare(_decode(file, str(path)), preprocessing)
 
@@ -181,14 +181,16 @@ def _decode(file: BinaryIO, name: str) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(file)
         if image.width * image.height > MAX_PIXELS:
-            raise FirebrickError(f"{name}: {image.width}x{image.height} pixels is too large")
+            raise FirebrickError(
+                f"{name}: {image.width}x{image.height} pixels is too large; resize it first"
+            )
         return _to_rgb(ImageOps.exif_transpose(image))
     except FirebrickError:
         raise
     except UnidentifiedImageError:
-        raise FirebrickError(f"{name}: not an image that can be read") from None
+        raise FirebrickError(f"{name}: not an image that can be read; try JPEG or PNG") from None
     except Exception as error:  # damaged files fail in many ways inside the decoders
-        raise FirebrickError(f"{name}: damaged image ({error})") from None
+        raise FirebrickError(f"{name}: damaged image ({error}); replace it") from None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -19,6 +19,8 @@ from gen.quantise import quantise
 
 CALIBRATION_IMAGES = 256
 """Images that are used of a larger calibration folder."""
+ASSUMED = "imagenet"
+"""Normalisation of a float model whose file carries none."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Request:
     seed : int
         Picks the calibration images out of a large folder.
     preprocess : str or None
-        Name of a normalisation; else the model's metadata, else ``imagenet``.
+        Name of a normalisation; else the model's metadata, else :data:`ASSUMED`.
     labels : Path or None
         Class names, one a line.
     """
@@ -92,12 +94,7 @@ def _quantise(
             f"{request.model}: is a float model, and quantising it needs photographs like those "
             "it will see; give a folder of some 100 with --calibrate DIR"
         )
-    if request.preprocess is not None:
-        normalisation = Normalisation.preset(request.preprocess)
-    else:
-        normalisation = Normalisation.from_metadata(graph.metadata) or Normalisation.preset(
-            "imagenet"
-        )
+    normalisation, pixels = _normalisation(request, graph)
     paths = list_images(request.calibrate)
     if len(paths) > CALIBRATION_IMAGES:
         picks = np.random.default_rng(request.seed).choice(
@@ -115,4 +112,18 @@ def _quantise(
         weight_bits=8 if request.weight_bits is None else request.weight_bits,
         labels=labels,
         progress=phases.advance,
+        source={"pixels": pixels},
+    )
+
+
+def _normalisation(request: Request, graph: FloatGraph) -> tuple[Normalisation, str]:
+    """What the model expects of its pixels, and how we know."""
+    if request.preprocess is not None:
+        return Normalisation.preset(request.preprocess), f"{request.preprocess} normalisation"
+    given = Normalisation.from_metadata(graph.metadata)
+    if given is not None:
+        return given, "normalised as the model's metadata says"
+    return (
+        Normalisation.preset(ASSUMED),
+        f"{ASSUMED} normalisation (assumed; --preprocess to change)",
     )

@@ -20,7 +20,6 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,157 +28,40 @@ from typing import Any
 import numpy as np
 
 from gen.errors import FirebrickError
+from gen.network_check import check
+from gen.ops import (
+    INPUT,
+    Add,
+    Concat,
+    Conv,
+    GlobalSum,
+    MaxPool,
+    Op,
+    Preprocessing,
+    Tensor,
+    output_shape,
+    pool_size,
+)
+
+__all__ = [
+    "INPUT",
+    "Add",
+    "Concat",
+    "Conv",
+    "GlobalSum",
+    "MaxPool",
+    "Op",
+    "Preprocessing",
+    "QuantizedNetwork",
+    "Tensor",
+    "check",
+    "output_shape",
+    "pool_size",
+]
 
 FORMAT_VERSION = 1
-INPUT = "input"
-"""Name of the tensor of raw pixels."""
 
-
-@dataclass(frozen=True)
-class Tensor:
-    """An activation tensor: ``shape`` is (height, width, channels), real value = code * scale."""
-
-    name: str
-    shape: tuple[int, int, int]
-    scale: float
-    signed: bool = False
-    bits: int = 8
-
-    @property
-    def low(self) -> int:
-        """Smallest code."""
-        return -(1 << (self.bits - 1)) if self.signed else 0
-
-    @property
-    def high(self) -> int:
-        """Largest code."""
-        return (1 << (self.bits - self.signed)) - 1
-
-
-@dataclass(frozen=True, eq=False)
-class Conv:
-    """A convolution with bias and requantisation; its ReLU, if any, is the clamp.
-
-    Attributes
-    ----------
-    name : str
-        Also the name of the tensor it produces.
-    inputs : tuple of str
-        One tensor.
-    weights : int8 array (Cout, K, K, Cin)
-    weight_bits : int
-        2 to 8; codes are in [-2**(bits-1), 2**(bits-1) - 1].
-    weight_scale : float64 array (Cout,)
-    bias : int32 array (Cout,)
-        In units of input scale * weight scale.
-    multiplier : uint16 array (Cout,)
-    shift : int
-        1 to 47.
-    low, high : int
-        The clamp.
-    stride : int
-    pad : tuple of int
-        Top, left, bottom, right, in pixels.
-    pad_code : tuple of int
-        Code of a padding pixel, one a channel (zeros but in a first layer that pads: the mean).
-    """
-
-    name: str
-    inputs: tuple[str, ...]
-    weights: np.ndarray
-    weight_bits: int
-    weight_scale: np.ndarray
-    bias: np.ndarray
-    multiplier: np.ndarray
-    shift: int
-    low: int
-    high: int
-    stride: int = 1
-    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
-    pad_code: tuple[int, ...] = ()
-
-    @property
-    def kernel(self) -> int:
-        """Side of the square kernel."""
-        return int(self.weights.shape[1])
-
-    @property
-    def channels(self) -> int:
-        """Output channels."""
-        return int(self.weights.shape[0])
-
-    def accumulator_bounds(self, x: Tensor) -> tuple[int, int]:
-        """Smallest and largest value any partial sum of weight * activation can take.
-
-        The worst case over all inputs that tensor ``x`` can hold, for the weights as they are;
-        the bias is not included.
-        """
-        w = self.weights.reshape(self.channels, -1).astype(np.int64)
-        positive = np.where(w > 0, w, 0).sum(axis=1)
-        negative = np.where(w < 0, w, 0).sum(axis=1)
-        high = positive * x.high + negative * x.low
-        low = negative * x.high + positive * x.low
-        return int(min(low.min(), 0)), int(max(high.max(), 0))
-
-
-@dataclass(frozen=True)
-class MaxPool:
-    """Max pooling without padding.
-
-    With ``ceil``, windows that reach past the bottom or right edge are cut there; without, they
-    are left out.
-    """
-
-    name: str
-    inputs: tuple[str, ...]
-    kernel: int
-    stride: int
-    ceil: bool = False
-
-
-@dataclass(frozen=True)
-class Concat:
-    """Concatenation along channels of tensors that share one scale."""
-
-    name: str
-    inputs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Add:
-    """``y = clamp((a * multiplier[0] + b * multiplier[1] + 2**(shift-1)) >> shift, low, high)``."""
-
-    name: str
-    inputs: tuple[str, ...]
-    multiplier: tuple[int, int]
-    shift: int
-    low: int
-    high: int
-
-
-@dataclass(frozen=True)
-class GlobalSum:
-    """Sum of each channel over the whole map: the class sums. The host divides."""
-
-    name: str
-    inputs: tuple[str, ...]
-
-
-Op = Conv | MaxPool | Concat | Add | GlobalSum
 _KINDS: dict[str, Any] = {c.__name__: c for c in (Conv, MaxPool, Concat, Add, GlobalSum)}
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a photograph becomes a frame of raw RGB ``uint8`` pixels.
-
-    The shorter side is resized to ``resize`` pixels, then the centre is cropped to the network's
-    input. A picture that is already between the crop and ``resize`` in both directions is only
-    cropped. Mean, standard deviation and channel order are inside the first layer's integers.
-    """
-
-    resize: int
-    crop: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,14 +186,20 @@ class QuantizedNetwork:
                     if entry.endswith(".npy")
                 }
             network = _unflatten(header, arrays)
+            check(network)
         except FileNotFoundError:
-            raise FirebrickError(f"{path}: no such network file") from None
+            raise FirebrickError(f"{path}: no such network file; check the path") from None
         except FirebrickError:
             raise
         except Exception as error:  # a damaged file can fail in any of the readers
-            raise FirebrickError(f"{path}: not a firebrick network file ({error})") from None
-        check(network)
+            raise FirebrickError(
+                f"{path}: not a firebrick network file ({_reason(error)}); generate it again"
+            ) from None
         return network
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _write_entry(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -329,7 +217,13 @@ def _flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nd
         for item in fields(op):
             value = getattr(op, item.name)
             if isinstance(value, np.ndarray):
-                arrays[f"{op.name.replace('/', '__')}.{item.name}"] = value
+                key = f"{op.name.replace('/', '__')}.{item.name}"
+                if key in arrays:
+                    raise FirebrickError(
+                        f"network {network.name!r}: {op.name!r} and another layer differ only in "
+                        "slashes and underscores; rename one"
+                    )
+                arrays[key] = value
             else:
                 entry[item.name] = value
         ops.append(entry)
@@ -367,86 +261,3 @@ def _unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Quantiz
         preprocessing=Preprocessing(preprocessing["resize"], tuple(preprocessing["crop"])),
         source=dict(header["source"]),
     )
-
-
-def check(network: QuantizedNetwork) -> None:
-    """Check that the network's parts fit together and stay inside the numerics contract.
-
-    Raises
-    ------
-    FirebrickError
-        Naming the op and what is wrong with it.
-    """
-    for problem in _problems(network):
-        raise FirebrickError(f"network {network.name!r}: {problem}")
-
-
-def _problems(network: QuantizedNetwork) -> Iterator[str]:
-    known = {INPUT}
-    if INPUT not in network.tensors or not network.ops:
-        yield "no input tensor or no ops"
-    for op in network.ops:
-        missing = [name for name in op.inputs if name not in known]
-        if missing or op.name in known or op.name not in network.tensors:
-            yield f"{op.name}: reads {missing or op.inputs} or writes a tensor out of order"
-        known.add(op.name)
-        shapes = [network.tensors[name].shape for name in op.inputs]
-        expected = output_shape(op, shapes)
-        if network.tensors[op.name].shape != expected:
-            yield f"{op.name}: shape {network.tensors[op.name].shape}, expected {expected}"
-        if isinstance(op, Conv):
-            yield from _conv_problems(op, network.tensors[op.inputs[0]])
-        if isinstance(op, Concat):
-            scales = {network.tensors[n].scale for n in (*op.inputs, op.name)}
-            if len(scales) != 1:
-                yield f"{op.name}: concatenates tensors of different scales {sorted(scales)}"
-    if not isinstance(network.ops[-1], GlobalSum):
-        yield f"ends in {network.ops[-1].name}, not in a global sum"
-    if len(network.labels) != network.output.shape[2]:
-        yield f"{len(network.labels)} labels for {network.output.shape[2]} classes"
-
-
-def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
-    if op.weights.ndim != 4 or op.weights.dtype != np.int8:
-        yield f"{op.name}: weights must be int8 of shape (Cout, K, K, Cin)"
-        return
-    cout, kernel, kernel_x, cin = op.weights.shape
-    if kernel != kernel_x or cin != x.shape[2]:
-        yield f"{op.name}: weights {op.weights.shape} do not fit input {x.shape}"
-    if not 2 <= op.weight_bits <= 8:
-        yield f"{op.name}: weight_bits {op.weight_bits} is not 2 to 8"
-    limit = 1 << (op.weight_bits - 1)
-    if op.weights.min() < -limit or op.weights.max() >= limit:
-        yield f"{op.name}: weight codes exceed {op.weight_bits} bits"
-    for name, dtype in (("bias", np.int32), ("multiplier", np.uint16)):
-        array = getattr(op, name)
-        if array.shape != (cout,) or array.dtype != dtype:
-            yield f"{op.name}: {name} must be {np.dtype(dtype)} of shape ({cout},)"
-    if not 1 <= op.shift <= 47 or not -128 <= op.low <= op.high <= 255:
-        yield f"{op.name}: shift {op.shift} or clamp {op.low}..{op.high} out of range"
-    if len(op.pad_code) != cin or any(not x.low <= code <= x.high for code in op.pad_code):
-        yield f"{op.name}: pad_code must hold {cin} codes of the input tensor"
-
-
-def output_shape(op: Op, inputs: list[tuple[int, int, int]]) -> tuple[int, int, int]:
-    """Shape (height, width, channels) that ``op`` makes of input shapes ``inputs``."""
-    height, width, channels = inputs[0]
-    if isinstance(op, Conv):
-        top, left, bottom, right = op.pad
-        rows = (height + top + bottom - op.kernel) // op.stride + 1
-        columns = (width + left + right - op.kernel) // op.stride + 1
-        return rows, columns, op.channels
-    if isinstance(op, MaxPool):
-        rows, columns = (pool_size(size, op) for size in (height, width))
-        return rows, columns, channels
-    if isinstance(op, Concat):
-        return height, width, sum(shape[2] for shape in inputs)
-    if isinstance(op, Add):
-        return height, width, channels
-    return 1, 1, channels
-
-
-def pool_size(size: int, pool: MaxPool) -> int:
-    """Windows along a side of ``size`` pixels."""
-    span = size - pool.kernel
-    return (-(-span // pool.stride) if pool.ceil else span // pool.stride) + 1

@@ -40,14 +40,17 @@ def read_model(path: str | Path) -> onnx.ModelProto:
     """
     path = Path(path)
     if not path.is_file():
-        raise FirebrickError(f"{path}: no such model file")
+        what = "a folder, not a model file" if path.is_dir() else "no such model file"
+        raise FirebrickError(f"{path}: {what}; give an ONNX file or a network.npz")
     try:
         model = onnx.load(str(path))
     except Exception as error:  # protobuf's own error types differ between versions
         reason = " ".join(str(error).split())[:160]
-        raise FirebrickError(f"{path}: not a readable ONNX model ({reason})") from None
+        raise FirebrickError(
+            f"{path}: not a readable ONNX model ({reason}); download or export it again"
+        ) from None
     if not model.graph.node:
-        raise FirebrickError(f"{path}: not an ONNX model with any layers in it")
+        raise FirebrickError(f"{path}: not an ONNX model with any layers in it; export it again")
     return model
 
 

@@ -66,11 +66,18 @@ class Plan:
 
     @staticmethod
     def from_json(text: str) -> Plan:
-        """Read back what :meth:`to_json` wrote."""
+        """Read back what :meth:`to_json` wrote; raises ``ValueError``, ``TypeError``, ``KeyError``
+        or ``AttributeError`` for anything else.
+        """
         entry = json.loads(text)
         entry["engines"] = {k: EnginePlan(**v) for k, v in entry["engines"].items()}
         entry["costs"] = {
             k: LayerCost(v["cycles"], Resources(**v["resources"]))
             for k, v in entry["costs"].items()
         }
-        return Plan(**entry)
+        plan = Plan(**entry)
+        for name in ("clock_hz", "cycles"):
+            value = getattr(plan, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} is {value!r}")
+        return plan

@@ -276,7 +276,9 @@ def _advice(problem: _Problem, boards: Sequence[Board]) -> str:
     for bits in range(widest - 1, 1, -1):
         shapes = {name: _narrowed(shape, bits) for name, shape in problem.shapes.items()}
         if _fits(replace(problem, shapes=shapes)):
-            hints.append(f"weights of {bits} bits would fit here")
+            hints.append(
+                f"weights of {bits} bits would fit here (--weight-bits {bits} on a float model)"
+            )
             break
     else:
         hints.append("no weight width would fit here")

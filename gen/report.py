@@ -7,7 +7,9 @@ from dataclasses import fields
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from boards.board import Board, Resources
 from gen.network import Conv, Op, QuantizedNetwork
@@ -47,14 +49,19 @@ def report(
     Each layer's resources are shown where ``width`` columns have room for them.
     """
     layers = _layers(network, plan, resources=width >= WIDE)
-    return Group(layers, "", _totals(plan, board), "", _rates(network, plan, board))
+    parts = (
+        (f"{network.name} on {plan.board}", layers),
+        (f"{board.title} ({board.part})", _totals(plan, board)),
+        ("Network", _about(network)),
+        ("Rates", _rates(network, plan, board)),
+    )
+    # Titles of their own, since those of tables are wrapped to the table's width.
+    titled = ((Text(title, "bold"), table) for title, table in parts)
+    return Group(*(item for pair in titled for item in pair))
 
 
 def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
-    table = _table(
-        f"{network.name} on {plan.board}",
-        caption="cycles a frame, the slowest in bold; memory of weights/window",
-    )
+    table = _table(caption="cycles a frame, the slowest in bold; memory of weights/window\n")
     table.add_column("layer", overflow="fold")
     for name in ("shape", "weights", "bits", "pe", "simd", "cycles"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -66,17 +73,14 @@ def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
         style = "bold" if cost.cycles == plan.cycles else None
         shape = "x".join(str(size) for size in network.tensors[op.name].shape)
         numbers = _numbers(cost.resources) if resources else ()
-        table.add_row(op.name, shape, *_engine(op, plan), *numbers, style=style)
+        table.add_row(Text(op.name), shape, *_engine(op, plan), *numbers, style=style)
     if resources:
         table.add_row("board", *[""] * 7, *_numbers(plan.costs["board"].resources), style="dim")
     return table
 
 
-def _table(title: str, *, caption: str | None = None, header: bool = True) -> Table:
+def _table(*, caption: str | None = None, header: bool = True) -> Table:
     return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
         caption=caption,
         caption_justify="left",
         show_header=header,
@@ -106,7 +110,7 @@ def _numbers(resources: Resources) -> tuple[str, ...]:
 
 
 def _totals(plan: Plan, board: Board) -> Table:
-    table = _table(f"{board.title} ({board.part})")
+    table = _table()
     for name in ("resource", "planned", "available", "used"):
         table.add_column(name, justify="left" if name == "resource" else "right")
     total = plan.resources
@@ -117,21 +121,33 @@ def _totals(plan: Plan, board: Board) -> Table:
     return table
 
 
-def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
-    table = _table("Rates", header=False)
+def _about(network: QuantizedNetwork) -> Table:
+    """Where the network comes from, and its size."""
+    table = _table(header=False)
     table.add_column(no_wrap=True)
     table.add_column()
-    macs = network.macs
+    for about, text in network.source.items():
+        table.add_row(Text(about), Text(text))
+    table.add_row("weights", f"{network.weight_count} in {network.weight_bit_count} bits")
+    table.add_row("work", f"{network.macs} multiply-accumulates a frame")
+    return table
+
+
+def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
+    table = _table(header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
     busy = sum(engine.pe * engine.simd for engine in plan.engines.values())
     link = link_frames_per_second(network, board.baud)
     own = plan.frames_per_second
     bottleneck = [op.name for op in network.ops if plan.costs[op.name].cycles == plan.cycles]
-    table.add_row("weights", f"{network.weight_count} in {network.weight_bit_count} bits")
-    table.add_row("multipliers", f"{busy}, busy {macs / plan.cycles / busy:.1%} of the time")
+    table.add_row(
+        "multipliers", f"{busy}, busy {network.macs / plan.cycles / busy:.1%} of the time"
+    )
     table.add_row(
         "accelerator",
         f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: {own:.1f} frames/s "
-        f"(slowest: {', '.join(bottleneck)})",
+        f"(slowest: {escape(', '.join(bottleneck))})",
     )
     table.add_row("link", f"UART at {board.baud} baud: {link:.1f} frames/s")
     if link <= own:

@@ -6,6 +6,7 @@ port ``i.payload`` of a component is ``i__payload``, of the top and of every sub
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
         "delete t:$scopeinfo",
         f'write_verilog -norename -noattr "{Path(verilog_path)}"',
     )
+    _check_complete(Path(verilog_path))
 
 
 def split_top(rtlil_path: str | Path, submodule: str, name: str, stem: str) -> None:
@@ -73,6 +75,32 @@ def split_top(rtlil_path: str | Path, submodule: str, name: str, stem: str) -> N
         f'write_rtlil "{inner.with_suffix(".il")}"',
         f'write_verilog -norename -noattr "{inner.with_suffix(".v")}"',
     )
+    for written in (path.with_suffix(".v"), inner.with_suffix(".il"), inner.with_suffix(".v")):
+        _check_complete(written)
+
+
+def _check_complete(path: Path) -> None:
+    """Check that a file ends as it should: Yosys does not notice a full disk."""
+    ending = b"endmodule\n" if path.suffix == ".v" else b"end\n"
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - len(ending), 0))
+        if file.read() != ending:
+            raise FirebrickError(f"{path.name}: Yosys could not write all of it; is the disk full?")
+
+
+def check_yosys() -> None:
+    """Check that Yosys is there.
+
+    Raises
+    ------
+    FirebrickError
+        Naming the package to install.
+    """
+    if importlib.util.find_spec("pyosys") is None:
+        raise FirebrickError(
+            "writing Verilog needs Yosys, the Python package `pyosys`; "
+            "install it (`uv sync`, or `pip install pyosys`)"
+        )
 
 
 def run_yosys(*commands: str) -> str:
@@ -83,6 +111,7 @@ def run_yosys(*commands: str) -> str:
     FirebrickError
         If Yosys is missing or a command fails.
     """
+    check_yosys()
     done = subprocess.run(
         [sys.executable, "-c", _YOSYS_CODE, *commands],
         stdout=subprocess.PIPE,
@@ -94,5 +123,5 @@ def run_yosys(*commands: str) -> str:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()]
         reason = (errors or lines or ["no message"])[-1]
-        raise FirebrickError(f"Yosys failed: {reason}; is the Python package `pyosys` installed?")
+        raise FirebrickError(f"Yosys failed: {reason}")
     return done.stdout

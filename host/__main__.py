@@ -28,18 +28,24 @@ _DEFAULT_BUILD = Path("build/arty_a7")
 
 @app.command()
 def classify(
-    images: Annotated[list[Path], typer.Argument(help="Photographs, in any usual format.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Photographs, in any usual format.")
+    ],
     sim: Annotated[
-        Path | None, typer.Option(help="Simulate the board that `python -m gen` wrote there.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Simulate the board that `python -m gen` wrote there."),
     ] = None,
     port: Annotated[
-        str | None, typer.Option(help="Serial port of a board, say /dev/ttyUSB1.")
+        str | None, typer.Option(metavar="PORT", help="Serial port of a board, say /dev/ttyUSB1.")
     ] = None,
     baud: Annotated[
-        int | None, typer.Option(min=1, help="Bits a second on that port [the board's].")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Bits a second on that port; the board's if not given."
+        ),
     ] = None,
     build: Annotated[
-        Path, typer.Option(help="Folder the board's bitstream was generated in.")
+        Path, typer.Option(metavar="DIR", help="Folder the board's bitstream was generated in.")
     ] = _DEFAULT_BUILD,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -48,8 +54,13 @@ def classify(
     Frames are sent ahead while the board works. The network file in the build folder says how a
     photograph becomes a frame and what the classes are called; the board must hold that network.
 
-    Examples: `python -m host --sim build/arty_a7 cat.jpg`,
-    `python -m host --port /dev/ttyUSB1 cat.jpg`
+    Examples:
+
+    - A simulated board: `python -m host --sim build/arty_a7 cat.jpg dog.jpg`
+
+    - A real one: `python -m host --port /dev/ttyUSB1 cat.jpg`
+
+    - For programs: `python -m host --sim build/arty_a7 --json cat.jpg`
     """
     if (sim is None) == (port is None):
         raise FirebrickError("give either --sim BUILD_DIR or --port PORT, to say which board")
@@ -72,8 +83,10 @@ def classify(
     console.print(answers_table(network, answers))
     slowest = max(answer.cycles for answer in answers)
     console.print(
-        f"{len(answers)} frames in {seconds:.2f} s; at most {slowest} clock cycles from first "
-        f"pixel to last class sum, {1e3 * slowest / clock:.3f} ms at {clock / 1e6:g} MHz"
+        f"{len(answers)} frame{'s' * (len(answers) != 1)} in {seconds:.2f} s; at most {slowest} "
+        f"clock cycles from first pixel to last class sum, "
+        f"{1e3 * slowest / clock:.3f} ms at {clock / 1e6:g} MHz",
+        soft_wrap=True,
     )
 
 
@@ -90,11 +103,14 @@ def _baud(folder: Path) -> int:
     """The speed that the board in the build folder was generated with."""
     path = folder / "manifest.json"
     try:
-        return int(json_format.loads(path.read_text())["baud"])
+        baud = json_format.loads(path.read_text())["baud"]
+        if type(baud) is not int or baud < 1:
+            raise ValueError(f"it is {baud!r}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirebrickError(
             f"{path}: does not tell the baud rate ({error}); give --baud"
         ) from None
+    return int(baud)
 
 
 def _open(sim: Path | None, port: str | None, baud: int | None, build: Path) -> Transport:

@@ -37,7 +37,7 @@ class SerialTransport(Transport):
             patience = _WRITE_PATIENCE + _WRITE_CHUNK * self.seconds_per_byte
             self._serial = serial.Serial(port, baud, timeout=0, write_timeout=patience)
             self._serial.reset_input_buffer()
-        except (serial.SerialException, ValueError) as error:
+        except (*_FAILURES, ValueError, OverflowError) as error:
             raise FirebrickError(f"{port}: cannot open ({error}); {_known_ports()}") from None
 
     @property

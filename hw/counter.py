@@ -24,10 +24,11 @@ class Counter(wiring.Component):
     i_step : In(1)
         Count at the end of this cycle.
     o_count : Out(range(size))
+        At least one bit.
     o_last : Out(1)
         The count is ``size - 1``.
     o_inside : Out(len(spans))
-        Bit k: the count is in ``range(*spans[k])``.
+        Bit k: the count is in ``range(*spans[k])``. At least one bit, 0 without spans.
     """
 
     def __init__(self, size: int, spans: Sequence[tuple[int, int]] = ()):
@@ -42,9 +43,9 @@ class Counter(wiring.Component):
         super().__init__(
             {
                 "i_step": In(1),
-                "o_count": Out(range(size)),
+                "o_count": Out(range(max(size, 2))),
                 "o_last": Out(1, init=size == 1),
-                "o_inside": Out(len(self._spans), init=inside),
+                "o_inside": Out(max(len(self._spans), 1), init=inside),
             }
         )
 

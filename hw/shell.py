@@ -8,7 +8,8 @@ The board answers every command in turn:
 - ``FRAME``: ``RESULT``, u32 clock cycles from the frame's first pixel byte entering the
   accelerator to its last class sum leaving, then an i32 a class.
 
-Other commands are ignored.
+Other commands are ignored. Nothing but their number marks the pixels of a frame: if the link loses
+one, the next byte takes its place, until the host sends as many as were lost or the board is reset.
 """
 
 import struct
@@ -190,7 +191,7 @@ class Shell(wiring.Component):
         self, m: Module, starts: StreamFifo, spans: StreamFifo, sums: StreamFifo, now: Signal
     ) -> None:
         """Class sums into ``sums``, and with the last of a frame its cycles into ``spans``."""
-        index = Signal(range(self._identity.classes))
+        index = Signal(range(max(self._identity.classes, 2)))
         last = index == self._identity.classes - 1
         taken = self.i_sums.valid & sums.i.ready
         m.d.comb += [
@@ -209,7 +210,7 @@ class Shell(wiring.Component):
         block = Array(Const(byte, 8) for byte in self._identity.encode())
         classes = self._identity.classes
         position = Signal(range(max(len(block), 4)))
-        words = Signal(range(classes))
+        words = Signal(range(max(classes, 2)))
         word = Signal(32)
         byte = Cat(word).word_select(position[:2], 8)
         given = self.o.valid & self.o.ready

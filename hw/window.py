@@ -280,12 +280,8 @@ class _ReadOrder(wiring.Component):
         with m.Elif(~active):
             m.d.sync += active.eq(ahead >= g.span)
 
-        # Second stage: the address, and the distance to the next one.
-        moves = [1, (g.width - g.kernel) * g.chunks + 1, 1 - g.span]
-        moves += [s - g.span + 1 for s in (g.column_step, g.row_step, g.frame_step)]
-        select = Signal(len(moves))
-        release = Signal.like(step)
-        m.d.comb += self.o_release.eq(Mux(self.i_advance & self.o_valid, release, 0))
+        # What the second stage needs to know of this word: how to go on, and what to give up.
+        select, release = Signal(6), Signal.like(step)
         with m.If(self.i_advance):
             m.d.sync += [
                 self.o_valid.eq(active),
@@ -302,6 +298,15 @@ class _ReadOrder(wiring.Component):
                     )
                 ),
             ]
+        m.d.comb += self.o_release.eq(Mux(self.i_advance & self.o_valid, release, 0))
+        self._address(m, select)
+        return m
+
+    def _address(self, m: Module, select: Signal):
+        """The second stage: the address, and the distance to the next one."""
+        g, capacity = self._geometry, self._capacity
+        moves = [1, (g.width - g.kernel) * g.chunks + 1, 1 - g.span]
+        moves += [s - g.span + 1 for s in (g.column_step, g.row_step, g.frame_step)]
         forward, wrapped = Signal(range(capacity)), Signal(signed(len(self.o_address) + 1))
         for flag, distance in zip(select, moves, strict=True):
             with m.If(flag):
@@ -314,7 +319,6 @@ class _ReadOrder(wiring.Component):
             m.d.sync += self.o_address.eq(
                 Mux(past_end[-1], self.o_address + forward, past_end[:-2])
             )
-        return m
 
 
 def _level_shape(geometry: WindowGeometry, capacity: int) -> Shape:

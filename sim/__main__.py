@@ -24,21 +24,31 @@ from sim.verilate import build
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
+FEWEST = 3
+"""Frames simulated for fewer images, unless ``--frames`` says otherwise."""
 _DEFAULT_BUILD = Path("build/arty_a7")
 
 
 @app.command()
 def classify(
-    images: Annotated[list[Path], typer.Argument(help="Photographs, in any usual format.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Photographs, in any usual format.")
+    ],
     folder: Annotated[
-        Path, typer.Option("--build", help="What `python -m gen` wrote for a board.")
+        Path, typer.Option("--build", metavar="DIR", help="What `python -m gen` wrote for a board.")
     ] = _DEFAULT_BUILD,
     frames: Annotated[
         int | None,
-        typer.Option(min=1, help="Simulate so many frames, taking the images in turn."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Simulate so many frames, taking the images in turn; "
+            f"{FEWEST} or more if not given, which shows the steady rate.",
+        ),
     ] = None,
     waves: Annotated[
-        Path | None, typer.Option(help="Record every signal into this FST file (slow, large).")
+        Path | None,
+        typer.Option(metavar="FILE", help="Record every signal into this FST file (slow, large)."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
@@ -47,13 +57,19 @@ def classify(
     The design in the build folder is compiled by Verilator (once), frames go in back
     to back, and every class sum is compared with the golden model. Exit status 1 if one differs.
 
-    Example: `python -m gen --board arty_a7 && python -m sim cat.jpg`
+    Examples, after `python -m gen --board arty_a7`:
+
+    - Classes, cycles and frames a second: `python -m sim cat.jpg dog.jpg`
+
+    - Another board: `python -m sim --build build/genesys2 cat.jpg`
+
+    - Waves to look at: `python -m sim --frames 1 --waves cat.fst cat.jpg`
     """
     board = GeneratedBoard.load(folder)
-    if waves is not None and not waves.absolute().parent.is_dir():
-        raise FirebrickError(f"{waves}: cannot write waves there, no such folder")
+    if waves is not None:
+        _check_waves(waves)
     pixels = load_frames(images, board.network.preprocessing)
-    order = np.arange(frames or len(images)) % len(images)
+    order = np.arange(frames or max(len(images), FEWEST)) % len(images)
     expected = golden.class_sums(board.network, pixels)[order]
     with progress_line("Verilator") as tell:
         library = build(
@@ -77,20 +93,30 @@ def classify(
         Answer(name, sums, int(cycles))
         for name, sums, cycles in zip(names, result.sums, result.cycles, strict=True)
     ]
+    shown = answers[: len(images)]
     if json:
-        entry = {"frames": answers_json(board.network, answers), **_speed(board, result)}
+        entry = {"frames": answers_json(board.network, shown), **_speed(board, result)}
         print(json_format.dumps({**entry, "wrong_frames": wrong.tolist()}, indent=2))
     else:
-        _print(Console(), board, answers[: len(images)], result, len(wrong))
+        _print(Console(), board, shown, result, len(wrong))
     if len(wrong):
         _complain(board, names, result, expected, wrong)
         raise typer.Exit(1)
+
+
+def _check_waves(path: Path) -> None:
+    """Check early that waves can be written, since compiling for them takes long."""
+    if not path.absolute().parent.is_dir():
+        raise FirebrickError(f"{path}: cannot write waves there, no such folder")
+    if path.is_dir():
+        raise FirebrickError(f"{path}: is a folder; name a file to write waves to")
 
 
 def _speed(board: GeneratedBoard, result: SimulatedFrames) -> dict[str, Any]:
     steady = result.steady_cycles
     return {
         "board": board.plan.board,
+        "simulated_frames": len(result.sums),
         "clock_hz": board.plan.clock_hz,
         "latency_cycles": result.latency,
         "predicted_cycles": board.plan.cycles,

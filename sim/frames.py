@@ -59,8 +59,8 @@ class GeneratedBoard:
                 raise FirebrickError(f"{folder}: no generated board ({name} is missing); {remedy}")
         try:
             plan = Plan.from_json((folder / "plan.json").read_text())
-        except (ValueError, KeyError, TypeError) as error:
-            raise FirebrickError(f"{folder}/plan.json: damaged ({error}); {remedy}") from None
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise FirebrickError(f"{folder}/plan.json: damaged ({error!r}); {remedy}") from None
         return GeneratedBoard(folder, QuantizedNetwork.load(folder / "network.npz"), plan)
 
 

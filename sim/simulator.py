@@ -122,7 +122,9 @@ class Simulator:
             If the library was built without waves, or the file cannot be written.
         """
         if not self._library.firebrick_open_waves(self._handle, str(path).encode()):
-            raise FirebrickError(f"{path}: cannot write waves (build the simulation with waves)")
+            raise FirebrickError(
+                f"{path}: cannot write waves there, or the simulation was built without waves"
+            )
 
     def run(
         self,

@@ -90,7 +90,7 @@ def _verilator_version(path: Path) -> tuple[int, int] | None:
         done = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=30, check=False
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.match(r"Verilator (\d+)\.(\d+)", done.stdout)
     return (int(match[1]), int(match[2])) if match else None

@@ -35,10 +35,9 @@ _OPTIONS = (
     *("--top-module", "bench", "--prefix", "Vtop", "-o", _LIBRARY, "-Mdir", "."),
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"),
     *("--output-split", "5000", "--output-split-cfuncs", "500"),
-    # Yosys leaves widening to the language; Amaranth assigns defaults ahead of a case, its signals
-    # of no bits become [-1:0], and generators compare with constants that are always reached.
-    *("-Wno-WIDTH", "-Wno-CASEINCOMPLETE", "-Wno-CASEOVERLAP", "-Wno-ASCRANGE"),
-    *("-Wno-UNSIGNED", "-Wno-CMPCONST"),
+    # Yosys leaves widening to the language; Amaranth assigns defaults ahead of a case, and
+    # generators compare with constants that are always reached.
+    *("-Wno-WIDTH", "-Wno-CASEINCOMPLETE", "-Wno-CASEOVERLAP", "-Wno-UNSIGNED", "-Wno-CMPCONST"),
     *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
     *("-MAKEFLAGS", "OPT_FAST=-O1 OPT_SLOW=-O0"),
 )

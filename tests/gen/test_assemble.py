@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from amaranth.hdl import signed, unsigned
 
 from boards.board import Board, Resources
@@ -85,6 +86,20 @@ def test_a_graph_that_is_no_chain_is_refused():
     network = builder.finish("fork", builder.conv("conv10", joined, 3, 1))
     with pytest.raises(FirebrickError, match="left and right are not the 1x1 and the padded"):
         stages(network)
+
+
+def test_names_that_come_out_alike_make_modules_of_their_own():
+    builder = NetworkBuilder((6, 6, 3), 1)
+    x = "input"
+    for name in ("a/b", "a.b", "a_b_2", "12", "class_sums", "//"):
+        x = builder.conv(name, x, 4, 1)
+    network = builder.finish("alike", x)
+    paths = [path.split(".")[0] for path in stream_paths(network).values()]
+    modules = ["a_b", "a_b_2", "a_b_2_2", "layer_12", "class_sums_2", "layer", "sums"]
+    assert paths == modules
+    text = rtlil.convert(Accelerator(network, plan(network, small_board(dsp=60))), name="alike")
+    for module in modules:
+        assert f"module \\alike.{module}\n" in text
 
 
 def test_output_is_sign_extended(tmp_path):

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import sys
 
@@ -70,6 +71,11 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--board", "arty_a7", "--out", "text.npz"], "exists and is no folder"),
         (["--board", "arty_a7", "--out", "."], "is not empty"),
         (["--board", "arty_a7", "--weight-bits", "9"], "--weight-bits"),
+        (["--board", "arty_a7", "--out", "text.npz/x"], "is in the way"),
+        (["--board", "arty_a7", "--out", ".."], "choose another folder"),
+        (["--bord", "arty_a7"], "No such option: --bord"),
+        (["--board"], "requires an argument"),
+        (["arty_a7"], "unexpected extra argument"),
         (["--board", "arty_a7", "--labels", "text.npz"], "network files carry"),
     ],
 )
@@ -78,8 +84,9 @@ def test_bad_input_is_one_line_and_status_2(call, tmp_path, arguments, message):
         (tmp_path / name).write_text("hello")
     status, out, err = call(*arguments)
     assert status == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
     assert message in err
-    assert "Traceback" not in err
     assert out == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["text.npz", "text.onnx"]
 
@@ -132,6 +139,30 @@ def test_a_float_model_is_quantised_with_the_folder_of_photographs(call, float_f
     network = QuantizedNetwork.load(tmp_path / "here" / "network.npz")
     assert {op.weight_bits for op in network.convs} == {4}
     assert network.name == "float"
+    assert network.source["pixels"] == "raw normalisation"
+
+
+def test_an_assumed_normalisation_is_told(call, float_file, tmp_path):
+    (tmp_path / "photos").mkdir()
+    write_photos(tmp_path / "photos", 2)
+    options = ("--model", float_file, "--calibrate", "photos", "--out", "here")
+    status, out, _ = call("--board", "genesys2", *options)
+    assert status == 0
+    told = "imagenet normalisation (assumed; --preprocess to change)"
+    assert told in out
+    assert told in (tmp_path / "here" / "report.txt").read_text()
+    assert QuantizedNetwork.load(tmp_path / "here" / "network.npz").source["pixels"] == told
+
+
+def test_without_yosys(call, monkeypatch, tmp_path):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "pyosys" else find_spec(name)
+    )
+    status, _, err = call("--board", "arty_a7")
+    assert status == 2
+    assert "install it" in err
+    assert not list(tmp_path.iterdir())
 
 
 def write_photos(folder, count):

@@ -7,7 +7,7 @@ import pytest
 
 from gen.errors import FirebrickError
 from gen.network import Add, Conv, GlobalSum, MaxPool, QuantizedNetwork, check, pool_size
-from tests.networks import random_frames, tiny_network
+from tests.networks import NetworkBuilder, random_frames, tiny_network
 
 
 def with_op(network: QuantizedNetwork, name: str, **changes) -> QuantizedNetwork:
@@ -125,6 +125,47 @@ def test_files_that_are_no_networks(tmp_path):
         archive.writestr("network.json", json.dumps({"format": 99}))
     with pytest.raises(FirebrickError, match="format 99"):
         QuantizedNetwork.load(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("tensors", "bits", "x"),
+        ("tensors", "bits", 1000),
+        ("tensors", "signed", 2),
+        ("tensors", "shape", [1, 2]),
+        ("tensors", "shape", None),
+        ("tensors", "scale", -1.0),
+        ("ops", "inputs", None),
+        ("ops", "kind", "Deconv"),
+        ("ops", "name", 7),
+        ("ops", "stride", 1.5),
+        ("ops", "low", True),
+        ("ops", "pad", [0, 0]),
+    ],
+)
+def test_headers_that_say_nonsense(tmp_path, part, field, value):
+    path = tmp_path / "net.npz"
+    tiny_network().save(path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    header = json.loads(entries["network.json"])
+    header[part][0][field] = value
+    entries["network.json"] = json.dumps(header).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    with pytest.raises(FirebrickError):
+        QuantizedNetwork.load(path)
+
+
+def test_layers_that_would_share_an_entry_are_refused(tmp_path):
+    builder = NetworkBuilder((4, 4, 3), 1)
+    x = builder.conv("a__b", builder.conv("a/b", "input", 4, 1), 4, 1)
+    network = builder.finish("alike", x)
+    with pytest.raises(FirebrickError, match="differ only in slashes"):
+        network.save(tmp_path / "net.npz")
+    assert not list(tmp_path.iterdir())
 
 
 def test_failed_save_leaves_nothing(tmp_path):

@@ -1,36 +1,20 @@
 """Build a component once with Verilator, then test it many times through its streams."""
 
-import hashlib
-import json
-import logging
-import os
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cocotb_tools.config
 import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data, stream, wiring
-from cocotb_tools.runner import get_runner
 
-from sim.toolchain import VerilatorTool, verilator_environment, write_verilog
+from sim.toolchain import write_verilog
 from tests.harness.packing import Packing
+from tests.harness.verilated import TOP, VerilatedDesign
 
 Frames = Iterable[np.ndarray]
-TOP = "top"
-_CACHE = Path(__file__).parents[2] / "build" / "verilated"
-"""Objects that are the same in every bench, and take most of a build's time."""
-
-_VISIBLE = "`verilator_config\n" + "".join(
-    f'public_flat_rw -module "*" -var "{name}"\n'
-    for name in ("clk", "rst", "*__valid", "*__ready", "*__payload")
-)
-"""What cocotb may see: the streams. Showing every wire makes builds many times slower."""
-
-_OPTIMISE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+_VISIBLE = ("clk", "rst", "*__valid", "*__ready", "*__payload")
+"""Clock, reset and all streams."""
 
 
 @dataclass(frozen=True)
@@ -107,50 +91,9 @@ class StreamBench:
         self._packings = _stream_packings(component)
         self._folder = Path(folder) / name
         self._folder.mkdir()
-        self._runs = 0
-        self._tool = verilator_environment()
-        self._runner = get_runner("verilator")
-        self._runner.log.setLevel(logging.WARNING)
         source = self._folder / f"{TOP}.v"
         write_verilog(component, source, TOP)
-        self._build(source)
-
-    def _build(self, source: Path) -> None:
-        """What cocotb's runner does, but with the parts that never change taken from a cache."""
-        build_dir = self._folder / "obj"
-        libraries = cocotb_tools.config.libs_dir
-        main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
-        log = self._folder / "build.log"
-        visible = self._folder / "visible.vlt"
-        visible.write_text(_VISIBLE)
-        arguments = ["-cc", "--exe", "--vpi", "-Wno-fatal"]
-        arguments += ["--prefix", "Vtop", "--top-module", TOP, "-o", TOP, "-Mdir", str(build_dir)]
-        arguments += ["--timescale", "1ns/1ps", "--x-assign", "unique", "--output-split", "20000"]
-        arguments += ["-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"]
-        self._execute([self._tool.path, *arguments, main, visible, source], log)
-        cache = _CACHE / _cache_key(self._tool, main)
-        cache.mkdir(parents=True, exist_ok=True)
-        for path in cache.glob("*.o"):
-            shutil.copyfile(path, build_dir / path.name)
-        make = ["make", "-j", "2", "-C", build_dir, "-f", "Vtop.mk", *_OPTIMISE]
-        self._execute([*make, *self._tool.make_args], log)
-        for path in build_dir.glob("veril*.o"):
-            if not (cache / path.name).exists():
-                part = cache / f"{path.name}.{os.getpid()}"
-                shutil.copyfile(path, part)
-                os.replace(part, cache / path.name)
-
-    def _execute(self, command: list, log: Path) -> None:
-        with log.open("a") as file:
-            done = subprocess.run(
-                [str(part) for part in command],
-                env={**os.environ, **self._tool.env},
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if done.returncode:
-            raise AssertionError(f"{command[0]} failed\n{_tail(log)}")
+        self._design = VerilatedDesign(source, self._folder, _VISIBLE)
 
     def run(
         self,
@@ -203,7 +146,7 @@ class StreamBench:
             "outputs": {name: described[name] for name in outputs},
             "monitors": {name: described[name] for name in monitors or {}},
         }
-        outcome = self._simulate(spec)
+        outcome = self._design.run("tests.harness.bench", spec)
         assert outcome["failure"] is None, f"{outcome['failure']} (seed {seed}, {self._folder})"
         lengths = {n: [len(frame) for frame in d["frames"]] for n, d in described.items()}
         return Result({n: np.array(s) for n, s in outcome["stamps"].items()}, lengths)
@@ -212,30 +155,6 @@ class StreamBench:
         named = {*inputs, *outputs}
         if named != set(self._packings):
             raise ValueError(f"streams {sorted(named)} given, ports are {sorted(self._packings)}")
-
-    def _simulate(self, spec: dict) -> dict:
-        folder = self._folder / f"run{self._runs}"
-        folder.mkdir()
-        self._runs += 1
-        result = folder / "result.json"
-        stimulus = folder / "stimulus.json"
-        stimulus.write_text(json.dumps({**spec, "result": str(result)}))
-        log = folder / "simulation.log"
-        try:
-            self._runner.test(
-                test_module="tests.harness.bench",
-                hdl_toplevel=TOP,
-                hdl_toplevel_lang="verilog",
-                build_dir=self._folder / "obj",
-                test_dir=folder,
-                plusargs=[f"+bench={stimulus}"],
-                log_file=log,
-            )
-        except (RuntimeError, SystemExit) as error:
-            raise AssertionError(f"simulation failed: {error}\n{_tail(log)}") from None
-        if not result.exists():
-            raise AssertionError(f"simulation left no result\n{_tail(log)}")
-        return json.loads(result.read_text())
 
 
 def _stream_packings(component: wiring.Component) -> dict[str, Packing]:
@@ -253,12 +172,3 @@ def _packing(signature: stream.Signature) -> Packing:
         lanes, layout = layout.length, layout.elem_shape
     shape = Shape.cast(layout)
     return Packing(lanes, shape.width, shape.signed)
-
-
-def _cache_key(tool: VerilatorTool, main: Path) -> str:
-    stamps = [path.stat().st_mtime_ns for path in (tool.path, main)]
-    return hashlib.sha256(repr((tool, main, stamps, _OPTIMISE)).encode()).hexdigest()[:16]
-
-
-def _tail(log: Path, lines: int = 25) -> str:
-    return "\n".join(log.read_text().splitlines()[-lines:]) if log.exists() else "no log"

@@ -49,6 +49,9 @@ def test_baud_rate_unknown(build, images, monkeypatch, capsys):
     arguments = ("--port", "/dev/no-such-port", "--build", build, images[0])
     assert run_command(monkeypatch, app, *arguments) == 2
     assert "give --baud" in capsys.readouterr().err
+    (build / "manifest.json").write_text('{"baud": 0}')
+    assert run_command(monkeypatch, app, *arguments) == 2
+    assert "give --baud" in capsys.readouterr().err
     assert run_command(monkeypatch, app, *arguments, "--baud", 9600) == 2
     assert "cannot open" in capsys.readouterr().err
 
@@ -77,6 +80,8 @@ def test_board_with_another_network(build, images, monkeypatch, capsys):
         (("--sim", "{build}/x", "{image}"), "no network.npz"),
         (("--sim", "{build}", "{build}/x.png"), "no such image"),
         (("--sim", "{build}", "{build}/network.npz"), "not an image"),
+        (("--sim", "{build}", "--bord", "x", "{image}"), "--help"),
+        (("--port", "/dev/null", "--build", "{build}", "{image}"), "cannot open"),
         (("{image}",), "either --sim BUILD_DIR or --port PORT"),
         (("--sim", "{build}", "--port", "x", "{image}"), "either --sim BUILD_DIR or --port PORT"),
     ],

@@ -27,6 +27,23 @@ def test_counts_and_flags_agree(size):
     simulator.run()
 
 
+def test_a_count_of_one_is_constant_and_has_ports_of_a_bit():
+    counter = Counter(1, [(0, 1)])
+
+    async def testbench(ctx):
+        for step in (0, 1):
+            ctx.set(counter.i_step, step)
+            flags = [counter.o_count, counter.o_last, counter.o_inside]
+            assert [ctx.get(flag) for flag in flags] == [0, 1, 1]
+            await ctx.delay(1e-6)
+
+    simulator = Simulator(counter)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    for bare in (Counter(1), Counter(2)):
+        assert [len(bare.o_count), len(bare.o_inside)] == [1, 1]
+
+
 def test_bad_parameters_are_refused():
     with pytest.raises(ValueError, match="not 0"):
         Counter(0)

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from gen.errors import FirebrickError
 from host.protocol import DeviceInfo
-from hw.shell import FrameServer, Identity, model
+from hw.shell import FrameServer, Identity, Shell, model
 from hw.stream import lane_stream
 from sim.simulator import Simulator
 from sim.toolchain import write_verilog
@@ -170,3 +171,7 @@ def test_the_host_reads_the_identity():
 def test_identities_that_do_not_fit_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(IDENTITY, **change)
+
+
+def test_one_class_needs_no_signal_without_bits():
+    assert "width 0" not in rtlil.convert(Shell(replace(IDENTITY, classes=1)))

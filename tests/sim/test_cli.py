@@ -27,10 +27,18 @@ def test_json(tiny_board, images, monkeypatch, capsys):
     entry = json.loads(capsys.readouterr().out)
     frames = load_frames(images, tiny_board.network.preprocessing)
     expected = golden.class_sums(tiny_board.network, frames).tolist()
-    assert [frame["sums"] for frame in entry["frames"]] == expected + expected[:2]
-    assert entry["wrong_frames"] == []
+    assert [frame["sums"] for frame in entry["frames"]] == expected
+    assert (entry["simulated_frames"], entry["wrong_frames"]) == (5, [])
     assert entry["predicted_cycles"] == tiny_board.plan.cycles
     assert entry["frames_per_second"] == pytest.approx(1e8 / entry["steady_cycles"])
+
+
+def test_one_image_shows_the_steady_rate(tiny_board, images, monkeypatch, capsys):
+    options = ("--build", tiny_board.folder, "--json")
+    assert run_command(monkeypatch, app, *options, images[0]) == 0
+    entry = json.loads(capsys.readouterr().out)
+    assert (len(entry["frames"]), entry["simulated_frames"]) == (1, 3)
+    assert entry["predicted_cycles"] <= entry["steady_cycles"] < entry["latency_cycles"]
 
 
 def test_mismatch_is_told(tiny_board, images, monkeypatch, capsys):
@@ -66,6 +74,10 @@ def test_waves(tiny_board, images, tmp_path, monkeypatch):
         (("--build", "{board}", "{tmp}/none.png"), "no such image"),
         (("--build", "{board}", "{board}/plan.json"), "not an image"),
         (("--build", "{board}", "--waves", "{tmp}/none/x.fst", "{image}"), "cannot write waves"),
+        (("--build", "{board}", "--waves", "{tmp}", "{image}"), "is a folder"),
+        (("--build", "{board}", "--frames", "0", "{image}"), "--frames"),
+        (("--build", "{board}", "--frame", "2", "{image}"), "--help"),
+        (("--build", "{board}"), "Missing argument"),
     ],
 )
 def test_bad_input(tiny_board, images, tmp_path, monkeypatch, capsys, arguments, message):

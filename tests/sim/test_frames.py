@@ -44,9 +44,14 @@ def test_no_generated_board(tmp_path):
         GeneratedBoard.load(tmp_path)
 
 
-def test_damaged_plan(tiny_board, tmp_path):
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"network": "tiny"}', '{"engines": [], "costs": {}}', "\\xff", "PLAN"]
+)
+def test_damaged_plan(tiny_board, tmp_path, text):
     for name in ("sim_top.v", "network.npz"):
         (tmp_path / name).write_bytes((tiny_board.folder / name).read_bytes())
-    (tmp_path / "plan.json").write_text('{"network": "tiny"}')
+    whole = (tiny_board.folder / "plan.json").read_text()
+    wrong = whole.replace('"clock_hz": 100000000', '"clock_hz": "fast"')
+    (tmp_path / "plan.json").write_text(wrong if text == "PLAN" else text)
     with pytest.raises(FirebrickError, match=r"plan\.json: damaged"):
         GeneratedBoard.load(tmp_path)

@@ -1,0 +1,119 @@
+"""Whether a quantised network's parts fit together, and stay inside the numerics contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gen.errors import FirebrickError
+from gen.ops import INPUT, Add, Concat, Conv, GlobalSum, Tensor, output_shape
+
+if TYPE_CHECKING:
+    from gen.network import QuantizedNetwork
+
+_TYPES: dict[str, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
+
+
+def check(network: QuantizedNetwork) -> None:
+    """Check that the network's parts fit together and stay inside the numerics contract.
+
+    Raises
+    ------
+    FirebrickError
+        Naming the op and what is wrong with it.
+    """
+    for problem in _problems(network):
+        raise FirebrickError(f"network {network.name!r}: {problem}")
+
+
+def _problems(network: QuantizedNetwork) -> Iterator[str]:
+    if INPUT not in network.tensors or not network.ops:
+        yield "no input tensor or no ops"
+    for part in (*network.tensors.values(), *network.ops, network.preprocessing):
+        yield from _mistyped(part)
+    yield from _tensor_problems(network)
+    known = {INPUT}
+    for op in network.ops:
+        missing = [name for name in op.inputs if name not in known]
+        if missing or op.name in known or op.name not in network.tensors:
+            yield f"{op.name}: reads {missing or op.inputs} or writes a tensor out of order"
+        known.add(op.name)
+        shapes = [network.tensors[name].shape for name in op.inputs]
+        expected = output_shape(op, shapes)
+        if network.tensors[op.name].shape != expected:
+            yield f"{op.name}: shape {network.tensors[op.name].shape}, expected {expected}"
+        if isinstance(op, Conv):
+            yield from _conv_problems(op, network.tensors[op.inputs[0]])
+        if isinstance(op, Add):
+            yield from _add_problems(op)
+        if isinstance(op, Concat):
+            scales = {network.tensors[n].scale for n in (*op.inputs, op.name)}
+            if len(scales) != 1:
+                yield f"{op.name}: concatenates tensors of different scales {sorted(scales)}"
+    if not isinstance(network.ops[-1], GlobalSum):
+        yield f"ends in {network.ops[-1].name}, not in a global sum"
+    if len(network.labels) != network.output.shape[2]:
+        yield f"{len(network.labels)} labels for {network.output.shape[2]} classes"
+
+
+def _mistyped(part: Any) -> Iterator[str]:
+    """Fields that do not hold what their annotations say; files may say anything."""
+    for item in fields(part):
+        name, value = str(item.type), getattr(part, item.name)
+        kinds = name.removeprefix("tuple[").removesuffix("]").split(", ")
+        if kinds[0] not in _TYPES:
+            continue
+        values = value if name.startswith("tuple") else (value,)
+        fits = isinstance(values, tuple) and all(
+            isinstance(v, _TYPES[kinds[0]]) and isinstance(v, bool) == (kinds[0] == "bool")
+            for v in values
+        )
+        if not fits or (kinds[-1] != "..." and len(values) != len(kinds)):
+            yield f"{getattr(part, 'name', 'preprocessing')}: {item.name} is {value!r}, not {name}"
+
+
+def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
+    for tensor in network.tensors.values():
+        if min(tensor.shape) < 1 or not 1 <= tensor.bits <= 64:
+            yield f"tensor {tensor.name}: shape {tensor.shape} or {tensor.bits} bits out of range"
+        if not 0 < tensor.scale < np.inf:
+            yield f"tensor {tensor.name}: scale {tensor.scale} is not a positive number"
+    crop, resize = network.preprocessing.crop, network.preprocessing.resize
+    if crop != network.input.shape[:2] or resize < 1:
+        yield f"preprocessing crops to {crop}, but the input is {network.input.shape}"
+    texts = (network.name, *network.labels, *network.source, *network.source.values())
+    if not all(isinstance(text, str) for text in texts):
+        yield "its name, labels and source notes must be text"
+
+
+def _add_problems(op: Add) -> Iterator[str]:
+    if len(op.inputs) != 2 or not all(0 <= factor < 1 << 16 for factor in op.multiplier):
+        yield f"{op.name}: needs two inputs, with 16-bit multipliers, not {op.multiplier}"
+    if not 1 <= op.shift <= 47 or not -128 <= op.low <= op.high <= 255:
+        yield f"{op.name}: shift {op.shift} or clamp {op.low}..{op.high} out of range"
+
+
+def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
+    if op.weights.ndim != 4 or op.weights.dtype != np.int8:
+        yield f"{op.name}: weights must be int8 of shape (Cout, K, K, Cin)"
+        return
+    cout, kernel, kernel_x, cin = op.weights.shape
+    if kernel != kernel_x or cin != x.shape[2]:
+        yield f"{op.name}: weights {op.weights.shape} do not fit input {x.shape}"
+    if not 2 <= op.weight_bits <= 8:
+        yield f"{op.name}: weight_bits {op.weight_bits} is not 2 to 8"
+    limit = 1 << (op.weight_bits - 1)
+    if op.weights.min() < -limit or op.weights.max() >= limit:
+        yield f"{op.name}: weight codes exceed {op.weight_bits} bits"
+    for name, dtype in (("bias", np.int32), ("multiplier", np.uint16)):
+        array = getattr(op, name)
+        if array.shape != (cout,) or array.dtype != dtype:
+            yield f"{op.name}: {name} must be {np.dtype(dtype)} of shape ({cout},)"
+    if not 1 <= op.shift <= 47 or not -128 <= op.low <= op.high <= 255:
+        yield f"{op.name}: shift {op.shift} or clamp {op.low}..{op.high} out of range"
+    if len(op.pad_code) != cin or any(not x.low <= code <= x.high for code in op.pad_code):
+        yield f"{op.name}: pad_code must hold {cin} codes of the input tensor"
