@@ -114,7 +114,10 @@ class VerilatedDesign:
                 log_file=log,
             )
         except (RuntimeError, SystemExit) as error:
-            raise AssertionError(f"simulation failed: {error}\n{_tail(log)}") from None
+            # Once in a thousand runs the simulator dies while it shuts down (a double free after
+            # $finish). The outcome is complete by then: writing it is the last thing a test does.
+            if not result.exists():
+                raise AssertionError(f"simulation failed: {error}\n{_tail(log)}") from None
         if not result.exists():
             raise AssertionError(f"simulation left no result\n{_tail(log)}")
         return json.loads(result.read_text())
