@@ -52,6 +52,8 @@ class ConvShape:
         Of the input map, without padding.
     height, width : int
         Of the padded input map.
+    border : int
+        Padding pixels between the last pixel of a frame and the first of the next.
     rows, columns : int
         Of the output map.
     weight_bits : int
@@ -73,6 +75,7 @@ class ConvShape:
     pixels: int
     height: int
     width: int
+    border: int
     rows: int
     columns: int
     weight_bits: int
@@ -98,6 +101,7 @@ class ConvShape:
             pixels=x.shape[0] * x.shape[1],
             height=x.shape[0] + top + bottom,
             width=x.shape[1] + left + right,
+            border=(top + bottom) * (x.shape[1] + left + right) + left + right,
             rows=y.shape[0],
             columns=y.shape[1],
             weight_bits=op.weight_bits,
@@ -134,11 +138,12 @@ class ConvShape:
         A window and the longest jump from one window to the next: to the next row, or over the
         last rows of a frame, which no window reads to the end, into the next frame. An input that
         comes in bursts of rows needs as many rows more: else the engine's pace would hold up the
-        pool during the burst, and the layer in front of it too.
+        pool during the burst, and the layer in front of it too. A padded 1x1 computes its border
+        while pixels keep coming, so the border must fit in.
         """
         waiting = self.width * self.burst_rows
         if self.kernel == 1 and self.stride == 1:
-            return 4 + waiting
+            return 4 + waiting + self.border
         last_column = (self.columns - 1) * self.stride
         row_jump = self.stride * self.width - last_column
         last = (self.rows - 1) * self.stride * self.width + last_column
