@@ -93,7 +93,10 @@ def test_stall_probability_out_of_range(library, chance):
 
 
 def test_waves_need_a_library_with_waves(library, tmp_path):
-    with Simulator(library) as simulator, pytest.raises(FirebrickError, match="built without waves"):
+    with (
+        Simulator(library) as simulator,
+        pytest.raises(FirebrickError, match="built without waves"),
+    ):
         simulator.record(tmp_path / "waves.fst")
 
 
