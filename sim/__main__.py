@@ -71,22 +71,7 @@ def classify(
     pixels = load_frames(images, board.network.preprocessing)
     order = np.arange(frames or max(len(images), FEWEST)) % len(images)
     expected = golden.class_sums(board.network, pixels)[order]
-    with progress_line("Verilator") as tell:
-        library = build(
-            board.verilog,
-            board.simulation(waves=waves is not None),
-            waves=waves is not None,
-            progress=tell,
-        )
-    with progress_line("simulating") as tell, Simulator(library) as simulator:
-        if waves is not None:
-            simulator.record(waves)
-        result = simulate(
-            simulator,
-            board.network,
-            pixels[order],
-            lambda done: tell("frames", done, len(order)),
-        )
+    result = _simulate(board, pixels[order], waves)
     wrong = np.flatnonzero((result.sums != expected).any(axis=1))
     names = [str(images[i]) for i in order]
     answers = [
@@ -110,6 +95,23 @@ def _check_waves(path: Path) -> None:
         raise FirebrickError(f"{path}: cannot write waves there, no such folder")
     if path.is_dir():
         raise FirebrickError(f"{path}: is a folder; name a file to write waves to")
+
+
+def _simulate(board: GeneratedBoard, frames: np.ndarray, waves: Path | None) -> SimulatedFrames:
+    """Compile the design, unless that has been done, and run frames through it."""
+    with progress_line("Verilator") as tell:
+        library = build(
+            board.verilog,
+            board.simulation(waves=waves is not None),
+            waves=waves is not None,
+            progress=tell,
+        )
+    with progress_line("simulating") as tell, Simulator(library) as simulator:
+        if waves is not None:
+            simulator.record(waves)
+        return simulate(
+            simulator, board.network, frames, lambda done: tell("frames", done, len(frames))
+        )
 
 
 def _speed(board: GeneratedBoard, result: SimulatedFrames) -> dict[str, Any]:

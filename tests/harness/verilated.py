@@ -114,8 +114,8 @@ class VerilatedDesign:
                 log_file=log,
             )
         except (RuntimeError, SystemExit) as error:
-            # Once in a thousand runs the simulator dies while it shuts down (a double free after
-            # $finish). The outcome is complete by then: writing it is the last thing a test does.
+            # The simulator has been seen to die while it shuts down (a double free after $finish).
+            # The outcome is complete by then: writing it is the last thing a test does.
             if not result.exists():
                 raise AssertionError(f"simulation failed: {error}\n{_tail(log)}") from None
         if not result.exists():
