@@ -37,12 +37,15 @@ class Case:
     title, board : str
     model, calibration : str or None
         Below the shared folder; the embedded default without a model.
+    options : tuple of str
+        More of ``python -m gen``.
     """
 
     title: str
     board: str
     model: str | None = None
     calibration: str | None = None
+    options: tuple[str, ...] = ()
 
 
 CASES = (
@@ -74,14 +77,15 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
             console.status(f"{case.title} on {case.board}"),
             tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
         ):
-            figures[f"{case.title} on {case.board}"] = _measure(
+            figures[f"{case.title} on {case.board}"] = measure(
                 case, shared, limit or _FRAMES, Path(folder)
             )
     console.print(_table(figures))
     return figures
 
 
-def _measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, Any]:
+def measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, Any]:
+    """Generate into ``folder / "board"``, simulate ``count`` frames, compare them with golden."""
     generation = _generate(case, shared, folder / "board")
     board = GeneratedBoard.load(folder / "board")
     frames = _frames(case, shared, count, board.network)
@@ -114,6 +118,7 @@ def _measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, An
 def _generate(case: Case, shared: Path, out: Path) -> dict[str, float]:
     """Run the generator in a process of its own; seconds, and peak memory of it and its own."""
     command = [sys.executable, "-m", "gen", "--board", case.board, "--out", str(out)]
+    command += case.options
     if case.model is not None:
         command += ["--model", str(_find(shared, case.model))]
     if case.calibration is not None:

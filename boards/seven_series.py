@@ -2,10 +2,12 @@
 
 from amaranth.back import rtlil
 from amaranth.build.run import BuildPlan
+from amaranth.hdl import Instance, Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import XilinxPlatform
 
-TOP = "top"
+from boards.board import TOP, BuildStep
+from boards.mmcm import find_mmcm, mmcm
 
 _VIVADO = """\
 # Bitstream with Vivado: vivado -mode batch -source build_vivado.tcl
@@ -72,23 +74,35 @@ xc7frames2bit --part_file "$database/{part}/part.yaml" --part_name {part} \\
     --frm_file top.frames --output_file top.bit
 """
 
-SYNTHESIS = (
-    "synth_xilinx -flatten -arch xc7 -top top -run begin:map_luts",
-    "opt_expr -mux_undef -noclkinv",
-    "abc -luts 2:2,3,6:5,10,20",
-    "clean",
-    "xilinx_srl -fixed -minlen 3",
-    "techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
-    "xilinx_dffopt",
-    "opt_lut_ins -tech xilinx",
-    "synth_xilinx -flatten -arch xc7 -top top -run finalize:",
-    "delete t:$scopeinfo",
-)
-"""Yosys commands from the top's RTLIL to 7-series cells.
 
-What ``synth_xilinx`` does, but with ``abc`` in place of ``abc9``, which in Yosys 0.70 stops with a
-failed assertion on these designs (``count_id(wire->name) == 0``).
-"""
+def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
+    """Yosys commands from RTLIL to 7-series cells.
+
+    What ``synth_xilinx`` does, but with ``abc`` in place of ``abc9``, which in Yosys 0.70 stops
+    with a failed assertion on these designs (``count_id(wire->name) == 0``).
+
+    Parameters
+    ----------
+    top : str
+        Name of the module to synthesise.
+    pads : bool
+        ``top`` is the whole chip; otherwise a part of it, without pads and clock buffers.
+    """
+    whole = "" if pads else " -noiopad -noclkbuf"
+    synth = f"synth_xilinx -flatten -arch xc7 -top {top}{whole}"
+    return (
+        f"{synth} -run begin:map_luts",
+        "opt_expr -mux_undef -noclkinv",
+        "abc -luts 2:2,3,6:5,10,20",
+        "clean",
+        "xilinx_srl -fixed -minlen 3",
+        "techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
+        "xilinx_dffopt",
+        "opt_lut_ins -tech xilinx",
+        f"{synth} -run finalize:",
+        "delete t:$scopeinfo",
+    )
+
 
 _FAMILIES = {"xc7a": "artix7", "xc7k": "kintex7"}
 
@@ -100,10 +114,31 @@ class SevenSeriesPlatform(XilinxPlatform):
     ``build_open.sh``; the Verilog that Vivado reads is made from ``top.il``.
     """
 
+    build_steps = (
+        BuildStep("vivado -mode batch -source build_vivado.tcl", "build the bitstream"),
+        BuildStep("sh build_open.sh CHIPDB PRJXRAY_DB", "the same with open tools"),
+    )
+
     @property
     def part(self) -> str:
         """Device, package and speed grade, as the tools spell it."""
         return f"{self.device}{self.package}-{self.speed}"
+
+    def check_clock(self, clock_hz: int) -> None:
+        """Check that the clock can be made; raises ``ValueError`` with the reason."""
+        find_mmcm(int(self.default_clk_frequency), clock_hz)
+
+    def make_clock(self, m: Module, source: Value, clock_hz: int) -> tuple[Signal, Signal]:
+        """Add an MMCM to ``m``; returns the clock that it makes of ``source``, and its lock."""
+        oscillator_hz = int(self.default_clk_frequency)
+        clock, locked = Signal(), Signal()
+        settings = find_mmcm(oscillator_hz, clock_hz)
+        m.submodules.mmcm = mmcm(settings, oscillator_hz, source, clock, locked)
+        return clock, locked
+
+    def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
+        """Drive a domain's ``clock`` over the global network."""
+        m.submodules.clock_buffer = Instance("BUFG", i_I=source, o_O=clock)
 
     def toolchain_prepare(self, fragment: Design, name: str, **kwargs: object) -> BuildPlan:
         """Write the design and what goes with it."""
@@ -115,10 +150,8 @@ class SevenSeriesPlatform(XilinxPlatform):
         plan.add_file("top.xdc", self._constraints())
         plan.add_file("build_vivado.tcl", _VIVADO.format(part=self.part))
         family = _FAMILIES[self.device[:4]]
-        synthesis = "\n    ".join(SYNTHESIS)
-        plan.add_file(
-            "build_open.sh", _OPEN.format(part=self.part, family=family, synthesis=synthesis)
-        )
+        script = _OPEN.format(part=self.part, family=family, synthesis="\n    ".join(synthesis()))
+        plan.add_file("build_open.sh", script)
         return plan
 
     def _constraints(self) -> str:

@@ -13,10 +13,14 @@ from boards.board import Resources
 from gen.network import Conv, MaxPool, QuantizedNetwork
 from gen.plan import EnginePlan
 from hw.fifo import MemoryKind
+from hw.mac import CHAIN, MacShape, MultiplierKind, chains, digits
+from hw.matvec import result_depth
+from hw.requantise import LUT_ROWS
+from hw.rom import banks
 
 # Coefficients of the LUT and flip-flop estimates; everything else is arithmetic on widths.
-PRODUCT_BITS = 9
-"""A product is this much wider than its weight: an activation of 8 bits, and a sign."""
+MUX_LUT = 1 / 3
+"""LUTs a bit and further input of a wide multiplexer: four inputs fit one LUT."""
 ENGINE = Resources(lut=180, ff=220, dsp=0, bram36=0)
 """Counters, address generation and handshakes of a convolution engine."""
 REQUANTISE_LUT_PER_LANE, REQUANTISE_FF_PER_LANE = 45, 90
@@ -27,10 +31,10 @@ SMALL_UNIT = Resources(lut=60, ff=80, dsp=0, bram36=0)
 """Counters and handshakes of a pool, concatenation, adder or global sum."""
 BOARD = Resources(lut=600, ff=800, dsp=0, bram36=1)
 """The UART link and the shell around the accelerator."""
-RESULT_ROWS = 4
-"""Results that wait between an engine's accumulators and its requantiser."""
-LUT_ROWS = 64
-"""The requantiser's ROM goes into LUTs up to this depth, into block RAM beyond."""
+LUT_DIGIT = 11.5
+"""LUTs a digit of two bits of a multiplier made of LUTs."""
+LUT_SHARED = 40
+"""LUTs for the multiples of an activation that all rows of such multipliers share."""
 QUEUE_BITS = 8192
 """The queue of a bypass goes into LUTs up to this size, into block RAM beyond."""
 DSP_OPERAND_BITS = 25
@@ -57,6 +61,8 @@ class ConvShape:
     rows, columns : int
         Of the output map.
     weight_bits : int
+    symmetric : bool
+        No weight is the most negative code.
     accumulator_bits, sum_bits : int
         Signed widths of the accumulator and of accumulator plus bias.
     burst : int
@@ -79,6 +85,7 @@ class ConvShape:
     rows: int
     columns: int
     weight_bits: int
+    symmetric: bool
     accumulator_bits: int
     sum_bits: int
     burst: int = 1
@@ -105,6 +112,7 @@ class ConvShape:
             rows=y.shape[0],
             columns=y.shape[1],
             weight_bits=op.weight_bits,
+            symmetric=bool(op.weights.min() > -(1 << (op.weight_bits - 1))),
             accumulator_bits=signed_bits(low, high),
             sum_bits=signed_bits(*biased),
             **(_pool_burst(network, pool) if isinstance(pool, MaxPool) else {}),
@@ -127,9 +135,13 @@ class ConvShape:
         """Output folds."""
         return -(-self.cout // pe)
 
-    def compute_cycles(self, pe: int, simd: int, lanes: int) -> int:
-        """Cycles a frame of the engine: multiplying or draining, whichever is slower."""
-        return self.out_pixels * self.folds(pe) * max(self.words(simd), pe // lanes)
+    def compute_cycles(self, pe: int, simd: int) -> int:
+        """Cycles a frame of the engine."""
+        return self.out_pixels * self.folds(pe) * self.words(simd)
+
+    def macs(self, kind: MultiplierKind, pe: int, simd: int) -> MacShape:
+        """The engine's array of multipliers."""
+        return MacShape(kind, pe, simd, self.weight_bits, self.accumulator_bits, self.symmetric)
 
     @property
     def window_pixels(self) -> int:
@@ -143,7 +155,7 @@ class ConvShape:
         """
         waiting = self.width * self.burst_rows
         if self.kernel == 1 and self.stride == 1:
-            return 4 + waiting + self.border
+            return 3 + waiting + self.border
         last_column = (self.columns - 1) * self.stride
         row_jump = self.stride * self.width - last_column
         last = (self.rows - 1) * self.stride * self.width + last_column
@@ -212,8 +224,13 @@ def total(parts: list[Resources]) -> Resources:
 @cache
 def weight_cost(shape: ConvShape, pe: int, simd: int, kind: MemoryKind) -> Resources:
     """The weight ROM of an engine."""
-    depth = shape.folds(pe) * shape.words(simd)
-    return memory_cost(kind, depth, pe * simd * shape.weight_bits, rom=True)
+    depth, width = shape.folds(pe) * shape.words(simd), pe * simd * shape.weight_bits
+    if kind == "lut":
+        return memory_cost("lut", depth, width, rom=True)
+    cut = banks(depth, width)
+    # Two multiplexers of two inputs fit one LUT.
+    mux = width * (len(cut) - 1) / 2
+    return Resources(round(mux), 0, 0, sum(bank.columns for bank in cut) / 2)
 
 
 @cache
@@ -223,22 +240,48 @@ def window_cost(shape: ConvShape, simd: int, kind: MemoryKind) -> Resources:
 
 
 @cache
-def multiply_cost(shape: ConvShape, pe: int, simd: int) -> Resources:
-    """Multipliers, adder trees, accumulators and the results that wait for the requantiser.
-
-    A product takes one DSP block. Adders are in fabric, a LUT and a flip-flop a bit; products are
-    registered inside the DSP block.
-    """
-    product, accumulator = shape.weight_bits + PRODUCT_BITS, shape.accumulator_bits
-    tree, count, bits = 0, simd, product
+def multiply_cost(size: MacShape) -> Resources:
+    """Multipliers, adder trees and accumulators."""
+    if size.kind == "dsp48e1":
+        return Resources(0, 8 * size.simd, size.multipliers, 0)
+    bits, rows = size.weight_bits, size.pe
+    product, terms = bits + 8, size.simd
+    if size.kind == "lut":
+        product, terms = product + 2, len(chains(size.simd))
+    tree, count, width = 0, terms, product
     while count > 1:
-        bits += 1
-        tree += count // 2 * bits
+        width += 1
+        tree += count // 2 * width
         count -= count // 2
-    adders = pe * (tree + accumulator)
-    waiting = lutram_luts(RESULT_ROWS, pe * accumulator)
-    unload = pe * accumulator
-    return Resources(adders + waiting + unload, adders + 2 * unload, pe * simd, 0)
+    adders = rows * (tree + size.accumulator_bits)
+    if size.kind == "mult18x18d":
+        apart = rows * size.simd * product / 2 if size.sharing == 2 else 0
+        registers = rows * size.simd * (bits + product)
+        return Resources(round(adders + apart), adders + registers, size.multipliers, 0)
+    steps = len(digits(bits))
+    selected = rows * size.simd * steps
+    waiting = rows * size.simd * bits * (1 + steps * min(size.simd, CHAIN) / 2)
+    shared = size.simd * LUT_SHARED
+    return Resources(
+        round(LUT_DIGIT * selected + adders + shared),
+        round(LUT_DIGIT * selected + adders + waiting + shared * steps),
+        0,
+        0,
+    )
+
+
+@cache
+def drain_cost(size: MacShape, lanes: int, words: int) -> Resources:
+    """The sums that are kept while the next window is computed, and their way out."""
+    steps = size.pe // lanes
+    kept = size.groups * size.parts * size.raw_bits
+    inputs = min(steps, size.groups)
+    mux = lanes * size.parts * size.raw_bits * (inputs - 1) * MUX_LUT
+    tree = lanes * (size.parts - 1) * size.raw_bits
+    apart = lanes * size.accumulator_bits if size.lanes == 2 else 0
+    queue = lutram_luts(result_depth(size, lanes, words), lanes * size.accumulator_bits)
+    way = lanes * (size.parts * 2 * size.raw_bits + 2 * size.accumulator_bits)
+    return Resources(round(mux + tree + apart + queue), kept + way, 0, 0)
 
 
 @cache
@@ -267,6 +310,7 @@ def engine_cost(
 
     With ``centre``, the queue of its windows' centre taps is included.
     """
+    macs = shape.macs(plan.multiplier, plan.pe, plan.simd)
     return total(
         [
             ENGINE,
@@ -274,7 +318,8 @@ def engine_cost(
             converter_cost(i_lanes, plan.simd),
             weight_cost(shape, plan.pe, plan.simd, plan.weight_memory),
             window_cost(shape, plan.simd, plan.window_memory),
-            multiply_cost(shape, plan.pe, plan.simd),
+            multiply_cost(macs),
+            drain_cost(macs, plan.lanes, shape.words(plan.simd)),
             requantise_cost(shape, plan.lanes),
         ]
     )

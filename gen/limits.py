@@ -35,7 +35,7 @@ def engine_limits(shape: ConvShape, plan: EnginePlan, i_lanes: int) -> Iterator[
     converter = _converter(shape.pixels, shape.cin, i_lanes, plan.simd)
     yield shape.name, "input lanes", shape.burst * converter
     yield shape.name, "window writes", shape.burst * shape.height * shape.width * chunks
-    yield shape.name, "multipliers", shape.compute_cycles(plan.pe, plan.simd, plan.lanes)
+    yield shape.name, "multipliers", shape.compute_cycles(plan.pe, plan.simd)
 
 
 def stream_limits(

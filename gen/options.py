@@ -16,11 +16,12 @@ from gen.cost import ConvShape, engine_cost
 from gen.limits import divisors, engine_limits
 from gen.plan import EnginePlan
 from hw.fifo import MemoryKind
+from hw.mac import MultiplierKind
 
 KINDS: tuple[MemoryKind, ...] = ("block", "lut")
 RESOURCES = ("dsp", "lut", "bram36", "ff")
 """Order of the columns of resource arrays; also the order in which a shortage is named."""
-WIDER = 1.4
+WIDER = 1.8
 """Foldings with more multipliers than this times the fewest are not looked at."""
 MIP_GAP = 0.005
 
@@ -60,7 +61,16 @@ def resource_row(resources: Resources) -> tuple[float, ...]:
     return tuple(float(getattr(resources, name)) for name in RESOURCES)
 
 
-def options(shape: ConvShape, around: Surroundings, cycles: int) -> list[Option]:
+MULTIPLIERS: dict[str, tuple[MultiplierKind, ...]] = {
+    "xc7": ("dsp48e1", "lut"),
+    "ecp5": ("mult18x18d", "lut"),
+}
+"""What a family's FPGAs multiply with."""
+
+
+def options(
+    shape: ConvShape, around: Surroundings, cycles: int, multipliers: Sequence[MultiplierKind]
+) -> list[Option]:
     """All foldings worth considering for ``cycles`` a frame; empty if none is fast enough."""
     foldings = _foldings(shape, around, cycles)
     fewest = min((pe * simd for pe, simd, _ in foldings), default=0)
@@ -68,8 +78,8 @@ def options(shape: ConvShape, around: Surroundings, cycles: int) -> list[Option]
     for pe, simd, lanes in foldings:
         if pe * simd > max(WIDER * fewest, fewest + 8):
             continue
-        for weights, window in product(KINDS, KINDS):
-            plan = EnginePlan(pe, simd, lanes, weights, window, shape.window_pixels)
+        for multiplier, weights, window in product(multipliers, KINDS, KINDS):
+            plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, shape.window_pixels)
             cost = engine_cost(shape, plan, around.i_granule, centre=around.whole_words)
             found.append(Option(plan, cost))
     return _pareto(found)
@@ -83,7 +93,7 @@ def _foldings(shape: ConvShape, around: Surroundings, cycles: int) -> list[tuple
         chunks = shape.chunks(simd)
         if chunks in chunks_seen or (around.whole_words and shape.cin % simd):
             continue
-        trial = EnginePlan(shape.cout, simd, shape.cout, "lut", "lut", 0)
+        trial = EnginePlan(shape.cout, simd, shape.cout, "lut", "lut", "lut", 0)
         limits = engine_limits(shape, trial, around.i_granule)
         if any(limit > cycles for _, _, limit in limits):
             continue
@@ -92,17 +102,17 @@ def _foldings(shape: ConvShape, around: Surroundings, cycles: int) -> list[tuple
         folds_seen = set()
         widest = max(ceil(WIDER * smallest) + 8, smallest + around.o_granule)
         for pe in range(smallest, min(shape.cout, widest) + 1):
-            lanes = _lanes(shape, pe, simd, around.o_granule, cycles)
+            lanes = _lanes(shape, pe, simd, around.o_granule)
             if lanes and shape.folds(pe) not in folds_seen:
                 folds_seen.add(shape.folds(pe))
                 found.append((pe, simd, lanes))
     return found
 
 
-def _lanes(shape: ConvShape, pe: int, simd: int, granule: int, cycles: int) -> int | None:
-    """Fewest legal lanes at which the engine drains in time."""
+def _lanes(shape: ConvShape, pe: int, simd: int, granule: int) -> int | None:
+    """Fewest legal lanes at which the engine's results leave in time."""
     for lanes in divisors(gcd(pe, shape.cout)):
-        if lanes % granule == 0 and shape.compute_cycles(pe, simd, lanes) <= cycles:
+        if lanes % granule == 0 and pe // lanes <= shape.words(simd):
             return lanes
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from boards.board import Resources
 from hw.folding import EnginePlan
@@ -34,6 +34,9 @@ class Plan:
         By op name, plus ``"board"`` for the link and the shell around the accelerator.
     cycles : int
         Cycles a frame in the steady state: those of the slowest op.
+    headroom : dict of int
+        What a tenth more of a resource would bring: cycles a frame by resource, and ``"all"``.
+        Empty if nobody asked.
     """
 
     network: str
@@ -43,6 +46,7 @@ class Plan:
     lanes: dict[str, int]
     costs: dict[str, LayerCost]
     cycles: int
+    headroom: dict[str, int] = field(default_factory=dict)
 
     @property
     def frames_per_second(self) -> float:

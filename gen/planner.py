@@ -26,10 +26,18 @@ from gen.cost import (
 from gen.errors import FirebrickError
 from gen.limits import granules, stream_limits
 from gen.network import INPUT, Conv, GlobalSum, MaxPool, QuantizedNetwork
-from gen.options import RESOURCES, Option, Surroundings, choose, options, resource_row
+from gen.options import MULTIPLIERS, RESOURCES, Option, Surroundings, choose, options, resource_row
 from gen.plan import EnginePlan, LayerCost, Plan
 from gen.stages import FireStage, stages
 
+UTILISATION = 0.8
+"""Part of a device's LUTs and flip-flops that is planned with unless asked otherwise."""
+STEP = 0.1
+"""How much more of a resource :func:`headroom` asks about."""
+RUNGS = (0.99, 0.97, 0.95, 0.92, 0.89, 0.85, 0.8)
+"""Shares of a plan's cycles that :func:`headroom` tries."""
+TRIES = 8
+"""How often the integer program is told of costs that it did not see."""
 CLOSE_ENOUGH = 1.003
 """The bisection ends when the best design and a target that does not fit are this close."""
 
@@ -54,7 +62,7 @@ class _Problem:
         tensors = self.network.tensors.values()
         return max(
             *(s.height * s.width * s.cin for s in self.shapes.values()),
-            *(s.compute_cycles(1, 1, 1) for s in self.shapes.values()),
+            *(s.compute_cycles(1, 1) for s in self.shapes.values()),
             *(t.shape[0] * t.shape[1] * t.shape[2] for t in tensors),
         )
 
@@ -64,10 +72,11 @@ def plan(
     board: Board,
     clock_hz: int | None = None,
     *,
-    utilisation: float = 0.8,
+    fps: float | None = None,
+    utilisation: float = UTILISATION,
     boards: Sequence[Board] = (),
 ) -> Plan:
-    """Plan the fastest accelerator for ``network`` that fits ``board``.
+    """Plan the fastest accelerator for ``network`` that fits, or the smallest that will do.
 
     Parameters
     ----------
@@ -75,6 +84,8 @@ def plan(
     board : Board
     clock_hz : int, optional
         The board's own unless given.
+    fps : float, optional
+        Frames a second that will do; the smallest design is planned that reaches them.
     utilisation : float
         Part of the LUTs and flip-flops that may be planned with; placement needs the rest.
     boards : sequence of Board
@@ -85,21 +96,80 @@ def plan(
     FirebrickError
         If it does not fit: which resource is short, by how much, and what would fit.
     """
+    if not 0 < utilisation <= 1:
+        raise FirebrickError(f"a utilisation of {utilisation:g}; it takes more than 0, at most 1")
+    if fps is not None and not 0 < fps < inf:
+        raise FirebrickError(f"{fps:g} frames a second; --fps takes a number above 0")
     shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
     problem = _Problem(network, board, shapes, utilisation)
     clock = board.clock_hz if clock_hz is None else clock_hz
     best = _attempt(problem, problem.slowest, clock)
     if best is None:
         raise FirebrickError(_shortage(problem, boards))
-    fails = max(1, network.macs // max(1, board.resources.dsp) - 1)
+    if fps is not None:
+        return _smallest(problem, fps, clock, best)
+    return _fastest(problem, clock, best)
+
+
+def headroom(
+    network: QuantizedNetwork, board: Board, made: Plan, utilisation: float = UTILISATION
+) -> dict[str, int]:
+    """What a tenth more of each resource would bring.
+
+    Returns
+    -------
+    dict
+        By resource, the cycles a frame of the fastest plan with so much more of it, looked for in
+        a few steps; those of ``made`` where it brings nothing. ``"all"`` is for all at once.
+    """
+    shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
+    gains: dict[str, int] = {}
+    for names in (*((name,) for name in RESOURCES[:3]), RESOURCES):
+        more = {name: getattr(board.resources, name) * (1 + STEP) for name in names}
+        grown = replace(board, resources=replace(board.resources, **more))
+        problem = _Problem(network, grown, shapes, utilisation)
+        tried = (_attempt(problem, int(made.cycles * rung), made.clock_hz) for rung in RUNGS)
+        fastest = min((found.cycles for found in tried if found), default=made.cycles)
+        gains[names[0] if len(names) == 1 else "all"] = fastest
+    return gains | {"all": min(gains.values())}
+
+
+def _smallest(problem: _Problem, fps: float, clock_hz: int, slowest: Plan) -> Plan:
+    """The smallest plan that makes ``fps`` frames a second."""
+    cycles = int(clock_hz / fps)
+    found = slowest if slowest.cycles <= cycles else _attempt(problem, cycles, clock_hz)
+    if found is None:
+        most = _fastest(problem, clock_hz, slowest).frames_per_second
+        raise FirebrickError(
+            f"{problem.network.name} on {problem.board.name} at {clock_hz / 1e6:g} MHz makes at "
+            f"most {most:.1f} frames a second, not {fps:g}; lower --fps, or raise --clock or "
+            "--utilisation"
+        )
+    return found
+
+
+def _fastest(problem: _Problem, clock_hz: int, best: Plan) -> Plan:
+    """The fastest plan, by bisection from one that fits.
+
+    Whether a target fits is nearly monotonic, but not quite: memories have natural depths. So a
+    few targets below the result are tried too.
+    """
+    fails = max(1, problem.network.macs // _most_multipliers(problem.board) - 1)
     while best.cycles > fails * CLOSE_ENOUGH:
         target = min(int(sqrt(best.cycles * fails)), best.cycles - 1)
-        found = _attempt(problem, target, clock)
+        found = _attempt(problem, target, clock_hz)
         if found is None:
             fails = max(target, fails + 1)
         else:
             best = found
+    for rung in RUNGS:
+        best = _attempt(problem, int(best.cycles * rung), clock_hz) or best
     return best
+
+
+def _most_multipliers(board: Board) -> int:
+    """More than any design has: two in every DSP block, and the rest of LUTs."""
+    return 2 * board.resources.dsp + board.resources.lut // 16
 
 
 def _attempt(problem: _Problem, cycles: int, clock_hz: int) -> Plan | None:
@@ -108,20 +178,25 @@ def _attempt(problem: _Problem, cycles: int, clock_hz: int) -> Plan | None:
     choices = _choices(problem, cycles, least) if least else None
     if least is None or choices is None:
         return None
-    fixed = _fixed_costs(problem, least)
-    room = [b - f for b, f in zip(problem.budget, resource_row(fixed), strict=True)]
-    picked = choose(choices, room, [1 / max(b, 1) for b in problem.budget])
-    if picked is None:
-        return None
-    engines = {name: option.plan for name, option in picked.items()}
     lanes = {op.name: least[op.name] for op in problem.network.ops if not isinstance(op, Conv)}
-    built = _finish(problem, engines, lanes, clock_hz)
-    if built.cycles > cycles:
-        slow = [name for name, cost in built.costs.items() if cost.cycles > cycles]
-        raise AssertionError(f"planned for {cycles} cycles a frame, but {slow} take longer")
-    # Converters wider than the granules can cost a little more than the program was told.
-    used = zip(resource_row(built.resources), problem.budget, strict=True)
-    return built if all(part <= whole for part, whole in used) else None
+    fixed = resource_row(_fixed_costs(problem, least))
+    room = [b - f for b, f in zip(problem.budget, fixed, strict=True)]
+    for _ in range(TRIES):
+        picked = choose(choices, room, [1 / max(b, 1) for b in problem.budget])
+        if picked is None:
+            return None
+        engines = {name: option.plan for name, option in picked.items()}
+        built = _finish(problem, engines, lanes, clock_hz)
+        if built.cycles > cycles:
+            slow = [name for name, cost in built.costs.items() if cost.cycles > cycles]
+            raise AssertionError(f"planned for {cycles} cycles a frame, but {slow} take longer")
+        # Converters wider than the granules can cost a little more than the program was told.
+        used = resource_row(built.resources)
+        over = [max(u - b, 0) for u, b in zip(used, problem.budget, strict=True)]
+        if not any(over):
+            return built
+        room = [r - o for r, o in zip(room, over, strict=True)]
+    return None
 
 
 def _choices(
@@ -129,10 +204,11 @@ def _choices(
 ) -> dict[str, list[Option]] | None:
     """Options of every convolution for ``cycles`` a frame; None if one of them has none."""
     windows = _shared_windows(problem.network)
+    kinds = MULTIPLIERS[problem.board.family]
     choices = {}
     for op in problem.network.convs:
         around = Surroundings(least[op.inputs[0]], least[op.name], op.name in windows)
-        choices[op.name] = options(problem.shapes[op.name], around, cycles)
+        choices[op.name] = options(problem.shapes[op.name], around, cycles, kinds)
     return choices if all(choices.values()) else None
 
 

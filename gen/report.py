@@ -14,10 +14,12 @@ from rich.text import Text
 from boards.board import Board, Resources
 from gen.network import Conv, Op, QuantizedNetwork
 from gen.plan import Plan
+from protocol.messages import DeviceInfo
+from protocol.packets import OVERHEAD, RESULT, ROOM
 
-WIDTH = 120
+WIDTH = 124
 """Columns of ``report.txt``."""
-WIDE = 100
+WIDE = 105
 """Columns that the widest table needs."""
 UART_BITS = 10
 """Bits on the wire a byte: start, 8 data, stop."""
@@ -25,10 +27,15 @@ _TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
 
 
 def link_frames_per_second(network: QuantizedNetwork, baud: int) -> float:
-    """Frames a second that a UART carries: a command and pixels in, a result out, at once."""
+    """Frames a second that a UART carries: pixels in, acknowledgements and a result out, at once.
+
+    Bytes that have to be escaped, 1 in 128 of random ones, are not counted.
+    """
     height, width, channels = network.input.shape
-    inwards = 1 + height * width * channels
-    outwards = 5 + 4 * network.output.shape[2]
+    info = DeviceInfo(height, width, channels, network.output.shape[2], 1, bytes(8))
+    inwards = info.frame_bytes + info.chunks * OVERHEAD
+    words = ROOM.size * info.chunks + RESULT.size * info.parts + 4 * info.classes
+    outwards = words + OVERHEAD * (info.chunks + info.parts)
     return baud / UART_BITS / max(inwards, outwards)
 
 
@@ -61,11 +68,14 @@ def report(
 
 
 def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
-    table = _table(caption="cycles a frame, the slowest in bold; memory of weights/window\n")
+    table = _table(
+        caption="cycles a frame, the slowest in bold; what multiplies; memory of weights/window\n"
+    )
     table.add_column("layer", overflow="fold")
     for name in ("shape", "weights", "bits", "pe", "simd", "cycles"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("memory", no_wrap=True)
+    for name in ("by", "memory"):
+        table.add_column(name, no_wrap=True)
     for title in _TITLES.values() if resources else ():
         table.add_column(title, justify="right", no_wrap=True)
     for op in network.ops:
@@ -75,7 +85,7 @@ def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
         numbers = _numbers(cost.resources) if resources else ()
         table.add_row(Text(op.name), shape, *_engine(op, plan), *numbers, style=style)
     if resources:
-        table.add_row("board", *[""] * 7, *_numbers(plan.costs["board"].resources), style="dim")
+        table.add_row("board", *[""] * 8, *_numbers(plan.costs["board"].resources), style="dim")
     return table
 
 
@@ -93,7 +103,7 @@ def _engine(op: Op, plan: Plan) -> tuple[str, ...]:
     """Cells from weights to memory."""
     cycles = str(plan.costs[op.name].cycles)
     if not isinstance(op, Conv):
-        return "", "", "", "", cycles, ""
+        return "", "", "", "", cycles, "", ""
     engine = plan.engines[op.name]
     return (
         str(op.weights.size),
@@ -101,6 +111,7 @@ def _engine(op: Op, plan: Plan) -> tuple[str, ...]:
         str(engine.pe),
         str(engine.simd),
         cycles,
+        "LUT" if engine.multiplier == "lut" else "DSP",
         f"{engine.weight_memory}/{engine.window_memory}",
     )
 
@@ -155,4 +166,17 @@ def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
     else:
         limit = "the accelerator; wait for results between frames, the UART cannot be held back"
     table.add_row("what limits", limit)
+    if plan.headroom:
+        table.add_row("a tenth more of", _more(plan))
     return table
+
+
+def _more(plan: Plan) -> str:
+    """What a tenth more of each resource would bring."""
+    rates = {name: plan.clock_hz / cycles for name, cycles in plan.headroom.items()}
+    gains = [
+        f"{_TITLES.get(name, name)} {rate:.1f}"
+        for name, rate in rates.items()
+        if rate > plan.frames_per_second
+    ]
+    return f"{', '.join(gains)} frames/s" if gains else "anything on the chip: nothing"

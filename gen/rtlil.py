@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
 from gen.errors import FirebrickError
+from hw import dsp48
 
 _YOSYS_CODE = """\
 import sys
@@ -38,13 +40,15 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
     FirebrickError
         With Yosys' own message, if it fails.
     """
-    run_yosys(
-        f'read_rtlil "{Path(rtlil_path)}"',
-        "proc -nomux -norom",
-        "memory_collect",
-        "delete t:$scopeinfo",
-        f'write_verilog -norename -noattr "{Path(verilog_path)}"',
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        run_yosys(
+            f'read_rtlil "{Path(rtlil_path)}"',
+            *_twins(Path(rtlil_path), Path(folder)),
+            "proc -nomux -norom",
+            "memory_collect",
+            "delete t:$scopeinfo",
+            f'write_verilog -norename -noattr "{Path(verilog_path)}"',
+        )
     _check_complete(Path(verilog_path))
 
 
@@ -64,19 +68,64 @@ def split_top(rtlil_path: str | Path, submodule: str, name: str, stem: str) -> N
     """
     path = Path(rtlil_path)
     inner = path.with_name(stem)
-    run_yosys(
-        f'read_rtlil "{path}"',
-        "proc -nomux -norom",
-        "memory_collect",
-        "attrmap -remove src -remove top -remove generator",
-        f'write_verilog -norename "{path.with_suffix(".v")}"',
-        f"hierarchy -top {submodule}",
-        f"rename {submodule} {name}",
-        f'write_rtlil "{inner.with_suffix(".il")}"',
-        f'write_verilog -norename -noattr "{inner.with_suffix(".v")}"',
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        run_yosys(
+            f'read_rtlil "{path}"',
+            "proc -nomux -norom",
+            "memory_collect",
+            "attrmap -remove src -remove top -remove generator",
+            f'write_verilog -norename "{path.with_suffix(".v")}"',
+            *_twins(path, Path(folder)),
+            f"hierarchy -top {submodule}",
+            f"rename {submodule} {name}",
+            f'write_rtlil "{inner.with_suffix(".il")}"',
+            f'write_verilog -norename -noattr "{inner.with_suffix(".v")}"',
+        )
     for written in (path.with_suffix(".v"), inner.with_suffix(".il"), inner.with_suffix(".v")):
         _check_complete(written)
+
+
+def extract(rtlil_path: str | Path, module: str, extra: str | Path, name: str, out: Path) -> None:
+    """Make Verilog of a module in a design, inside another one that instantiates it.
+
+    Parameters
+    ----------
+    rtlil_path : path
+        The design.
+    module : str
+        Full name of the module in it.
+    extra : path
+        RTLIL of the new top, which calls that module ``module``.
+    name : str
+        Of the new top.
+    out : path
+        Where the Verilog goes.
+    """
+    path = Path(rtlil_path)
+    with tempfile.TemporaryDirectory() as folder:
+        run_yosys(
+            f'read_rtlil "{path}"',
+            *_twins(path, Path(folder)),
+            f"hierarchy -top {module}",
+            f"rename {module} module",
+            f'read_rtlil "{extra}"',
+            f"hierarchy -top {name}",
+            "proc -nomux -norom",
+            "memory_collect",
+            "delete t:$scopeinfo",
+            f'write_verilog -norename -noattr "{out}"',
+        )
+    _check_complete(out)
+
+
+def _twins(path: Path, folder: Path) -> list[str]:
+    """Commands that put behavioural twins in the place of the vendor's primitives in a design."""
+    if f"cell \\{dsp48.CELL} " not in path.read_text():
+        return []
+    twin = folder / "twin.il"
+    write_rtlil(dsp48.Twin(), twin, dsp48.CELL)
+    unset = " ".join(f"-unset {name}" for name in dsp48.PARAMETER_NAMES)
+    return [f'read_rtlil "{twin}"', f"proc {dsp48.CELL}", f"setparam {unset} t:{dsp48.CELL}"]
 
 
 def _check_complete(path: Path) -> None:

@@ -122,6 +122,7 @@ def make_matvec(conv: ConvIntegers, plan: EnginePlan) -> MatrixVector:
         shape=conv.i_shape,
         accumulator=conv.accumulator_shape,
         kind=plan.weight_memory,
+        multiplier=plan.multiplier,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hw.fifo import MemoryKind
+from hw.mac import MultiplierKind
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class EnginePlan:
     simd : int
         Input channels multiplied side by side; each kernel tap takes ``ceil(Cin / simd)`` cycles.
     lanes : int
-        Channels a transfer of the engine's output; divides both ``pe`` and ``Cout``.
+        Channels a transfer of the engine's output; divides both ``pe`` and ``Cout``, and sends
+        ``pe`` of them before the next fold is done: ``pe / lanes <= K * K * ceil(Cin / simd)``.
+    multiplier : "dsp48e1", "mult18x18d" or "lut"
     weight_memory, window_memory : "block" or "lut"
     window_pixels : int
         Capacity of the window memory in padded pixels; at least ``(K-1) * padded width + K``.
@@ -27,6 +30,7 @@ class EnginePlan:
     pe: int
     simd: int
     lanes: int
+    multiplier: MultiplierKind
     weight_memory: MemoryKind
     window_memory: MemoryKind
     window_pixels: int

@@ -1,14 +1,22 @@
 """The matrix-vector unit: weights from a ROM times a stream of windows."""
 
-from itertools import pairwise
-
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, signed
-from amaranth.lib import data, memory, wiring
+from amaranth.hdl import Module, Mux, Shape, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.fifo import CreditFifo, MemoryKind, memory_attributes, wrap
+from hw.drain import Drain
+from hw.fifo import MemoryKind, StreamFifo, wrap
+from hw.mac import MacArray, MacShape, MultiplierKind
+from hw.rom import Rom
 from hw.stream import lane_stream
+
+
+def result_depth(size: MacShape, lanes: int, words: int) -> int:
+    """Results that may be under way or waiting, so that no window of ``words`` waits for them."""
+    steps = size.pe // lanes
+    latency = size.latency + Drain.latency(size.parts) + steps + 6
+    return steps * max(2, 1 + -(-latency // words)) + 2
 
 
 class MatrixVector(wiring.Component):
@@ -26,13 +34,14 @@ class MatrixVector(wiring.Component):
         2 to 8.
     pe, simd : int
     lanes : int
-        Divides ``pe`` and ``Cout``.
+        Divides ``pe`` and ``Cout``; at least ``pe / words``.
     shape : Shape
         Of an activation, ``unsigned(8)`` or ``signed(8)``.
     accumulator : Shape
         Signed and wide enough for every partial sum.
     kind : "block" or "lut"
         Memory of the weights.
+    multiplier : "dsp48e1", "mult18x18d" or "lut"
 
     Members
     -------
@@ -52,6 +61,7 @@ class MatrixVector(wiring.Component):
         shape: Shape,
         accumulator: Shape,
         kind: MemoryKind = "block",
+        multiplier: MultiplierKind = "lut",
     ):
         channels, columns = weights.shape
         limit = 1 << (weight_bits - 1)
@@ -61,11 +71,16 @@ class MatrixVector(wiring.Component):
             raise ValueError(f"{columns} columns are no whole words of {simd}")
         if pe % lanes or channels % lanes:
             raise ValueError(f"lanes {lanes} must divide pe {pe} and the {channels} channels")
+        if pe // lanes > columns // simd:
+            raise ValueError(f"{pe} sums cannot leave by {lanes} within {columns // simd} cycles")
         self._weights = np.asarray(weights, dtype=np.int64)
         self._bits = weight_bits
         self._pe, self._simd, self._lanes = pe, simd, lanes
-        self._accumulator = accumulator
         self._kind = kind
+        size = MacShape(
+            multiplier, pe, simd, weight_bits, accumulator.width, bool(weights.min() > -limit)
+        )
+        self._macs = MacArray(size, shape)
         super().__init__(
             {"i": In(lane_stream(simd, shape)), "o": Out(lane_stream(lanes, accumulator))}
         )
@@ -111,106 +126,66 @@ class MatrixVector(wiring.Component):
     def elaborate(self, platform):
         """Build the hardware."""
         m = Module()
-        pe, simd = self._pe, self._simd
         rows = self.rom()
-        m.submodules.weights = storage = memory.Memory(
-            shape=pe * simd * self._bits,
-            depth=max(len(rows), 2),
-            init=rows,
-            attrs=memory_attributes(self._kind, rom=True),
+        m.submodules.rom = rom = Rom(rows, self._pe * self._simd * self._bits, self._kind)
+        m.submodules.macs = macs = self._macs
+        m.submodules.drain = drain = Drain(macs, self._lanes)
+        m.submodules.results = results = StreamFifo(
+            self.o.payload.shape(), result_depth(self._macs.size, self._lanes, self.words)
         )
-        port = storage.read_port()
-        m.submodules.results = results = CreditFifo(
-            data.ArrayLayout(self._accumulator, pe), self._result_depth()
-        )
-        accept, first, last = Signal(), Signal(init=1), Signal()
-        word = Signal(range(max(self.words, 2)))
+        wiring.connect(m, results.o, wiring.flipped(self.o))
+
+        accept, first, last = Signal(), Signal(init=1), Signal(init=self.words == 1)
+        word, room = Signal(range(max(self.words, 2))), Signal(init=1)
         m.d.comb += [
-            self.i.ready.eq(results.o_room),
-            accept.eq(self.i.valid & results.o_room),
-            last.eq(word == self.words - 1),
-            results.i_take.eq(accept & last),
+            self.i.ready.eq(room | ~last),
+            accept.eq(self.i.valid & self.i.ready),
         ]
         with m.If(accept):
             m.d.sync += [
                 word.eq(Mux(last, 0, word + 1)),
                 first.eq(last),
-                port.addr.eq(wrap(port.addr, len(rows))),
+                last.eq((word == self.words - 2) | (self.words == 1)),
+                rom.i_address.eq(wrap(rom.i_address, len(rows))),
             ]
-        # Two cycles for the ROM and its output register, the activations beside it.
-        x = [Signal(self.i.payload.shape()) for _ in range(2)]
-        w = Signal(len(port.data))
-        m.d.sync += [x[0].eq(self.i.payload), x[1].eq(x[0]), w.eq(port.data)]
-        depth = (simd - 1).bit_length()
-        stages = 3 + depth  # from acceptance to the accumulator's input
-        flags = [Signal(3) for _ in range(stages)]
-        m.d.sync += flags[0].eq(Cat(accept, first, last))
-        m.d.sync += [after.eq(before) for before, after in pairwise(flags)]
-        valid, begin, end = flags[-1]
-
-        for lane in range(pe):
-            products = []
-            for k in range(simd):
-                offset = (lane * simd + k) * self._bits
-                product = Signal(signed(self._bits + 9), name=f"product_{lane}_{k}")
-                m.d.sync += product.eq(w[offset : offset + self._bits].as_signed() * x[1][k])
-                products.append(product)
-            total = _adder_tree(m, products)
-            accumulator = Signal(self._accumulator, name=f"accumulator_{lane}")
-            with m.If(valid):
-                m.d.sync += accumulator.eq(Mux(begin, 0, accumulator) + total)
-            m.d.comb += results.i_payload[lane].eq(accumulator)
-        m.d.sync += results.i_push.eq(valid & end)
-
-        self._drain(m, results)
+        # Data leave the ROM a cycle after their address; the activations wait for them.
+        m.d.sync += [
+            macs.i_x.as_value().eq(Mux(accept, self.i.payload.as_value(), 0)),
+            macs.i_valid.eq(accept),
+            macs.i_first.eq(first),
+            macs.i_last.eq(last),
+        ]
+        m.d.comb += [
+            macs.i_weights.eq(rom.o_data),
+            drain.i_done.eq(macs.o_done),
+            drain.i_sums.eq(macs.o_sums),
+            results.i.valid.eq(drain.o_push),
+            results.i.payload.eq(drain.o_payload),
+        ]
+        self._reserve(m, drain, room, accept & last)
         return m
 
-    def _result_depth(self) -> int:
-        """Results under way: the pipeline, the drain and the handshakes between them."""
-        latency = 3 + (self._simd - 1).bit_length() + 6 + self._pe // self._lanes
-        return max(2, -(-latency // self.words) + 1)
+    @property
+    def _steps(self) -> int:
+        """Transfers of a fold's results."""
+        return self._pe // self._lanes
 
-    def _drain(self, m: Module, results: CreditFifo):
-        """Send each result ``lanes`` channels at a time; the last fold only its real channels."""
-        channels, lanes = self._weights.shape[0], self._lanes
-        if self._pe == lanes:
-            wiring.connect(m, results.o, wiring.flipped(self.o))
-            return
-        width = lanes * self._accumulator.width
-        held = Signal(len(results.o.payload.as_value()))
-        left = Signal(range(self._pe // lanes + 1))
-        only = Signal(init=0)  # one chunk or none is left
+    def _reserve(self, m: Module, drain: Drain, room: Signal, take):
+        """Let a window end only when there are places for all its results in the FIFO."""
+        depth = result_depth(self._macs.size, self._lanes, self.words)
+        steps = self._steps
+        remainder = self._weights.shape[0] // self._lanes - (self.folds - 1) * steps
         fold = Signal(range(max(self.folds, 2)))
-        remainder = (channels - (self.folds - 1) * self._pe) // lanes
-        counts = Mux(fold == self.folds - 1, remainder, self._pe // lanes)
-        count = Signal(range(self._pe // lanes + 1))
-        m.d.comb += count.eq(counts)
-        load = Signal()
-        m.d.comb += [
-            self.o.valid.eq(left != 0),
-            self.o.payload.as_value().eq(held[:width]),
-            only.eq(left <= 1),
-            load.eq((left == 0) | ((left == 1) & self.o.ready)),
-            results.o.ready.eq(load),
-        ]
-        with m.If(load & results.o.valid):
-            m.d.sync += [held.eq(results.o.payload.as_value()), left.eq(count)]
+        count = Signal(range(steps + 1))
+        m.d.comb += count.eq(Mux(fold == self.folds - 1, remainder, steps))
+        with m.If(take):
             m.d.sync += fold.eq(wrap(fold, self.folds))
-        with m.Elif(self.o.ready & self.o.valid):
-            m.d.sync += [held.eq(held[width:]), left.eq(left - 1)]
-
-
-def _adder_tree(m: Module, terms: list[Signal]) -> Signal:
-    """Sum of signed terms, a register after every level."""
-    while len(terms) > 1:
-        sums = []
-        for a, b in zip(terms[::2], terms[1::2], strict=False):
-            total = Signal(signed(max(len(a), len(b)) + 1))
-            m.d.sync += total.eq(a + b)
-            sums.append(total)
-        if len(terms) % 2:
-            late = Signal.like(terms[-1])
-            m.d.sync += late.eq(terms[-1])
-            sums.append(late)
-        terms = sums
-    return terms[0]
+        free = Signal(range(depth + 1), init=depth)
+        m.d.sync += free.eq(free - Mux(take, count, 0) + (self.o.valid & self.o.ready))
+        # With windows of one word the next one may end before the count has gone down.
+        needed = 2 * steps if self.words == 1 else steps
+        m.d.sync += room.eq((free >= needed) & (~take | (self.words == 1)))
+        drain_fold = Signal.like(fold)
+        with m.If(drain.i_done):
+            m.d.sync += drain_fold.eq(wrap(drain_fold, self.folds))
+        m.d.comb += drain.i_count.eq(Mux(drain_fold == self.folds - 1, remainder, steps))

@@ -8,6 +8,8 @@ from amaranth.lib.wiring import In, Out
 from hw.fifo import CreditFifo, memory_attributes, wrap
 from hw.stream import lane_stream
 
+LUT_ROWS = 256
+"""The ROM of biases and multipliers goes into LUTs up to this depth, into block RAM beyond."""
 LATENCY = 6
 """Cycles from a transfer to its code."""
 DEPTH = LATENCY + 4
@@ -103,7 +105,7 @@ class Requantise(wiring.Component):
             shape=entry * self._lanes,
             depth=max(len(rows), 2),
             init=rows,
-            attrs=memory_attributes("lut" if len(rows) <= 64 else "block", rom=True),
+            attrs=memory_attributes("lut" if len(rows) <= LUT_ROWS else "block", rom=True),
         )
         port = constants.read_port()
         m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)

@@ -10,6 +10,9 @@ from amaranth.lib.wiring import In, Out
 from hw.fifo import MemoryKind, memory_attributes, wrap
 from hw.stream import lane_stream
 
+FEWEST = 4
+"""Words of the smallest ring: with fewer, windows of a single word would wait for the writer."""
+
 
 @dataclass(frozen=True)
 class WindowGeometry:
@@ -119,7 +122,7 @@ class WindowBuffer(wiring.Component):
         Of a channel, ``unsigned(8)`` or ``signed(8)``.
     capacity : int
         Words of the ring. At least ``geometry.span``; rows and frames follow without a bubble
-        from ``span + longest_step``, and windows of a single word from 4 words.
+        from ``span + longest_step``. There are never fewer than 4.
     kind : "block" or "lut"
     centre : bool
         Also emit the centre tap of each window, once, on ``o_centre``.
@@ -148,7 +151,7 @@ class WindowBuffer(wiring.Component):
         if centre and geometry.kernel % 2 == 0:
             raise ValueError(f"a kernel of {geometry.kernel} has no centre tap")
         self._geometry = geometry
-        self._capacity = max(capacity, 2)
+        self._capacity = max(capacity, FEWEST)
         self._shape = shape
         self._kind = kind
         self._centre = centre

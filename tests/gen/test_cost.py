@@ -76,7 +76,7 @@ def test_window_pixels_cover_a_window_and_the_longest_jump():
     starts = np.array([[r * 2 * 224 + c * 2 for c in range(111)] for r in range(111)]).ravel()
     jumps = np.diff(np.append(starts, 224 * 224))
     assert shape.window_pixels == 2 * 224 + 3 + jumps.max()
-    assert shape_of(squeezenet1_1(), "conv10").window_pixels == 4
+    assert shape_of(squeezenet1_1(), "conv10").window_pixels == 3
 
 
 def test_an_engine_is_the_sum_of_its_parts():
@@ -85,16 +85,21 @@ def test_an_engine_is_the_sum_of_its_parts():
         pe=16,
         simd=3,
         lanes=2,
+        multiplier="dsp48e1",
         weight_memory="block",
         window_memory="lut",
         window_pixels=shape.window_pixels,
     )
     lut_plan = replace(plan, weight_memory="lut")
     in_block, in_lut = engine_cost(shape, plan, 1), engine_cost(shape, lut_plan, 1)
-    assert in_block.dsp == 16 * 3 + 2
-    assert in_block.bram36 == bram36(3 * 9, 16 * 3 * 6)
+    assert shape.weight_bits == 6
+    assert in_block.dsp == 16 // 2 * 3 + 2  # two rows a DSP block, and the requantiser
+    assert in_block.bram36 == 8 / 2  # 288 bits in columns of 36, of RAMB18 each
     assert in_lut.bram36 == 0
     assert in_lut.lut == in_block.lut + 16 * 3 * 6
+    in_fabric = engine_cost(shape, replace(plan, multiplier="lut"), 1)
+    assert in_fabric.dsp == 2
+    assert in_fabric.lut > in_block.lut + 16 * 3 * 20
 
 
 def test_wide_sums_take_two_multipliers_a_lane():

@@ -8,6 +8,7 @@ import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data, stream, wiring
 
+from gen.rtlil import run_yosys, write_rtlil
 from sim.toolchain import write_verilog
 from tests.harness.packing import Packing
 from tests.harness.verilated import TOP, VerilatedDesign
@@ -85,14 +86,18 @@ class StreamBench:
         Of the build folder, which is made inside ``folder``.
     folder : Path
         pytest's ``tmp_path``, or one of ``tmp_path_factory`` for a bench that several tests share.
+    vendor_cells : bool
+        Simulate Yosys' models of the vendor's primitives, and not our twins of them.
     """
 
-    def __init__(self, component: wiring.Component, name: str, folder: Path):
+    def __init__(
+        self, component: wiring.Component, name: str, folder: Path, *, vendor_cells: bool = False
+    ):
         self._packings = _stream_packings(component)
         self._folder = Path(folder) / name
         self._folder.mkdir()
         source = self._folder / f"{TOP}.v"
-        write_verilog(component, source, TOP)
+        (_write_with_vendor_cells if vendor_cells else write_verilog)(component, source, TOP)
         self._design = VerilatedDesign(source, self._folder, _VISIBLE)
 
     def run(
@@ -155,6 +160,20 @@ class StreamBench:
         named = {*inputs, *outputs}
         if named != set(self._packings):
             raise ValueError(f"streams {sorted(named)} given, ports are {sorted(self._packings)}")
+
+
+def _write_with_vendor_cells(component: wiring.Component, verilog: Path, name: str) -> None:
+    design = verilog.with_suffix(".il")
+    write_rtlil(component, design, name)
+    run_yosys(
+        f'read_rtlil "{design}"',
+        "read_verilog -defer +/xilinx/cells_sim.v",
+        f"hierarchy -check -top {name}",
+        "proc -nomux -norom",
+        "memory_collect",
+        "delete t:$scopeinfo",
+        f'write_verilog -norename -noattr "{verilog}"',
+    )
 
 
 def _stream_packings(component: wiring.Component) -> dict[str, Packing]:

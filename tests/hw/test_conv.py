@@ -19,7 +19,7 @@ class Case:
     lanes: int
     i_lanes: int = 1
     memory: str = "block"
-    spare: int = 0
+    multiplier: str = "dsp48e1"
     network: dict = field(default_factory=dict)
 
 
@@ -34,8 +34,8 @@ CASES = {
     "1x1, one cycle a pixel": Case(6, 3, 6, 3, network={"kernel": 1}),
     "1x1 padded": Case(3, 1, 1, network={"kernel": 1, "pad": 1}),
     "signed output": Case(2, 3, 1, 3, network={"signed": True}),
-    "4 bits": Case(6, 3, 2, 3, network={"weight_bits": 4}),
-    "2 bits": Case(3, 3, 1, 3, network={"weight_bits": 2}),
+    "4 bits": Case(6, 3, 2, 3, multiplier="lut", network={"weight_bits": 4}),
+    "2 bits": Case(3, 3, 1, 3, multiplier="mult18x18d", network={"weight_bits": 2}),
 }
 
 
@@ -45,10 +45,11 @@ def test_engine_equals_golden_model(name, tmp_path):
     network = conv_network(3, **case.network)
     conv = network.convs[0]
     integers = conv_integers(network, conv)
-    plan = EnginePlan(case.pe, case.simd, case.lanes, case.memory, "lut", window_pixels=1)
+    folding = (case.pe, case.simd, case.lanes, case.multiplier, case.memory, "lut")
+    plan = EnginePlan(*folding, window_pixels=1)
     geometry = integers.geometry(plan)
     pixels = -(-(geometry.span + geometry.longest_step) // geometry.chunks)
-    plan = EnginePlan(case.pe, case.simd, case.lanes, case.memory, "lut", max(pixels, 4))
+    plan = EnginePlan(*folding, max(pixels, 4))
     engine = ConvEngine(integers, plan, case.i_lanes)
 
     frames = random_frames(network, 3)

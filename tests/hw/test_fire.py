@@ -26,8 +26,8 @@ class Case:
     network: dict = field(default_factory=dict)
 
 
-def plan(pe, simd, lanes, pixels):
-    return EnginePlan(pe, simd, lanes, "block", "lut", pixels)
+def plan(pe, simd, lanes, pixels, multiplier="dsp48e1"):
+    return EnginePlan(pe, simd, lanes, multiplier, "block", "lut", pixels)
 
 
 PADDED = 7  # columns of the 6 x 5 map with its padding
@@ -35,9 +35,9 @@ RING = 4 * PADDED + 6
 
 CASES = {
     "equal lanes": Case(plan(4, 2, 2, 4), plan(4, 2, 2, 4), plan(8, 4, 4, RING), 2, 2),
-    "narrow branches": Case(plan(2, 8, 1, 4), plan(8, 1, 2, 4), plan(4, 2, 1, RING), 4, 4),
+    "narrow branches": Case(plan(2, 8, 2, 4, "lut"), plan(8, 1, 2, 4), plan(4, 2, 1, RING), 4, 4),
     "branches of unequal size, signed squeeze": Case(
-        plan(3, 4, 1, 4),
+        plan(3, 4, 3, 4, "mult18x18d"),
         plan(4, 3, 4, 4),
         plan(12, 3, 4, RING),
         4,
@@ -45,7 +45,7 @@ CASES = {
         {"squeeze": 6, "expand1x1": 8, "expand3x3": 20, "signed_squeeze": True},
     ),
     "spare channels in the shared words": Case(
-        plan(5, 4, 1, 4), plan(4, 1, 2, 4), plan(4, 2, 1, RING), 4, 2, {"squeeze": 5}
+        plan(5, 4, 5, 4), plan(4, 1, 2, 4), plan(4, 2, 1, RING), 4, 2, {"squeeze": 5}
     ),
 }
 

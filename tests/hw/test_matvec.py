@@ -9,13 +9,17 @@ from tests.harness import StreamBench
 CASES = [
     (16, 9, 4, 8, 2, 8, False),
     (10, 3, 2, 4, 2, 4, True),  # a remainder fold of two channels
-    (12, 1, 3, 12, 12, 8, False),  # a result a cycle, no drain
+    (12, 1, 3, 12, 12, 8, False),  # a result a cycle
     (12, 5, 1, 5, 1, 6, False),  # neither simd nor a tree
     (20, 4, 8, 16, 4, 2, False),
+    (21, 12, 1, 7, 1, 4, False),  # an odd number of rows, one after the other
+    (9, 8, 3, 9, 3, 3, True),  # odd lanes
+    (12, 6, 5, 6, 2, 5, False),
 ]
+KINDS = ("dsp48e1", "mult18x18d", "lut")
 
 
-def make(case, seed=0, kind="block"):
+def make(case, seed=0, kind="block", multiplier="lut"):
     channels, words, simd, pe, lanes, bits, is_signed = case
     rng = np.random.default_rng(seed)
     half = 1 << (bits - 1)
@@ -29,6 +33,7 @@ def make(case, seed=0, kind="block"):
         shape=signed(8) if is_signed else unsigned(8),
         accumulator=signed(20),
         kind=kind,
+        multiplier=multiplier,
     )
     low, high = (-128, 128) if is_signed else (0, 256)
     windows = rng.integers(low, high, (2, 5, words * simd))
@@ -36,9 +41,10 @@ def make(case, seed=0, kind="block"):
     return unit, windows
 
 
+@pytest.mark.parametrize("multiplier", KINDS)
 @pytest.mark.parametrize("case", CASES)
-def test_products(case, tmp_path):
-    unit, windows = make(case, kind="lut" if case[1] < 4 else "block")
+def test_products(case, multiplier, tmp_path):
+    unit, windows = make(case, kind="lut" if case[1] < 4 else "block", multiplier=multiplier)
     inputs = [np.repeat(frame, unit.folds, axis=0) for frame in windows]
     expected = [unit.model(frame) for frame in windows]
     bench = StreamBench(unit, "matvec", tmp_path)
@@ -48,7 +54,33 @@ def test_products(case, tmp_path):
     assert result.bubbles("i") == 0
 
 
-def test_extreme_sums_are_exact(tmp_path):
+@pytest.mark.parametrize("vendor_cells", [False, True], ids=["twin", "vendor"])
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_dsp48e1_and_its_twin_on_random_and_corner_operands(bits, vendor_cells, tmp_path):
+    top, words = (1 << (bits - 1)) - 1, 6
+    rng = np.random.default_rng(bits)
+    corners = [[-top - 1] * words, [-top - 1] * words, [top] * words, [-top - 1] * words]
+    corners += [[top] * words, [0] * words, [-1] * words, [1] * words]
+    weights = np.vstack([corners, rng.integers(-top - 1, top + 1, (8, words))])
+    unit = MatrixVector(
+        weights,
+        weight_bits=bits,
+        pe=8,
+        simd=1,
+        lanes=2,
+        shape=unsigned(8),
+        accumulator=signed(bits + 11),
+        multiplier="dsp48e1",
+    )
+    windows = np.vstack([np.full((1, words), 255), np.zeros((1, words), int)])
+    windows = np.vstack([windows, rng.integers(0, 256, (60, words))])[None]
+    inputs = [np.repeat(windows[0], unit.folds, axis=0)]
+    bench = StreamBench(unit, "matvec", tmp_path, vendor_cells=vendor_cells)
+    bench.run({"i": inputs}, {"o": [unit.model(windows[0])]}, stalls=0.3)
+
+
+@pytest.mark.parametrize("multiplier", KINDS)
+def test_extreme_sums_are_exact(multiplier, tmp_path):
     words = 8
     weights = np.stack([np.full(words, -128), np.full(words, 127)])
     unit = MatrixVector(
@@ -59,6 +91,7 @@ def test_extreme_sums_are_exact(tmp_path):
         lanes=1,
         shape=unsigned(8),
         accumulator=signed(19),
+        multiplier=multiplier,
     )
     windows = np.full((1, 1, words), 255)
     assert unit.model(windows[0]).tolist() == [[-261120, 259080]]
@@ -86,5 +119,7 @@ def test_refuses_what_cannot_work():
         MatrixVector(np.full((2, 2), 8), weight_bits=4, pe=1, **options)
     with pytest.raises(ValueError, match="no whole words of 2"):
         MatrixVector(np.zeros((2, 3), int), weight_bits=4, pe=1, **options)
+    with pytest.raises(ValueError, match="4 sums cannot leave by 2 within 1 cycles"):
+        MatrixVector(np.zeros((4, 2), int), weight_bits=4, pe=4, **{**options, "lanes": 2})
     with pytest.raises(ValueError, match="lanes 2 must divide"):
         MatrixVector(np.zeros((3, 2), int), weight_bits=4, pe=2, **{**options, "lanes": 2})

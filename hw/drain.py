@@ -1,0 +1,101 @@
+"""Sends the sums of an array of multipliers on, a few at a time."""
+
+import itertools
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.mac import MacArray, adder_tree
+
+
+class Drain(wiring.Component):
+    """Keeps the sums of a window while the next one is computed, and passes them on in order.
+
+    ``lanes`` rows a cycle: a multiplexer picks the raw sums, their parts are added, and lanes that
+    share a sum are told apart there, once for all rows.
+
+    Parameters
+    ----------
+    macs : MacArray
+    lanes : int
+        Divides its rows.
+
+    Members
+    -------
+    i_done : In(1)
+        The sums of a window are there; at least ``pe / lanes`` cycles after the last time.
+    i_sums : In
+        As :class:`~hw.mac.MacArray` gives them.
+    i_count : In
+        Transfers of this window, together with ``i_done``.
+    o_push : Out(1)
+    o_payload : Out(ArrayLayout(accumulator, lanes))
+    """
+
+    def __init__(self, macs: MacArray, lanes: int):
+        self._macs, self._steps, self._lanes = macs, macs.size.pe // lanes, lanes
+        accumulator = signed(macs.size.accumulator_bits)
+        super().__init__(
+            {
+                "i_done": In(1),
+                "i_sums": In(macs.o_sums.shape()),
+                "i_count": In(range(self._steps + 1)),
+                "o_push": Out(1),
+                "o_payload": Out(data.ArrayLayout(accumulator, lanes)),
+            }
+        )
+
+    @staticmethod
+    def latency(parts: int) -> int:
+        """Cycles from ``i_done`` to the first transfer's ``o_push``."""
+        return 3 + (parts - 1).bit_length()
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        macs, steps = self._macs, self._steps
+        size = macs.size
+        held = Signal.like(self.i_sums)
+        step, left = Signal(range(max(steps, 2))), Signal(range(steps + 1))
+        with m.If(self.i_done):
+            m.d.sync += [held.eq(self.i_sums), step.eq(0), left.eq(self.i_count)]
+        with m.Elif(left != 0):
+            m.d.sync += [step.eq(step + 1), left.eq(left - 1)]
+
+        flags = [Signal(2, name=f"flags{i}") for i in range(self.latency(size.parts) - 1)]
+        m.d.comb += flags[0].eq((step[0] << 1) | (left != 0))
+        m.d.sync += [after.eq(before) for before, after in itertools.pairwise(flags)]
+        for lane in range(self._lanes):
+            rows = [at * self._lanes + lane for at in range(steps)]
+            parts = []
+            for part in range(size.parts):
+                picked = Signal(self.i_sums[0].shape(), name=f"picked_{lane}_{part}")
+                indices = [row // size.lanes * size.parts + part for row in rows]
+                m.d.sync += picked.eq(_pick(step, held, indices))
+                parts.append(picked)
+            total = adder_tree(m, parts)
+            choice = macs.rows(total)
+            odd = [row % 2 for row in rows]
+            row = choice[0] if len(choice) == 1 else _half(choice, odd, flags[-1][1])
+            m.d.sync += self.o_payload[lane].eq(row)
+        m.d.sync += self.o_push.eq(flags[-1][0])
+        return m
+
+
+def _half(choice: list[Value], odd: list[int], step_is_odd: Value) -> Value:
+    """The lower or upper lane's sum; ``odd`` tells which one each step sends."""
+    if len(set(odd)) == 1:
+        return choice[odd[0]]
+    return Mux(step_is_odd, choice[odd[1]], choice[odd[0]])
+
+
+def _pick(step: Value, held: data.View, indices: list[int], lowest: int = 0) -> Value:
+    """Element ``indices[step >> lowest]``; pairs of one element need no multiplexer."""
+    if len(indices) == 1:
+        return held[indices[0]]
+    if len(indices) > 1 and lowest == 0 and indices[::2][: len(indices) // 2] == indices[1::2]:
+        return _pick(step, held, indices[::2], 1)
+    bit = (len(indices) - 1).bit_length() - 1
+    upper = _pick(step, held, indices[1 << bit :], lowest)
+    return Mux(step[lowest + bit], upper, _pick(step, held, indices[: 1 << bit], lowest))

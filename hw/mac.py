@@ -1,0 +1,357 @@
+"""Arrays of multiply-accumulate units, of the kinds that an FPGA has."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw import dsp48
+
+MultiplierKind = Literal["dsp48e1", "mult18x18d", "lut"]
+MULT18_OPERAND_BITS = 18
+PRODUCT_BITS = 8
+"""A product of a signed weight and an activation is this much wider than the weight."""
+
+CHAIN = 4
+"""Most columns of a chain of adders: operands wait for their turn in flip-flops."""
+
+
+def mult18_offset(weight_bits: int) -> int:
+    """The k of two products in one: ``(w1 * 2**k + w0) * x``."""
+    return weight_bits + PRODUCT_BITS
+
+
+def lanes_per_unit(
+    kind: MultiplierKind, weight_bits: int, accumulator_bits: int, symmetric: bool
+) -> int:
+    """Output channels that one multiplier of a kind serves.
+
+    Parameters
+    ----------
+    kind : "dsp48e1", "mult18x18d" or "lut"
+    weight_bits, accumulator_bits : int
+    symmetric : bool
+        No weight is ``-2**(weight_bits - 1)``.
+    """
+    if kind == "dsp48e1":
+        return dsp48.lanes_per_dsp(weight_bits, accumulator_bits, symmetric)
+    if kind == "mult18x18d":
+        # One bit more, for the sum of two most negative weights.
+        bits = mult18_offset(weight_bits) + weight_bits + (not symmetric)
+        return 2 if bits <= MULT18_OPERAND_BITS else 1
+    return 1
+
+
+@dataclass(frozen=True)
+class MacShape:
+    """What an array of multiply-accumulate units looks like from outside.
+
+    Attributes
+    ----------
+    kind : "dsp48e1", "mult18x18d" or "lut"
+    pe, simd, weight_bits, accumulator_bits : int
+    symmetric : bool
+        No weight is ``-2**(weight_bits - 1)``.
+    """
+
+    kind: MultiplierKind
+    pe: int
+    simd: int
+    weight_bits: int
+    accumulator_bits: int
+    symmetric: bool
+
+    @property
+    def sharing(self) -> int:
+        """Rows that share a multiplier, 1 or 2."""
+        return lanes_per_unit(self.kind, self.weight_bits, self.accumulator_bits, self.symmetric)
+
+    @property
+    def lanes(self) -> int:
+        """Rows that share a raw sum: 1, or 2 that are told apart afterwards."""
+        return self.sharing if self.kind == "dsp48e1" else 1
+
+    @property
+    def parts(self) -> int:
+        """Raw sums that make up a row's sum; left to be added when they are sent on."""
+        return self.simd if self.kind == "dsp48e1" else 1
+
+    @property
+    def groups(self) -> int:
+        """Groups of rows that share raw sums."""
+        return -(-self.pe // self.lanes)
+
+    @property
+    def multipliers(self) -> int:
+        """DSP blocks, or multipliers made of LUTs."""
+        return -(-self.pe // self.sharing) * self.simd
+
+    @property
+    def offset(self) -> int:
+        """Bit at which the upper of two lanes begins."""
+        return dsp48.lane_offset(self.weight_bits, self.symmetric)
+
+    @property
+    def raw_bits(self) -> int:
+        """Bits of a raw sum."""
+        return self.accumulator_bits + (self.offset if self.lanes == 2 else 0)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a window's last operands to its sums."""
+        if self.kind == "dsp48e1":
+            return dsp48.LATENCY
+        if self.kind == "mult18x18d":
+            return 3 + (self.simd - 1).bit_length() + 1
+        parts = chains(self.simd)
+        longest = max(len(part) for part in parts)
+        tree = (len(parts) - 1).bit_length()
+        return 1 + longest * len(digits(self.weight_bits)) + tree + 1
+
+
+class MacArray(wiring.Component):
+    """``pe`` rows of ``simd`` multipliers; every row adds up its products of a window.
+
+    Parameters
+    ----------
+    size : MacShape
+    shape : Shape
+        Of an activation, ``unsigned(8)`` or ``signed(8)``.
+
+    Members
+    -------
+    i_weights : In(pe * simd * weight_bits)
+        Row p's weight for activation s at bit ``(p * simd + s) * weight_bits``.
+    i_x : In(ArrayLayout(shape, simd))
+        Zero while not ``i_valid``.
+    i_valid, i_first, i_last : In(1)
+        Operands come; they are a window's first, its last.
+    o_done : Out(1)
+        The raw sums are those of a whole window, in this cycle.
+    o_sums : Out(ArrayLayout(raw bits, groups * parts))
+        Part s of group g at ``g * parts + s``.
+    """
+
+    def __init__(self, size: MacShape, shape: Shape):
+        self.size = size
+        self._shape = shape
+        self._bits = size.weight_bits
+        super().__init__(
+            {
+                "i_weights": In(size.pe * size.simd * size.weight_bits),
+                "i_x": In(data.ArrayLayout(shape, size.simd)),
+                "i_valid": In(1),
+                "i_first": In(1),
+                "i_last": In(1),
+                "o_done": Out(1),
+                "o_sums": Out(data.ArrayLayout(signed(size.raw_bits), size.groups * size.parts)),
+            }
+        )
+
+    def rows(self, total: Value) -> list[Value]:
+        """The sums of a group's rows, from the sum of the group's parts."""
+        if self.size.lanes == 1:
+            return [total]
+        return dsp48.separate(total, self.size.offset, self.size.accumulator_bits)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        flags = [Signal(3, name=f"flags{stage}") for stage in range(self.size.latency + 1)]
+        m.d.comb += flags[0].eq(
+            Cat(self.i_valid, self.i_valid & self.i_first, self.i_valid & self.i_last)
+        )
+        m.d.sync += [after.eq(before) for before, after in pairwise(flags)]
+        m.d.comb += self.o_done.eq(flags[-1][2])
+        if self.size.kind == "dsp48e1":
+            self._dsp_rows(m, flags[dsp48.LATENCY - 2][1])
+        else:
+            self._fabric_rows(m, flags[-2])
+        return m
+
+    def _weight(self, source: Value, row: int, column: int) -> Value:
+        start = (row * self.size.simd + column) * self._bits
+        return source[start : start + self._bits].as_signed()
+
+    def _dsp_rows(self, m: Module, first: Value):
+        """Accumulators in the DSP blocks, a part for each activation."""
+        size = self.size
+        for group in range(size.groups):
+            rows = range(group * size.lanes, min((group + 1) * size.lanes, size.pe))
+            for column in range(size.simd):
+                instance, operands, p = dsp48.multiply_accumulate(
+                    [self._weight(self.i_weights, row, column) for row in rows],
+                    self.i_x[column],
+                    size.offset,
+                    first,
+                )
+                m.submodules[f"dsp{group}_{column}"] = instance
+                m.d.comb += [*operands, self.o_sums[group * size.parts + column].eq(p)]
+
+    def _fabric_rows(self, m: Module, flags: Value):
+        """Products by DSP or by LUTs, adder trees and accumulators in the fabric."""
+        size = self.size
+        weights = Signal.like(self.i_weights)
+        m.d.sync += weights.eq(self.i_weights)
+        rows = [
+            [self._weight(weights, row, column) for column in range(size.simd)]
+            for row in range(size.pe)
+        ]
+        if size.kind == "lut":
+            totals = lut_totals(m, rows, list(self.i_x))
+        else:
+            totals = self._mult18_totals(m, rows)
+        valid, begin = flags[0], flags[1]
+        for row, total in enumerate(totals):
+            sum_ = Signal(signed(size.accumulator_bits), name=f"accumulator_{row}")
+            with m.If(valid):
+                m.d.sync += sum_.eq(Mux(begin, 0, sum_) + total)
+            m.d.comb += self.o_sums[row].eq(sum_)
+
+    def _mult18_totals(self, m: Module, rows: list[list[Value]]) -> list[Signal]:
+        """Sums of each row's products."""
+        columns = [
+            self._mult18_products(m, [row[column] for row in rows], x)
+            for column, x in enumerate(self.i_x)
+        ]
+        return [adder_tree(m, list(products)) for products in zip(*columns, strict=True)]
+
+    def _mult18_products(self, m: Module, weights: list[Value], x: Value) -> list[Signal]:
+        """Products, two cycles after the weights' register; two a multiplier where they fit."""
+        late = Signal(self._shape)
+        m.d.sync += late.eq(x)
+        offset, bits = mult18_offset(self._bits), self._bits + PRODUCT_BITS
+        products = []
+        for start in range(0, len(weights), self.size.sharing):
+            mine = weights[start : start + self.size.sharing]
+            operand = Signal(signed(offset + self._bits + 1 if len(mine) == 2 else self._bits))
+            m.d.comb += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
+            both = Signal(signed(len(operand) + PRODUCT_BITS + 1))
+            m.d.sync += both.eq(operand[:MULT18_OPERAND_BITS].as_signed() * late)
+            parts = [both] if len(mine) == 1 else dsp48.separate(both, offset, bits)
+            for part in parts:
+                product = Signal(signed(bits))
+                m.d.sync += product.eq(part)
+                products.append(product)
+        return products
+
+
+def digits(bits: int) -> list[tuple[int, int]]:
+    """(start, width) of a weight's digits of two bits, lowest first; the last one has a sign."""
+    return [(start, min(2, bits - start)) for start in range(0, bits, 2)]
+
+
+def chains(simd: int) -> list[range]:
+    """Columns that go through one chain of adders: at most CHAIN, and evenly shared."""
+    count = -(-simd // CHAIN)
+    bounds = [simd * number // count for number in range(count + 1)]
+    return [range(a, b) for a, b in pairwise(bounds)]
+
+
+def lut_totals(m: Module, rows: list[list[Value]], x: list[Value]) -> list[Signal]:
+    """Sums of the products of each row's weights with the activations ``x``, without multipliers.
+
+    A digit of two bits of a weight selects one of four multiples of its activation, which all rows
+    share. To select a bit and to add it to the sum so far fits one LUT, so the digits of a row go
+    through a chain of adders, the low digits first; a register follows each.
+    """
+    cuts = digits(len(rows[0][0]))
+    multiples = [_Delays(m, _multiples(m, value)) for value in x]
+    delayed = [[_Delays(m, [weight]) for weight in row] for row in rows]
+    columns = chains(len(x))
+    longest = max(len(part) for part in columns)
+    totals = []
+    for row in delayed:
+        ends = []
+        for part in columns:
+            end = _chain(
+                m, [row[c] for c in part], [multiples[c] for c in part], cuts, x[0].shape()
+            )
+            late = _Delays(m, [end]).after((longest - len(part)) * len(cuts))
+            ends.append(late[0])
+        totals.append(adder_tree(m, ends))
+    return totals
+
+
+def _chain(
+    m: Module,
+    weights: list["_Delays"],
+    multiples: list["_Delays"],
+    cuts: list[tuple[int, int]],
+    shape: Shape,
+) -> Signal:
+    """One row's chain over some of the columns."""
+    smallest, largest = (-128, 127) if shape.signed else (0, 255)
+    done, low, high, stage = None, 0, 0, 0
+    for start, width in cuts:
+        top = (start, width) == cuts[-1]
+        digit = range(-(1 << width - 1), 1 << width - 1) if top else range(1 << width)
+        reach = [a * b << start for a in (digit[0], digit[-1]) for b in (smallest, largest)]
+        for weight, values in zip(weights, multiples, strict=True):
+            code = weight.after(stage)[0][start : start + width]
+            # Taken off, not added: the operands of a difference cannot be swapped by synthesis
+            # tools, and the selection must be merged into the adder, not the sum so far.
+            part = _multiple(code, values.after(stage), top, 1 if done is None else -1)
+            low, high = low + min(reach), high + max(reach)
+            total = Signal(signed(Shape.cast(range(min(low, -1), high + 1)).width))
+            if done is None:
+                m.d.sync += total.eq(part)
+            else:
+                m.d.sync += total.eq(Cat(done[:start], (done >> start) - part))
+            done, stage = total, stage + 1
+    return done
+
+
+class _Delays:
+    """Some values, and the same ones some cycles later."""
+
+    def __init__(self, m: Module, values: list[Value]):
+        self._m = m
+        self._stages = [values]
+
+    def after(self, cycles: int) -> list[Value]:
+        """The values ``cycles`` later."""
+        while len(self._stages) <= cycles:
+            before = self._stages[-1]
+            after = [Signal(value.shape()) for value in before]
+            self._m.d.sync += [b.eq(a) for a, b in zip(before, after, strict=True)]
+            self._stages.append(after)
+        return self._stages[cycles]
+
+
+def _multiples(m: Module, x: Value) -> list[Value]:
+    """An activation times 1, -1, 3 and -3, a cycle later."""
+    values = [Signal(x.shape()), Signal(signed(9)), Signal(signed(11)), Signal(signed(11))]
+    made = [x, -x, (x << 1) + x, -x - (x << 1)]
+    m.d.sync += [value.eq(source) for value, source in zip(values, made, strict=True)]
+    return values
+
+
+def _multiple(digit: Value, multiples: list[Value], top: bool, sign: int) -> Value:
+    """The multiple of the activation that a digit stands for, or its negative."""
+    once, negative, triple, negative_triple = multiples
+    of = {1: once, 2: once << 1, 3: triple}
+    of |= {-1: negative, -2: negative << 1, -3: negative_triple, 0: Const(0)}
+    if len(digit) == 1:
+        return Mux(digit[0], of[-sign], 0)
+    values = [of[sign * value] for value in ((0, 1, -2, -1) if top else (0, 1, 2, 3))]
+    return Mux(digit[1], Mux(digit[0], values[3], values[2]), Mux(digit[0], values[1], values[0]))
+
+
+def adder_tree(m: Module, terms: list[Signal]) -> Signal:
+    """Sum of signed terms, a register after every level."""
+    while len(terms) > 1:
+        sums = []
+        for a, b in zip(terms[::2], terms[1::2], strict=False):
+            total = Signal(signed(max(len(a), len(b)) + 1))
+            m.d.sync += total.eq(a + b)
+            sums.append(total)
+        if len(terms) % 2:
+            late = Signal.like(terms[-1])
+            m.d.sync += late.eq(terms[-1])
+            sums.append(late)
+        terms = sums
+    return terms[0]
