@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from gen.classes import read_labels
+from gen.calibrate import float_logits
+from gen.deep_compression import load_compressed
 from gen.default import default_network
 from gen.errors import FirebrickError
 from gen.graph import FloatGraph
@@ -20,12 +22,28 @@ from gen.images import Normalisation, default_preprocessing, list_images, load_f
 from gen.importer import load_onnx
 from gen.network import Preprocessing, QuantizedNetwork
 from gen.quantise import quantise
+from gen.sensitivity import choose_bits, measure, weight_memory
+from gen.widths import Widths, describe
 from sim import reference
 from sim.golden import class_sums
 
 BATCH = 16
 VERSIONS = {"1.1": "imagenet", "1.0": "caffe"}
 """SqueezeNet's versions, and how the input of their float files is normalised."""
+
+WIDTHS = {"1.1": ("8", "4", "4,conv10=3", "3"), "1.0": ("8",)}
+"""Widths of weights to measure, as ``--weight-bits`` takes them."""
+
+BUDGETS = {"1.1": (4_930_000, 4_400_000, 3_700_000)}
+"""Bits for all weights to measure, as ``--memory-budget`` takes them."""
+
+SEEDED = {"1.1": "4"}
+"""Widths to measure with other calibration images too."""
+SEEDS = (0, 1, 2)
+SEEDED_PART = 0.75
+"""Part of the calibration images that a seed picks."""
+
+FLOAT = "float"
 
 DEFAULT_FLOAT = Path("build") / "default_float.onnx"
 """Where the training leaves the float default network, if it was run here."""
@@ -78,7 +96,7 @@ def evaluation(
 def float_network(
     shared: Path, version: str, progress: Progress, limit: int | None
 ) -> dict[str, Score]:
-    """A float SqueezeNet: by ONNX Runtime, and quantised after training to 8 bits."""
+    """A float SqueezeNet: by ONNX Runtime, and quantised after training to several widths."""
     model, imagenet = shared / "models" / f"squeezenet{version}.onnx", shared / "imagenet"
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):
@@ -86,25 +104,48 @@ def float_network(
     normalisation = Normalisation.preset(VERSIONS[version])
     preprocessing = default_preprocessing(*graph.input_shape[:2])
     calibration = load_frames(list_images(imagenet / "calibration"), preprocessing)
-    task = progress.add_task(f"v{version} calibration", total=len(calibration))
-    network = quantise(
-        graph,
-        calibration,
-        normalisation=normalisation,
-        labels=read_labels(imagenet / "synset_words.txt"),
-        progress=lambda done, total: progress.update(task, completed=done),
-    )
     frames, truth = evaluation(imagenet, preprocessing, limit)
     runtime = reference.session(model)
     title = f"SqueezeNet v{version}"
-    return {
-        f"{title}, float, ONNX Runtime": score(
+    scores = {
+        f"{title}, {FLOAT}": score(
             lambda x: reference.logits(runtime, x, normalisation), frames, truth, progress, "float"
-        ),
-        f"{title}, 8 bits, firebrick": score(
-            lambda x: class_sums(network, x), frames, truth, progress, "8 bits"
-        ),
+        )
     }
+    for bits, note, images in _runs(graph, normalisation, version, calibration):
+        name = f"{title}, {note}"
+        task = progress.add_task(f"{name}: quantise")
+        network = quantise(
+            graph,
+            images,
+            normalisation=normalisation,
+            weight_bits=bits,
+            rounding="together",
+            progress=lambda done, total, task=task: progress.update(  # type: ignore[misc]
+                task, completed=done, total=total
+            ),
+        )
+        scores[name] = score(partial(class_sums, network), frames, truth, progress, name)
+    return scores
+
+
+def _runs(
+    graph: FloatGraph, normalisation: Normalisation, version: str, calibration: np.ndarray
+) -> Iterator[tuple[dict[str, int], str, np.ndarray]]:
+    """Bits of each layer, a name, and the calibration images of each quantisation to measure."""
+    for widths in WIDTHS[version]:
+        bits = Widths.parse(widths).of(graph)
+        yield bits, describe(bits), calibration
+    for seed in SEEDS if version in SEEDED else ():
+        picks = np.random.default_rng(seed).permutation(len(calibration))
+        part = calibration[picks[: round(SEEDED_PART * len(calibration))]]
+        bits = Widths.parse(SEEDED[version]).of(graph)
+        yield bits, f"{describe(bits)}, {len(part)} calibration images, seed {seed}", part
+    if version in BUDGETS:
+        folded = graph.fold_input(normalisation)
+        loss, cost = measure(folded, calibration), weight_memory(folded, {})
+        for budget in BUDGETS[version]:
+            yield choose_bits(loss, cost, budget), f"{budget} bits of weights", calibration
 
 
 def quantised_network(
@@ -128,6 +169,26 @@ def quantised_network(
     }
 
 
+def compressed_network(shared: Path, progress: Progress, limit: int | None) -> dict[str, Score]:
+    """The Deep Compression authors' SqueezeNet v1.0: in float, and with their codes kept."""
+    graph = load_compressed(shared / "models" / "compressed_SqueezeNet.net")
+    normalisation = Normalisation.from_metadata(graph.metadata) or Normalisation()
+    preprocessing = default_preprocessing(*graph.input_shape[:2])
+    calibration = load_frames(list_images(shared / "imagenet" / "calibration"), preprocessing)
+    network = quantise(graph, calibration, normalisation=normalisation, rounding="shared")
+    frames, truth = evaluation(shared / "imagenet", preprocessing, limit)
+    folded = graph.fold_input(normalisation)
+    title = "Deep Compression SqueezeNet v1.0"
+    return {
+        f"{title}, {FLOAT}": score(
+            lambda x: float_logits(folded, x), frames, truth, progress, "Deep Compression, float"
+        ),
+        f"{title}, codes kept, firebrick": score(
+            lambda x: class_sums(network, x), frames, truth, progress, "Deep Compression, codes"
+        ),
+    }
+
+
 def embedded_network(shared: Path, progress: Progress, limit: int | None) -> dict[str, Score]:
     """The default network on CIFAR-10's test set; in float too where its float file is present."""
     network = default_network()
@@ -138,7 +199,7 @@ def embedded_network(shared: Path, progress: Progress, limit: int | None) -> dic
         graph = load_onnx(DEFAULT_FLOAT)
         normalisation = Normalisation.from_metadata(graph.metadata)  # type: ignore[union-attr]
         runtime = reference.session(DEFAULT_FLOAT)
-        scores[f"{title}, float, ONNX Runtime"] = score(
+        scores[f"{title}, {FLOAT}"] = score(
             lambda x: reference.logits(runtime, x, normalisation or Normalisation()),
             frames, truth, progress, "default, float",
         )  # fmt: skip
@@ -172,12 +233,22 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, S
             for version in VERSIONS:
                 scores |= float_network(shared, version, progress, limit)
                 scores |= quantised_network(shared, version, progress, limit)
+            scores |= compressed_network(shared, progress, limit)
     except FileNotFoundError as error:
         raise FirebrickError(f"{error.filename}: missing; accuracy needs it") from None
-    table = Table("network", "top-1 %", "top-5 %", "images", "images/s", title="accuracy")
-    for name, got in scores.items():
-        table.add_row(
-            name, f"{got.top1:.2f}", f"{got.top5:.2f}", str(got.images), f"{got.rate:.1f}"
-        )
-    console.print(table)
+    console.print(_table(scores))
     return scores
+
+
+def _table(scores: dict[str, Score]) -> Table:
+    table = Table("network", "top-1 %", "top-5 %", "against float", "images", "images/s")
+    table.title = "accuracy"
+    floats = {n.removesuffix(f", {FLOAT}"): s for n, s in scores.items() if n.endswith(FLOAT)}
+    for name, got in scores.items():
+        own = max((title for title in floats if name.startswith(title)), key=len, default=None)
+        base = None if own is None or floats[own] is got else floats[own]
+        against = f"{got.top1 - base.top1:+.2f} {got.top5 - base.top5:+.2f}" if base else ""
+        table.add_row(
+            name, f"{got.top1:.2f}", f"{got.top5:.2f}", against, str(got.images), f"{got.rate:.1f}"
+        )
+    return table

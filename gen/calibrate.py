@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
-from gen.network import INPUT, Concat, MaxPool
-
-BATCH_PIXELS = 200_000
-"""Input pixels that go through the network at once: bounds the memory."""
+from gen.layers import batches, float_layer
+from gen.network import INPUT
 
 BINS = 4096
 CANDIDATES = np.geomspace(0.25, 1.0, 64)
@@ -35,7 +33,7 @@ def run_float(graph: FloatGraph, frames: np.ndarray) -> Iterator[tuple[FloatOp, 
     live = {INPUT: frames.astype(np.float32)}
     last = {name: i for i, op in enumerate(graph.ops) for name in op.inputs}
     for i, op in enumerate(graph.ops):
-        y = _apply(op, [live[name] for name in op.inputs])
+        y = float_layer(op, [live[name] for name in op.inputs])
         live[op.name] = y
         yield op, y
         for name in set(op.inputs):
@@ -43,74 +41,14 @@ def run_float(graph: FloatGraph, frames: np.ndarray) -> Iterator[tuple[FloatOp, 
                 del live[name]
 
 
-def batches(frames: np.ndarray) -> Iterator[np.ndarray]:
-    """Frames in batches of bounded size."""
-    size = max(1, BATCH_PIXELS // (frames.shape[1] * frames.shape[2]))
-    for start in range(0, len(frames), size):
-        yield frames[start : start + size]
-
-
 def float_logits(graph: FloatGraph, frames: np.ndarray) -> np.ndarray:
     """Logits (N, classes) of a graph whose input normalisation is folded in."""
     parts = []
-    for batch in batches(frames):
-        for _, y in run_float(graph, batch):
+    for batch in batches(len(frames), frames.shape[1:]):
+        for _, y in run_float(graph, frames[batch]):
             logits = y
-        parts.append(logits.reshape(len(batch), -1))
+        parts.append(logits.reshape(len(logits), -1))
     return np.concatenate(parts)
-
-
-def _apply(op: FloatOp, inputs: list[np.ndarray]) -> np.ndarray:
-    if isinstance(op, FloatConv):
-        return _convolve(op, inputs[0])
-    if isinstance(op, MaxPool):
-        return _max_pool(op, inputs[0])
-    if isinstance(op, Concat):
-        return np.concatenate(inputs, axis=3)
-    if isinstance(op, FloatAdd):
-        y = inputs[0] + inputs[1]
-        return np.maximum(y, 0, out=y) if op.relu else y
-    return inputs[0].mean(axis=(1, 2), keepdims=True)
-
-
-def _convolve(op: FloatConv, x: np.ndarray) -> np.ndarray:
-    count, height, width, channels = x.shape
-    cout, kernel = op.weights.shape[:2]
-    if any(op.pad):
-        top, left, bottom, right = op.pad
-        padded = np.empty((count, height + top + bottom, width + left + right, channels), x.dtype)
-        padded[:] = op.pad_value or 0.0
-        padded[:, top : top + height, left : left + width] = x
-        x = padded
-    rows = (x.shape[1] - kernel) // op.stride + 1
-    columns = (x.shape[2] - kernel) // op.stride + 1
-    patches = np.empty((count, rows, columns, kernel * kernel, channels), x.dtype)
-    for tap in range(kernel * kernel):
-        dy, dx = divmod(tap, kernel)
-        patches[..., tap, :] = x[
-            :,
-            dy : dy + (rows - 1) * op.stride + 1 : op.stride,
-            dx : dx + (columns - 1) * op.stride + 1 : op.stride,
-        ]
-    y = patches.reshape(-1, kernel * kernel * channels) @ op.weights.reshape(cout, -1).T
-    y += op.bias
-    if op.relu:
-        np.maximum(y, 0, out=y)
-    return y.reshape(count, rows, columns, cout)
-
-
-def _max_pool(op: MaxPool, x: np.ndarray) -> np.ndarray:
-    def along(x: np.ndarray, axis: int) -> np.ndarray:
-        size = x.shape[axis]
-        span = size - op.kernel
-        windows = (-(-span // op.stride) if op.ceil else span // op.stride) + 1
-        starts = np.arange(windows) * op.stride
-        y = np.take(x, starts, axis=axis)
-        for tap in range(1, op.kernel):
-            np.maximum(y, np.take(x, np.minimum(starts + tap, size - 1), axis=axis), out=y)
-        return y
-
-    return along(along(x, 1), 2)
 
 
 class Histogram:
@@ -185,13 +123,13 @@ def observe(
     sums = {INPUT: frames.mean(axis=(0, 1, 2), dtype=np.float64)}
     sums.update((op.name, np.zeros(())) for op in graph.ops)
     done = 0
-    for batch in batches(frames):
-        for op, y in run_float(graph, batch):
+    for batch in batches(len(frames), frames.shape[1:]):
+        for op, y in run_float(graph, frames[batch]):
             if op.name in histograms:
                 histograms[op.name].add(y)
             part = y.mean(axis=(0, 1, 2), dtype=np.float64)
-            sums[op.name] = sums[op.name] + part * (len(batch) / len(frames))
-        done += len(batch)
+            sums[op.name] = sums[op.name] + part * (len(y) / len(frames))
+        done += len(y)
         if progress:
             progress(done, len(frames))
     return Statistics(histograms, sums)

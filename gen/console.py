@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
 from gen.errors import FirebrickError
 
@@ -18,6 +19,16 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer gives it no public name
+
+
+class ClassifyByDefault(TyperGroup):
+    """Commands of which ``classify`` need not be named: it takes what names no command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command's name in front of arguments that lack one."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["classify", *args]
+        return super().parse_args(ctx, args)
 
 
 def run_app(app: typer.Typer) -> NoReturn:

@@ -12,9 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from boards.board import Board
-from boards.clocking import find_settings
-from boards.seven_series import TOP
+from boards.board import TOP, Board
 from boards.top import BoardTop
 from gen.assemble import Accelerator
 from gen.errors import FirebrickError
@@ -22,13 +20,18 @@ from gen.network import QuantizedNetwork
 from gen.plan import Plan
 from gen.report import text_report
 from gen.rtlil import split_top
-from hw.shell import FrameServer, Identity
+from hw.shell import FrameServer
 from hw.uart import FEWEST_CYCLES
+from protocol.messages import DeviceInfo
 
 VERSION = "0.1.0"
 MANIFEST = "manifest.json"
+SERIAL_BOARD = f"{TOP}.board"
+"""In ``top.il``: the board without clock and pads."""
+SERVER = f"{SERIAL_BOARD}.server"
+"""In it: the board without its serial line, too."""
 SIM_TOP = "simtop"
-"""The module that is simulated, in ``sim_top.v``: the board without clock, pins and UART."""
+"""What that module is called in ``sim_top.v``, where it is simulated."""
 
 Phase = Callable[[str], None]
 """Told the name of each phase as it begins."""
@@ -42,10 +45,10 @@ def check_clock(board: Board, clock_hz: int) -> None:
     FirebrickError
         With the reason.
     """
-    oscillator_hz = int(board.platform().default_clk_frequency)
-    if clock_hz != oscillator_hz:
+    platform = board.platform()
+    if clock_hz != int(platform.default_clk_frequency):
         try:
-            find_settings(oscillator_hz, clock_hz)
+            platform.check_clock(clock_hz)
         except ValueError as error:
             raise FirebrickError(f"board {board.name}: {error}; choose another --clock") from None
     if clock_hz < FEWEST_CYCLES * board.baud:
@@ -135,7 +138,7 @@ def _write_files(
     network: QuantizedNetwork, plan: Plan, board: Board, folder: Path, phase: Phase
 ) -> None:
     phase("elaborate")
-    server = FrameServer(identity(network, plan), Accelerator(network, plan))
+    server = FrameServer(device_info(network, plan), Accelerator(network, plan))
     top = BoardTop(server, plan.clock_hz, board.baud)
     files = board.platform().prepare(top, TOP).files
     phase("write RTLIL, constraints, scripts")
@@ -146,14 +149,13 @@ def _write_files(
     (folder / "report.txt").write_text(text_report(network, plan, board))
     (folder / MANIFEST).write_text(json.dumps(_manifest(network, plan, board), indent=2) + "\n")
     phase("translate to Verilog")
-    split_top(folder / f"{TOP}.il", f"{TOP}.server", SIM_TOP, "sim_top")
+    split_top(folder / f"{TOP}.il", SERVER, SIM_TOP, "sim_top")
 
 
-def identity(network: QuantizedNetwork, plan: Plan) -> Identity:
+def device_info(network: QuantizedNetwork, plan: Plan) -> DeviceInfo:
     """What the board will say of itself."""
-    height, width, channels = network.input.shape
     classes = network.output.shape[2]
-    return Identity(height, width, channels, classes, plan.clock_hz, network.digest)
+    return DeviceInfo(*network.input.shape, classes, plan.clock_hz, network.digest)
 
 
 def _manifest(network: QuantizedNetwork, plan: Plan, board: Board) -> dict[str, object]:

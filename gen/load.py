@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from gen.classes import read_labels
+from gen.deep_compression import SUFFIX, load_compressed
 from gen.default import default_network
 from gen.errors import FirebrickError
-from gen.graph import FloatGraph
+from gen.graph import FloatConv, FloatGraph
 from gen.images import Normalisation, default_preprocessing, list_images, load_frames
 from gen.importer import load_onnx
 from gen.network import QuantizedNetwork
 from gen.phases import Phases
 from gen.quantise import quantise
+from gen.sensitivity import choose_bits, measure, weight_memory
+from gen.widths import Widths, describe
 
 CALIBRATION_IMAGES = 256
 """Images that are used of a larger calibration folder."""
@@ -30,11 +34,18 @@ class Request:
     Attributes
     ----------
     model : Path or None
-        ONNX file or network file; the embedded default if None.
+        ONNX, Deep Compression or network file; the embedded default if None.
     calibrate : Path or None
         Folder of images; needed for float models, senseless for others.
-    weight_bits : int or None
-        8 unless given; only for float models.
+    weight_bits : Widths or None
+        8 unless given; only for float models. A Deep Compression file keeps its shared weights
+        unless widths are given.
+    memory_budget : int or None
+        Bits that all weights together may take; layers get the widths that lose least. Only for
+        float models.
+    memory_limit : int or None
+        Bits that the board has for weights: the budget, where nothing else is asked for and
+        weights of 8 bits take more.
     seed : int
         Picks the calibration images out of a large folder.
     preprocess : str or None
@@ -45,7 +56,9 @@ class Request:
 
     model: Path | None = None
     calibrate: Path | None = None
-    weight_bits: int | None = None
+    weight_bits: Widths | None = None
+    memory_budget: int | None = None
+    memory_limit: int | None = None
     seed: int = 0
     preprocess: str | None = None
     labels: Path | None = None
@@ -67,6 +80,7 @@ def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
     for option, value in (
         ("--calibrate", request.calibrate),
         ("--weight-bits", request.weight_bits),
+        ("--memory-budget", request.memory_budget),
         ("--preprocess", request.preprocess),
     ):
         if value is not None:
@@ -79,11 +93,17 @@ def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
 
 
 def _read(request: Request, labels: tuple[str, ...] | None) -> FloatGraph | QuantizedNetwork:
+    if request.model is not None and _is_compressed(request):
+        return load_compressed(request.model)
     if request.model is not None and request.model.suffix.lower() != ".npz":
         return load_onnx(request.model, labels)
     if labels is not None:
         raise FirebrickError("--labels is for ONNX models; network files carry their class names")
     return default_network() if request.model is None else QuantizedNetwork.load(request.model)
+
+
+def _is_compressed(request: Request) -> bool:
+    return request.model is not None and request.model.suffix.lower() == SUFFIX
 
 
 def _quantise(
@@ -104,16 +124,40 @@ def _quantise(
     height, width, _ = graph.input_shape
     phases.begin(f"read {len(paths)} images")
     frames = load_frames(paths, default_preprocessing(height, width))
+    widths = request.weight_bits or Widths()
+    if request.memory_budget is not None and widths.all is not None:
+        raise FirebrickError(
+            f"--weight-bits {widths.all} for all layers, and --memory-budget to choose them; "
+            "leave one out, or name layers in --weight-bits"
+        )
+    bits = widths.of(graph)
+    shared = _is_compressed(request) and widths == Widths() and request.memory_budget is None
+    budget = request.memory_budget
+    if budget is None and widths.all is None and not shared:
+        budget = _needed_budget(graph, bits, request.memory_limit)
+    if budget is not None:
+        phases.begin("measure what each layer's bits are worth")
+        folded = graph.fold_input(normalisation)
+        loss = measure(folded, frames, phases.advance)
+        cost = weight_memory(folded, widths.named(graph))
+        bits = choose_bits(loss, cost, budget)
     phases.begin("quantise")
     return quantise(
         graph,
         frames,
         normalisation=normalisation,
-        weight_bits=8 if request.weight_bits is None else request.weight_bits,
+        weight_bits=bits,
+        rounding="shared" if shared else "together",
         labels=labels,
         progress=phases.advance,
-        source={"pixels": pixels},
+        source={"pixels": pixels, "widths": describe(bits)},
     )
+
+
+def _needed_budget(graph: FloatGraph, bits: Mapping[str, int], limit: int | None) -> int | None:
+    """What the weights may take, where those of ``bits`` bits take more; else None."""
+    taken = sum(op.weights.size * bits[op.name] for op in graph.ops if isinstance(op, FloatConv))
+    return limit if limit is not None and taken > limit else None
 
 
 def _normalisation(request: Request, graph: FloatGraph) -> tuple[Normalisation, str]:

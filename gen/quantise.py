@@ -2,7 +2,8 @@
 
 Weights get one symmetric scale an output channel, activations one scale a tensor, chosen so that
 clipping and rounding together make the smallest mean square error over the calibration frames.
-What rounding the weights adds on average to each channel is taken off its bias.
+What rounding the weights adds on average to each channel is taken off its bias. How weights are
+rounded is a choice: see :func:`quantise`.
 
 A first layer that pads does so with the code nearest to the mean. That is at most half a code from
 what the float network pads with, and touches border pixels only.
@@ -11,20 +12,19 @@ what the float network pads with, and touches border pixels only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 
 from gen.calibrate import Statistics, observe
 from gen.classes import choose_labels
 from gen.errors import FirebrickError
-from gen.fixed_point import fixed_point
-from gen.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
+from gen.graph import FloatConv, FloatGraph
 from gen.images import Normalisation, default_preprocessing
+from gen.integers import integer_conv, integer_op, round_weights, scale_floor, weight_scales
 from gen.network import (
     INPUT,
-    Add,
     Concat,
-    Conv,
     MaxPool,
     Op,
     Preprocessing,
@@ -32,14 +32,12 @@ from gen.network import (
     Tensor,
     check,
 )
+from gen.sequential import quantise_in_sequence
 
-CLIPS = np.linspace(0.4, 1.0, 61)
-"""Weight clipping ranges to try, as parts of the channel's largest weight."""
+Rounding = Literal["nearest", "together", "shared"]
 
-WEAKEST = 2.0**-9
-"""Smallest weight scale of a channel as a part of the layer's largest: keeps multipliers exact."""
-
-BIAS_LIMIT = 1 << 24
+OBSERVED = 0.2
+"""Part of the time that looking at the activations takes, if weights are rounded together."""
 
 
 def quantise(
@@ -48,6 +46,7 @@ def quantise(
     *,
     normalisation: Normalisation,
     weight_bits: int | Mapping[str, int] = 8,
+    rounding: Rounding = "nearest",
     labels: tuple[str, ...] | None = None,
     preprocessing: Preprocessing | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -64,11 +63,16 @@ def quantise(
         What the float network expects; folded into the first layer.
     weight_bits : int or mapping
         2 to 8, for all layers or by layer name (8 for layers that are not named).
+    rounding : "nearest", "together" or "shared"
+        Of weights. Each to the nearest code, which is right for weights that were trained to be
+        rounded. All of a layer together, so that errors make up for one another and for those of
+        earlier layers (:mod:`gen.sequential`), which is right for all others. Or to the nearest
+        code of one scale a layer, so that equal weights stay equal.
     labels : tuple of str or None
         Class names; else those in the model's metadata, else numbers.
     preprocessing : Preprocessing or None
     progress : callable or None
-        Told calibration frames done and frames in all.
+        Told how much is done, and of how much.
     source : mapping or None
         Notes for people, kept with the network.
 
@@ -84,9 +88,14 @@ def quantise(
     widths = _widths(graph, weight_bits)
     graph = graph.fold_input(normalisation)
     shapes = graph.shapes()
-    statistics = observe(graph, frames, progress)
+    observed = OBSERVED if rounding == "together" else 1.0
+    statistics = observe(graph, frames, _part(progress, 0.0, observed))
     tensors = _tensors(graph, statistics)
-    ops = tuple(_integers(op, tensors, statistics, widths) for op in graph.ops)
+    if rounding == "together":
+        rest = _part(progress, observed, 1.0)
+        ops = quantise_in_sequence(graph, frames, tensors, widths, rest)
+    else:
+        ops = _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
     height, width, _ = graph.input_shape
     network = QuantizedNetwork(
         name=graph.name,
@@ -98,6 +107,18 @@ def quantise(
     )
     check(network)
     return network
+
+
+def _part(
+    progress: Callable[[int, int], None] | None, start: float, stop: float
+) -> Callable[[int, int], None]:
+    """Progress of a part of the work, told as progress of the whole in thousandths."""
+
+    def tell(done: int, total: int) -> None:
+        if progress:
+            progress(round(1000 * (start + (stop - start) * done / total)), 1000)
+
+    return tell
 
 
 def _widths(graph: FloatGraph, weight_bits: int | Mapping[str, int]) -> dict[str, int]:
@@ -151,80 +172,31 @@ def _tensors(graph: FloatGraph, statistics: Statistics) -> dict[str, Tensor]:
     return tensors
 
 
-def _integers(
-    op: FloatOp, tensors: dict[str, Tensor], statistics: Statistics, widths: dict[str, int]
-) -> Op:
-    try:
-        if isinstance(op, FloatConv):
-            return _convolution(op, tensors, statistics, widths[op.name])
-        if isinstance(op, FloatAdd):
-            y = tensors[op.name]
-            factors = np.array([tensors[name].scale / y.scale for name in op.inputs])
-            (a, b), shift = fixed_point(factors)
-            low = 0 if op.relu else y.low
-            return Add(op.name, op.inputs, (int(a), int(b)), shift, low, y.high)
-    except ValueError as error:
-        raise FirebrickError(f"{op.name}: {error}") from None
-    return op
+def _to_nearest(
+    graph: FloatGraph,
+    tensors: Mapping[str, Tensor],
+    means: Mapping[str, np.ndarray],
+    widths: Mapping[str, int],
+    shared: bool,
+) -> tuple[Op, ...]:
+    """All ops in integers, every weight rounded to the nearest code on its own.
 
-
-def _convolution(
-    op: FloatConv, tensors: dict[str, Tensor], statistics: Statistics, bits: int
-) -> Conv:
-    x, y = tensors[op.inputs[0]], tensors[op.name]
-    weights = op.weights.astype(np.float64)
-    floor = np.abs(op.bias) / (x.scale * BIAS_LIMIT)
-    scale = weight_scales(weights, bits, floor)
-    codes = round_weights(weights, scale, bits)
-    error = codes * scale[:, None, None, None] - weights
-    bias = op.bias - (error * statistics.means[op.inputs[0]]).sum(axis=(1, 2, 3))
-    multiplier, shift = fixed_point(x.scale * scale / y.scale)
-    integer_bias = np.floor(bias / (x.scale * scale) + 0.5)
-    pad = np.floor(np.array(op.pad_value or np.zeros(x.shape[2])) / x.scale + 0.5)
-    return Conv(
-        name=op.name,
-        inputs=op.inputs,
-        weights=codes.astype(np.int8),
-        weight_bits=bits,
-        weight_scale=scale,
-        bias=np.clip(integer_bias, 1 - 2**31, 2**31 - 1).astype(np.int32),
-        multiplier=multiplier,
-        shift=shift,
-        low=0 if op.relu else y.low,
-        high=y.high,
-        stride=op.stride,
-        pad=op.pad,
-        pad_code=tuple(int(code) for code in np.clip(pad, x.low, x.high)),
-    )
-
-
-def round_weights(weights: np.ndarray, scale: np.ndarray, bits: int) -> np.ndarray:
-    """Codes of weights (Cout, K, K, Cin), to the nearest, symmetric around zero."""
-    high = (1 << (bits - 1)) - 1
-    codes = np.floor(weights / scale[:, None, None, None] + 0.5)
-    return np.clip(codes, -high, high)
-
-
-def weight_scales(weights: np.ndarray, bits: int, floor: np.ndarray) -> np.ndarray:
-    """Scale of each output channel with the smallest mean square error of its codes.
-
-    Parameters
-    ----------
-    weights : float array (Cout, K, K, Cin)
-    bits : int
-    floor : float array (Cout,)
-        Scales are at least these, and at least a small part of the layer's largest.
+    ``shared`` gives all channels of a layer one scale.
     """
-    high = (1 << (bits - 1)) - 1
-    largest = np.abs(weights).max(axis=(1, 2, 3))
-    if largest.max() == 0:
-        largest = np.ones_like(largest)
-    full = np.maximum(largest / high, np.maximum(floor, largest.max() / high * WEAKEST))
-    best, least = full, np.full(len(full), np.inf)
-    for clip in CLIPS if bits < 8 else CLIPS[-1:]:
-        scale = np.maximum(full * clip, floor)
+    ops: list[Op] = []
+    for op in graph.ops:
+        if not isinstance(op, FloatConv):
+            ops.append(integer_op(op, tensors))
+            continue
+        weights, bits = op.weights.astype(np.float64), widths[op.name]
+        floor = scale_floor(op, tensors[op.inputs[0]])
+        if shared:
+            layer = weight_scales(weights.reshape(1, 1, 1, -1), bits, floor.max(keepdims=True))
+            scale = np.repeat(layer, len(weights))
+        else:
+            scale = weight_scales(weights, bits, floor)
         codes = round_weights(weights, scale, bits)
-        error = ((codes * scale[:, None, None, None] - weights) ** 2).sum(axis=(1, 2, 3))
-        best = np.where(error < least, scale, best)
-        least = np.minimum(error, least)
-    return best
+        error = codes * scale[:, None, None, None] - weights
+        bias = op.bias - (error * means[op.inputs[0]]).sum(axis=(1, 2, 3))
+        ops.append(integer_conv(op, codes, scale, bias, bits, tensors))
+    return tuple(ops)

@@ -164,7 +164,7 @@ def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
     if link <= own:
         limit = "the link; the accelerator takes every byte as it comes"
     else:
-        limit = "the accelerator; wait for results between frames, the UART cannot be held back"
+        limit = "the accelerator; the host sends no more than it has room for"
     table.add_row("what limits", limit)
     if plan.headroom:
         table.add_row("a tenth more of", _more(plan))

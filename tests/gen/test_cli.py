@@ -68,6 +68,7 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--board", "arty_a7", "--model", "."], "error: "),
         (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
         (["--board", "arty_a7", "--calibrate", "."], "leave out --calibrate"),
+        (["--board", "arty_a7", "--memory-budget", "9"], "leave out --memory-budget"),
         (["--board", "arty_a7", "--out", "text.npz"], "exists and is no folder"),
         (["--board", "arty_a7", "--out", "."], "is not empty"),
         (["--board", "arty_a7", "--weight-bits", "9"], "--weight-bits"),
@@ -117,6 +118,12 @@ def float_file(tmp_path_factory):
         (["--calibrate", "damaged"], "damaged"),
         (["--calibrate", "photos", "--preprocess", "tf"], "unknown input normalisation 'tf'"),
         (["--calibrate", "photos", "--labels", "none.txt"], "cannot read class names"),
+        (["--calibrate", "photos", "--weight-bits", "4,conv9=8"], "no layer 'conv9'; there are"),
+        (["--calibrate", "photos", "--memory-budget", "99"], "the narrowest weights need"),
+        (
+            ["--calibrate", "photos", "--memory-budget", "4000", "--weight-bits", "4"],
+            "leave one out",
+        ),
     ],
 )
 def test_float_models_that_cannot_be_quantised(call, float_file, tmp_path, arguments, message):
@@ -137,9 +144,21 @@ def test_a_float_model_is_quantised_with_the_folder_of_photographs(call, float_f
     status, _, err = call("--board", "genesys2", "--model", float_file, "--out", "here", *options)
     assert (status, err) == (0, "")
     network = QuantizedNetwork.load(tmp_path / "here" / "network.npz")
-    assert {op.weight_bits for op in network.convs} == {4}
+    assert [op.weight_bits for op in network.convs] == [8] + [4] * 7
+    assert network.source["widths"] == "4 bits, conv1 8"
     assert network.name == "float"
     assert network.source["pixels"] == "raw normalisation"
+
+
+def test_a_memory_budget_is_shared_out(call, float_file, tmp_path):
+    (tmp_path / "photos").mkdir()
+    write_photos(tmp_path / "photos", 5)
+    options = ["--calibrate", "photos", "--memory-budget", "4000", "--weight-bits", "conv10=2"]
+    status, _, err = call("--board", "genesys2", "--model", float_file, "--out", "here", *options)
+    assert (status, err) == (0, "")
+    network = QuantizedNetwork.load(tmp_path / "here" / "network.npz")
+    assert 3800 < network.weight_bit_count <= 4000
+    assert network.convs[-1].weight_bits == 2
 
 
 def test_an_assumed_normalisation_is_told(call, float_file, tmp_path):

@@ -89,7 +89,7 @@ def test_the_simulated_top_has_the_streams_of_the_server(folder):
     text = (folder / "sim_top.v").read_text()
     ports = re.search(r"^module simtop\((.*)\);", text, re.MULTILINE)[1].split(", ")
     streams = {f"{port}__{wire}" for port in "io" for wire in ("payload", "valid", "ready")}
-    assert set(ports) == {"clk", "rst", "o_busy", "o_unknown", *streams}
+    assert set(ports) == {"clk", "rst", "i_lost", "o_busy", "o_wrong", *streams}
     assert "module \\top " not in text
 
 

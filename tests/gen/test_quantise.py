@@ -4,16 +4,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gen import sequential
 from gen.calibrate import Histogram, float_logits, observe
 from gen.classes import choose_labels, read_labels, top_k
 from gen.default import default_network
 from gen.errors import FirebrickError
 from gen.fixed_point import fixed_point
+from gen.gptq import largest_code
 from gen.graph import FloatConv
 from gen.images import Normalisation, load_tar
 from gen.importer import import_float
+from gen.integers import round_weights, weight_scales
+from gen.layers import integer_layer
 from gen.network import QuantizedNetwork
-from gen.quantise import quantise, round_weights, weight_scales
+from gen.quantise import quantise
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
 
@@ -214,3 +218,56 @@ def test_default_network_knows_its_classes():
     best = golden.class_sums(network, pictures).argmax(axis=1)
     right = [network.labels[i] == name for i, name in zip(best, names, strict=True)]
     assert np.mean(right) > 0.7
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_rounding_together_follows_the_float_network_better(bits):
+    graph = import_float(squeezenet(bypass=True, first_pad=1), "test")
+    pictures = frames(40)
+    expected = float_logits(graph.fold_input(NORMALISATION), pictures)
+    errors = []
+    for rounding in ("nearest", "together"):
+        told: list[tuple[int, int]] = []
+        network = quantise(
+            graph,
+            frames(24, seed=5),
+            normalisation=NORMALISATION,
+            weight_bits=bits,
+            rounding=rounding,
+            progress=lambda *step, told=told: told.append(step),
+        )
+        assert told == sorted(told)
+        assert told[-1][0] == told[-1][1]
+        assert all(np.abs(op.weights).max() <= largest_code(bits) for op in network.convs)
+        errors.append(relative_error(network, expected, pictures))
+    assert errors[1] < 0.9 * errors[0]
+
+
+def test_the_quantiser_runs_the_integers_as_the_golden_model_does():
+    graph = import_float(squeezenet(bypass=True, first_pad=1, ceil=True), "test")
+    network = quantise(
+        graph, frames(8), normalisation=NORMALISATION, weight_bits=4, rounding="together"
+    )
+    pictures = frames(3, seed=9)
+    expected = golden.run(network, pictures)
+    for op in network.ops[:-1]:
+        x, y = network.tensors[op.inputs[0]], network.tensors[op.name]
+        codes = integer_layer(op, [expected[name] for name in op.inputs], x, y)
+        assert codes.dtype == expected[op.name].dtype
+        np.testing.assert_array_equal(codes, expected[op.name])
+
+
+def test_fewer_frames_where_memory_is_short(monkeypatch):
+    graph = import_float(squeezenet(), "test")
+    seen = []
+    measured = sequential._measure
+
+    def counting(op, real, codes, x):
+        seen.append(len(codes))
+        return measured(op, real, codes, x)
+
+    monkeypatch.setattr(sequential, "_measure", counting)
+    monkeypatch.setattr(sequential, "MEMORY", 1 << 17)
+    quantise(graph, frames(40), normalisation=NORMALISATION, rounding="together")
+    assert len(set(seen)) == 1
+    assert 1 < seen[0] < 40

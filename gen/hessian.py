@@ -1,0 +1,96 @@
+"""What rounding a convolution's weights needs to know of its inputs: their second moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve
+
+DAMPING = 0.01
+"""Added to the second moments' diagonal, as a part of its mean: a prior for rare inputs."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Means and centred second moments of a convolution's windows and wanted outputs.
+
+    Attributes
+    ----------
+    mean_x : float64 array (D,)
+        Of the windows, D = K * K * Cin, in the weights' order.
+    mean_y : float64 array (Cout,)
+    xx : float64 array (D, D)
+        Damped: never singular.
+    yx : float64 array (Cout, D)
+    """
+
+    mean_x: np.ndarray
+    mean_y: np.ndarray
+    xx: np.ndarray
+    yx: np.ndarray
+
+    def best_weights(self, weights: np.ndarray) -> np.ndarray:
+        """Weights (Cout, D) of least square error, damped towards the float network's own.
+
+        Together with :meth:`best_bias` they make the outputs of these windows as like the wanted
+        ones as a linear layer can.
+        """
+        left = self.yx - weights @ self.xx
+        found: np.ndarray = solve(self.xx, left.T, assume_a="pos", check_finite=False)
+        return weights + found.T
+
+    def best_bias(self, weights: np.ndarray) -> np.ndarray:
+        """Bias (Cout,) with which weights (Cout, D) give the wanted outputs on average."""
+        bias: np.ndarray = self.mean_y - weights @ self.mean_x
+        return bias
+
+
+class MomentSums:
+    """Adds up windows and wanted outputs, batch by batch.
+
+    Parameters
+    ----------
+    inputs : int
+        Numbers in a window.
+    outputs : int
+    """
+
+    def __init__(self, inputs: int, outputs: int):
+        self._count = 0
+        self._origin: np.ndarray | None = None
+        self._x = np.zeros(inputs)
+        self._y = np.zeros(outputs)
+        self._xx = np.zeros((inputs, inputs))
+        self._yx = np.zeros((outputs, inputs))
+
+    def add(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Count windows, float32 (N, D), and the outputs wanted for them, float32 (N, Cout)."""
+        if self._origin is None:
+            self._origin = x.mean(axis=0)
+        x = x - self._origin
+        self._count += len(x)
+        self._x += x.sum(axis=0, dtype=np.float64)
+        self._y += y.sum(axis=0, dtype=np.float64)
+        self._xx += x.T @ x
+        self._yx += y.T @ x
+
+    def moments(self, weights: np.ndarray, scale: float) -> Moments:
+        """Moments of real values, for windows that were counted in codes.
+
+        The yx of damped moments has the damping's part in it that pulls towards ``weights``.
+
+        Parameters
+        ----------
+        weights : float array (Cout, D)
+            The float network's.
+        scale : float
+            Of the codes.
+        """
+        x, y = self._x / self._count, self._y / self._count
+        xx = (self._xx / self._count - np.outer(x, x)) * scale**2
+        yx = (self._yx / self._count - np.outer(y, x)) * scale
+        damping = DAMPING * float(np.diag(xx).mean()) or 1.0
+        xx[np.diag_indices_from(xx)] += damping
+        origin = np.zeros_like(x) if self._origin is None else self._origin
+        return Moments((x + origin) * scale, y, xx, yx + damping * weights)

@@ -1,0 +1,137 @@
+"""Quantising layer by layer, each on what the layers before it really give.
+
+The float network and the integers made so far run side by side over the calibration frames. Each
+convolution gets the weights and the bias that bring its outputs, for the integers that will reach
+it, closest to the float network's outputs; only then are they rounded. So a layer makes up for
+the errors of those before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+
+from gen.gptq import largest_code, round_together
+from gen.graph import FloatConv, FloatGraph
+from gen.hessian import Moments, MomentSums
+from gen.integers import WEAKEST, border_codes, integer_conv, integer_op, scale_floor
+from gen.layers import batches, before_relu, float_layer, integer_layer, patches
+from gen.network import INPUT, Conv, Op, Tensor
+
+MEMORY = 3 << 30
+"""Most bytes that activations may take; fewer frames are used if they would take more."""
+
+
+def quantise_in_sequence(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    tensors: Mapping[str, Tensor],
+    widths: Mapping[str, int],
+    progress: Callable[[int, int], None],
+) -> tuple[Op, ...]:
+    """All ops in integers.
+
+    Parameters
+    ----------
+    graph : FloatGraph
+        With its input normalisation folded in.
+    frames : uint8 array (N, H, W, 3)
+    tensors : mapping
+        Every tensor with its scale.
+    widths : mapping
+        Bits a weight, by convolution.
+    progress : callable
+        Told multiply-accumulates done and in all, of a frame.
+    """
+    frames = frames[: max(1, MEMORY // _frame_bytes(graph))]
+    real, codes = {INPUT: frames}, {INPUT: frames}
+    last = {name: i for i, op in enumerate(graph.ops) for name in op.inputs}
+    work = _work(graph)
+    ops: list[Op] = []
+    for i, op in enumerate(graph.ops[:-1]):
+        if isinstance(op, FloatConv):
+            x = tensors[op.inputs[0]]
+            moments, real[op.name] = _measure(op, real[x.name], codes[x.name], x)
+            ops.append(_convolution(op, moments, widths[op.name], tensors))
+        else:
+            real[op.name] = _run(partial(float_layer, op), [real[name] for name in op.inputs])
+            ops.append(integer_op(op, tensors))
+        layer = partial(integer_layer, ops[-1], x=tensors[op.inputs[0]], y=tensors[op.name])
+        codes[op.name] = _run(layer, [codes[name] for name in op.inputs])
+        for name in set(op.inputs):
+            if last[name] == i:
+                del real[name], codes[name]
+        progress(sum(work[: i + 1]), sum(work))
+    return (*ops, integer_op(graph.ops[-1], tensors))
+
+
+def _frame_bytes(graph: FloatGraph) -> int:
+    """Bytes a frame of what is live at the fullest moment: float32 and codes side by side."""
+    sizes = {name: 5 * int(np.prod(shape)) for name, shape in graph.shapes().items()}
+    sizes[INPUT] = 2 * int(np.prod(graph.input_shape))
+    last = {name: i for i, op in enumerate(graph.ops) for name in op.inputs}
+    live, most = {INPUT}, 0
+    for i, op in enumerate(graph.ops):
+        live.add(op.name)
+        most = max(most, sum(sizes[name] for name in live))
+        live -= {name for name in live if last.get(name, len(graph.ops)) <= i}
+    return most
+
+
+def _work(graph: FloatGraph) -> list[int]:
+    shapes = graph.shapes()
+    return [
+        op.weights.size * shapes[op.name][0] * shapes[op.name][1]
+        if isinstance(op, FloatConv)
+        else 0
+        for op in graph.ops
+    ]
+
+
+def _run(layer: Callable[[list[np.ndarray]], np.ndarray], inputs: list[np.ndarray]) -> np.ndarray:
+    count = len(inputs[0])
+    parts = batches(count, inputs[0].shape[1:])
+    return _stack((layer([x[batch] for x in inputs]) for batch in parts), count)
+
+
+def _stack(parts: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """Concatenate arrays that come one after another, ``count`` rows in all, without a copy."""
+    rest = iter(parts)
+    first = next(rest)
+    whole = np.empty((count, *first.shape[1:]), first.dtype)
+    whole[: len(first)] = first
+    start = len(first)
+    for part in rest:
+        whole[start : start + len(part)] = part
+        start += len(part)
+    return whole
+
+
+def _measure(
+    op: FloatConv, real: np.ndarray, codes: np.ndarray, x: Tensor
+) -> tuple[Moments, np.ndarray]:
+    """Moments of the codes that reach a convolution, and what it gives in the float network."""
+    weights = op.weights.reshape(len(op.weights), -1).astype(np.float64)
+    sums = MomentSums(weights.shape[1], weights.shape[0])
+    border = border_codes(op, x)
+
+    def outputs() -> Iterator[np.ndarray]:
+        for batch in batches(len(codes), codes.shape[1:]):
+            wanted = before_relu(op, real[batch])
+            windows = patches(op, codes[batch], border).astype(np.float32)
+            sums.add(windows.reshape(-1, weights.shape[1]), wanted.reshape(-1, weights.shape[0]))
+            yield np.maximum(wanted, 0, out=wanted) if op.relu else wanted
+
+    given = _stack(outputs(), len(codes))
+    return sums.moments(weights, x.scale), given
+
+
+def _convolution(op: FloatConv, moments: Moments, bits: int, tensors: Mapping[str, Tensor]) -> Conv:
+    weights = moments.best_weights(op.weights.reshape(len(op.weights), -1).astype(np.float64))
+    weakest = np.abs(weights).max() / largest_code(bits) * WEAKEST
+    floor = np.maximum(scale_floor(op, tensors[op.inputs[0]]), weakest or 1.0)
+    codes, scale = round_together(weights, moments.xx, bits, floor)
+    bias = moments.best_bias(codes * scale[:, None])
+    return integer_conv(op, codes.reshape(op.weights.shape), scale, bias, bits, tensors)
