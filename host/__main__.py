@@ -4,26 +4,85 @@ from __future__ import annotations
 
 import json as json_format
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from gen.answers import Answer, answers_json, answers_table
-from gen.console import run_app
+from gen.classes import top_k
+from gen.console import ClassifyByDefault, run_app
 from gen.display import progress_line
-from gen.errors import FirebrickError
-from gen.images import load_frame
+from gen.images import list_images, load_frame
 from gen.network import QuantizedNetwork
 from host.driver import Accelerator
-from host.serial_transport import SerialTransport
-from host.sim_transport import SimTransport
-from host.transport import Transport
+from host.open import BoardOptions, open_board
+from host.sim_transport import CYCLES_PER_SECOND
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="markdown",
+    cls=ClassifyByDefault,
+    no_args_is_help=True,
+    help="Classify photographs on a board, real or simulated. "
+    "`classify` need not be named: `python -m host --sim build/arty_a7 cat.jpg`.",
+)
 
 _DEFAULT_BUILD = Path("build/arty_a7")
+
+Sim = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Simulate the board that `python -m gen` wrote there."),
+]
+Port = Annotated[
+    str | None, typer.Option(metavar="PORT", help="Serial port of a board, say /dev/ttyUSB1.")
+]
+Baud = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Bits a second on that port; the board's if not given."),
+]
+Replay = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Play a recorded session again, no board.")
+]
+Build = Annotated[
+    Path, typer.Option(metavar="DIR", help="Folder the board's bitstream was generated in.")
+]
+Record = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Record what goes over the link.")
+]
+Timeout = Annotated[
+    float, typer.Option(metavar="S", min=0.1, help="Seconds without progress to put up with.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line an item.")]
+
+
+@app.command()
+def info(
+    sim: Sim = None,
+    port: Port = None,
+    baud: Baud = None,
+    replay: Replay = None,
+    build: Build = _DEFAULT_BUILD,
+    record: Record = None,
+    timeout: Timeout = 5.0,
+    json: Json = False,
+) -> None:
+    """Say what a board is and how it has been doing."""
+    options = BoardOptions(sim, port, baud, replay, build, record, timeout)
+    with open_board(options, None) as board:
+        about, statistics = board.info(), board.stats()
+    entry = {**vars(about), "digest": about.digest.hex(), **vars(statistics)}
+    if json:
+        _line(entry)
+        return
+    table = Table(show_header=False)
+    for name, value in entry.items():
+        table.add_row(name.replace("_", " "), str(value))
+    Console().print(table)
 
 
 @app.command()
@@ -31,23 +90,14 @@ def classify(
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Photographs, in any usual format.")
     ],
-    sim: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Simulate the board that `python -m gen` wrote there."),
-    ] = None,
-    port: Annotated[
-        str | None, typer.Option(metavar="PORT", help="Serial port of a board, say /dev/ttyUSB1.")
-    ] = None,
-    baud: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Bits a second on that port; the board's if not given."
-        ),
-    ] = None,
-    build: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder the board's bitstream was generated in.")
-    ] = _DEFAULT_BUILD,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    sim: Sim = None,
+    port: Port = None,
+    baud: Baud = None,
+    replay: Replay = None,
+    build: Build = _DEFAULT_BUILD,
+    record: Record = None,
+    timeout: Timeout = 5.0,
+    json: Json = False,
 ) -> None:
     """Classify photographs on a board.
 
@@ -62,11 +112,10 @@ def classify(
 
     - For programs: `python -m host --sim build/arty_a7 --json cat.jpg`
     """
-    if (sim is None) == (port is None):
-        raise FirebrickError("give either --sim BUILD_DIR or --port PORT, to say which board")
-    network = _network(sim or build)
+    options = BoardOptions(sim, port, baud, replay, build, record, timeout)
+    network = options.network()
     frames = [load_frame(path, network.preprocessing) for path in images]
-    with Accelerator(_open(sim, port, baud, build), network) as board:
+    with open_board(options, network) as board:
         start = time.monotonic()
         with progress_line("classifying") as tell:
             answers = []
@@ -76,8 +125,9 @@ def classify(
         seconds = time.monotonic() - start
         clock = board.info().clock_hz
     if json:
-        entry = {"frames": answers_json(network, answers), "clock_hz": clock, "seconds": seconds}
-        print(json_format.dumps(entry, indent=2))
+        for entry in answers_json(network, answers):
+            _line(entry)
+        _line({"frames": len(answers), "clock_hz": clock, "seconds": round(seconds, 3)})
         return
     console = Console()
     console.print(answers_table(network, answers))
@@ -90,35 +140,103 @@ def classify(
     )
 
 
-def _network(folder: Path) -> QuantizedNetwork:
-    if not (folder / "network.npz").is_file():
-        raise FirebrickError(
-            f"{folder}: holds no network.npz; "
-            "run `python -m gen` first, or point --build or --sim at what it wrote"
-        )
-    return QuantizedNetwork.load(folder / "network.npz")
+@app.command()
+def stream(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of photographs.")],
+    sim: Sim = None,
+    port: Port = None,
+    baud: Baud = None,
+    replay: Replay = None,
+    build: Build = _DEFAULT_BUILD,
+    record: Record = None,
+    timeout: Timeout = 5.0,
+    json: Json = False,
+) -> None:
+    """Classify a folder of photographs, a line each as the results come."""
+    options = BoardOptions(sim, port, baud, replay, build, record, timeout)
+    network = options.network()
+    images = list_images(folder)
+    frames = (load_frame(path, network.preprocessing) for path in images)
+    console = Console()
+    with open_board(options, network) as board:
+        start, count = time.monotonic(), 0
+        for path, result in zip(images, board.stream(frames), strict=True):
+            count += 1
+            if json:
+                answer = Answer(str(path), result.sums, result.cycles)
+                _line(answers_json(network, [answer])[0])
+                continue
+            ((label, probability),) = top_k(result.sums, network, 1)
+            console.print(f"{path}: {label} {probability:.1%}", markup=False, soft_wrap=True)
+        rate = count / (time.monotonic() - start)
+    if not json:
+        console.print(f"{count} frames, {rate:.1f} frames/s")
 
 
-def _baud(folder: Path) -> int:
-    """The speed that the board in the build folder was generated with."""
-    path = folder / "manifest.json"
-    try:
-        baud = json_format.loads(path.read_text())["baud"]
-        if type(baud) is not int or baud < 1:
-            raise ValueError(f"it is {baud!r}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FirebrickError(
-            f"{path}: does not tell the baud rate ({error}); give --baud"
-        ) from None
-    return int(baud)
+@app.command()
+def bench(
+    frames: Annotated[int, typer.Option(min=2, metavar="N", help="How many frames to send.")] = 20,
+    sim: Sim = None,
+    port: Port = None,
+    baud: Baud = None,
+    replay: Replay = None,
+    build: Build = _DEFAULT_BUILD,
+    record: Record = None,
+    timeout: Timeout = 5.0,
+    json: Json = False,
+) -> None:
+    """Measure a board and its link with random frames: rate, latency, and what was lost."""
+    options = BoardOptions(sim, port, baud, replay, build, record, timeout)
+    network = options.network()
+    with open_board(options, network) as board:
+        # A simulated board's time is counted in clock cycles.
+        scale = 1.0 if sim is None else CYCLES_PER_SECOND / board.info().clock_hz
+        figures = _measure(board, network, frames, scale)
+    if json:
+        _line(figures)
+        return
+    table = Table(show_header=False)
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), f"{value:g}")
+    Console().print(table)
 
 
-def _open(sim: Path | None, port: str | None, baud: int | None, build: Path) -> Transport:
-    if sim is None:
-        assert port is not None
-        return SerialTransport(port, baud or _baud(build))
-    with progress_line("Verilator") as tell:
-        return SimTransport(sim, progress=tell)
+def _measure(
+    board: Accelerator, network: QuantizedNetwork, count: int, scale: float
+) -> dict[str, Any]:
+    def clock() -> float:
+        return scale * board.clock()
+
+    before = board.stats()
+    random = _random_frames(network, count + 1)
+    start = clock()
+    board.infer(next(random))
+    single = clock() - start
+    start = clock()
+    results = list(board.stream(random))
+    seconds = clock() - start
+    after = board.stats()
+    info = board.info()
+    return {
+        "frames": count,
+        "frames_per_second": round(count / seconds, 2),
+        "pixel_bytes_per_second": round(count * info.frame_bytes / seconds),
+        "single_frame_ms": round(1e3 * single, 3),
+        "accelerator_ms": round(1e3 * min(r.cycles for r in results) / info.clock_hz, 3),
+        "stalled_cycles": (after.stalled - before.stalled) % (1 << 32),
+        "bad_packets": (after.bad - before.bad) % (1 << 16),
+        "dropped_packets": (after.dropped - before.dropped) % (1 << 16),
+    }
+
+
+def _random_frames(network: QuantizedNetwork, count: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        yield rng.integers(0, 256, network.input.shape, dtype=np.uint8)
+
+
+def _line(entry: dict[str, Any]) -> None:
+    print(json_format.dumps(entry), flush=True)
 
 
 if __name__ == "__main__":

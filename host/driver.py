@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
 
 import numpy as np
 
 from gen.errors import FirebrickError
 from gen.network import QuantizedNetwork
-from host import protocol
-from host.protocol import DeviceInfo, Result
-from host.transport import Transport
-
-_CHUNK = 4096
-"""Bytes written between two looks at what has come in, so that no buffer on the way fills up."""
+from host.transport import PATIENCE, ByteLink, Link, Transport
+from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics
+from protocol.packets import OVERHEAD
+from protocol.session import Phase, Session
 
 
 class Accelerator:
     """A board that classifies frames.
 
+    What the link loses is sent again; an error means that the board does not answer at all, has
+    stopped, or is not the right one.
+
     Parameters
     ----------
-    transport : Transport
+    transport : Transport or Link
         Closed together with the accelerator.
     network : QuantizedNetwork, optional
         What the board should hold; refused if it holds another.
     timeout : float
-        Seconds that the board may take for an answer, the link's own time not counted.
+        Seconds without any progress after which the board is given up.
 
     Raises
     ------
@@ -38,17 +39,25 @@ class Accelerator:
     """
 
     def __init__(
-        self, transport: Transport, network: QuantizedNetwork | None = None, *, timeout: float = 5.0
+        self,
+        transport: Transport | Link,
+        network: QuantizedNetwork | None = None,
+        *,
+        timeout: float = 5.0,
     ):
-        self._transport = transport
+        self._link = transport if isinstance(transport, Link) else ByteLink(transport)
+        self._network = network
         self._timeout = timeout
-        self._received = bytearray()
+        self._session = Session(None if network is None else network.digest, self._link.first)
+        self._results: dict[int, Result] = {}
+        self._wanted: set[int] = set()
+        self._patience = PATIENCE
+        self._begin()
         try:
-            self._info = self._ask()
-            if network is not None:
-                _check_network(self._info, network, transport.name)
+            while self._session.phase is not Phase.READY:
+                self._step()
         except BaseException:
-            transport.close()
+            self._link.close()
             raise
 
     def __enter__(self) -> Accelerator:
@@ -64,103 +73,209 @@ class Accelerator:
 
     def close(self) -> None:
         """Give the link back."""
-        self._transport.close()
+        self._link.close()
+
+    @property
+    def session(self) -> Session:
+        """The talk with the board, for those who want to know what was lost."""
+        return self._session
+
+    def clock(self) -> float:
+        """Seconds of the clock that the board runs by."""
+        return self._link.now()
 
     def info(self) -> DeviceInfo:
         """What the board said of itself."""
-        return self._info
+        assert self._session.info is not None
+        return self._session.info
+
+    def stats(self) -> Statistics:
+        """Ask the board how it is doing."""
+        self._begin()
+        self._session.ask()
+        while self._session.statistics is None:
+            self._step()
+        return self._session.statistics
+
+    def reset(self) -> None:
+        """Make the board forget all frames that it holds; those without a result are sent again."""
+        self._begin()
+        self._session.reset()
+        while self._session.phase is not Phase.READY:
+            self._step()
 
     def infer(self, frame: np.ndarray) -> Result:
         """Classify one frame, uint8 (height, width, channels)."""
         return next(self.stream([frame]))
 
-    def stream(self, frames: Iterable[np.ndarray], *, in_flight: int = 3) -> Iterator[Result]:
+    async def ainfer(self, frame: np.ndarray) -> Result:
+        """Classify one frame without holding up other tasks."""
+        async for result in self.astream([frame]):
+            return result
+        raise AssertionError("a stream of one frame has one result")
+
+    def stream(
+        self, frames: Iterable[np.ndarray], *, in_flight: int | None = None
+    ) -> Iterator[Result]:
         """Classify frames, sending ahead so that the board never waits for the host.
 
         Parameters
         ----------
         frames : iterable of uint8 arrays (height, width, channels)
             Read only as far as frames are sent.
-        in_flight : int
-            Frames sent and not yet answered, at most.
+        in_flight : int, optional
+            Frames sent and not yet answered, at most; as many as the board takes if not given.
 
         Yields
         ------
         Result
             In the order of the frames.
         """
-        if in_flight < 1:
-            raise ValueError(f"in_flight must be at least 1, not {in_flight}")
-        sent: deque[int] = deque()
-        for number, frame in enumerate(frames):
-            if len(sent) == in_flight:
-                yield self._result(sent.popleft(), len(sent) + 1)
-            self._send(protocol.FRAME + self._pixels(frame))
-            sent.append(number)
-        while sent:
-            yield self._result(sent.popleft(), len(sent) + 1)
+        source = iter(frames)
+        tickets: deque[int] = deque()
+        more = True
+        try:
+            while more or tickets:
+                while more and self._may_send(tickets, in_flight):
+                    frame = next(source, None)
+                    more = frame is not None
+                    if frame is not None:
+                        self._submit(frame, tickets)
+                ready = list(self._finished(tickets))
+                yield from ready
+                if not ready and (tickets or not self._session.room):
+                    self._step()
+        finally:
+            self._forget(tickets)
 
-    def _pixels(self, frame: np.ndarray) -> bytes:
-        expected = (self._info.height, self._info.width, self._info.channels)
+    async def astream(
+        self,
+        frames: Iterable[np.ndarray] | AsyncIterable[np.ndarray],
+        *,
+        in_flight: int | None = None,
+    ) -> AsyncIterator[Result]:
+        """As :meth:`stream`, leaving the event loop to other tasks while the link is waited for."""
+        source = frames if isinstance(frames, AsyncIterable) else _each(frames)
+        iterator = aiter(source)
+        tickets: deque[int] = deque()
+        more = True
+        try:
+            while more or tickets:
+                while more and self._may_send(tickets, in_flight):
+                    frame = await anext(iterator, None)
+                    more = frame is not None
+                    if frame is not None:
+                        self._submit(frame, tickets)
+                ready = list(self._finished(tickets))
+                for result in ready:
+                    yield result
+                if not ready and (tickets or not self._session.room):
+                    await asyncio.to_thread(self._step)
+        finally:
+            self._forget(tickets)
+
+    def _may_send(self, tickets: deque[int], in_flight: int | None) -> bool:
+        if in_flight is not None and in_flight < 1:
+            raise ValueError(f"in_flight must be at least 1, not {in_flight}")
+        return self._session.room and (in_flight is None or len(tickets) < in_flight)
+
+    def _submit(self, frame: np.ndarray, tickets: deque[int]) -> None:
+        info = self.info()
+        expected = (info.height, info.width, info.channels)
         if frame.shape != expected or frame.dtype != np.uint8:
             raise FirebrickError(
                 f"a frame for this board is uint8 of shape {expected}, "
                 f"not {frame.dtype} of {frame.shape}"
             )
-        return frame.tobytes()
+        if not self._session.unanswered:
+            self._begin()
+        ticket = self._session.submit(frame.tobytes())
+        tickets.append(ticket)
+        self._wanted.add(ticket)
 
-    def _ask(self) -> DeviceInfo:
-        self._send(protocol.INFO)
-        self._expect(protocol.INFO, "its information", 0)
-        return DeviceInfo.decode(self._receive(protocol.INFO_BYTES, "its information", 0))
+    def _finished(self, tickets: deque[int]) -> Iterator[Result]:
+        """Results that are there, as far as none is missing."""
+        while tickets and tickets[0] in self._results:
+            ticket = tickets.popleft()
+            self._wanted.discard(ticket)
+            yield self._results.pop(ticket)
 
-    def _result(self, number: int, waiting: int) -> Result:
-        what = f"the result of frame {number}"
-        under_way = waiting * (self._info.frame_bytes + self._info.result_bytes)
-        self._expect(protocol.RESULT, what, under_way)
-        return Result.decode(self._receive(self._info.result_bytes, what, under_way))
+    def _forget(self, tickets: deque[int]) -> None:
+        """Nobody will ask for these results."""
+        for ticket in tickets:
+            self._wanted.discard(ticket)
+            self._results.pop(ticket, None)
 
-    def _send(self, data: bytes) -> None:
-        for start in range(0, len(data), _CHUNK):
-            self._transport.write(data[start : start + _CHUNK])
-            self._received += self._transport.read(1 << 16, 0)
+    def _begin(self) -> None:
+        """Count time from now on."""
+        self._moved = self._retried = self._left = self._link.now()
+        self._heard = self._session.heard
 
-    def _expect(self, lead: bytes, what: str, under_way: int) -> None:
-        first = self._receive(1, what, under_way)
-        if first != lead:
+    def _step(self) -> None:
+        """Send what may be sent, wait a little for what comes, and notice if nothing does."""
+        session, link = self._session, self._link
+        info = session.info
+        window = 0 if info is None else info.window * (info.chunk + OVERHEAD)
+        patience = self._patience + 2 * window * link.seconds_per_byte
+        progress, heard = session.progress, session.heard
+        away = link.now() - self._left  # the caller's own time, which is nobody's fault
+        self._moved, self._retried = self._moved + away, self._retried + away
+        link.send(list(session.packets()))
+        left = max(self._moved, self._retried) + patience - link.now()
+        try:
+            for packet in link.receive(max(left, 0.0)):
+                session.receive(packet)
+        except ProtocolError as error:
             raise FirebrickError(
-                f"{self._transport.name}: expected {what} ({lead!r}) from the board, got byte "
-                f"0x{first[0]:02x}; noise on the link, or another baud rate? Reset the board"
+                f"{link.name}: the board answers, but {error}; load the bitstream that was "
+                "generated with this network, or give the right --build folder"
+            ) from None
+        while session.results:
+            ticket, result = session.results.popleft()
+            if ticket in self._wanted:
+                self._results[ticket] = result
+        self._left = now = link.now()
+        if session.heard != heard and self._retried > self._moved:
+            # An answer to a retry: the next one may wait twice as long as this took.
+            self._patience = max(self._patience, min(2 * (now - self._retried), self._timeout / 4))
+        if session.progress != progress:
+            self._moved = now
+            self._heard = session.heard
+        elif now - self._moved > self._timeout + 2 * window * link.seconds_per_byte:
+            raise FirebrickError(f"{link.name}: {self._diagnosis(now - self._moved)}")
+        elif now - max(self._moved, self._retried) >= patience:
+            session.retry()
+            self._retried = now
+
+    def _diagnosis(self, seconds: float) -> str:
+        """Who has stopped, and what to do."""
+        session = self._session
+        wait = f"for {seconds:.1f} s"
+        if session.heard == self._heard:
+            damaged = f" ({session.damaged} damaged packets came)" if session.damaged else ""
+            due = "its information" if session.info is None else f"{session.unanswered} results"
+            return (
+                f"the board has said nothing {wait}, with {due} due{damaged}; is it configured and "
+                "powered, and is the baud rate right?"
             )
-
-    def _receive(self, count: int, what: str, under_way: int) -> bytes:
-        """Take ``count`` bytes, allowing for ``under_way`` bytes still on the link."""
-        patience = self._timeout + under_way * self._transport.seconds_per_byte
-        deadline = time.monotonic() + patience
-        while len(self._received) < count:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise FirebrickError(
-                    f"{self._transport.name}: the board sent {len(self._received)} of {count} "
-                    f"bytes of {what} within {patience:.1f} s; is it configured and powered?"
-                )
-            self._received += self._transport.read(count - len(self._received), left)
-        taken = bytes(self._received[:count])
-        del self._received[:count]
-        return taken
-
-
-def _check_network(info: DeviceInfo, network: QuantizedNetwork, name: str) -> None:
-    ours = (*network.input.shape, network.output.shape[2])
-    theirs = (info.height, info.width, info.channels, info.classes)
-    if ours != theirs or network.digest != info.digest:
-        raise FirebrickError(
-            f"{name}: the board holds network {info.digest.hex()} ({_shape(theirs)}), "
-            f"not {network.name!r} {network.digest.hex()} ({_shape(ours)}); "
-            "load the bitstream that was generated with it, or give the right --build folder"
+        known = session.statistics
+        if known is None:
+            return f"the board answers, but not what it was asked, {wait}; reset it"
+        taken = self.info().frame_bytes - known.pixels
+        where = f"{taken} of {self.info().frame_bytes} bytes of a frame have gone in"
+        if session.unaccepted:
+            return (
+                f"the board answers, but its accelerator takes no pixels {wait}: {where}, "
+                f"{known.waiting} frames wait in it; the stream into the first layer is stalled. "
+                "Reset the board"
+            )
+        return (
+            f"the board answers and has all pixels, but its accelerator gives no result {wait}: "
+            f"{known.waiting} frames wait in it, {where}; the stream of class sums is stalled. "
+            "Reset the board"
         )
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    height, width, channels, classes = shape
-    return f"{height}x{width}x{channels} pixels, {classes} classes"
+async def _each(frames: Iterable[np.ndarray]) -> AsyncIterator[np.ndarray]:
+    for frame in frames:
+        yield frame

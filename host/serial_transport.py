@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import termios
+from contextlib import suppress
 
 import serial
 from serial.tools import list_ports
@@ -37,8 +38,14 @@ class SerialTransport(Transport):
             patience = _WRITE_PATIENCE + _WRITE_CHUNK * self.seconds_per_byte
             self._serial = serial.Serial(port, baud, timeout=0, write_timeout=patience)
             self._serial.reset_input_buffer()
+            self._hurry()
         except (*_FAILURES, ValueError, OverflowError) as error:
             raise FirebrickError(f"{port}: cannot open ({error}); {_known_ports()}") from None
+
+    def _hurry(self) -> None:
+        """Ask the USB bridge not to collect bytes before it passes them on, where that can be."""
+        with suppress(AttributeError, NotImplementedError, ValueError, *_FAILURES):
+            self._serial.set_low_latency_mode(True)
 
     @property
     def name(self) -> str:
@@ -63,11 +70,12 @@ class SerialTransport(Transport):
         except _FAILURES as error:
             raise FirebrickError(f"{self._name}: cannot write ({error}); unplugged?") from None
 
-    def read(self, count: int, timeout: float) -> bytes:
-        """Wait up to ``timeout`` seconds for ``count`` bytes."""
+    def read(self, timeout: float) -> bytes:
+        """Wait up to ``timeout`` seconds for a byte; returns all that came."""
         try:
             self._serial.timeout = timeout
-            return bytes(self._serial.read(count))
+            first = bytes(self._serial.read(1))
+            return first + bytes(self._serial.read(self._serial.in_waiting))
         except _FAILURES as error:
             raise FirebrickError(f"{self._name}: cannot read ({error}); unplugged?") from None
 

@@ -8,12 +8,16 @@ from pathlib import Path
 from gen.errors import FirebrickError
 from host.transport import Transport
 
+CYCLES_PER_SECOND = 1_000_000
+"""About what a simulation does, so that time-outs fit people's patience too."""
+SLICE = 500
+"""Cycles between two looks at what came."""
+
 
 class SimTransport(Transport):
     """The byte streams of the board's shell, clock cycle for clock cycle.
 
-    The clock stands still between calls: a read runs the design until the bytes are there, so
-    time-outs are in cycles without a byte moving, and are raised by the simulator.
+    Time is the design's: it stands still between calls, and a second is a million clock cycles.
 
     Parameters
     ----------
@@ -21,10 +25,16 @@ class SimTransport(Transport):
         What ``python -m gen`` wrote for a board. The compiled simulation is kept there.
     progress : callable, optional
         Told how compiling goes; see :data:`sim.verilate.Progress`.
+    cycles_per_second : int
+        Of the clock that time-outs go by.
     """
 
     def __init__(
-        self, folder: str | Path, *, progress: Callable[[str, int, int], None] | None = None
+        self,
+        folder: str | Path,
+        *,
+        progress: Callable[[str, int, int], None] | None = None,
+        cycles_per_second: int = CYCLES_PER_SECOND,
     ):
         # Only a simulated board needs the simulator and its tools.
         from sim.simulator import Simulator
@@ -39,6 +49,8 @@ class SimTransport(Transport):
         self._name = f"simulation of {folder}"
         self._simulator = Simulator(build(verilog, Path(folder) / "sim", progress=progress))
         self._pending = b""
+        self._before = 0
+        self._cycles_per_second = cycles_per_second
 
     @property
     def name(self) -> str:
@@ -48,19 +60,31 @@ class SimTransport(Transport):
     @property
     def cycles(self) -> int:
         """Clock cycles simulated so far."""
-        return self._simulator.cycles
+        return self._before + self._simulator.cycles
 
     def write(self, data: bytes) -> None:
         """Keep ``data`` for the next read, which runs the design."""
         self._pending += data
 
-    def read(self, count: int, timeout: float) -> bytes:
-        """Run the design until ``count`` bytes are there; not at all without a time-out."""
-        if timeout <= 0:
-            return b""
-        moved = self._simulator.run(self._pending, count, drain=False)
-        self._pending = self._pending[moved.taken :]
-        return moved.data
+    def now(self) -> float:
+        """Clock cycles simulated so far, as seconds."""
+        return self.cycles / self._cycles_per_second
+
+    def read(self, timeout: float) -> bytes:
+        """Run the design until a byte comes, or for ``timeout`` seconds of its time."""
+        end = self.cycles + timeout * self._cycles_per_second
+        while True:
+            moved = self._simulator.advance(self._pending, SLICE)
+            self._pending = self._pending[moved.taken :]
+            if moved.data or self.cycles >= end:
+                return moved.data
+
+    def reset(self) -> None:
+        """Press the board's reset button; what was on its way to it is lost."""
+        cycles = self._simulator.cycles
+        self._simulator.reset()
+        self._before += cycles
+        self._pending = b""
 
     def close(self) -> None:
         """End the simulation."""

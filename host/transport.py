@@ -1,16 +1,20 @@
-"""The one interface between the driver and whatever carries its bytes."""
+"""The interfaces between the driver and whatever carries its packets."""
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from types import TracebackType
+from typing import Self
+
+from protocol.framing import Deframer, frame
+
+PATIENCE = 0.25
+"""Seconds without progress after which it is asked whether something was lost."""
 
 
-class Transport(ABC):
-    """A byte stream to a board and back.
-
-    Use it as a context manager, or call :meth:`close`.
-    """
+class _Carrier(ABC):
+    """What byte streams and packet links have in common. Use as a context manager, or ``close``."""
 
     @property
     @abstractmethod
@@ -22,19 +26,20 @@ class Transport(ABC):
         """How long the link takes for a byte; the driver's time-outs allow for it."""
         return 0.0
 
-    @abstractmethod
-    def write(self, data: bytes) -> None:
-        """Send all of ``data``; what the link buffers may still be under way on return."""
+    @property
+    def first(self) -> int | None:
+        """Number that the first frame must have; ``None`` if any will do."""
+        return None
 
-    @abstractmethod
-    def read(self, count: int, timeout: float) -> bytes:
-        """Wait up to ``timeout`` seconds for ``count`` bytes; returns those that came."""
+    def now(self) -> float:
+        """Seconds of the clock that the board runs by."""
+        return time.monotonic()
 
     @abstractmethod
     def close(self) -> None:
         """Give the link back; closing twice is fine."""
 
-    def __enter__(self) -> Transport:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -44,3 +49,67 @@ class Transport(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Link(_Carrier):
+    """Carries packets to a board and back; may lose and damage some."""
+
+    @abstractmethod
+    def send(self, packets: list[bytes]) -> None:
+        """Send packets; what the link buffers may still be under way on return."""
+
+    @abstractmethod
+    def receive(self, timeout: float) -> list[bytes]:
+        """Wait up to ``timeout`` seconds for something to come; returns the packets in it."""
+
+
+class Transport(_Carrier):
+    """A byte stream to a board and back."""
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``; what the link buffers may still be under way on return."""
+
+    @abstractmethod
+    def read(self, timeout: float) -> bytes:
+        """Wait up to ``timeout`` seconds for a byte; returns all that came."""
+
+
+class ByteLink(Link):
+    """Packets on a byte stream, which is closed together with it."""
+
+    def __init__(self, transport: Transport):
+        self._transport = transport
+        self._deframer = Deframer()
+
+    @property
+    def name(self) -> str:
+        """The byte stream's."""
+        return self._transport.name
+
+    @property
+    def seconds_per_byte(self) -> float:
+        """The byte stream's."""
+        return self._transport.seconds_per_byte
+
+    @property
+    def first(self) -> int | None:
+        """The byte stream's."""
+        return self._transport.first
+
+    def now(self) -> float:
+        """The byte stream's clock."""
+        return self._transport.now()
+
+    def send(self, packets: list[bytes]) -> None:
+        """Send packets, each behind a flag."""
+        if packets:
+            self._transport.write(b"".join(frame(packet) for packet in packets))
+
+    def receive(self, timeout: float) -> list[bytes]:
+        """Wait for bytes, and find the packets in them."""
+        return self._deframer.feed(self._transport.read(timeout))
+
+    def close(self) -> None:
+        """Close the byte stream."""
+        self._transport.close()

@@ -13,16 +13,24 @@ from rich.table import Table
 from rich.text import Text
 
 from gen.answers import Answer, answers_json, answers_table
-from gen.console import run_app
+from gen.console import ClassifyByDefault, run_app
 from gen.display import progress_line
 from gen.errors import FirebrickError
 from gen.images import load_frames
 from sim import golden
+from sim.board import PATIENT, Line, Terminal, build_board
 from sim.frames import GeneratedBoard, SimulatedFrames, simulate
 from sim.simulator import Simulator
 from sim.verilate import build
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="markdown",
+    cls=ClassifyByDefault,
+    no_args_is_help=True,
+    help="Run the generated hardware in simulation. `classify` need not be named: "
+    "`python -m sim cat.jpg`.",
+)
 
 FEWEST = 3
 """Frames simulated for fewer images, unless ``--frames`` says otherwise."""
@@ -87,6 +95,42 @@ def classify(
     if len(wrong):
         _complain(board, names, result, expected, wrong)
         raise typer.Exit(1)
+
+
+@app.command("board")
+def serve_board(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What `python -m gen` wrote for a board.")
+    ] = _DEFAULT_BUILD,
+    line: Annotated[
+        bool | None,
+        typer.Option(
+            "--line/--bytes",
+            help="Simulate the serial line bit by bit, or leave it out and hand over bytes; "
+            f"if not given, bits where a byte takes at most {PATIENT} clock cycles.",
+        ),
+    ] = None,
+) -> None:
+    """Serve a simulated board on a pseudo-terminal, until Ctrl-C.
+
+    `python -m host --port` in another terminal takes it for a board on a serial port.
+    """
+    board, serial = GeneratedBoard.load(folder), Line.load(folder)
+    bits = serial.cycles_per_byte <= PATIENT if line is None else line
+    with progress_line("Verilator") as tell:
+        library = build_board(board, line=serial if bits else None, progress=tell)
+    console = Console()
+    with Simulator(library) as simulator, Terminal(simulator) as terminal:
+        kind = (
+            f"bit by bit at {serial.baud} baud"
+            if bits
+            else f"without its line, which takes {serial.cycles_per_byte:g} clock cycles a byte"
+        )
+        console.print(f"{board.plan.network} on {board.plan.board}, simulated {kind}. Next:")
+        console.print(
+            f"  python -m host --port {terminal.port} --build {folder} IMAGE...", soft_wrap=True
+        )
+        terminal.serve()
 
 
 def _check_waves(path: Path) -> None:

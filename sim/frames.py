@@ -12,8 +12,13 @@ import numpy as np
 from gen.errors import FirebrickError
 from gen.network import QuantizedNetwork
 from gen.plan import Plan
-from hw.shell import FRAME, RESULT
-from sim.simulator import Simulator
+from protocol.framing import Deframer, frame
+from protocol.messages import ProtocolError, Result
+from protocol.session import Session
+from sim.simulator import IDLE_LIMIT, Simulator
+
+SLICE = 500
+"""Cycles between two looks at what the board has room for: much less than it takes to empty it."""
 
 
 @dataclass(frozen=True)
@@ -126,24 +131,51 @@ def simulate(
     Raises
     ------
     FirebrickError
-        If the design stalls, or answers with something that is no result.
+        If the design stalls, or does not hold that network.
     """
-    size = 1 + 4 + 4 * network.output.shape[2]
-    requests = b"".join(bytes([FRAME]) + frame.tobytes() for frame in frames)
+    session, deframer = Session(network.digest, 0), Deframer()
+    results: list[Result] = []
+    finished: list[int] = []
     start, clock = time.monotonic(), simulator.cycles
-    moved = simulator.run(
-        requests,
-        size * len(frames),
-        progress=None if progress is None else lambda count: progress(count // size),
-    )
+    waiting, submitted, quiet = b"", 0, 0
+    while len(results) < len(frames):
+        while session.room and submitted < len(frames):
+            session.submit(frames[submitted].tobytes())
+            submitted += 1
+        waiting += b"".join(frame(packet) for packet in session.packets())
+        moved = simulator.advance(waiting, SLICE)
+        waiting = waiting[moved.taken :]
+        quiet = 0 if moved.taken or moved.data else quiet + SLICE
+        if quiet >= IDLE_LIMIT:
+            raise FirebrickError(_stalled(session, simulator.cycles))
+        for byte, stamp in zip(moved.data, moved.stamps, strict=True):
+            _receive(session, deframer.feed(bytes([byte])))
+            while session.results:
+                results.append(session.results.popleft()[1])
+                finished.append(int(stamp) - clock)
+        if progress is not None:
+            progress(len(results))
     seconds = time.monotonic() - start
-    results = np.frombuffer(moved.data, dtype=np.uint8).reshape(len(frames), size)
-    if (results[:, 0] != RESULT).any():
-        wrong = int(np.argmax(results[:, 0] != RESULT))
+    sums = np.stack([result.sums for result in results])
+    cycles = np.array([result.cycles for result in results], dtype=np.int64)
+    return SimulatedFrames(sums, cycles, np.array(finished, dtype=np.int64), seconds)
+
+
+def _receive(session: Session, packets: list[bytes]) -> None:
+    try:
+        for packet in packets:
+            session.receive(packet)
+    except ProtocolError as error:
         raise FirebrickError(
-            f"the simulated board answered frame {wrong} with byte 0x{results[wrong, 0]:02x} "
-            "instead of a result; is the build folder from this version?"
-        )
-    words = results[:, 1:].copy().view("<i4")
-    finished = moved.stamps[size - 1 :: size].astype(np.int64) - clock
-    return SimulatedFrames(words[:, 1:], words[:, 0].astype(np.int64), finished, seconds)
+            f"the simulated board: {error}; is the build folder from this version?"
+        ) from None
+    if session.damaged:
+        raise FirebrickError("the simulated board sent a damaged packet; generate it again")
+
+
+def _stalled(session: Session, cycle: int) -> str:
+    return (
+        f"the simulated design stalled: {session.unanswered} frames wait for their results, of "
+        f"which {session.unaccepted} packets of pixels have not been taken; nothing moved for "
+        f"{IDLE_LIMIT} cycles (now at cycle {cycle}); record waves to see where"
+    )

@@ -170,6 +170,26 @@ class Simulator:
                 raise FirebrickError(_stalled(transfer, idle_limit, self.cycles))
         return Transferred(transfer.in_done, received.raw[:expected], stamps)
 
+    def advance(self, data: bytes, cycles: int) -> Transferred:
+        """Clock the design for some cycles, offering bytes and taking what it gives.
+
+        Parameters
+        ----------
+        data : bytes
+            What to offer; see :attr:`Transferred.taken` for how much of it went in.
+        cycles : int
+        """
+        # One more than can come, since the run ends when all that was expected has come.
+        capacity = cycles + 1
+        received = ctypes.create_string_buffer(capacity)
+        stamps = np.empty(capacity, dtype=np.uint64)
+        transfer = _Transfer(
+            data, len(data), 0, ctypes.addressof(received), stamps.ctypes.data, capacity, 0, 0
+        )
+        self._library.firebrick_run(self._handle, ctypes.byref(transfer), cycles, 1 << 63, False)
+        done = transfer.out_done
+        return Transferred(transfer.in_done, received.raw[:done], stamps[:done])
+
 
 def _stalled(transfer: _Transfer, limit: int, cycles: int) -> str:
     waiting = []

@@ -25,14 +25,19 @@ class Blink(Elaboratable):
         return m
 
 
+def named(family):
+    return [name for name, board in BOARDS.items() if board.family == family]
+
+
 def test_boards_by_name():
-    assert list(BOARDS) == ["arty_a7", "arty_a7_35", "genesys2"]
+    assert named("xc7") == ["arty_a7", "arty_a7_35", "genesys2"]
+    assert named("ecp5") == ["ulx3s_85", "ecpix5_85"]
     for name, board in BOARDS.items():
         assert board.name == name
         assert board.platform().part == board.part
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", named("xc7"))
 def test_build_files(name):
     board = BOARDS[name]
     files = board.platform().prepare(Blink(board.clock_hz), "top").files
@@ -44,6 +49,49 @@ def test_build_files(name):
     assert board.part in files["build_vivado.tcl"]
     assert board.part in files["build_open.sh"]
     assert "-nobram" not in files["build_open.sh"]
+
+
+@pytest.mark.parametrize("name", named("ecp5"))
+def test_build_files_for_ecp5(name):
+    board = BOARDS[name]
+    files = board.platform().prepare(Blink(board.clock_hz), "top").files
+    assert set(files) == {"top.il", "top.lpf", "build_open.sh"}
+    sites = dict(re.findall(r'LOCATE COMP "(\w+)" SITE "(\w+)";', files["top.lpf"]))
+    assert len(set(sites.values())) == len(sites) >= 2
+    for port in sites:
+        assert re.search(rf"wire .*\\{port}$", files["top.il"], re.MULTILINE), port
+    assert re.search(
+        r"nextpnr\" --(um5g-)?85k --package CABGA\d{3} --speed", files["build_open.sh"]
+    )
+    assert re.search(r"^ +synth_ecp5 -top top$", files["build_open.sh"], re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "pin"), [("ulx3s_85", "G2"), ("ecpix5_85", "K23")])
+def test_the_ecp5_oscillator_is_constrained(name, pin):
+    platform = BOARDS[name].platform()
+    constraints = platform.prepare(Blink(50_000_000), "top").files["top.lpf"]
+    port = re.search(rf'COMP "(\w+)" SITE "{pin}"', constraints)[1]
+    hz = round(platform.default_clk_frequency)
+    assert f'FREQUENCY PORT "{port}" {hz} HZ;' in constraints
+
+
+def test_pins_that_the_design_leaves_alone_are_not_placed():
+    class Listen(Blink):
+        def elaborate(self, platform):
+            m = super().elaborate(platform)
+            uart = platform.request("uart", 0, dir="-")
+            m.submodules.rx = io.Buffer("i", uart.rx)
+            return m
+
+    constraints = BOARDS["ulx3s_85"].platform().prepare(Listen(25_000_000), "top").files["top.lpf"]
+    assert 'SITE "M1"' in constraints
+    assert "dtr" not in constraints
+
+
+def test_a_pll_only_where_the_clock_differs():
+    platform = BOARDS["ecpix5_85"].platform
+    assert "EHXPLLL" not in platform().prepare(Blink(100_000_000), "top").files["top.il"]
+    assert "EHXPLLL" in platform().prepare(Blink(80_000_000), "top").files["top.il"]
 
 
 @pytest.mark.parametrize(("name", "pin"), [("arty_a7", "E3"), ("genesys2", "AD12")])

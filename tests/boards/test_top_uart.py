@@ -11,7 +11,9 @@ from gen.emit import emit
 from gen.network import QuantizedNetwork
 from gen.planner import plan
 from gen.rtlil import run_yosys
-from host.protocol import FRAME, INFO, INFO_BYTES, RESULT, DeviceInfo, Result
+from protocol.framing import Deframer, frame
+from protocol.messages import DeviceInfo, decode_part
+from protocol.packets import INFO, OVERHEAD, RESULT, ROOM, Kind, Packet
 from sim import golden
 from tests.harness.verilated import TOP, VerilatedDesign
 from tests.networks import random_frames, tiny_network
@@ -50,11 +52,14 @@ class Bench:
     network: QuantizedNetwork
 
     @property
-    def result_bytes(self) -> int:
-        return 1 + 4 + 4 * self.network.output.shape[2]
+    def frame_answer(self) -> int:
+        """Bytes of an acknowledgement and a result, without escapes."""
+        classes = self.network.output.shape[2]
+        return 2 * OVERHEAD + ROOM.size + RESULT.size + 4 * classes
 
-    def frame(self, pixels: np.ndarray) -> bytes:
-        return FRAME + pixels.tobytes()
+    def frame(self, pixels: np.ndarray, sequence: int) -> bytes:
+        """A frame that fits into one packet."""
+        return packet(Kind.FRAME, sequence, pixels.tobytes())
 
     def run(self, *steps: Step, rate: float = 1.0, seed: int = 1) -> list[Outcome]:
         """Power the board up and take the steps, with a host that is off by the factor ``rate``."""
@@ -74,28 +79,32 @@ class Bench:
             for step in outcome["steps"]
         ]
 
-    def results(self, data: bytes, frames: np.ndarray) -> list[Result]:
-        """Read results, whose class sums must be those of the golden model for ``frames``."""
-        size = self.result_bytes
-        assert len(data) == len(frames) * size
-        blocks = [data[start : start + size] for start in range(0, len(data), size)]
-        assert [block[:1] for block in blocks] == [RESULT] * len(frames)
-        results = [Result.decode(block[1:]) for block in blocks]
-        sums = np.stack([result.sums for result in results])
-        np.testing.assert_array_equal(sums, golden.class_sums(self.network, frames))
-        return results
-
-    def check_info(self, data: bytes) -> None:
-        height, width, channels = self.network.input.shape
-        assert data[:1] == INFO
-        assert DeviceInfo.decode(data[1:]) == DeviceInfo(
-            height=height,
-            width=width,
-            channels=channels,
-            classes=self.network.output.shape[2],
-            clock_hz=BOARD.clock_hz,
-            digest=self.network.digest,
+    def check_results(self, outcomes: list[Outcome], frames: np.ndarray, first: int) -> None:
+        """Compare the class sums of all frames with those of the golden model."""
+        found = {p.sequence: p.payload for p in packets(outcomes) if p.kind == Kind.RESULT}
+        assert list(found) == list(range(first, first + len(frames)))
+        parts = [decode_part(data, 0, self.info) for data in found.values()]
+        np.testing.assert_array_equal(
+            [sums for _, sums in parts], golden.class_sums(self.network, frames)
         )
+
+    @property
+    def info(self) -> DeviceInfo:
+        """What the board should say of itself."""
+        shape, classes = self.network.input.shape, self.network.output.shape[2]
+        return DeviceInfo(*shape, classes, BOARD.clock_hz, self.network.digest)
+
+
+def packet(kind: Kind, sequence: int, payload: bytes = b"") -> bytes:
+    return frame(Packet(kind, sequence, 0, payload).encode())
+
+
+def packets(outcomes: list[Outcome]) -> list[Packet]:
+    """What came in all steps; nothing may be damaged."""
+    found = Deframer().feed(b"".join(outcome.received for outcome in outcomes))
+    decoded = [Packet.decode(data) for data in found]
+    assert None not in decoded
+    return decoded
 
 
 @pytest.fixture(scope="module")
@@ -129,77 +138,52 @@ def byte_bits(data: bytes, stop: int = 1) -> str:
 @pytest.mark.parametrize("rate", [0.98, 1.02])
 def test_info_and_frames_back_to_back(bench, rate):
     frames = random_frames(bench.network, 3, seed=7)
-    info, sent, last = bench.run(
-        Step(byte_bits(INFO), receive=1 + INFO_BYTES),
-        Step(byte_bits(b"".join(map(bench.frame, frames))), receive=2 * bench.result_bytes),
-        Step("", receive=bench.result_bytes),
+    sent = b"".join(bench.frame(pixels, 5 + number) for number, pixels in enumerate(frames))
+    outcomes = bench.run(
+        Step(byte_bits(packet(Kind.RESET, 5)), receive=OVERHEAD),
+        Step(byte_bits(packet(Kind.INFO, 9)), receive=OVERHEAD + INFO.size),
+        Step(byte_bits(sent), receive=2 * bench.frame_answer),
+        Step("", receive=bench.frame_answer),
         rate=rate,
         seed=round(100 * rate),
     )
-    bench.check_info(info.received)
-    assert sent.busy
-    assert not last.busy
-    results = bench.results(sent.received + last.received, frames)
-    line_cycles = (frames[0].size - 1) * 10 * BOARD.clock_hz / (BOARD.baud * rate)
-    for result in results:
-        assert line_cycles - 1 <= result.cycles < 2 * line_cycles
-    assert not any(outcome.wrong for outcome in (info, sent, last))
+    reset, info, *_ = packets(outcomes)
+    assert reset == Packet(Kind.RESET, 5)
+    assert info == Packet(Kind.INFO, 9, 0, bench.info.encode())
+    bench.check_results(outcomes, frames, 5)
+    assert not any(outcome.wrong for outcome in outcomes)
+    assert not outcomes[-1].busy
 
 
-def test_noise_between_commands_is_ignored(bench):
+def test_noise_and_lost_bytes_cost_a_packet_only(bench):
     frames = random_frames(bench.network, 2, seed=8)
+    sent = bench.frame(frames[0], 3)
     line_break = "0" * 35 + "11"
-    unframed = byte_bits(FRAME, stop=0) + "11"
-    garbage, first, broken, second = bench.run(
-        Step(byte_bits(b"\x00\xffR" + INFO), receive=1 + INFO_BYTES),
-        Step(byte_bits(bench.frame(frames[0])), receive=bench.result_bytes),
-        Step(line_break + unframed),
-        Step(byte_bits(bench.frame(frames[1])), receive=bench.result_bytes),
+    damaged = byte_bits(sent[:100]) + byte_bits(sent[100:101], stop=0) + "1" + byte_bits(sent[101:])
+    again = byte_bits(bench.frame(frames[0], 3) + bench.frame(frames[1], 4))
+    begun, noisy, short, right = bench.run(
+        Step(byte_bits(packet(Kind.RESET, 3)), receive=OVERHEAD),
+        Step(line_break + byte_bits(b"\x00\xff")),
+        Step(damaged),
+        Step(again, receive=OVERHEAD + ROOM.size + 2 * bench.frame_answer),
         seed=2,
     )
-    bench.check_info(garbage.received)
-    assert garbage.wrong
-    bench.results(first.received, frames[:1])
-    assert broken.received == b""
-    bench.results(second.received, frames[1:])
-
-
-def test_a_byte_lost_inside_a_frame(bench):
-    """The frame stays one byte short: any byte completes it, and the next frame is right."""
-    frames = random_frames(bench.network, 2, seed=9)
-    pixels, lost, filler = frames[0].tobytes(), 100, 0x5A
-    shifted = np.frombuffer(pixels[:lost] + pixels[lost + 1 :] + bytes([filler]), np.uint8)
-    damaged = "".join(
-        [
-            byte_bits(FRAME + pixels[:lost]),
-            byte_bits(pixels[lost : lost + 1], stop=0) + "1",
-            byte_bits(pixels[lost + 1 :]),
-        ]
-    )
-    before, short, completed, after = bench.run(
-        Step(byte_bits(INFO), receive=1 + INFO_BYTES),
-        Step(damaged + "1" * 100),
-        Step(byte_bits(bytes([filler])), receive=bench.result_bytes),
-        Step(byte_bits(bench.frame(frames[1])), receive=bench.result_bytes),
-        seed=3,
-    )
-    assert not before.wrong
-    assert short == Outcome(b"", busy=True, wrong=True)
-    bench.results(completed.received, shifted.reshape(1, *frames[0].shape))
-    bench.results(after.received, frames[1:])
+    assert not begun.wrong
+    assert noisy.wrong
+    assert noisy.received == short.received == b""
+    assert Kind.NACK in {p.kind for p in packets([right])}
+    bench.check_results([right], frames, 3)
 
 
 def test_the_reset_button_forgets_half_a_frame(bench):
     frames = random_frames(bench.network, 1, seed=10)
-    begun = byte_bits(b"?" + bench.frame(frames[0])[:150])
-    half, info, whole = bench.run(
-        Step(begun),
-        Step(byte_bits(INFO), receive=1 + INFO_BYTES, reset=True),
-        Step(byte_bits(bench.frame(frames[0])), receive=bench.result_bytes),
+    half, reset, whole = bench.run(
+        Step(byte_bits(bench.frame(frames[0], 0)[:150]) + byte_bits(b"x", stop=0) + "1"),
+        Step("", reset=True),
+        Step(byte_bits(bench.frame(frames[0], 0)), receive=bench.frame_answer),
         seed=4,
     )
-    assert half == Outcome(b"", busy=True, wrong=True)
-    bench.check_info(info.received)
-    assert not info.wrong
-    bench.results(whole.received, frames)
+    assert half == Outcome(b"", busy=False, wrong=True)
+    assert reset == Outcome(b"", busy=False, wrong=False)
+    bench.check_results([whole], frames, 0)
     assert not whole.busy

@@ -5,19 +5,20 @@ import threading
 import tty
 from collections.abc import Callable
 
-import numpy as np
-
 from gen.network import QuantizedNetwork
-from host import protocol
-from host.protocol import DeviceInfo, Result
 from host.transport import Transport
+from protocol.device import Classify, Device
+from protocol.framing import Deframer, frame
+from protocol.messages import DeviceInfo
 
 CLOCK_HZ = 100_000_000
 
 
 def device_info(network: QuantizedNetwork) -> DeviceInfo:
     """What a board that holds ``network`` says."""
-    return DeviceInfo(*network.input.shape, network.output.shape[2], CLOCK_HZ, network.digest)
+    return DeviceInfo(
+        *network.input.shape, network.output.shape[2], CLOCK_HZ, network.digest, chunk=128
+    )
 
 
 class FakeBoard:
@@ -26,47 +27,38 @@ class FakeBoard:
     ``replies`` holds what the board has said and nobody has fetched.
     """
 
-    def __init__(self, info: DeviceInfo, classify: Callable[[np.ndarray], np.ndarray]):
-        self.info, self.classify = info, classify
+    def __init__(self, info: DeviceInfo, classify: Classify):
+        self.device = Device(info, classify)
         self.replies = bytearray()
-        self.frames = 0
-        self._received = bytearray()
+        self._deframer = Deframer()
+
+    @property
+    def frames(self) -> int:
+        """Answered."""
+        return self.device.statistics.answered
 
     def feed(self, data: bytes) -> None:
-        self._received += data
-        while self._received and self._step():
-            pass
-
-    def _step(self) -> bool:
-        command = bytes(self._received[:1])
-        if command == protocol.FRAME:
-            end = 1 + self.info.frame_bytes
-            if len(self._received) < end:
-                return False
-            shape = (self.info.height, self.info.width, self.info.channels)
-            frame = np.frombuffer(bytes(self._received[1:end]), dtype=np.uint8).reshape(shape)
-            del self._received[:end]
-            self.frames += 1
-            self.replies += protocol.RESULT
-            self.replies += Result(self.classify(frame), 1000 + self.frames).encode()
-            return True
-        if command == protocol.INFO:
-            self.replies += protocol.INFO + self.info.encode()
-        del self._received[:1]
-        return True
+        for packet in self._deframer.feed(data):
+            self.replies += b"".join(frame(answer) for answer in self.device.receive(packet))
 
 
 class MemoryTransport(Transport):
-    """A :class:`FakeBoard` at the end of a perfect link; ``spoil`` changes what it says."""
+    """A :class:`FakeBoard` at the end of a link; ``spoil`` changes what the board says."""
 
     def __init__(self, board: FakeBoard, spoil: Callable[[bytes], bytes] = bytes):
         self.board, self.spoil = board, spoil
         self.closed = False
-        self.most_waiting = 0
+        self._now = 0.0
 
     @property
     def name(self) -> str:
         return "fake board"
+
+    def now(self) -> float:
+        return self._now
+
+    def wait(self, seconds: float) -> None:
+        self._now += seconds
 
     def write(self, data: bytes) -> None:
         before = len(self.board.replies)
@@ -74,9 +66,10 @@ class MemoryTransport(Transport):
         said = bytes(self.board.replies[before:])
         self.board.replies[before:] = self.spoil(said)
 
-    def read(self, count: int, timeout: float) -> bytes:
-        taken = bytes(self.board.replies[:count])
-        del self.board.replies[:count]
+    def read(self, timeout: float) -> bytes:
+        taken = bytes(self.board.replies)
+        self.board.replies.clear()
+        self._now += 0.0 if taken else timeout
         return taken
 
     def close(self) -> None:

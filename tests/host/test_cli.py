@@ -34,14 +34,52 @@ def test_images_on_a_serial_port(build, images, monkeypatch, capsys):
         assert run_command(monkeypatch, app, *options, *images) == 0
         text = capsys.readouterr().out
         assert run_command(monkeypatch, app, *options, "--json", *images) == 0
-        entry = json.loads(capsys.readouterr().out)
+        *entries, summary = read_lines(capsys)
+        assert run_command(monkeypatch, app, "stream", *options, "--json", images[0].parent) == 0
+        assert read_lines(capsys) == entries
+        assert run_command(monkeypatch, app, "stream", *options, images[0].parent) == 0
+        assert "photo1.png: class 4 " in capsys.readouterr().out
     assert "class 4" in text
     assert "3 frames in" in text
     frames = load_frames(images, network.preprocessing)
-    assert [frame["image"] for frame in entry["frames"]] == [str(path) for path in images]
-    assert [frame["sums"] for frame in entry["frames"]] == [classify(f).tolist() for f in frames]
-    assert entry["frames"][0]["top"][0]["label"] == "class 4"
-    assert entry["clock_hz"] == 100_000_000
+    assert [entry["image"] for entry in entries] == [str(path) for path in images]
+    assert [entry["sums"] for entry in entries] == [classify(f).tolist() for f in frames]
+    assert entries[0]["top"][0]["label"] == "class 4"
+    assert summary["clock_hz"] == 100_000_000
+
+
+def test_info_and_bench(build, monkeypatch, capsys):
+    network = tiny_network(1)
+    with SerialBoard(FakeBoard(device_info(network), classify)) as board:
+        options = ("--port", board.port, "--build", build, "--json")
+        assert run_command(monkeypatch, app, "bench", *options, "--frames", 5) == 0
+        (figures,) = read_lines(capsys)
+        assert run_command(monkeypatch, app, "info", *options) == 0
+        (info,) = read_lines(capsys)
+        assert run_command(monkeypatch, app, "info", *options[:-1]) == 0
+        assert network.digest.hex() in capsys.readouterr().out
+    assert (figures["frames"], figures["bad_packets"], figures["dropped_packets"]) == (5, 0, 0)
+    assert figures["frames_per_second"] > 0
+    assert (info["digest"], info["answered"]) == (network.digest.hex(), 6)
+
+
+def test_a_recorded_session_is_played_again(build, images, monkeypatch, capsys, tmp_path):
+    record = tmp_path / "session.jsonl"
+    arguments = ("--build", build, "--json", *images)
+    with SerialBoard(FakeBoard(device_info(tiny_network(1)), classify)) as board:
+        options = ("--port", board.port, "--record", record)
+        assert run_command(monkeypatch, app, "classify", *options, *arguments) == 0
+        *entries, _ = read_lines(capsys)
+    assert run_command(monkeypatch, app, "classify", "--replay", record, *arguments) == 0
+    *again, _ = read_lines(capsys)
+    assert again == entries
+    other = ("--build", build, "--json", *reversed(images))
+    assert run_command(monkeypatch, app, "classify", "--replay", record, *other) == 2
+    assert "says something else than was recorded" in capsys.readouterr().err
+
+
+def read_lines(capsys) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_baud_rate_unknown(build, images, monkeypatch, capsys):
@@ -58,17 +96,17 @@ def test_baud_rate_unknown(build, images, monkeypatch, capsys):
 
 def test_images_on_a_simulated_board(tiny_board, images, monkeypatch, capsys):
     assert run_command(monkeypatch, app, "--sim", tiny_board.folder, "--json", *images) == 0
-    entry = json.loads(capsys.readouterr().out)
+    *entries, _ = read_lines(capsys)
     frames = load_frames(images, tiny_board.network.preprocessing)
     expected = golden.class_sums(tiny_board.network, frames)
-    assert [frame["sums"] for frame in entry["frames"]] == expected.tolist()
+    assert [entry["sums"] for entry in entries] == expected.tolist()
 
 
 def test_board_with_another_network(build, images, monkeypatch, capsys):
     with SerialBoard(FakeBoard(device_info(tiny_network(2)), classify)) as board:
         status = run_command(monkeypatch, app, "--port", board.port, "--build", build, images[0])
     assert status == 2
-    assert "the board holds network" in capsys.readouterr().err
+    assert "it holds network" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -84,6 +122,9 @@ def test_board_with_another_network(build, images, monkeypatch, capsys):
         (("--port", "/dev/null", "--build", "{build}", "{image}"), "cannot open"),
         (("{image}",), "either --sim BUILD_DIR or --port PORT"),
         (("--sim", "{build}", "--port", "x", "{image}"), "either --sim BUILD_DIR or --port PORT"),
+        (("--replay", "{build}/manifest.json", "--build", "{build}", "{image}"), "no recorded"),
+        (("--replay", "{image}", "--build", "{build}", "{image}"), "no recorded session"),
+        (("--sim", "{build}", "--record", "{build}/x/y", "{image}"), "cannot record there"),
     ],
 )
 def test_bad_input(build, images, monkeypatch, capsys, arguments, message):

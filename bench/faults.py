@@ -1,0 +1,301 @@
+"""Faults: what a bad link does to frames, to the board and to the host."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from boards import BOARDS
+from gen.default import default_network
+from gen.emit import emit
+from gen.errors import FirebrickError
+from gen.network import QuantizedNetwork
+from gen.planner import plan
+from host.driver import Accelerator
+from host.sim_transport import SimTransport
+from host.transport import Transport
+from sim import golden
+from sim.frames import GeneratedBoard, simulate
+from sim.simulator import Simulator
+from sim.verilate import build
+from tests.networks import random_frames, tiny_network
+
+BOARD = "arty_a7"
+CLEAN = 16
+"""Frames that are sent after the faults, over a link without any."""
+KINDS = 32
+"""Different frames that are sent again and again."""
+SEED = 1
+STALLS = 0.3
+"""How likely a stream pauses in a cycle."""
+_REMEMBERED = 8
+"""Batches of bytes that may come again."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a network is to bear.
+
+    Attributes
+    ----------
+    title : str
+    network : callable
+        Makes it.
+    faults : int
+        On the link.
+    patience : int
+        How long a retry waits, in clock cycles.
+    soak : int
+        Frames over a link that stalls at random.
+    """
+
+    title: str
+    network: Callable[[], QuantizedNetwork]
+    faults: int
+    patience: int
+    soak: int
+
+
+CASES = (
+    Case("tiny network, real shell", tiny_network, 10_000, 5_000, 1000),
+    Case("default network", default_network, 100, 50_000, 20),
+)
+"""Most faults meet a small network: a frame of the default one takes seconds to simulate."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Bytes that meet a fault from ``at`` to ``end``, and what went the same way before them."""
+
+    data: bytes
+    at: int
+    end: int
+    before: list[bytes]
+
+    @property
+    def head(self) -> bytes:
+        """What is not touched."""
+        return self.data[: self.at]
+
+
+@dataclass
+class BadLink(Transport):
+    """A simulated board whose bytes are spoilt both ways, at random.
+
+    Attributes
+    ----------
+    board : SimTransport
+    chance : float
+        That a batch of bytes meets a fault.
+    faults : Counter
+        By kind.
+    """
+
+    board: SimTransport
+    chance: float
+    rng: random.Random
+    faults: Counter[str] = field(default_factory=Counter)
+    sent: list[bytes] = field(default_factory=list)
+    came: list[bytes] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The board's."""
+        return self.board.name
+
+    def now(self) -> float:
+        """The board's clock."""
+        return self.board.now()
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``, or what is left of it."""
+        self.board.write(self.spoil(data, self.sent))
+
+    def read(self, timeout: float) -> bytes:
+        """What came, or what is left of it."""
+        return self.spoil(self.board.read(timeout), self.came)
+
+    def close(self) -> None:
+        """Close the board."""
+        self.board.close()
+
+    def spoil(self, data: bytes, before: list[bytes]) -> bytes:
+        """Let a fault happen now and then; ``before`` are batches that went the same way."""
+        if not data:
+            return data
+        before[:] = [*before[-_REMEMBERED:], data]
+        if self.rng.random() >= self.chance:
+            return data
+        kind = self.rng.choice(list(FAULTS))
+        self.faults[kind] += 1
+        at = self.rng.randrange(len(data))
+        end = min(len(data), at + self.rng.choice((1, 2, 10, 600)))
+        return FAULTS[kind](self, Batch(data, at, end, before))
+
+    def flip(self, batch: Batch) -> bytes:
+        """Turn one bit over."""
+        flipped = batch.data[batch.at] ^ 1 << self.rng.randrange(8)
+        return batch.head + bytes([flipped]) + batch.data[batch.at + 1 :]
+
+    def drop(self, batch: Batch) -> bytes:
+        """Lose some bytes."""
+        return batch.head + batch.data[batch.end :]
+
+    def truncate(self, batch: Batch) -> bytes:
+        """Lose the rest."""
+        return batch.head
+
+    def duplicate(self, batch: Batch) -> bytes:
+        """Send some bytes twice."""
+        return batch.data[: batch.end] + batch.data[batch.at :]
+
+    def repeat(self, batch: Batch) -> bytes:
+        """Send everything twice."""
+        return batch.data + batch.data
+
+    def reorder(self, batch: Batch) -> bytes:
+        """Send something old in front."""
+        return self.rng.choice(batch.before) + batch.data
+
+    def garbage(self, batch: Batch) -> bytes:
+        """Send some bytes that nobody meant."""
+        return batch.head + self.rng.randbytes(batch.end - batch.at) + batch.data[batch.at :]
+
+    def reset(self, batch: Batch) -> bytes:
+        """Press the board's reset button."""
+        self.board.reset()
+        return batch.data[batch.at :]
+
+
+FAULTS: dict[str, Callable[[BadLink, Batch], bytes]] = {
+    method.__name__: method
+    for method in (
+        BadLink.flip,
+        BadLink.drop,
+        BadLink.truncate,
+        BadLink.duplicate,
+        BadLink.repeat,
+        BadLink.reorder,
+        BadLink.garbage,
+        BadLink.reset,
+    )
+}
+
+
+def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
+    """Play all cases and print what came of them.
+
+    Parameters
+    ----------
+    console : Console
+    shared : path
+        Not used: the frames are random.
+    limit : int or None
+        Faults of a case, at most.
+    """
+    figures = {}
+    for case in CASES:
+        with (
+            console.status(f"{case.title}: compiling"),
+            tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
+        ):
+            network, out = case.network(), Path(folder) / "board"
+            emit(network, plan(network, BOARDS[BOARD]), BOARDS[BOARD], out)
+            faults = min(case.faults, limit or case.faults)
+            with console.status(f"{case.title}: {faults} faults"):
+                figures[case.title] = measure(out, network, faults, case.patience)
+            with console.status(f"{case.title}: {case.soak} frames with stalls"):
+                figures[case.title] |= soak(out, network, case.soak)
+    console.print(_table(figures))
+    return figures
+
+
+def measure(
+    folder: Path, network: QuantizedNetwork, faults: int, patience: int, chance: float = 0.3
+) -> dict[str, Any]:
+    """Stream frames until so many faults have happened, then some more without any.
+
+    Parameters
+    ----------
+    folder : path
+        Emitted for that network.
+    network : QuantizedNetwork
+    faults : int
+    patience : int
+        Clock cycles without progress, after which the host asks.
+    chance : float
+        That a batch of bytes meets a fault.
+    """
+    frames = random_frames(network, KINDS, SEED)
+    expected = golden.class_sums(network, frames)
+    # The driver asks after a quarter of a second.
+    board = SimTransport(folder, cycles_per_second=4 * patience)
+    link = BadLink(board, 0.0, random.Random(SEED))
+    answered = wrong = 0
+    wedge = None
+    with Accelerator(link, network, timeout=60) as accelerator:
+
+        def source() -> Iterator[np.ndarray]:
+            link.chance = chance
+            number = 0
+            while link.faults.total() < faults:
+                yield frames[number % KINDS]
+                number += 1
+            link.chance = 0.0
+            for clean in range(number, number + CLEAN):
+                yield frames[clean % KINDS]
+
+        try:
+            for result in accelerator.stream(source()):
+                wrong += not np.array_equal(result.sums, expected[answered % KINDS])
+                answered += 1
+        except FirebrickError as error:
+            wedge = str(error)
+        session = accelerator.session
+        return {
+            "faults": link.faults.total(),
+            **{f"fault: {kind}": link.faults[kind] for kind in FAULTS},
+            "frames": answered,
+            "wrong answers": wrong,
+            "wedged": wedge or "no",
+            "frames computed again": session.resent,
+            "sessions begun again": session.resets,
+            "damaged packets at the host": session.damaged,
+            "clock cycles": board.cycles,
+        }
+
+
+def soak(folder: Path, network: QuantizedNetwork, count: int) -> dict[str, Any]:
+    """Send frames back to back while the streams at the link pause at random.
+
+    Parameters
+    ----------
+    folder : path
+        Emitted for that network, and compiled.
+    network : QuantizedNetwork
+    count : int
+        Frames.
+    """
+    frames = random_frames(network, count, SEED)
+    board = GeneratedBoard.load(folder)
+    with Simulator(build(board.verilog, board.simulation())) as simulator:
+        simulator.stall(SEED, i=STALLS, o=STALLS)
+        result = simulate(simulator, network, frames)
+    wrong = (result.sums != golden.class_sums(network, frames)).any(axis=1)
+    return {"frames with stalls": count, "wrong among them": int(wrong.sum())}
+
+
+def _table(figures: dict[str, dict[str, Any]]) -> Table:
+    table = Table("", *figures, title="faults", title_justify="left")
+    for name in next(iter(figures.values())):
+        table.add_row(name, *(f"{entry[name]}" for entry in figures.values()))
+    return table

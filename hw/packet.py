@@ -1,0 +1,89 @@
+"""Packets as streams of bytes, and how they travel on a byte stream.
+
+See :mod:`protocol.packets`, which says what is in a packet, and how it is framed.
+"""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from protocol.packets import ESCAPE, FLAG, FLIP
+
+BYTE = stream.Signature(8)
+PACKET_BYTE = data.StructLayout({"byte": 8, "first": 1, "last": 1})
+PACKETS = stream.Signature(PACKET_BYTE)
+"""A packet after the other: header, payload, CRC. ``first`` begins one, whatever was before.
+
+The end follows from the header, so a link that cannot tell it leaves ``last`` low.
+"""
+
+
+class Deframer(wiring.Component):
+    """Packets out of a byte stream. One byte a cycle, no latency.
+
+    Members
+    -------
+    i : In(stream.Signature(8))
+    o : Out(PACKETS)
+        ``last`` is low. Bytes between the end of a packet and the next flag come, too.
+    """
+
+    i: In(BYTE)
+    o: Out(PACKETS)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        first, escaped = Signal(), Signal()
+        byte = self.i.payload
+        flag = byte == FLAG
+        special = flag | (byte == ESCAPE)
+        m.d.comb += [
+            self.o.valid.eq(self.i.valid & ~special),
+            self.o.payload.byte.eq(byte ^ Mux(escaped, FLIP, 0)),
+            self.o.payload.first.eq(first),
+            self.i.ready.eq(special | self.o.ready),
+        ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [
+                escaped.eq(special & ~flag),
+                first.eq(flag | (first & special)),
+            ]
+        return m
+
+
+class Framer(wiring.Component):
+    """Packets into a byte stream. One byte a cycle, no latency.
+
+    Members
+    -------
+    i : In(PACKETS)
+    o : Out(stream.Signature(8))
+    """
+
+    i: In(PACKETS)
+    o: Out(BYTE)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        flagged, escaped = Signal(), Signal()
+        byte = self.i.payload.byte
+        special = (byte == FLAG) | (byte == ESCAPE)
+        flag = self.i.payload.first & ~flagged
+        escape = special & ~escaped & ~flag
+        m.d.comb += [
+            self.o.valid.eq(self.i.valid),
+            self.o.payload.eq(byte ^ Mux(escaped, FLIP, 0)),
+            self.i.ready.eq(self.o.ready & ~flag & ~escape),
+        ]
+        with m.If(flag):
+            m.d.comb += self.o.payload.eq(FLAG)
+        with m.Elif(escape):
+            m.d.comb += self.o.payload.eq(ESCAPE)
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [
+                flagged.eq(flag | (flagged & escape)),
+                escaped.eq(escape),
+            ]
+        return m

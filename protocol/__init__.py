@@ -1,0 +1,1 @@
+"""The packets between host and board: one description, from which both ends are built."""

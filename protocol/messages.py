@@ -1,0 +1,196 @@
+"""What the packets of a board say, as Python objects."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from protocol import packets
+from protocol.packets import SUMS
+
+NETWORK_BYTES = 4
+"""How much of the network's digest a result carries."""
+
+
+class ProtocolError(ValueError):
+    """A packet that is whole, but says what no board of ours would say."""
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What a board is, and how much it takes ahead.
+
+    Attributes
+    ----------
+    height, width, channels : int
+        Of a frame.
+    classes : int
+        Class sums in a result.
+    clock_hz : int
+        Of the accelerator.
+    digest : bytes
+        8 bytes that name the network.
+    chunk : int
+        Pixel bytes in a ``FRAME`` packet.
+    window : int
+        ``FRAME`` packets that may wait on the board.
+    frames : int
+        Frames that may be on the board without an answer.
+    """
+
+    height: int
+    width: int
+    channels: int
+    classes: int
+    clock_hz: int
+    digest: bytes
+    chunk: int = 512
+    window: int = 8
+    frames: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "channels", "classes", "chunk", "window", "frames"):
+            if not 1 <= getattr(self, name) < 1 << 16:
+                raise ValueError(f"{name} must be 1 to 65535, not {getattr(self, name)}")
+        if len(self.digest) != 8:
+            raise ValueError(f"the digest must be 8 bytes, not {len(self.digest)}")
+        if self.chunks > 1 << 16:
+            raise ValueError(f"a frame of {self.frame_bytes} bytes is more than 65536 packets")
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of pixels in a frame."""
+        return self.height * self.width * self.channels
+
+    @property
+    def chunks(self) -> int:
+        """``FRAME`` packets a frame."""
+        return -(-self.frame_bytes // self.chunk)
+
+    @property
+    def parts(self) -> int:
+        """``RESULT`` packets a frame."""
+        return -(-self.classes // SUMS)
+
+    def encode(self) -> bytes:
+        """The payload of an ``INFO``."""
+        values = asdict(self) | {"digest": int.from_bytes(self.digest, "little")}
+        return packets.INFO.encode(magic=packets.MAGIC, version=packets.VERSION, **values)
+
+    @staticmethod
+    def decode(payload: bytes) -> DeviceInfo:
+        """Read the payload of an ``INFO``.
+
+        Raises
+        ------
+        ProtocolError
+            If it is not one, or of another version.
+        """
+        if len(payload) != packets.INFO.size:
+            raise ProtocolError(f"it describes itself in {len(payload)} bytes; is it ours?")
+        values = packets.INFO.decode(payload)
+        if values.pop("magic") != packets.MAGIC:
+            raise ProtocolError("it describes itself as no firebrick board")
+        if (version := values.pop("version")) != packets.VERSION:
+            raise ProtocolError(
+                f"it speaks protocol version {version}, this host version {packets.VERSION}; "
+                "generate the board's sources again with this version"
+            )
+        digest = values.pop("digest").to_bytes(8, "little")
+        try:
+            return DeviceInfo(**values, digest=digest)
+        except ValueError as error:
+            raise ProtocolError(f"it describes itself wrongly: {error}") from None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """How a board has been doing since it was switched on.
+
+    Attributes
+    ----------
+    cycles : int
+        Clock cycles of the frame that left the accelerator last.
+    stalled : int
+        Cycles in which a pixel waited for the accelerator, modulo 2^32.
+    pixels : int
+        Bytes that the frame that goes into the accelerator still lacks.
+    sequence, index, room : int
+        What an acknowledgement would say.
+    waiting : int
+        Frames on the board, without an answer.
+    answered : int
+        Frames with one, modulo 2^16 as all that follow.
+    bad : int
+        Packets that came damaged.
+    dropped : int
+        Packets that came whole and were not the one that was next, or for which there was no room.
+    lost : int
+        Bytes that the line's receiver lost.
+    """
+
+    cycles: int
+    stalled: int
+    pixels: int
+    sequence: int
+    index: int
+    room: int
+    waiting: int
+    answered: int
+    bad: int
+    dropped: int
+    lost: int
+
+    def encode(self) -> bytes:
+        """The payload of a ``STATISTICS``."""
+        return packets.STATISTICS.encode(**asdict(self))
+
+    @staticmethod
+    def decode(payload: bytes) -> Statistics:
+        """Read the payload of a ``STATISTICS``."""
+        if len(payload) != packets.STATISTICS.size:
+            raise ProtocolError(f"its statistics are {len(payload)} bytes long")
+        return Statistics(**packets.STATISTICS.decode(payload))
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A board's answer to a frame.
+
+    Attributes
+    ----------
+    sums : int32 array (classes,)
+    cycles : int
+        Clock cycles from the frame's first pixel byte to its last class sum.
+    """
+
+    sums: np.ndarray
+    cycles: int
+
+    def encode(self, network: bytes) -> list[bytes]:
+        """The payloads of a frame's ``RESULT`` packets."""
+        head = packets.RESULT.encode(
+            cycles=self.cycles, network=int.from_bytes(network[:NETWORK_BYTES], "little")
+        )
+        sums = self.sums.astype("<i4").tobytes()
+        size = 4 * SUMS
+        return [head + sums[start : start + size] for start in range(0, len(sums), size)]
+
+
+def decode_part(payload: bytes, index: int, info: DeviceInfo) -> tuple[int, np.ndarray]:
+    """Cycles and class sums of ``RESULT`` packet ``index`` of a frame.
+
+    Raises
+    ------
+    ProtocolError
+        If it is not as long as it should be, or of another network.
+    """
+    count = min(SUMS, info.classes - SUMS * index)
+    if count < 1 or len(payload) != packets.RESULT.size + 4 * count:
+        raise ProtocolError(f"part {index} of a result came with {len(payload)} bytes")
+    head = packets.RESULT.decode(payload)
+    if head["network"].to_bytes(NETWORK_BYTES, "little") != info.digest[:NETWORK_BYTES]:
+        raise ProtocolError("a result came from another network than the board said it holds")
+    sums = np.frombuffer(payload, dtype="<i4", offset=packets.RESULT.size)
+    return head["cycles"], sums.astype(np.int32)

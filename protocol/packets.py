@@ -1,0 +1,187 @@
+"""What goes over the link, byte for byte. Host and gateware are both built from these tables.
+
+A packet is a :data:`HEADER`, ``length`` bytes of payload, and the CRC-32 (zlib's) of both, least
+significant byte first, like all integers. A datagram holds one packet as it is. On a byte stream a
+:data:`FLAG` begins every packet, and bytes inside it that look like ``FLAG`` or :data:`ESCAPE` are
+sent as ``ESCAPE`` and the byte with :data:`FLIP` flipped, as PPP does (RFC 1662): whatever was lost
+before, the next ``FLAG`` begins a packet.
+
+============== ================================= ===============================================
+kind           from the host                     from the board
+============== ================================= ===============================================
+``RESET``      forget all; the next frame will   done; answers everything that came before it,
+               have this ``sequence``            since nothing of that will follow
+``INFO``       what are you?                     the same ``sequence``, :data:`INFO`
+``STATISTICS`` how are you?                      the same ``sequence``, :data:`STATISTICS`
+``FRAME``      pixels ``index * chunk`` and on
+               of frame ``sequence``: ``chunk``
+               bytes, but for the last one
+``ACK``                                          ``sequence`` and ``index`` are those of the
+                                                 ``FRAME`` that the board takes next; it has
+                                                 room for some packets from there on:
+                                                 :data:`ROOM`
+``NACK``                                         the same, and some packet has been refused
+                                                 since the last of these: damaged, or not the
+                                                 one that was next
+``RESULT``                                       of frame ``sequence``: :data:`RESULT`, then the
+                                                 class sums from ``index * SUMS`` on, int32
+============== ================================= ===============================================
+
+The board takes frames in the order of their sequence numbers, and packets in that of their indices.
+So what was lost is sent again, and a frame reaches the accelerator complete or not at all.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+VERSION = 2
+MAGIC = int.from_bytes(b"FBRK", "little")
+FLAG = 0x7E
+ESCAPE = 0x7D
+FLIP = 0x20
+SUMS = 128
+"""Class sums in a ``RESULT``; fewer in the last one of a frame."""
+CHECK_BYTES = 4
+MOST_PAYLOAD = 1 << 14
+"""No packet is longer; a header that says so is damaged."""
+
+
+class Kind(IntEnum):
+    """What a packet is."""
+
+    RESET = 1
+    INFO = 2
+    STATISTICS = 3
+    FRAME = 4
+    ACK = 5
+    NACK = 6
+    RESULT = 7
+
+
+@dataclass(frozen=True)
+class Block:
+    """Unsigned integers one after another.
+
+    Attributes
+    ----------
+    fields : tuple of (name, size in bytes)
+    """
+
+    fields: tuple[tuple[str, int], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return sum(size for _, size in self.fields)
+
+    @property
+    def bits(self) -> dict[str, int]:
+        """Widths by name, the first in the least significant place: a layout for hardware."""
+        return {name: 8 * size for name, size in self.fields}
+
+    def encode(self, **values: int) -> bytes:
+        """The block with these values, one for each field."""
+        if set(values) != {name for name, _ in self.fields}:
+            raise ValueError(f"values for {sorted(values)}, fields are {self.fields}")
+        return b"".join(values[name].to_bytes(size, "little") for name, size in self.fields)
+
+    def decode(self, data: bytes) -> dict[str, int]:
+        """Values by name, from the first bytes of ``data``."""
+        if len(data) < self.size:
+            raise ValueError(f"{len(data)} bytes are no block of {self.size}")
+        values, position = {}, 0
+        for name, size in self.fields:
+            values[name] = int.from_bytes(data[position : position + size], "little")
+            position += size
+        return values
+
+
+HEADER = Block((("sequence", 2), ("index", 2), ("kind", 1), ("spare", 1), ("length", 2)))
+
+OVERHEAD = 1 + HEADER.size + CHECK_BYTES
+"""Bytes around a payload on a byte stream: flag, header, CRC."""
+
+INFO = Block(
+    (
+        ("magic", 4),
+        ("version", 2),
+        ("chunk", 2),
+        ("window", 2),
+        ("frames", 2),
+        ("height", 2),
+        ("width", 2),
+        ("channels", 2),
+        ("classes", 2),
+        ("clock_hz", 4),
+        ("digest", 8),
+    )
+)
+"""What the board is; see :class:`protocol.messages.DeviceInfo`."""
+
+STATISTICS = Block(
+    (
+        ("cycles", 4),
+        ("stalled", 4),
+        ("pixels", 4),
+        ("sequence", 2),
+        ("index", 2),
+        ("room", 2),
+        ("waiting", 2),
+        ("answered", 2),
+        ("bad", 2),
+        ("dropped", 2),
+        ("lost", 2),
+    )
+)
+"""How the board does; see :class:`protocol.messages.Statistics`."""
+
+ROOM = Block((("room", 2), ("spare", 2)))
+"""How many ``FRAME`` packets have a place, from the one that is next."""
+
+RESULT = Block((("cycles", 4), ("network", 4)))
+"""Clock cycles of the frame, and the first bytes of the network's digest."""
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet whose CRC is right."""
+
+    kind: int
+    sequence: int
+    index: int = 0
+    payload: bytes = b""
+
+    def encode(self) -> bytes:
+        """Header, payload and CRC."""
+        head = HEADER.encode(
+            sequence=self.sequence,
+            index=self.index,
+            kind=self.kind,
+            spare=0,
+            length=len(self.payload),
+        )
+        return check(head + self.payload)
+
+    @staticmethod
+    def decode(data: bytes) -> Packet | None:
+        """Read a packet; ``None`` if it is damaged."""
+        if packet_bytes(data) != len(data) or check(data[:-CHECK_BYTES]) != data:
+            return None
+        head = HEADER.decode(data)
+        payload = data[HEADER.size : -CHECK_BYTES]
+        return Packet(head["kind"], head["sequence"], head["index"], payload)
+
+
+def check(body: bytes) -> bytes:
+    """Add its CRC to a header with its payload."""
+    return body + zlib.crc32(body).to_bytes(CHECK_BYTES, "little")
+
+
+def packet_bytes(data: bytes) -> int | None:
+    """How long the packet is that begins so; ``None`` if that cannot be told yet."""
+    if len(data) < HEADER.size:
+        return None
+    return HEADER.size + HEADER.decode(data)["length"] + CHECK_BYTES

@@ -1,0 +1,317 @@
+"""The host's end of the protocol, without a link and without a clock.
+
+Frames go in at :meth:`Session.submit` and results come out of :attr:`Session.results`; in between,
+whoever owns a link sends what :meth:`Session.packets` gives, feeds :meth:`Session.receive`, and
+calls :meth:`Session.retry` when nothing has come for a while.
+
+A packet that got lost is sent again from the place that the board names: at once when it refuses
+the next one, or when it answers a question that was asked after it was sent. A result that got
+lost is noticed by the next one, or by a board that says that no frame waits; its frame is sent
+again under a new number. When the board has forgotten what was said, all starts from a reset.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics, decode_part
+from protocol.packets import ROOM, Kind, Packet
+
+_NUMBERS = 1 << 16
+"""Sequence numbers: the lower bits of a frame's number."""
+
+
+class Phase(Enum):
+    """What the session is waiting for: the answer to a reset, to a question, to frames."""
+
+    RESET = 1
+    INFO = 2
+    READY = 3
+
+
+@dataclass
+class _Job:
+    """A frame without its result."""
+
+    ticket: int
+    pixels: bytes
+    cycles: int = 0
+    parts: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+class Session:
+    """One host's talk with one board.
+
+    Parameters
+    ----------
+    digest : bytes, optional
+        Of the network that the board must hold; any if not given.
+    first : int, optional
+        Number of the first frame; random if not given, so that answers to an earlier session are
+        not taken for answers to this one.
+
+    Attributes
+    ----------
+    results : deque of (ticket, Result)
+        To be taken by whoever reads them.
+    info : DeviceInfo or None
+        Until the board has said it.
+    statistics : Statistics or None
+        As last heard; see :meth:`ask`.
+    progress : int
+        Grows with everything that brings a frame further.
+    heard : int
+        Packets that came and were whole.
+    damaged : int
+        Packets that came and were not, or said what makes no sense.
+    resent : int
+        Frames sent again because their results were lost.
+    resets : int
+        Resets after the first.
+    """
+
+    def __init__(self, digest: bytes | None = None, first: int | None = None):
+        self._digest = digest
+        self._base = random.randrange(_NUMBERS) if first is None else first % _NUMBERS
+        self._phase = Phase.RESET
+        self._control = deque([Packet(Kind.RESET, self._base)])
+        self._jobs: dict[int, _Job] = {}
+        self._tickets = 0
+        self._frames = 0  # numbers given to frames since the reset
+        self._cursor = 0  # packet to send next, counted from the reset
+        self._sent = 0  # one more than the last packet sent
+        self._accepted = 0  # packet that the board takes next
+        self._limit = 0  # packet that has no place yet
+        self._returned = -1  # place gone back to last
+        self._question = self._base  # number of the last question
+        self._asked = 0  # packets sent when it was asked
+        self.results: deque[tuple[int, Result]] = deque()
+        self.info: DeviceInfo | None = None
+        self.statistics: Statistics | None = None
+        self.progress = self.heard = self.damaged = self.resent = self.resets = 0
+
+    @property
+    def phase(self) -> Phase:
+        """What the session is waiting for."""
+        return self._phase
+
+    @property
+    def unanswered(self) -> int:
+        """Frames without a result."""
+        return len(self._jobs)
+
+    @property
+    def unaccepted(self) -> int:
+        """``FRAME`` packets of those frames that the board has not said it has."""
+        return self._frames * self._chunks - self._accepted
+
+    @property
+    def room(self) -> bool:
+        """Whether another frame may be submitted."""
+        ready = self._phase is Phase.READY and self.info is not None
+        return ready and len(self._jobs) < self._described.frames
+
+    @property
+    def _described(self) -> DeviceInfo:
+        assert self.info is not None
+        return self.info
+
+    @property
+    def _chunks(self) -> int:
+        return self.info.chunks if self.info is not None else 1
+
+    def submit(self, pixels: bytes) -> int:
+        """Take a frame to send while there is :attr:`room`; returns the ticket of its result."""
+        if not self.room:
+            raise ValueError("no room for another frame")
+        if len(pixels) != self._described.frame_bytes:
+            raise ValueError(f"a frame is {self._described.frame_bytes} bytes, not {len(pixels)}")
+        job = _Job(self._tickets, pixels)
+        self._tickets += 1
+        self._append(job)
+        return job.ticket
+
+    def _append(self, job: _Job) -> None:
+        job.parts.clear()
+        self._jobs[self._frames] = job
+        self._frames += 1
+
+    def ask(self) -> None:
+        """Ask for statistics; what was heard before is forgotten."""
+        self.statistics = None
+        if self._phase is Phase.READY:
+            self._inquire()
+
+    def _inquire(self) -> None:
+        """Ask how the board is, behind all that has been sent: its answer says what it took."""
+        self._question = (self._question + 1) % _NUMBERS
+        self._asked = self._cursor
+        self._control.append(Packet(Kind.STATISTICS, self._question))
+
+    def packets(self) -> Iterator[bytes]:
+        """What may be sent now."""
+        while self._control:
+            yield self._control.popleft().encode()
+        while self._phase is Phase.READY and self._cursor < min(
+            self._limit, self._frames * self._chunks
+        ):
+            number, index = divmod(self._cursor, self._chunks)
+            job = self._jobs.get(number)
+            if job is None:
+                # Answered already, though the board has not said yet that it has all of it.
+                self._cursor = (number + 1) * self._chunks
+                continue
+            start = index * self._described.chunk
+            payload = job.pixels[start : start + self._described.chunk]
+            self._cursor += 1
+            self._sent = max(self._sent, self._cursor)
+            yield Packet(Kind.FRAME, self._wire(number), index, payload).encode()
+
+    def _wire(self, number: int) -> int:
+        return (self._base + number) % _NUMBERS
+
+    def _number(self, sequence: int) -> int:
+        """The number nearest to where the board should be that has this sequence number."""
+        near = self._accepted // self._chunks
+        ahead = (sequence - self._wire(near) + _NUMBERS // 2) % _NUMBERS - _NUMBERS // 2
+        return near + ahead
+
+    def receive(self, data: bytes) -> None:
+        """Take a packet from the board, damaged or not.
+
+        Raises
+        ------
+        ProtocolError
+            If the board is not one of ours, or does not hold the network it should.
+        """
+        packet = Packet.decode(data)
+        if packet is None:
+            self.damaged += 1
+            return
+        self.heard += 1
+        if self._phase is Phase.RESET:
+            if packet.kind == Kind.RESET and packet.sequence == self._base:
+                self._advance(Phase.INFO)
+                self._control.append(Packet(Kind.INFO, self._base))
+        elif self._phase is Phase.INFO:
+            mine = packet.kind == Kind.INFO and packet.sequence == self._base
+            # An empty one is our own question, echoed by the line.
+            if mine and packet.payload:
+                self._meet(DeviceInfo.decode(packet.payload))
+        else:
+            self._receive_ready(packet)
+
+    def _advance(self, phase: Phase) -> None:
+        self._phase = phase
+        self.progress += 1
+
+    def _meet(self, info: DeviceInfo) -> None:
+        if self._digest is not None and info.digest != self._digest:
+            raise ProtocolError(
+                f"it holds network {info.digest.hex()} ({_shape(info)}), not {self._digest.hex()}"
+            )
+        if self._jobs and info != self.info:
+            raise ProtocolError("another board, or another network, is at the end of the link")
+        self.info = info
+        self._limit = info.window
+        self._advance(Phase.READY)
+
+    def _receive_ready(self, packet: Packet) -> None:
+        try:
+            if packet.kind in (Kind.ACK, Kind.NACK):
+                self._acknowledge(packet)
+            elif packet.kind == Kind.RESULT:
+                self._result(packet)
+            elif packet.kind == Kind.STATISTICS:
+                self._hear(packet.sequence, Statistics.decode(packet.payload))
+        except ProtocolError:
+            self.damaged += 1
+
+    def _acknowledge(self, packet: Packet) -> None:
+        if len(packet.payload) != ROOM.size:
+            raise ProtocolError(f"an acknowledgement came with {len(packet.payload)} bytes")
+        room = ROOM.decode(packet.payload)["room"]
+        place = self._number(packet.sequence) * self._chunks + packet.index
+        self._place(place, room)
+        if packet.kind == Kind.NACK and self._returned != place == self._accepted:
+            self._cursor = self._returned = place
+
+    def _place(self, place: int, room: int) -> None:
+        """Learn what the board takes next, and how many packets from there on."""
+        if place > self._sent:
+            self.reset()  # the board has something that we never sent: not in this session
+        elif place >= self._accepted:  # or else it is older than what we know
+            self.progress += place > self._accepted
+            self._accepted = place
+            self._limit = place + min(room, self._described.window)
+            self._cursor = max(self._cursor, place)
+
+    def _result(self, packet: Packet) -> None:
+        number = self._number(packet.sequence)
+        job = self._jobs.get(number)
+        if job is None:
+            return  # came before
+        job.cycles, job.parts[packet.index] = decode_part(
+            packet.payload, packet.index, self._described
+        )
+        self.progress += 1
+        if len(job.parts) < self._described.parts:
+            return
+        sums = np.concatenate([job.parts[index] for index in range(self._described.parts)])
+        self.results.append((job.ticket, Result(sums, job.cycles)))
+        del self._jobs[number]
+        # The board answers in turn: what is older was answered, and that was lost.
+        self._send_again([other for other in self._jobs if other < number])
+
+    def _send_again(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self._append(self._jobs.pop(number))
+            self.resent += 1
+
+    def _hear(self, question: int, statistics: Statistics) -> None:
+        before, self.statistics = self.statistics, statistics
+        if before is not None and before.pixels != statistics.pixels:
+            self.progress += 1
+        if question != self._question:
+            return
+        place = self._number(statistics.sequence) * self._chunks + statistics.index
+        if place < self._accepted:
+            self.reset()  # the board has forgotten what it had
+            return
+        self._place(place, statistics.room)
+        if self._phase is Phase.READY and place < self._asked:
+            self._cursor, self._returned = place, -1
+        if statistics.waiting == 0 and self.unaccepted == 0:
+            self._send_again(list(self._jobs))
+
+    def retry(self) -> None:
+        """Find out what was lost: to be called when nothing has come for a while."""
+        if self._phase is Phase.RESET:
+            self._control.append(Packet(Kind.RESET, self._base))
+        elif self._phase is Phase.INFO:
+            self._control.append(Packet(Kind.INFO, self._base))
+        else:
+            self._inquire()
+
+    def reset(self) -> None:
+        """Start again, with all frames that have no result."""
+        self._base = self._wire(self._frames)
+        jobs, self._jobs, self._frames = list(self._jobs.values()), {}, 0
+        for job in jobs:
+            self._append(job)
+        self._cursor = self._sent = self._accepted = self._limit = 0
+        self._returned, self._asked = -1, 0
+        self._control.clear()
+        self._control.append(Packet(Kind.RESET, self._base))
+        self._phase = Phase.RESET
+        self.resets += 1
+
+
+def _shape(info: DeviceInfo) -> str:
+    return f"{info.height}x{info.width}x{info.channels} pixels, {info.classes} classes"

@@ -1,0 +1,142 @@
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.framing import Deframer, frame
+from protocol.messages import (
+    DeviceInfo,
+    ProtocolError,
+    Result,
+    Statistics,
+    decode_part,
+)
+from protocol.packets import (
+    ESCAPE,
+    FLAG,
+    HEADER,
+    INFO,
+    MOST_PAYLOAD,
+    STATISTICS,
+    Block,
+    Kind,
+    Packet,
+)
+
+DEVICE = DeviceInfo(224, 227, 3, 1000, 100_000_000, bytes(range(8)))
+RAW = st.binary(max_size=300)
+AWKWARD = st.lists(st.sampled_from([FLAG, ESCAPE, FLAG ^ 0x20, 0, 255]), max_size=60).map(bytes)
+
+
+def test_a_packet_byte_for_byte():
+    packet = Packet(Kind.FRAME, 0x1234, 5, b"ab")
+    body = bytes.fromhex("3412 0500 04 00 0200") + b"ab"
+    assert packet.encode() == body + zlib.crc32(body).to_bytes(4, "little")
+    assert Packet.decode(packet.encode()) == packet
+
+
+@given(st.integers(0, 255), st.integers(0, 65535), st.integers(0, 65535), RAW)
+def test_packets_round_trip(kind, sequence, index, payload):
+    packet = Packet(kind, sequence, index, payload)
+    assert Packet.decode(packet.encode()) == packet
+
+
+@given(RAW, st.data())
+def test_damaged_packets_are_refused(payload, data):
+    packet = bytearray(Packet(Kind.FRAME, 1, 2, payload).encode())
+    position = data.draw(st.integers(0, len(packet) - 1))
+    packet[position] ^= data.draw(st.integers(1, 255))
+    assert Packet.decode(bytes(packet)) is None
+
+
+@given(RAW)
+def test_any_bytes_are_no_packet(data):
+    assert Packet.decode(data) is None or Packet.decode(data).encode() == data
+
+
+@given(st.lists(RAW | AWKWARD, max_size=5), st.integers(1, 50))
+def test_framed_packets_come_out_in_any_pieces(payloads, size):
+    packets = [Packet(Kind.FRAME, number, 0, data).encode() for number, data in enumerate(payloads)]
+    line = b"\x00noise" + b"".join(map(frame, packets))
+    assert line.count(FLAG) == len(packets)
+    deframer = Deframer()
+    pieces = (line[start : start + size] for start in range(0, len(line), size))
+    assert [packet for piece in pieces for packet in deframer.feed(piece)] == packets
+
+
+@given(RAW | AWKWARD, RAW)
+def test_whatever_was_before_the_next_flag_begins_a_packet(garbage, payload):
+    packet = Packet(Kind.RESULT, 9, 9, payload).encode()
+    assert Deframer().feed(garbage + frame(packet))[-1] == packet
+
+
+def test_a_length_beyond_all_bounds_is_not_waited_for():
+    head = HEADER.encode(sequence=0, index=0, kind=4, spare=0, length=MOST_PAYLOAD + 1)
+    (found,) = Deframer().feed(frame(head))
+    assert Packet.decode(found) is None
+
+
+def test_device_info_round_trip():
+    assert DeviceInfo.decode(DEVICE.encode()) == DEVICE
+    assert DEVICE.frame_bytes == 224 * 227 * 3
+    assert (DEVICE.chunks, DEVICE.parts) == (298, 8)
+
+
+@given(st.binary(min_size=INFO.size, max_size=INFO.size) | RAW)
+def test_any_device_info_is_read_or_refused(payload):
+    for data in (payload, DEVICE.encode()[:6] + payload[6:]):
+        try:
+            assert DeviceInfo.decode(data).encode() == data
+        except ProtocolError:
+            continue
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"height": 0}, "height"), ({"classes": 1 << 16}, "classes"), ({"digest": b"x"}, "8 bytes")],
+)
+def test_device_info_that_cannot_be(change, message):
+    with pytest.raises(ValueError, match=message):
+        DeviceInfo(**{**vars(DEVICE), **change})
+
+
+def test_another_version_says_so():
+    data = bytearray(DEVICE.encode())
+    data[4] = 9
+    with pytest.raises(ProtocolError, match="protocol version 9, this host version 2"):
+        DeviceInfo.decode(bytes(data))
+
+
+@given(RAW)
+def test_any_statistics_are_read_or_refused(payload):
+    try:
+        assert Statistics.decode(payload).encode() == payload
+    except ProtocolError:
+        assert len(payload) != STATISTICS.size
+
+
+def test_results_round_trip_in_parts():
+    sums = np.random.default_rng(1).integers(-(2**31), 2**31, 1000).astype(np.int32)
+    payloads = Result(sums, 4_000_000_000).encode(DEVICE.digest)
+    parts = [decode_part(payload, index, DEVICE) for index, payload in enumerate(payloads)]
+    assert {cycles for cycles, _ in parts} == {4_000_000_000}
+    np.testing.assert_array_equal(np.concatenate([sums for _, sums in parts]), sums)
+    with pytest.raises(ProtocolError, match="another network"):
+        decode_part(Result(sums, 1).encode(b"otherone")[0], 0, DEVICE)
+
+
+@given(RAW, st.integers(0, 65535))
+def test_any_result_is_read_or_refused(payload, index):
+    try:
+        decode_part(payload, index, DEVICE)
+    except ProtocolError:
+        return
+
+
+def test_blocks_take_all_their_fields():
+    with pytest.raises(ValueError, match="fields are"):
+        Block((("a", 1),)).encode(b=1)
+    with pytest.raises(ValueError, match="no block"):
+        INFO.decode(b"")

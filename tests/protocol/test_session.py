@@ -1,0 +1,191 @@
+"""Both ends of the protocol in plain Python, with a link between them that does its worst."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocol.device import Device
+from protocol.framing import Deframer, frame
+from protocol.messages import DeviceInfo, ProtocolError
+from protocol.packets import Kind, Packet
+from protocol.session import Phase, Session
+
+INFO = DeviceInfo(6, 5, 3, 300, 50_000_000, b"network1", chunk=32, window=4, frames=4)
+
+
+def classify(pixels: np.ndarray) -> np.ndarray:
+    return np.arange(INFO.classes) * 7 + pixels.sum(dtype=np.int64) - 3 * int(pixels[0, 0, 0])
+
+
+def make_frames(count: int, seed: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return list(rng.integers(0, 256, (count, 6, 5, 3), dtype=np.uint8))
+
+
+def run(session, device, frames, spoil=lambda data: data, retries=400):
+    """Play all frames; ``spoil`` is the link, both ways. Returns sums by ticket."""
+    to_device, to_host = Deframer(), Deframer()
+    waiting, found, tickets = list(frames), {}, {}
+    for _ in range(retries):
+        moved = True
+        while moved:
+            moved = False
+            while waiting and session.room:
+                pixels = waiting.pop(0)
+                tickets[session.submit(pixels.tobytes())] = pixels
+            line = spoil(b"".join(frame(packet) for packet in session.packets()))
+            for packet in to_device.feed(line):
+                answers = b"".join(frame(answer) for answer in device.receive(packet))
+                for answer in to_host.feed(spoil(answers)):
+                    session.receive(answer)
+                    moved = True
+            while session.results:
+                ticket, result = session.results.popleft()
+                found[ticket] = result.sums
+        if len(found) == len(frames):
+            for ticket, pixels in tickets.items():
+                np.testing.assert_array_equal(found[ticket], classify(pixels))
+            return found
+        session.retry()
+    raise AssertionError(f"stuck in {session.phase}, {len(found)} of {len(frames)} results")
+
+
+def test_a_perfect_link():
+    session, device = Session(INFO.digest), Device(INFO, classify)
+    run(session, device, make_frames(30, 1))
+    assert session.info == INFO
+    assert (session.resent, session.resets, session.damaged) == (0, 0, 0)
+    assert (device.statistics.bad, device.statistics.dropped) == (0, 0)
+    assert device.statistics.answered == 30
+
+
+class Spoiler:
+    """Flips, drops, inserts, repeats and cuts bytes, from a seed."""
+
+    def __init__(self, seed: int, chance: float):
+        self.rng, self.chance, self.faults = random.Random(seed), chance, 0
+
+    def __call__(self, data: bytes) -> bytes:
+        if not data or self.rng.random() > self.chance:
+            return data
+        self.faults += 1
+        at = self.rng.randrange(len(data))
+        end = min(len(data), at + self.rng.choice([1, 1, 3, 40]))
+        match self.rng.randrange(6):
+            case 0:
+                return data[:at] + bytes([data[at] ^ 1 << self.rng.randrange(8)]) + data[at + 1 :]
+            case 1:
+                return data[:at] + data[end:]
+            case 2:
+                return data[:at] + self.rng.randbytes(end - at) + data[at:]
+            case 3:
+                return data[:at] + data[at:end] + data[at:]
+            case 4:
+                return data + data
+            case _:
+                return data[:at]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_bad_link(seed):
+    spoiler = Spoiler(seed, 0.2)
+    session, device = Session(INFO.digest), Device(INFO, classify)
+    run(session, device, make_frames(20, seed), spoiler)
+    assert spoiler.faults > 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.floats(0.0, 0.5), st.integers(1, 12))
+def test_any_bad_link(seed, chance, count):
+    session, device = Session(INFO.digest), Device(INFO, classify)
+    run(session, device, make_frames(count, 1), Spoiler(seed, chance), retries=3000)
+
+
+def test_sequence_numbers_start_again():
+    session, device = Session(INFO.digest, first=65530), Device(INFO, classify)
+    run(session, device, make_frames(20, 3))
+    assert session.resent == 0
+
+
+def test_a_board_that_restarts_is_noticed():
+    session, device = Session(INFO.digest, first=500), Device(INFO, classify)
+    seen = 0
+
+    def restart(data: bytes) -> bytes:
+        nonlocal seen
+        seen += 1
+        if seen == 15:
+            device.__init__(INFO, classify)
+        return data
+
+    run(session, device, make_frames(12, 4), restart)
+    assert session.resets == 1
+
+
+def test_a_lost_last_result_is_asked_for():
+    session, device = Session(INFO.digest), Device(INFO, classify)
+    lost = []
+
+    def lose(data: bytes) -> bytes:
+        packets = Deframer().feed(data)
+        if not lost and any(packet[4] == Kind.RESULT for packet in packets):
+            lost.append(data)
+            return b""
+        return data
+
+    run(session, device, make_frames(1, 5), lose)
+    assert session.resent == 1
+
+
+def ready_session() -> Session:
+    session = Session(INFO.digest, first=7)
+    list(session.packets())
+    session.receive(Packet(Kind.RESET, 7).encode())
+    session.receive(Packet(Kind.INFO, 7, 0, INFO.encode()).encode())
+    assert session.phase is Phase.READY
+    return session
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*Kind, 0, 99]),
+            st.integers(0, 12) | st.integers(0, 65535),
+            st.integers(0, 6) | st.integers(0, 65535),
+            st.binary(max_size=40),
+        ),
+        max_size=15,
+    )
+)
+def test_whatever_a_board_says_the_session_lives(said):
+    session = ready_session()
+    session.submit(bytes(INFO.frame_bytes))
+    for kind, sequence, index, payload in said:
+        list(session.packets())
+        try:
+            session.receive(Packet(kind, sequence, index, payload).encode())
+        except ProtocolError:
+            assert session.phase is Phase.INFO
+        session.retry()
+    assert len(session.results) <= 1
+
+
+def test_another_network_is_refused():
+    session = Session(b"network2", first=7)
+    session.receive(Packet(Kind.RESET, 7).encode())
+    with pytest.raises(ProtocolError, match=r"network 6e.*31 \(6x5x3 pixels, 300 classes\), not"):
+        session.receive(Packet(Kind.INFO, 7, 0, INFO.encode()).encode())
+
+
+def test_no_more_frames_than_the_board_takes():
+    session = ready_session()
+    for _ in range(INFO.frames):
+        session.submit(bytes(INFO.frame_bytes))
+    assert not session.room
+    assert len(list(session.packets())) == 1 + INFO.window  # a question came first
+    with pytest.raises(ValueError, match="no room"):
+        session.submit(bytes(INFO.frame_bytes))
