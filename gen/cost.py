@@ -21,7 +21,7 @@ from hw.rom import banks
 # Coefficients of the LUT and flip-flop estimates; everything else is arithmetic on widths.
 MUX_LUT = 1 / 3
 """LUTs a bit and further input of a wide multiplexer: four inputs fit one LUT."""
-ENGINE = Resources(lut=180, ff=220, dsp=0, bram36=0)
+ENGINE = Resources(lut=430, ff=220, dsp=0, bram36=0)
 """Counters, address generation and handshakes of a convolution engine."""
 REQUANTISE_LUT_PER_LANE, REQUANTISE_FF_PER_LANE = 45, 90
 """Bias adder, clamp and pipeline registers around the multiplier."""
