@@ -6,10 +6,10 @@ coefficients below.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from boards.board import Resources
+from boards.board import Family, Resources
 from gen.network import Conv, MaxPool, QuantizedNetwork
 from gen.plan import EnginePlan
 from hw.fifo import MemoryKind
@@ -29,16 +29,18 @@ STREAM_LUT_PER_BIT, STREAM_FF_PER_BIT = 1.5, 2.0
 """A lane converter with its registers, a bit of the wider side."""
 SMALL_UNIT = Resources(lut=60, ff=80, dsp=0, bram36=0)
 """Counters and handshakes of a pool, concatenation, adder or global sum."""
-BOARD = Resources(lut=600, ff=800, dsp=0, bram36=1)
-"""The UART link and the shell around the accelerator."""
+BOARD = Resources(lut=950, ff=750, dsp=0, bram36=2)
+"""The UART link and the shell around the accelerator, for 1000 classes."""
 LUT_DIGIT = 11.5
 """LUTs a digit of two bits of a multiplier made of LUTs."""
 LUT_SHARED = 40
 """LUTs for the multiples of an activation that all rows of such multipliers share."""
 QUEUE_BITS = 8192
 """The queue of a bypass goes into LUTs up to this size, into block RAM beyond."""
-DSP_OPERAND_BITS = 25
-"""Widest signed operand of one DSP48E1."""
+DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": 18}
+"""Widest signed operand of one DSP48E1 and of one MULT18X18D."""
+LUT4_PER_LUT6 = 2.2
+"""How many look-up tables of four inputs do what the formulas here count of six inputs."""
 
 _HALF_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 _FULL_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
@@ -221,6 +223,13 @@ def total(parts: list[Resources]) -> Resources:
     )
 
 
+def on_family(resources: Resources, family: Family) -> Resources:
+    """Resources counted in 6-input LUTs, in those that the family has."""
+    if family == "xc7":
+        return resources
+    return replace(resources, lut=round(resources.lut * LUT4_PER_LUT6))
+
+
 @cache
 def weight_cost(shape: ConvShape, pe: int, simd: int, kind: MemoryKind) -> Resources:
     """The weight ROM of an engine."""
@@ -285,11 +294,11 @@ def drain_cost(size: MacShape, lanes: int, words: int) -> Resources:
 
 
 @cache
-def requantise_cost(shape: ConvShape, lanes: int) -> Resources:
+def requantise_cost(shape: ConvShape, lanes: int, family: Family = "xc7") -> Resources:
     """The requantiser with its ROM of biases and multipliers."""
     depth, width = shape.cout // lanes, lanes * (16 + shape.sum_bits)
     rom = memory_cost("lut" if depth <= LUT_ROWS else "block", depth, width, rom=True)
-    per_lane = 1 if shape.sum_bits <= DSP_OPERAND_BITS else 2
+    per_lane = 1 if shape.sum_bits <= DSP_OPERAND_BITS[family] else 2
     unit = Resources(
         REQUANTISE_LUT_PER_LANE * lanes, REQUANTISE_FF_PER_LANE * lanes, per_lane * lanes, 0
     )
@@ -304,7 +313,12 @@ def converter_cost(i_lanes: int, o_lanes: int, bits: int = 8) -> Resources:
 
 
 def engine_cost(
-    shape: ConvShape, plan: EnginePlan, i_lanes: int, *, centre: bool = False
+    shape: ConvShape,
+    plan: EnginePlan,
+    i_lanes: int,
+    *,
+    centre: bool = False,
+    family: Family = "xc7",
 ) -> Resources:
     """A whole engine fed with ``i_lanes`` channels a transfer.
 
@@ -320,7 +334,7 @@ def engine_cost(
             window_cost(shape, plan.simd, plan.window_memory),
             multiply_cost(macs),
             drain_cost(macs, plan.lanes, shape.words(plan.simd)),
-            requantise_cost(shape, plan.lanes),
+            requantise_cost(shape, plan.lanes, family),
         ]
     )
 

@@ -11,14 +11,16 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from boards.board import Resources
-from gen.cost import ConvShape, engine_cost
+from boards.board import Family, Resources
+from gen.cost import ConvShape, engine_cost, on_family
 from gen.limits import divisors, engine_limits
 from gen.plan import EnginePlan
 from hw.fifo import MemoryKind
 from hw.mac import MultiplierKind
 
-KINDS: tuple[MemoryKind, ...] = ("block", "lut")
+KINDS: dict[Family, tuple[MemoryKind, ...]] = {"xc7": ("block", "lut"), "ecp5": ("block",)}
+"""Memories for weights and windows. In the ECP5's LUTs a bit costs four times as many as in those
+of the 7-series, and there are more block RAMs."""
 RESOURCES = ("dsp", "lut", "bram36", "ff")
 """Order of the columns of resource arrays; also the order in which a shortage is named."""
 WIDER = 1.8
@@ -61,7 +63,7 @@ def resource_row(resources: Resources) -> tuple[float, ...]:
     return tuple(float(getattr(resources, name)) for name in RESOURCES)
 
 
-MULTIPLIERS: dict[str, tuple[MultiplierKind, ...]] = {
+MULTIPLIERS: dict[Family, tuple[MultiplierKind, ...]] = {
     "xc7": ("dsp48e1", "lut"),
     "ecp5": ("mult18x18d", "lut"),
 }
@@ -69,7 +71,7 @@ MULTIPLIERS: dict[str, tuple[MultiplierKind, ...]] = {
 
 
 def options(
-    shape: ConvShape, around: Surroundings, cycles: int, multipliers: Sequence[MultiplierKind]
+    shape: ConvShape, around: Surroundings, cycles: int, family: Family = "xc7"
 ) -> list[Option]:
     """All foldings worth considering for ``cycles`` a frame; empty if none is fast enough."""
     foldings = _foldings(shape, around, cycles)
@@ -78,10 +80,13 @@ def options(
     for pe, simd, lanes in foldings:
         if pe * simd > max(WIDER * fewest, fewest + 8):
             continue
-        for multiplier, weights, window in product(multipliers, KINDS, KINDS):
+        kinds = KINDS[family]
+        for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
             plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, shape.window_pixels)
-            cost = engine_cost(shape, plan, around.i_granule, centre=around.whole_words)
-            found.append(Option(plan, cost))
+            cost = engine_cost(
+                shape, plan, around.i_granule, centre=around.whole_words, family=family
+            )
+            found.append(Option(plan, on_family(cost, family)))
     return _pareto(found)
 
 

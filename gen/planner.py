@@ -19,6 +19,7 @@ from gen.cost import (
     converter_cost,
     engine_cost,
     global_sum_cost,
+    on_family,
     pool_cost,
     total,
     weight_cost,
@@ -26,7 +27,7 @@ from gen.cost import (
 from gen.errors import FirebrickError
 from gen.limits import granules, stream_limits
 from gen.network import INPUT, Conv, GlobalSum, MaxPool, QuantizedNetwork
-from gen.options import MULTIPLIERS, RESOURCES, Option, Surroundings, choose, options, resource_row
+from gen.options import RESOURCES, Option, Surroundings, choose, options, resource_row
 from gen.plan import EnginePlan, LayerCost, Plan
 from gen.stages import FireStage, stages
 
@@ -204,11 +205,10 @@ def _choices(
 ) -> dict[str, list[Option]] | None:
     """Options of every convolution for ``cycles`` a frame; None if one of them has none."""
     windows = _shared_windows(problem.network)
-    kinds = MULTIPLIERS[problem.board.family]
     choices = {}
     for op in problem.network.convs:
         around = Surroundings(least[op.inputs[0]], least[op.name], op.name in windows)
-        choices[op.name] = options(problem.shapes[op.name], around, cycles, kinds)
+        choices[op.name] = options(problem.shapes[op.name], around, cycles, problem.board.family)
     return choices if all(choices.values()) else None
 
 
@@ -234,15 +234,20 @@ def _finish(
     centres = _shared_windows(network)
     for name, engine in engines.items():
         centre = name in centres
-        own[name] = engine_cost(problem.shapes[name], engine, feeds[name], centre=centre)
-    costs = {op.name: LayerCost(slowest[op.name], own[op.name]) for op in network.ops}
+        own[name] = engine_cost(
+            problem.shapes[name], engine, feeds[name], centre=centre, family=problem.board.family
+        )
+    costs = {
+        op.name: LayerCost(slowest[op.name], on_family(own[op.name], problem.board.family))
+        for op in network.ops
+    }
     return Plan(
         network=network.name,
         board=problem.board.name,
         clock_hz=clock_hz,
         engines=engines,
         lanes=lanes,
-        costs={"board": LayerCost(0, BOARD), **costs},
+        costs={"board": LayerCost(0, on_family(BOARD, problem.board.family)), **costs},
         cycles=max(slowest.values()),
     )
 
@@ -293,7 +298,8 @@ def _bypass_cost(problem: _Problem, stage: FireStage, made: dict[str, int]) -> R
 
 def _fixed_costs(problem: _Problem, made: dict[str, int]) -> Resources:
     """What the board and the ops without an engine take, whatever the engines."""
-    return total([BOARD, *_other_costs(problem, made).values()])
+    parts = [BOARD, *_other_costs(problem, made).values()]
+    return total([on_family(part, problem.board.family) for part in parts])
 
 
 def _fits(problem: _Problem) -> bool:
