@@ -9,7 +9,7 @@ from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from gen.cost import ConvShape, bypass_queue
+from gen.cost import ConvShape, bypass_queue, pool_memory
 from gen.network import Conv, GlobalSum, MaxPool, QuantizedNetwork
 from gen.plan import Plan
 from gen.stages import FireStage, stages
@@ -120,15 +120,18 @@ class Accelerator(wiring.Component):
     def _pool(self, op: MaxPool) -> MaxPoolUnit:
         x = self._network.tensors[op.inputs[0]]
         height, width, channels = x.shape
+        lanes = self._plan.lanes[op.name]
+        _, memory = pool_memory(self._network.tensors[op.name].shape[1], channels, lanes)
         return MaxPoolUnit(
             height,
             width,
             channels,
-            self._plan.lanes[op.name],
+            lanes,
             kernel=op.kernel,
             stride=op.stride,
             ceil=op.ceil,
             shape=code_shape(x.signed),
+            memory=memory,
         )
 
     def _sum(self, op: GlobalSum) -> GlobalSumUnit:

@@ -21,8 +21,9 @@ from hw.rom import banks
 # Coefficients of the LUT and flip-flop estimates; everything else is arithmetic on widths.
 MUX_LUT = 1 / 3
 """LUTs a bit and further input of a wide multiplexer: four inputs fit one LUT."""
-ENGINE = Resources(lut=430, ff=220, dsp=0, bram36=0)
-"""Counters, address generation and handshakes of a convolution engine."""
+ENGINE_1X1 = Resources(lut=165, ff=130, dsp=0, bram36=0)
+ENGINE = Resources(lut=330, ff=150, dsp=0, bram36=0)
+"""Counters, address generation and handshakes of a convolution engine, 1x1 and larger."""
 REQUANTISE_LUT_PER_LANE, REQUANTISE_FF_PER_LANE = 45, 90
 """Bias adder, clamp and pipeline registers around the multiplier."""
 STREAM_LUT_PER_BIT, STREAM_FF_PER_BIT = 1.5, 2.0
@@ -35,6 +36,8 @@ LUT_DIGIT = 11.5
 """LUTs a digit of two bits of a multiplier made of LUTs."""
 LUT_SHARED = 40
 """LUTs for the multiples of an activation that all rows of such multipliers share."""
+POOL_ROWS = 256
+"""A pool's row goes into LUTs up to so many transfers, into block RAM beyond."""
 QUEUE_BITS = 8192
 """The queue of a bypass goes into LUTs up to this size, into block RAM beyond."""
 DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": 18}
@@ -157,7 +160,7 @@ class ConvShape:
         """
         waiting = self.width * self.burst_rows
         if self.kernel == 1 and self.stride == 1:
-            return 3 + waiting + self.border
+            return 4 + waiting + self.border
         last_column = (self.columns - 1) * self.stride
         row_jump = self.stride * self.width - last_column
         last = (self.rows - 1) * self.stride * self.width + last_column
@@ -203,7 +206,7 @@ def lutram_luts(depth: int, width: int) -> int:
 def lutrom_luts(depth: int, width: int) -> int:
     """LUTs of a ROM: 64 bits a LUT6, and a mux beyond what F7 and F8 join."""
     banks = -(-depth // 64)
-    return width * banks + width * -(-(-(-banks // 4) - 1) // 3)
+    return width * banks + round(1.1 * width * (-(-banks // 4) - 1))
 
 
 def memory_cost(kind: MemoryKind, depth: int, width: int, *, rom: bool = False) -> Resources:
@@ -327,7 +330,7 @@ def engine_cost(
     macs = shape.macs(plan.multiplier, plan.pe, plan.simd)
     return total(
         [
-            ENGINE,
+            ENGINE_1X1 if shape.kernel == 1 else ENGINE,
             *([centre_cost(shape, plan.simd)] if centre else []),
             converter_cost(i_lanes, plan.simd),
             weight_cost(shape, plan.pe, plan.simd, plan.weight_memory),
@@ -339,11 +342,17 @@ def engine_cost(
     )
 
 
+def pool_memory(width: int, channels: int, lanes: int) -> tuple[int, MemoryKind]:
+    """Depth in transfers, and memory, of the row that a pool of ``width`` output columns keeps."""
+    depth = max(2, width * channels // lanes)
+    return depth, "block" if depth > POOL_ROWS else "lut"
+
+
 def pool_cost(width: int, channels: int, lanes: int) -> Resources:
     """Max pooling whose output rows have ``width`` pixels: comparators and a row memory."""
-    depth, bits = max(2, width * channels // lanes), 8 * lanes
+    (depth, kind), bits = pool_memory(width, channels, lanes), 8 * lanes
     column = lutram_luts(channels // lanes, bits)
-    row = memory_cost("block" if depth > 256 else "lut", depth, bits)
+    row = memory_cost(kind, depth, bits)
     return total([SMALL_UNIT, row, Resources(column + 4 * bits, 6 * bits, 0, 0)])
 
 
@@ -355,7 +364,8 @@ def centre_cost(three: ConvShape, simd: int) -> Resources:
 def concat_cost(parts: list[int], lanes: int) -> Resources:
     """Concatenation with a queue of two pixels before each input."""
     queues = [lutram_luts(max(2, 2 * channels // lanes), 8 * lanes) for channels in parts]
-    return total([SMALL_UNIT, Resources(sum(queues) + 8 * lanes, 16 * lanes * len(parts), 0, 0)])
+    control = Resources(60 + 8 * lanes, 16 * lanes * len(parts), 0, 0)
+    return total([SMALL_UNIT, Resources(sum(queues), 0, 0, 0), control])
 
 
 def bypass_queue(squeeze: ConvShape, three: ConvShape, i_lanes: int) -> tuple[int, MemoryKind]:

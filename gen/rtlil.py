@@ -120,7 +120,7 @@ def extract(rtlil_path: str | Path, module: str, extra: str | Path, name: str, o
 
 def _twins(path: Path, folder: Path) -> list[str]:
     """Commands that put behavioural twins in the place of the vendor's primitives in a design."""
-    if f"cell \\{dsp48.CELL} " not in path.read_text():
+    if not path.is_file() or f"cell \\{dsp48.CELL} " not in path.read_text():
         return []
     twin = folder / "twin.il"
     write_rtlil(dsp48.Twin(), twin, dsp48.CELL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,33 +91,45 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
     return ((images.float() - 128.0) / 64.0).permute(0, 3, 1, 2)
 
 
-def augment(padded: torch.Tensor, index: torch.Tensor, cutout: int) -> torch.Tensor:
-    """Pick images from a padded set, with a random crop, flip and square hole for each.
+@dataclass(frozen=True)
+class Views:
+    """One crop and perhaps a flip of every image of a padded set.
 
-    Parameters
+    Attributes
     ----------
-    padded
-        Result of `pad_images`.
-    index
-        Which images to take, (B,).
-    cutout
-        Side of the hole in pixels; 0 for none.
-
-    Returns
-    -------
-    torch.Tensor
-        (B, 32, 32, 3) uint8.
+    top, left
+        Corner of the crop in the padded image, 0 to 2 * PAD, (N,) int64.
+    flip
+        Whether it is mirrored left to right, (N,) bool.
     """
-    batch = len(index)
+
+    top: torch.Tensor
+    left: torch.Tensor
+    flip: torch.Tensor
+
+    @classmethod
+    def random(cls, count: int, alternate: int) -> Views:
+        """Draw views; an image flipped in one `alternate` is not flipped in the next."""
+        top, left = torch.randint(0, 2 * PAD + 1, (2, count))
+        flip = torch.from_numpy(np.random.default_rng(count).random(count) < 0.5)
+        return cls(top, left, flip ^ bool(alternate % 2))
+
+    def both_ways(self) -> list[Views]:
+        """These views and the same ones mirrored."""
+        return [self, replace(self, flip=~self.flip)]
+
+    def cut(self, padded: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Cut the images `index` (B,) out of a padded set; returns (B, 32, 32, 3) uint8."""
+        span = torch.arange(SIDE)
+        rows, columns = (corner[index, None] + span for corner in (self.top, self.left))
+        columns = torch.where(self.flip[index, None], columns.flip(1), columns)
+        return padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def cut_holes(images: torch.Tensor, side: int) -> None:
+    """Blank a square of `side` pixels at a random place of each of (B, 32, 32, 3) images."""
     span = torch.arange(SIDE)
-    top, left = torch.randint(0, 2 * PAD + 1, (2, batch, 1))
-    rows, columns = top + span, left + span
-    flip = torch.rand(batch, 1) < 0.5
-    columns = torch.where(flip, columns.flip(1), columns)
-    images = padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]
-    if cutout:
-        corner = torch.randint(-(cutout // 2), SIDE - cutout // 2, (2, batch, 1))
-        in_row, in_column = (span >= corner) & (span < corner + cutout)
-        hole = in_row[:, :, None] & in_column[:, None, :]
-        images.masked_fill_(hole[..., None], ZERO_CODE)
-    return images
+    corner = torch.randint(-(side // 2), SIDE - side // 2, (2, len(images), 1))
+    in_row, in_column = (span >= corner) & (span < corner + side)
+    hole = in_row[:, :, None] & in_column[:, None, :]
+    images.masked_fill_(hole[..., None], ZERO_CODE)

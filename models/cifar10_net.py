@@ -9,7 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 CLASSES = 10
-WEIGHT_BITS = 6
+CONV10_BITS = 6
+STEPS = {4: 0.335, 5: 0.188, 6: 0.104}
+"""Step of the uniform quantiser with the least mean square error for a normal distribution, as a
+part of its standard deviation, by bits (J. Max, "Quantizing for minimum distortion", 1960)."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class FireSpec:
 
     squeeze: int
     expand: int
+    bits: int
 
 
 @dataclass(frozen=True)
@@ -25,49 +29,60 @@ class NetSpec:
     """The whole network: conv1's channels, then groups of fires with a max-pool between groups."""
 
     conv1: int
+    conv1_bits: int
     groups: tuple[tuple[FireSpec, ...], ...]
 
 
 DEFAULT = NetSpec(
     conv1=64,
+    conv1_bits=6,
     groups=(
-        (FireSpec(16, 32),),
-        (FireSpec(32, 64),) * 3,
-        (FireSpec(48, 96),) * 2,
+        (FireSpec(16, 32, 5),),
+        (FireSpec(32, 64, 5),) * 4,
+        (FireSpec(48, 96, 4),) * 3,
     ),
 )
 
 
-def quantise_weight(weight: torch.Tensor, bits: int = WEIGHT_BITS) -> torch.Tensor:
+def quantise_weight(weight: torch.Tensor, bits: int) -> torch.Tensor:
     """Round a weight to `bits` signed bits with one scale for each output channel.
 
-    The gradient passes straight through the rounding.
+    The gradient passes straight through the rounding, and stops where the weight is clipped.
     """
     top = 2 ** (bits - 1) - 1
-    scale = weight.detach().abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-8) / top
-    rounded = (weight.detach() / scale).round().clamp(-top, top) * scale
-    return weight + (rounded - weight.detach())
+    values = weight.detach()
+    largest = values.abs().amax(dim=(1, 2, 3), keepdim=True) / top
+    usual = STEPS[bits] * values.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    scale = torch.minimum(largest, usual).clamp_min(1e-8)
+    clipped = torch.maximum(torch.minimum(weight, top * scale), -top * scale)
+    rounded = (clipped.detach() / scale).round() * scale
+    return clipped + (rounded - clipped.detach())
 
 
 class ConvBNReLU(nn.Module):
     """Convolution, batch norm, ReLU; "same" padding. `quantised` rounds the weights."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int):
+    def __init__(self, inputs: int, outputs: int, kernel: int, bits: int):
         super().__init__()
+        self.bits = bits
         self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
         self.quantised = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer, in training mode with the batch's statistics."""
-        weight = quantise_weight(self.conv.weight) if self.quantised else self.conv.weight
-        x = F.conv2d(x, weight, padding=self.conv.padding)
+        x = F.conv2d(x, self.weight(), padding=self.conv.padding)
         return F.relu(self.bn(x))
+
+    def weight(self) -> torch.Tensor:
+        """The weight as it is used: rounded or not."""
+        weight = self.conv.weight
+        return quantise_weight(weight, self.bits) if self.quantised else weight
 
     def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias of the one convolution that equals convolution and batch norm."""
         gain = self.bn.weight / torch.sqrt(self.bn.running_var + self.bn.eps)
-        weight = self.conv.weight * gain[:, None, None, None]
+        weight = self.weight() * gain[:, None, None, None]
         return weight.detach(), (self.bn.bias - self.bn.running_mean * gain).detach()
 
 
@@ -76,9 +91,9 @@ class Fire(nn.Module):
 
     def __init__(self, inputs: int, spec: FireSpec):
         super().__init__()
-        self.squeeze1x1 = ConvBNReLU(inputs, spec.squeeze, 1)
-        self.expand1x1 = ConvBNReLU(spec.squeeze, spec.expand, 1)
-        self.expand3x3 = ConvBNReLU(spec.squeeze, spec.expand, 3)
+        self.squeeze1x1 = ConvBNReLU(inputs, spec.squeeze, 1, spec.bits)
+        self.expand1x1 = ConvBNReLU(spec.squeeze, spec.expand, 1, spec.bits)
+        self.expand3x3 = ConvBNReLU(spec.squeeze, spec.expand, 3, spec.bits)
         self.outputs = 2 * spec.expand
         self.bypass = inputs == self.outputs
 
@@ -96,7 +111,7 @@ class SqueezeNetCifar(nn.Module):
         super().__init__()
         self.spec = spec
         self.quantised = False
-        self.conv1 = ConvBNReLU(3, spec.conv1, 3)
+        self.conv1 = ConvBNReLU(3, spec.conv1, 3, spec.conv1_bits)
         channels, number = spec.conv1, 2
         self.order: list[str] = []
         for group in spec.groups:
@@ -132,13 +147,35 @@ class SqueezeNetCifar(nn.Module):
                 x = F.max_pool2d(x, 3, stride=2, ceil_mode=True)
             else:
                 x = getattr(self, name)(x)
-        weight = quantise_weight(self.conv10.weight) if self.quantised else self.conv10.weight
-        return F.conv2d(x, weight, self.conv10.bias).float().mean(dim=(2, 3))
+        return F.conv2d(x, self.conv10_weight(), self.conv10.bias).float().mean(dim=(2, 3))
+
+    def conv10_weight(self) -> torch.Tensor:
+        """The last layer's weight as it is used: rounded or not."""
+        weight = self.conv10.weight
+        return quantise_weight(weight, CONV10_BITS) if self.quantised else weight
+
+    def weight_bits(self) -> dict[str, int]:
+        """Bits of every convolution's weights, by the layer's name."""
+        layers = {
+            name.replace(".", "/"): module.bits
+            for name, module in self.named_modules()
+            if isinstance(module, ConvBNReLU)
+        }
+        return layers | {"conv10": CONV10_BITS}
 
 
 def count_weights(net: nn.Module) -> int:
     """Number of convolution weights, without biases."""
     return sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Conv2d))
+
+
+def count_weight_bits(net: SqueezeNetCifar) -> int:
+    """Bits of all convolution weights."""
+    widths = net.weight_bits()
+    return sum(
+        count_weights(net.get_submodule(name.replace("/", "."))) * bits
+        for name, bits in widths.items()
+    )
 
 
 def count_macs(net: SqueezeNetCifar) -> int:

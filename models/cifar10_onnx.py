@@ -73,7 +73,7 @@ def build_onnx(net: SqueezeNetCifar) -> onnx.ModelProto:
             )
         else:
             x, last = graph.fire(name, x, getattr(net, name)), int(name.removeprefix("fire"))
-    x = graph.conv("conv10", x, net.conv10.weight, net.conv10.bias)
+    x = graph.conv("conv10", x, net.conv10_weight(), net.conv10.bias)
     x = graph.node("GlobalAveragePool", "pool10", [x])
     graph.node("Flatten", "logits", [x], axis=1)
     proto = helper.make_graph(
@@ -87,7 +87,7 @@ def build_onnx(net: SqueezeNetCifar) -> onnx.ModelProto:
         proto, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="firebrick"
     )
     model.ir_version = 8
-    helper.set_model_props(model, METADATA)
+    helper.set_model_props(model, METADATA | {"weight_bits": json.dumps(net.weight_bits())})
     onnx.checker.check_model(model, full_check=True)
     return model
 

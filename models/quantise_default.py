@@ -5,6 +5,7 @@ Run from the repository's root: ``python -m models.quantise_default FLOAT.onnx T
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -27,21 +28,26 @@ MAX_BYTES = 1_000_000
 NAME = "squeezenet_cifar10"
 
 
-def build(model: Path, train: Path, weight_bits: int, frames: int) -> QuantizedNetwork:
-    """Quantise the default network, calibrated on some of its training images."""
+def build(model: Path, train: Path, frames: int) -> QuantizedNetwork:
+    """Quantise the default network, calibrated on some of its training images.
+
+    Each layer gets the weight bits that it was trained for, which the metadata give.
+    """
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):
         raise FirebrickError(f"{model}: is quantised already")
     normalisation = Normalisation.from_metadata(graph.metadata)
     if normalisation is None:
         raise FirebrickError(f"{model}: has no mean, std and channel_order in its metadata")
+    bits = json.loads(graph.metadata["weight_bits"])
+    widths = {name.replace("/", "_"): width for name, width in bits.items()}
     height, width, _ = graph.input_shape
     calibration, _ = load_tar(train, default_preprocessing(height, width), frames)
     network = quantise(
         replace(graph, name=NAME),
         calibration,
         normalisation=normalisation,
-        weight_bits=weight_bits,
+        weight_bits=widths,
         source={"training": "CIFAR-10, by models/train_cifar10.py"},
     )
     if network.weight_bit_count > MAX_WEIGHT_BITS:
@@ -70,14 +76,13 @@ def main(
     model: Annotated[Path, typer.Argument(help="Float ONNX with metadata, from the training.")],
     train: Annotated[Path, typer.Argument(help="Tar of training images, for calibration.")],
     out: Annotated[Path, typer.Argument(help="Network file to write.")],
-    weight_bits: Annotated[int, typer.Option(min=2, max=8)] = 6,
     frames: Annotated[int, typer.Option(min=1, help="Calibration images.")] = 1024,
     test: Annotated[Path | None, typer.Option(help="Tar of test images, to measure on.")] = None,
 ) -> None:
     """Quantise the default network and write its file."""
     console = Console()
     try:
-        network = build(model, train, weight_bits, frames)
+        network = build(model, train, frames)
         network.save(out)
         size = out.stat().st_size
         console.print(f"{out}: {network.weight_bit_count} bits of weights, {size} bytes")

@@ -15,11 +15,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 try:
+    import numpy as np
     import torch
     import torch.nn.functional as F
 
-    from models.cifar10_data import DataError, augment, load_split, normalise, pad_images
-    from models.cifar10_net import SqueezeNetCifar, count_macs, count_weights
+    from models.cifar10_data import (
+        DataError,
+        Views,
+        cut_holes,
+        load_split,
+        normalise,
+        pad_images,
+    )
+    from models.cifar10_net import (
+        SqueezeNetCifar,
+        count_macs,
+        count_weight_bits,
+        count_weights,
+    )
     from models.cifar10_onnx import export_onnx
 except ModuleNotFoundError as error:
     if error.name in ("models", "models.cifar10_data"):
@@ -27,6 +40,36 @@ except ModuleNotFoundError as error:
     else:
         print(f"error: training needs the package {error.name}", file=sys.stderr)
     raise SystemExit(2) from None
+
+
+TEMPERATURE = 4.0
+"""Of the softmax through which a teacher is followed."""
+
+
+class Lessons:
+    """A teacher's logits for some views of each training image, as train_teacher writes them."""
+
+    def __init__(self, path: Path):
+        with np.load(path) as arrays:
+            parts = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+        self._all_logits = parts.pop("logits")
+        self._parts = parts
+
+    def views(self, epoch: int) -> Views:
+        """The views that an epoch shows; they come round again."""
+        number = epoch % len(self._all_logits)
+        return Views(**{name: values[number] for name, values in self._parts.items()})
+
+    def logits(self, epoch: int, index: torch.Tensor) -> torch.Tensor:
+        """What the teacher says of an epoch's images `index`, (B, 10)."""
+        return self._all_logits[epoch % len(self._all_logits), index].float()
+
+
+def distillation_loss(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Divergence from the teacher's softened classes (G. Hinton et al., arXiv 1503.02531)."""
+    ours = F.log_softmax(logits / TEMPERATURE, dim=1)
+    theirs = F.log_softmax(teacher / TEMPERATURE, dim=1)
+    return TEMPERATURE**2 * F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
 @dataclass
@@ -69,13 +112,21 @@ class Trainer:
         rest = (progress - self.args.warmup) / (1 - self.args.warmup)
         return self.args.lr * 0.5 * (1 + math.cos(math.pi * rest))
 
-    def train_step(self, images: torch.Tensor, labels: torch.Tensor, progress: float) -> float:
-        """One optimiser step; returns the loss."""
+    def train_step(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        progress: float,
+        teacher: torch.Tensor | None = None,
+    ) -> float:
+        """One optimiser step, towards the labels and the teacher's logits; returns the loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(progress)
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.net(normalise(images))
         loss = F.cross_entropy(logits, labels, label_smoothing=self.args.label_smoothing)
+        if teacher is not None:
+            loss = 0.1 * loss + 0.9 * distillation_loss(logits, teacher)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -90,10 +141,14 @@ class Trainer:
         floats = [(old, new) for old, new in pairs if old.is_floating_point()]
         torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], 1 - keep)
 
-    def train_epoch(self, padded: torch.Tensor, labels: torch.Tensor) -> float:
+    def train_epoch(
+        self, padded: torch.Tensor, labels: torch.Tensor, lessons: Lessons | None
+    ) -> float:
         """Go through the training set once, or until the schedule ends; returns the mean loss."""
         self.net.train()
         batch = self.args.batch
+        number = self.step // (len(labels) // batch)
+        views = lessons.views(number) if lessons else Views.random(len(labels), alternate=number)
         order = torch.randperm(len(labels))
         steps = len(order) // batch
         losses = []
@@ -103,8 +158,11 @@ class Trainer:
                 break
             self.net.set_quantised(progress >= self.args.quantise_from)
             index = order[i * batch : (i + 1) * batch]
-            images = augment(padded, index, self.args.cutout)
-            losses.append(self.train_step(images, labels[index], progress))
+            images = views.cut(padded, index)
+            if self.args.cutout:
+                cut_holes(images, self.args.cutout)
+            teacher = lessons.logits(number, index) if lessons else None
+            losses.append(self.train_step(images, labels[index], progress, teacher))
         return sum(losses) / max(1, len(losses))
 
     def save(self, path: Path) -> None:
@@ -139,7 +197,7 @@ class Trainer:
 def accuracy(
     net: SqueezeNetCifar, images: torch.Tensor, labels: torch.Tensor, quantised: bool
 ) -> float:
-    """Top-1 accuracy in percent, in float32, with or without 6-bit weights."""
+    """Top-1 accuracy in percent, in float32, with or without rounded weights."""
     net.eval()
     net.set_quantised(quantised)
     right = 0
@@ -155,6 +213,7 @@ def run(args: argparse.Namespace) -> None:
     train_images, train_labels = load_split(args.data, "train", args.cache)
     test_images, test_labels = load_split(args.data, "test", args.cache)
     padded = pad_images(train_images)
+    lessons = Lessons(args.teacher) if args.teacher else None
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "default.pt"
     trainer = Trainer(args)
@@ -163,12 +222,13 @@ def run(args: argparse.Namespace) -> None:
     elif args.restart:
         trainer.restart(args.restart)
     weights, macs = count_weights(trainer.net), count_macs(trainer.net)
-    print(f"{weights} weights, {macs / 1e6:.2f} M multiply-accumulates", flush=True)
+    bits = count_weight_bits(trainer.net)
+    print(f"{weights} weights, {bits} bits, {macs / 1e6:.2f} M multiply-accumulates", flush=True)
 
     steps = len(train_labels) // args.batch
     done = False
     while not done:
-        loss = trainer.train_epoch(padded, train_labels)
+        loss = trainer.train_epoch(padded, train_labels, lessons)
         epoch, progress = trainer.step / steps, trainer.progress(steps)
         done = progress >= 1
         line = f"epoch {epoch:6.2f}  {trainer.elapsed / 60:5.1f} min  progress {progress:.3f}"
@@ -179,9 +239,11 @@ def run(args: argparse.Namespace) -> None:
                 accuracy(average, test_images, test_labels, quantised)
                 for quantised in (False, True)
             )
-            line += f"  test {plain:.2f}  with 6-bit weights {rounded:.2f}"
+            line += f"  test {plain:.2f}  with rounded weights {rounded:.2f}"
             trainer.save(checkpoint)
+            average.set_quantised(True)
             export_onnx(average, args.out / "default_float.onnx", normalise(test_images[:1]))
+            average.set_quantised(False)
         print(line, flush=True)
 
 
@@ -199,6 +261,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--warmup", type=float, default=0.06, help="part of the schedule that warms up")
     add("--weight-decay", type=float, default=5e-4)
     add("--label-smoothing", type=float, default=0.05)
+    add("--teacher", type=Path, help="what train_teacher wrote, to learn from")
     add("--cutout", type=int, default=8, help="side of the hole in each image; 0 for none")
     add("--ema", type=float, default=0.998, help="share of the averaged weights kept each step")
     add("--quantise-from", type=float, default=0.85, help="progress at which weights are rounded")

@@ -107,7 +107,7 @@ def test_a_whole_imagenet_network_on_an_arty():
     network = squeezenet1_1(4)
     found = plan(network, ARTY, utilisation=0.85)
     check(network, ARTY, found, 0.85)
-    assert found.cycles <= 400_000
+    assert found.cycles <= 500_000
     busy = sum(engine.pe * engine.simd for engine in found.engines.values())
     assert network.macs / (found.cycles * busy) > 0.85
 
@@ -165,7 +165,7 @@ def test_eight_bits_do_not_fit_an_arty_but_four_do():
     assert "arty_a7 has 135" in message
     assert "it would fit genesys2" in message
     assert "arty_a7_35" not in message
-    assert "weights of 5 bits would fit here" in message
+    assert "weights of 4 bits would fit here" in message
     check(squeezenet1_1(4), ARTY, plan(squeezenet1_1(4), ARTY))
 
 

@@ -76,7 +76,7 @@ def test_tables_and_files_hold_both_sides(made, counted, tmp_path):
     assert stored["total"]["synthesised"]["lut"] == sum(c.lut for c in counts.values())
     for name, count in counts.items():
         assert stored["layers"][name]["synthesised"]["ff"] == count.ff
-    console = Console(width=100, record=True, quiet=True)
+    console = Console(width=140, record=True, quiet=True)
     console.print(comparison(layout, counts))
     text = console.export_text()
     for name in counts:
