@@ -37,9 +37,9 @@ DEFAULT = NetSpec(
     conv1=64,
     conv1_bits=6,
     groups=(
-        (FireSpec(16, 32, 5),),
-        (FireSpec(32, 64, 5),) * 4,
-        (FireSpec(48, 96, 4),) * 3,
+        (FireSpec(16, 32, 6),),
+        (FireSpec(32, 64, 6),) * 3,
+        (FireSpec(48, 96, 6),) * 2,
     ),
 )
 
