@@ -65,6 +65,7 @@ _ECP5 = {
     "LUT4": _LUT,
     "CCU2C": CellCount(lut=2),  # two LUTs with a carry chain
     "TRELLIS_FF": _FF,
+    "TRELLIS_IO": CellCount(),
     # Four LUTs hold the bits, and writing takes both LUTs of another slice.
     "TRELLIS_DPR16X4": _memory(6),
     "MULT18X18D": _DSP,
