@@ -106,7 +106,7 @@ def test_bypass_equals_golden_model(tmp_path):
     squeeze, one, three = (
         conv_integers(network, c) for c in (stage.squeeze, stage.one, stage.three)
     )
-    plans = plan(4, 4, 1, 4), plan(4, 4, 2, 4), plan(4, 4, 2, RING)
+    plans = plan(4, 4, 1, 4), plan(4, 4, 4, 4), plan(4, 4, 2, RING)
     expand = Expand(one, plans[1], three, plans[2], i_lanes=1, lanes=2)
     bypass = Bypass(
         multiplier=add.multiplier,
