@@ -234,6 +234,6 @@ def stream_paths(network: QuantizedNetwork) -> dict[str, str]:
             if stage.add:
                 paths[stage.add.name] = f"{module}.add.o"
         else:
-            last = "skid.o" if isinstance(stage, MaxPool) else "o"
+            last = "queue.o" if isinstance(stage, MaxPool) else "o"
             paths[stage.name] = f"{module}.{last}"
     return paths

@@ -349,11 +349,12 @@ def pool_memory(width: int, channels: int, lanes: int) -> tuple[int, MemoryKind]
 
 
 def pool_cost(width: int, channels: int, lanes: int) -> Resources:
-    """Max pooling whose output rows have ``width`` pixels: comparators and a row memory."""
+    """Max pooling whose output rows have ``width`` pixels: comparators, row and queue."""
     (depth, kind), bits = pool_memory(width, channels, lanes), 8 * lanes
-    column = lutram_luts(channels // lanes, bits)
+    # The running maxima of a pixel, and the queue that a pixel leaves through.
+    pixels = 2 * lutram_luts(channels // lanes, bits)
     row = memory_cost(kind, depth, bits)
-    return total([SMALL_UNIT, row, Resources(column + 4 * bits, 6 * bits, 0, 0)])
+    return total([SMALL_UNIT, row, Resources(pixels + 4 * bits, 6 * bits, 0, 0)])
 
 
 def centre_cost(three: ConvShape, simd: int) -> Resources:
