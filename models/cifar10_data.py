@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import io
+import sys
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,3 +136,15 @@ def cut_holes(images: torch.Tensor, side: int) -> None:
     in_row, in_column = (span >= corner) & (span < corner + side)
     hole = in_row[:, :, None] & in_column[:, None, :]
     images.masked_fill_(hole[..., None], ZERO_CODE)
+
+
+def run_command(run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
+    """Run a training command with its `threads`; returns the exit status."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    try:
+        run(args)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0

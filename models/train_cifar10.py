@@ -20,12 +20,12 @@ try:
     import torch.nn.functional as F
 
     from models.cifar10_data import (
-        DataError,
         Views,
         cut_holes,
         load_split,
         normalise,
         pad_images,
+        run_command,
     )
     from models.cifar10_net import (
         SqueezeNetCifar,
@@ -275,15 +275,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    args = parse_arguments(argv)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    try:
-        run(args)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(run, parse_arguments(argv))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ Single GPU" (arXiv 2404.00498), without label smoothing, which spoils a teacher 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.cifar10_data import DataError, Views, load_split, normalise, pad_images
+from models.cifar10_data import Views, load_split, normalise, pad_images, run_command
 
 BATCH = 1000
 MOMENTUM = 0.85
@@ -179,15 +178,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--crops", type=int, default=6, help="crops of each image to note, each both ways")
     add("--threads", type=int, help="CPU threads")
     add("--seed", type=int, default=1)
-    args = parser.parse_args(argv)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    try:
-        run(args)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(run, parser.parse_args(argv))
 
 
 if __name__ == "__main__":
