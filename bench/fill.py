@@ -14,9 +14,10 @@ from rich.table import Table
 from bench.chain import Case, measure
 from boards import BOARDS
 from boards.board import Resources
-from gen.cost import ConvShape, weight_cost
+from gen.cost import weight_cost
 from gen.network import QuantizedNetwork
 from gen.plan import Plan
+from gen.shape import ConvShape
 from gen.synth import RESULT
 
 _FRAMES = 3
@@ -111,7 +112,7 @@ def _block_ram(network: QuantizedNetwork, made: Plan) -> dict[str, float]:
         if engine.weight_memory == "block":
             shape = ConvShape.of(network, op)
             blocks += weight_cost(shape, engine.pe, engine.simd, "block").bram36
-            bits += op.weights.size * op.weight_bits
+            bits += op.weights.size * op.code_bits
     wasted = 1 - bits / (blocks * RAMB36_BITS) if blocks else 0.0
     return {
         "weight_ramb36": blocks,

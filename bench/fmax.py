@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.designs import emitted
 from boards import BOARDS
-from gen.default import default_network
-from gen.emit import emit
 from gen.errors import FirebrickError
-from gen.planner import plan
 
 _BOARDS = ("ulx3s_85",)
 _CELLS = {
@@ -68,11 +65,7 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     table = Table("board", "MHz", "wanted", "logic ns", "routing ns", "frames/s at that rate")
     figures: dict[str, Any] = {}
     for name in _BOARDS:
-        board, network = BOARDS[name], default_network()
-        made = plan(network, board)
-        with tempfile.TemporaryDirectory(prefix="firebrick-bench-") as scratch:
-            folder = Path(scratch) / name
-            emit(network, made, board, folder)
+        with emitted(BOARDS[name]) as (made, folder):
             with console.status(f"bitstream for {name}"):
                 size = build(folder)
             timing = read_timing((folder / "timing.json").read_text())

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.designs import emitted
 from boards import BOARDS
 from boards.board import TOP, Resources
 from gen.cells import CellCount, count_cells
-from gen.default import default_network
-from gen.emit import emit
-from gen.planner import plan
 from gen.rtlil import run_yosys
 from gen.synth import SYNTHESIS
 
@@ -51,14 +48,11 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
 
 
 def _synthesise(name: str) -> tuple[Resources, CellCount]:
-    board, network = BOARDS[name], default_network()
-    made = plan(network, board)
-    with tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder:
-        out = Path(folder) / name
-        emit(network, made, board, out, lambda _: None)
-        statistics = out / "stat.json"
+    board = BOARDS[name]
+    with emitted(board) as (made, folder):
+        statistics = folder / "stat.json"
         run_yosys(
-            f'read_rtlil "{out / f"{TOP}.il"}"',
+            f'read_rtlil "{folder / f"{TOP}.il"}"',
             *SYNTHESIS[board.family](TOP),
             f'tee -q -o "{statistics}" stat -json',
         )

@@ -1,15 +1,17 @@
 """Build files for Lattice ECP5 boards: what the open tools need beside the design."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from amaranth.back import rtlil
+from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
 from amaranth.hdl import Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import LatticeECP5Platform
 
-from boards.board import TOP, BuildStep, Resources
+from boards.board import TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
+from boards.sources import sources
 
 ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
 """Of the LFE5U-85F and its relatives with transceivers: 208 block RAMs of 18 Kbit."""
@@ -35,7 +37,7 @@ nextpnr=$(find_tool nextpnr-ecp5)
 ecppack=$(find_tool ecppack)
 
 "$yosys" -l yosys.log -p '
-    read_rtlil top.il
+    {sources}
     {synthesis}
     write_json top.json
 '
@@ -43,6 +45,29 @@ ecppack=$(find_tool ecppack)
     --textcfg top.config --report timing.json --log nextpnr.log
 "$ecppack" --compress --input top.config --bit top.bit
 """
+
+
+def ecp5_board(
+    *,
+    name: str,
+    title: str,
+    part: str,
+    platform: Callable[[], Platform],
+    clock_hz: int,
+    phy: Phy | None = None,
+) -> Board:
+    """A board with an 85F; see :class:`boards.board.Board`."""
+    return Board(
+        name=name,
+        title=title,
+        part=part,
+        resources=ECP5_85,
+        clock_hz=clock_hz,
+        baud=1_000_000,
+        platform=platform,
+        family="ecp5",
+        phy=phy,
+    )
 
 
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
@@ -53,10 +78,20 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     top : str
         Name of the module to synthesise.
     pads : bool
-        Makes no difference here: Amaranth instantiates the pads, and nextpnr the clock buffers.
+        Whether this is a whole chip. Parts of one, whose modules stay apart, are mapped with ABC
+        instead of ABC9, which stops at some of them (Yosys 0.70: ``count_id(wire->name) == 0``).
     """
-    del pads
-    return (f"synth_ecp5 -top {top}", "delete t:$scopeinfo")
+    whole = f"synth_ecp5 -top {top}"
+    if pads:
+        return (whole, "delete t:$scopeinfo")
+    return (
+        f"{whole} -run begin:map_luts",
+        "techmap -map +/lattice/latches_map.v",
+        "abc -lut 4:7",
+        "clean",
+        f"{whole} -run map_cells:",
+        "delete t:$scopeinfo",
+    )
 
 
 class Ecp5Platform(LatticeECP5Platform):
@@ -83,6 +118,9 @@ class Ecp5Platform(LatticeECP5Platform):
         m.submodules.pll = pll(settings, source, clock, locked)
         return clock, locked
 
+    def align_inputs(self, m: Module, reference: Value) -> None:
+        """Nothing: the delays of inputs need no reference here."""
+
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
         """Drive a domain's ``clock``; nextpnr finds it and puts it on the global network."""
         m.d.comb += clock.eq(source)
@@ -93,6 +131,7 @@ class Ecp5Platform(LatticeECP5Platform):
             fragment, name=name, emit_src=False, propagate_domains=False
         )
         script = _OPEN.format(
+            sources="\n    ".join(sources(self)),
             synthesis="\n    ".join(synthesis()),
             device=self._nextpnr_device_options[self.device],
             package=self._nextpnr_package_options[self.package].upper(),
@@ -102,6 +141,8 @@ class Ecp5Platform(LatticeECP5Platform):
         plan.add_file("top.il", text)
         plan.add_file("top.lpf", "\n".join(self._constraints(fragment)) + "\n")
         plan.add_file("build_open.sh", script)
+        for extra, content in self.extra_files.items():
+            plan.add_file(extra, content)
         return plan
 
     def _constraints(self, design: Design) -> Iterator[str]:

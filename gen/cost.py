@@ -6,36 +6,49 @@ coefficients below.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 
-from boards.board import Family, Resources
-from gen.network import Conv, MaxPool, QuantizedNetwork
-from gen.plan import EnginePlan
-from hw.fifo import MemoryKind
-from hw.mac import CHAIN, MacShape, MultiplierKind, chains, digits
-from hw.matvec import result_depth
-from hw.requantise import LUT_ROWS
-from hw.rom import banks
+from amaranth.hdl import unsigned
 
-# Coefficients of the LUT and flip-flop estimates; everything else is arithmetic on widths.
-MUX_LUT = 1 / 3
-"""LUTs a bit and further input of a wide multiplexer: four inputs fit one LUT."""
-ENGINE_1X1 = Resources(lut=165, ff=130, dsp=0, bram36=0)
-ENGINE = Resources(lut=330, ff=150, dsp=0, bram36=0)
-"""Counters, address generation and handshakes of a convolution engine, 1x1 and larger."""
-REQUANTISE_LUT_PER_LANE, REQUANTISE_FF_PER_LANE = 45, 90
-"""Bias adder, clamp and pipeline registers around the multiplier."""
-STREAM_LUT_PER_BIT, STREAM_FF_PER_BIT = 1.5, 2.0
-"""A lane converter with its registers, a bit of the wider side."""
-SMALL_UNIT = Resources(lut=60, ff=80, dsp=0, bram36=0)
-"""Counters and handshakes of a pool, concatenation, adder or global sum."""
+from boards.board import Family, Resources
+from gen.coefficients import Coefficients
+from gen.plan import EnginePlan
+from gen.shape import ConvShape
+from hw.fifo import MemoryKind
+from hw.mac import MacShape, chain_widths, chains, digits
+from hw.matvec import result_depth
+from hw.requantise import DEPTH as REQUANTISE_DEPTH
+from hw.requantise import LUT_ROWS, ScalerKind
+from hw.rom import banks
+from hw.window import FEWEST
+
+_now = Coefficients.load()
+
+
+@contextmanager
+def estimating_with(coefficients: Coefficients) -> Iterator[None]:
+    """Estimate with other coefficients for a while."""
+    global _now
+    before, _now = _now, coefficients
+    _forget()
+    try:
+        yield
+    finally:
+        _now = before
+        _forget()
+
+
+def _forget() -> None:
+    for function in (lutrom_luts, weight_cost, multiply_cost, drain_cost, requantise_cost):
+        function.cache_clear()
+    converter_cost.cache_clear()
+
+
 BOARD = Resources(lut=950, ff=750, dsp=0, bram36=2)
 """The UART link and the shell around the accelerator, for 1000 classes."""
-LUT_DIGIT = 11.5
-"""LUTs a digit of two bits of a multiplier made of LUTs."""
-LUT_SHARED = 40
-"""LUTs for the multiples of an activation that all rows of such multipliers share."""
 POOL_ROWS = 256
 """A pool's row goes into LUTs up to so many transfers, into block RAM beyond."""
 QUEUE_BITS = 8192
@@ -47,136 +60,6 @@ LUT4_PER_LUT6 = 2.2
 
 _HALF_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 _FULL_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
-
-
-@dataclass(frozen=True)
-class ConvShape:
-    """What decides the cost of a convolution, without its weights.
-
-    Attributes
-    ----------
-    name : str
-    cin, cout, kernel, stride : int
-    pixels : int
-        Of the input map, without padding.
-    height, width : int
-        Of the padded input map.
-    border : int
-        Padding pixels between the last pixel of a frame and the first of the next.
-    rows, columns : int
-        Of the output map.
-    weight_bits : int
-    symmetric : bool
-        No weight is the most negative code.
-    accumulator_bits, sum_bits : int
-        Signed widths of the accumulator and of accumulator plus bias.
-    burst : int
-        How many times faster than on average the input comes while it comes: the stride of the
-        pool in front, which gives a row of output during one of so many rows of input.
-    burst_rows : int
-        Rows that come at that pace one after another; two at the end of a map whose last windows
-        are cut.
-    """
-
-    name: str
-    cin: int
-    cout: int
-    kernel: int
-    stride: int
-    pixels: int
-    height: int
-    width: int
-    border: int
-    rows: int
-    columns: int
-    weight_bits: int
-    symmetric: bool
-    accumulator_bits: int
-    sum_bits: int
-    burst: int = 1
-    burst_rows: int = 0
-
-    @staticmethod
-    def of(network: QuantizedNetwork, op: Conv) -> ConvShape:
-        """The shape of convolution ``op`` of ``network``."""
-        x, y = network.tensors[op.inputs[0]], network.tensors[op.name]
-        top, left, bottom, right = op.pad
-        low, high = op.accumulator_bounds(x)
-        biased = low + min(int(op.bias.min()), 0), high + max(int(op.bias.max()), 0)
-        pool = next((o for o in network.ops if o.name == op.inputs[0]), None)
-        return ConvShape(
-            name=op.name,
-            cin=x.shape[2],
-            cout=op.channels,
-            kernel=op.kernel,
-            stride=op.stride,
-            pixels=x.shape[0] * x.shape[1],
-            height=x.shape[0] + top + bottom,
-            width=x.shape[1] + left + right,
-            border=(top + bottom) * (x.shape[1] + left + right) + left + right,
-            rows=y.shape[0],
-            columns=y.shape[1],
-            weight_bits=op.weight_bits,
-            symmetric=bool(op.weights.min() > -(1 << (op.weight_bits - 1))),
-            accumulator_bits=signed_bits(low, high),
-            sum_bits=signed_bits(*biased),
-            **(_pool_burst(network, pool) if isinstance(pool, MaxPool) else {}),
-        )
-
-    @property
-    def out_pixels(self) -> int:
-        """Pixels of the output map."""
-        return self.rows * self.columns
-
-    def chunks(self, simd: int) -> int:
-        """Words a pixel."""
-        return -(-self.cin // simd)
-
-    def words(self, simd: int) -> int:
-        """Words a window: cycles for one output pixel and fold."""
-        return self.kernel**2 * self.chunks(simd)
-
-    def folds(self, pe: int) -> int:
-        """Output folds."""
-        return -(-self.cout // pe)
-
-    def compute_cycles(self, pe: int, simd: int) -> int:
-        """Cycles a frame of the engine."""
-        return self.out_pixels * self.folds(pe) * self.words(simd)
-
-    def macs(self, kind: MultiplierKind, pe: int, simd: int) -> MacShape:
-        """The engine's array of multipliers."""
-        return MacShape(kind, pe, simd, self.weight_bits, self.accumulator_bits, self.symmetric)
-
-    @property
-    def window_pixels(self) -> int:
-        """Pixels that the window memory holds so that nothing has to wait for a jump.
-
-        A window and the longest jump from one window to the next: to the next row, or over the
-        last rows of a frame, which no window reads to the end, into the next frame. An input that
-        comes in bursts of rows needs as many rows more: else the engine's pace would hold up the
-        pool during the burst, and the layer in front of it too. A padded 1x1 computes its border
-        while pixels keep coming, so the border must fit in.
-        """
-        waiting = self.width * self.burst_rows
-        if self.kernel == 1 and self.stride == 1:
-            return 4 + waiting + self.border
-        last_column = (self.columns - 1) * self.stride
-        row_jump = self.stride * self.width - last_column
-        last = (self.rows - 1) * self.stride * self.width + last_column
-        span = (self.kernel - 1) * self.width + self.kernel
-        return span + max(row_jump, self.height * self.width - last) + waiting
-
-
-def _pool_burst(network: QuantizedNetwork, pool: MaxPool) -> dict[str, int]:
-    height = network.tensors[pool.inputs[0]].shape[0]
-    cut = pool.ceil and (height - pool.kernel) % pool.stride
-    return {"burst": pool.stride, "burst_rows": 2 if cut else 1}
-
-
-def signed_bits(low: int, high: int) -> int:
-    """Bits of a two's complement number between ``low`` and ``high``."""
-    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
 
 
 @cache
@@ -206,7 +89,14 @@ def lutram_luts(depth: int, width: int) -> int:
 def lutrom_luts(depth: int, width: int) -> int:
     """LUTs of a ROM: 64 bits a LUT6, and a mux beyond what F7 and F8 join."""
     banks = -(-depth // 64)
-    return width * banks + round(1.1 * width * (-(-banks // 4) - 1))
+    return width * banks + round(_now.rom_mux_lut * width * (-(-banks // 4) - 1))
+
+
+def mux_luts(inputs: int) -> int:
+    """LUTs a bit of a multiplexer: four inputs a LUT, and up to 16 joined by F7 and F8."""
+    if inputs <= 1:
+        return 0
+    return -(-inputs // 4) + mux_luts(-(-inputs // 16))
 
 
 def memory_cost(kind: MemoryKind, depth: int, width: int, *, rom: bool = False) -> Resources:
@@ -236,26 +126,36 @@ def on_family(resources: Resources, family: Family) -> Resources:
 @cache
 def weight_cost(shape: ConvShape, pe: int, simd: int, kind: MemoryKind) -> Resources:
     """The weight ROM of an engine."""
-    depth, width = shape.folds(pe) * shape.words(simd), pe * simd * shape.weight_bits
+    depth, width = shape.folds(pe) * shape.words(simd), pe * simd * shape.code_bits
     if kind == "lut":
         return memory_cost("lut", depth, width, rom=True)
     cut = banks(depth, width)
-    # Two multiplexers of two inputs fit one LUT.
-    mux = width * (len(cut) - 1) / 2
+    mux = width * (len(cut) - 1)
     return Resources(round(mux), 0, 0, sum(bank.columns for bank in cut) / 2)
 
 
 @cache
-def window_cost(shape: ConvShape, simd: int, kind: MemoryKind) -> Resources:
-    """The window memory of an engine."""
-    return memory_cost(kind, shape.window_pixels * shape.chunks(simd), 8 * simd)
+def decoder_cost(shape: ConvShape, pe: int, simd: int) -> Resources:
+    """The table of a codebook, in LUTs of six inputs; nothing without one."""
+    if not shape.decoded:
+        return Resources(0, 0, 0, 0)
+    bits = pe * simd * shape.weight_bits
+    return Resources(bits << max(0, shape.code_bits - 6), bits, 0, 0)
+
+
+@cache
+def window_cost(shape: ConvShape, simd: int, kind: MemoryKind, pixels: int) -> Resources:
+    """The window memory of an engine, of so many pixels."""
+    return memory_cost(kind, max(pixels * shape.chunks(simd), FEWEST), 8 * simd)
 
 
 @cache
 def multiply_cost(size: MacShape) -> Resources:
     """Multipliers, adder trees and accumulators."""
     if size.kind == "dsp48e1":
-        return Resources(0, 8 * size.simd, size.multipliers, 0)
+        upper = size.groups * size.parts * size.overlap
+        luts = upper + _now.upper_lut * upper * (size.overlap + 1) / 2
+        return Resources(round(luts), 8 * size.simd + 4 * upper, size.multipliers, 0)
     bits, rows = size.weight_bits, size.pe
     product, terms = bits + 8, size.simd
     if size.kind == "lut":
@@ -270,49 +170,71 @@ def multiply_cost(size: MacShape) -> Resources:
         apart = rows * size.simd * product / 2 if size.sharing == 2 else 0
         registers = rows * size.simd * (bits + product)
         return Resources(round(adders + apart), adders + registers, size.multipliers, 0)
-    steps = len(digits(bits))
-    selected = rows * size.simd * steps
-    waiting = rows * size.simd * bits * (1 + steps * min(size.simd, CHAIN) / 2)
-    shared = size.simd * LUT_SHARED
+    cuts = digits(bits)
+    added = stored = waiting = 0
+    for part in chains(size.simd):
+        widths = chain_widths(cuts, len(part), unsigned(8))
+        turns = [cut for cut in cuts for _ in part]
+        added += sum(widths) - sum(start for start, _ in turns)
+        stored += sum(widths)
+        # A weight's digits wait for their turn.
+        waiting += sum(stage * width for stage, (_, width) in enumerate(turns))
+    shared = size.simd * _now.shared_lut
     return Resources(
-        round(LUT_DIGIT * selected + adders + shared),
-        round(LUT_DIGIT * selected + adders + waiting + shared * steps),
+        round(rows * _now.digit_lut * added + adders + shared),
+        round(rows * _now.digit_ff * (stored + waiting) + adders + shared * len(cuts)),
         0,
         0,
     )
 
 
 @cache
-def drain_cost(size: MacShape, lanes: int, words: int) -> Resources:
+def drain_cost(size: MacShape, lanes: int, words: int, *, decoded: bool = False) -> Resources:
     """The sums that are kept while the next window is computed, and their way out."""
     steps = size.pe // lanes
-    kept = size.groups * size.parts * size.raw_bits
+    raw_bits = size.raw_bits + size.overlap
+    kept = size.groups * size.parts * raw_bits
     inputs = min(steps, size.groups)
-    mux = lanes * size.parts * size.raw_bits * (inputs - 1) * MUX_LUT
-    tree = lanes * (size.parts - 1) * size.raw_bits
-    apart = lanes * size.accumulator_bits if size.lanes == 2 else 0
-    queue = lutram_luts(result_depth(size, lanes, words), lanes * size.accumulator_bits)
-    way = lanes * (size.parts * 2 * size.raw_bits + 2 * size.accumulator_bits)
+    mux = lanes * size.parts * raw_bits * mux_luts(inputs) * _now.mux_lut
+    tree = lanes * (size.parts - 1) * raw_bits
+    apart = lanes * (size.accumulator_bits + size.overlap) if size.lanes == 2 else 0
+    queue = lutram_luts(
+        result_depth(size, lanes, words, decoded=decoded), lanes * size.accumulator_bits
+    )
+    way = lanes * (size.parts * 2 * raw_bits + 2 * size.accumulator_bits)
     return Resources(round(mux + tree + apart + queue), kept + way, 0, 0)
 
 
 @cache
 def requantise_cost(shape: ConvShape, lanes: int, family: Family = "xc7") -> Resources:
     """The requantiser with its ROM of biases and multipliers."""
-    depth, width = shape.cout // lanes, lanes * (16 + shape.sum_bits)
+    depth, width = shape.cout // lanes, lanes * (16 + shape.bias_bits)
     rom = memory_cost("lut" if depth <= LUT_ROWS else "block", depth, width, rom=True)
+    in_dsp = scaler_kind(shape, family) == "dsp48e1"
     per_lane = 1 if shape.sum_bits <= DSP_OPERAND_BITS[family] else 2
+    lut = _now.clamp_lut if in_dsp else _now.scaler_lut
+    ff = _now.clamp_ff if in_dsp else _now.scaler_ff
+    queue = lutram_luts(REQUANTISE_DEPTH, 8 * lanes)
     unit = Resources(
-        REQUANTISE_LUT_PER_LANE * lanes, REQUANTISE_FF_PER_LANE * lanes, per_lane * lanes, 0
+        round(_now.requantise_lut + lut * lanes) + queue,
+        round(_now.requantise_ff + ff * lanes),
+        per_lane * lanes,
+        0,
     )
     return total([rom, unit])
+
+
+def scaler_kind(shape: ConvShape, family: Family) -> ScalerKind:
+    """What requantises a convolution's sums: a single DSP48E1 a lane where that will do."""
+    fits = shape.sum_bits <= DSP_OPERAND_BITS["xc7"]
+    return "dsp48e1" if family == "xc7" and fits else "inferred"
 
 
 @cache
 def converter_cost(i_lanes: int, o_lanes: int, bits: int = 8) -> Resources:
     """A lane converter; nothing when both sides are equal."""
     wide = bits * max(i_lanes, o_lanes) if i_lanes != o_lanes else 0
-    return Resources(round(STREAM_LUT_PER_BIT * wide), round(STREAM_FF_PER_BIT * wide), 0, 0)
+    return Resources(round(_now.stream_lut * wide), round(_now.stream_ff * wide), 0, 0)
 
 
 def engine_cost(
@@ -330,16 +252,28 @@ def engine_cost(
     macs = shape.macs(plan.multiplier, plan.pe, plan.simd)
     return total(
         [
-            ENGINE_1X1 if shape.kernel == 1 else ENGINE,
+            _engine(shape),
             *([centre_cost(shape, plan.simd)] if centre else []),
             converter_cost(i_lanes, plan.simd),
             weight_cost(shape, plan.pe, plan.simd, plan.weight_memory),
-            window_cost(shape, plan.simd, plan.window_memory),
+            decoder_cost(shape, plan.pe, plan.simd),
+            window_cost(shape, plan.simd, plan.window_memory, plan.window_pixels),
             multiply_cost(macs),
-            drain_cost(macs, plan.lanes, shape.words(plan.simd)),
+            drain_cost(macs, plan.lanes, shape.words(plan.simd), decoded=shape.decoded),
             requantise_cost(shape, plan.lanes, family),
         ]
     )
+
+
+def _engine(shape: ConvShape) -> Resources:
+    lut, ff = _now.engine_lut, _now.engine_ff
+    if shape.kernel > 1:
+        lut, ff = lut + _now.window_lut, ff + _now.window_ff
+    return Resources(round(lut), round(ff), 0, 0)
+
+
+def _unit() -> Resources:
+    return Resources(round(_now.unit_lut), round(_now.unit_ff), 0, 0)
 
 
 def pool_memory(width: int, channels: int, lanes: int) -> tuple[int, MemoryKind]:
@@ -354,19 +288,19 @@ def pool_cost(width: int, channels: int, lanes: int) -> Resources:
     # The running maxima of a pixel, and the queue that a pixel leaves through.
     pixels = 2 * lutram_luts(channels // lanes, bits)
     row = memory_cost(kind, depth, bits)
-    return total([SMALL_UNIT, row, Resources(pixels + 4 * bits, 6 * bits, 0, 0)])
+    return total([_unit(), row, Resources(pixels + 4 * bits, 6 * bits, 0, 0)])
 
 
 def centre_cost(three: ConvShape, simd: int) -> Resources:
     """The queue of centre taps between the two branches of a Fire module."""
-    return total([SMALL_UNIT, Resources(lutram_luts(three.chunks(simd), 8 * simd), 8 * simd, 0, 0)])
+    return total([_unit(), Resources(lutram_luts(three.chunks(simd), 8 * simd), 8 * simd, 0, 0)])
 
 
 def concat_cost(parts: list[int], lanes: int) -> Resources:
     """Concatenation with a queue of two pixels before each input."""
     queues = [lutram_luts(max(2, 2 * channels // lanes), 8 * lanes) for channels in parts]
     control = Resources(60 + 8 * lanes, 16 * lanes * len(parts), 0, 0)
-    return total([SMALL_UNIT, Resources(sum(queues), 0, 0, 0), control])
+    return total([_unit(), Resources(sum(queues), 0, 0, 0), control])
 
 
 def bypass_queue(squeeze: ConvShape, three: ConvShape, i_lanes: int) -> tuple[int, MemoryKind]:
@@ -385,10 +319,10 @@ def add_cost(squeeze: ConvShape, three: ConvShape, i_lanes: int, lanes: int) -> 
     """The bypass adder and its queue. Two DSP blocks a lane multiply."""
     depth, kind = bypass_queue(squeeze, three, i_lanes)
     adder = Resources(50 * lanes, 80 * lanes, 2 * lanes, 0)
-    return total([SMALL_UNIT, memory_cost(kind, depth, 8 * i_lanes), adder])
+    return total([_unit(), memory_cost(kind, depth, 8 * i_lanes), adder])
 
 
 def global_sum_cost(channels: int, lanes: int, bits: int) -> Resources:
-    """Sums of ``bits`` bits a channel in LUT memory, twice: one being made, one being read."""
+    """Sums of ``bits`` bits a channel in LUT memory."""
     memory = lutram_luts(max(2, channels // lanes), bits * lanes)
-    return total([SMALL_UNIT, Resources(2 * memory + bits * lanes, 3 * bits * lanes, 0, 0)])
+    return total([_unit(), Resources(memory + 2 * bits * lanes, 3 * bits * lanes, 0, 0)])

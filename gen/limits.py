@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from math import gcd
 
-from gen.cost import ConvShape
 from gen.network import Conv, GlobalSum, MaxPool, QuantizedNetwork
 from gen.plan import EnginePlan
+from gen.shape import MOST_WAIT, ConvShape
 from gen.stages import FireStage, stages
 
 Limit = tuple[str, str, int]
@@ -35,7 +35,7 @@ def engine_limits(shape: ConvShape, plan: EnginePlan, i_lanes: int) -> Iterator[
     converter = _converter(shape.pixels, shape.cin, i_lanes, plan.simd)
     yield shape.name, "input lanes", shape.burst * converter
     yield shape.name, "window writes", shape.burst * shape.height * shape.width * chunks
-    yield shape.name, "multipliers", shape.compute_cycles(plan.pe, plan.simd)
+    yield shape.name, "multipliers", shape.engine_cycles(plan)
 
 
 def stream_limits(
@@ -82,7 +82,10 @@ def _fire_limits(
     for part in (one, three):
         part_channels = shapes[part].cout
         yield part, "output lanes", _converter(pixels, part_channels, engines[part].lanes, mine)
-    yield stage.concat.name, "transfers", pixels * channels // mine
+    # It stands still while the engine in front waits between frames.
+    transfers = pixels * channels // mine
+    waiting = shapes[three].wait_pixels(engines[three].window_pixels)
+    yield stage.concat.name, "transfers", transfers + -(-transfers * waiting // pixels)
     if stage.add is not None:
         own = lanes[stage.add.name]
         for name, other in (("module lanes", mine), ("bypass lanes", source_lanes)):
@@ -141,7 +144,8 @@ def _fire_granules(
     source = stage.squeeze.inputs[0]
     found[stage.squeeze.name] = _fewest(network, stage.squeeze.name, cycles)
     common = gcd(stage.one.channels, stage.three.channels)
-    found[stage.concat.name] = lanes = _fewest(network, stage.concat.name, cycles, among=common)
+    going = int(cycles / (1 + MOST_WAIT))
+    found[stage.concat.name] = lanes = _fewest(network, stage.concat.name, going, among=common)
     for part in (stage.one, stage.three):
         found[part.name] = _fewest(network, part.name, cycles, among=lanes)
     if stage.add is not None:

@@ -12,9 +12,10 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from boards.board import Family, Resources
-from gen.cost import ConvShape, engine_cost, on_family
+from gen.cost import engine_cost, on_family, scaler_kind, window_cost
 from gen.limits import divisors, engine_limits
 from gen.plan import EnginePlan
+from gen.shape import ConvShape
 from hw.fifo import MemoryKind
 from hw.mac import MultiplierKind
 
@@ -76,13 +77,15 @@ def options(
     """All foldings worth considering for ``cycles`` a frame; empty if none is fast enough."""
     foldings = _foldings(shape, around, cycles)
     fewest = min((pe * simd for pe, simd, _ in foldings), default=0)
+    scaler = scaler_kind(shape, family)
     found = []
     for pe, simd, lanes in foldings:
         if pe * simd > max(WIDER * fewest, fewest + 8):
             continue
         kinds = KINDS[family]
         for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
-            plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, shape.window_pixels)
+            pixels = _ring_pixels(shape, pe, simd, window, cycles)
+            plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels, scaler)
             cost = engine_cost(
                 shape, plan, around.i_granule, centre=around.whole_words, family=family
             )
@@ -98,7 +101,7 @@ def _foldings(shape: ConvShape, around: Surroundings, cycles: int) -> list[tuple
         chunks = shape.chunks(simd)
         if chunks in chunks_seen or (around.whole_words and shape.cin % simd):
             continue
-        trial = EnginePlan(shape.cout, simd, shape.cout, "lut", "lut", "lut", 0)
+        trial = EnginePlan(shape.cout, simd, shape.cout, "lut", "lut", "lut", shape.window_pixels)
         limits = engine_limits(shape, trial, around.i_granule)
         if any(limit > cycles for _, _, limit in limits):
             continue
@@ -120,6 +123,24 @@ def _lanes(shape: ConvShape, pe: int, simd: int, granule: int) -> int | None:
         if lanes % granule == 0 and pe // lanes <= shape.words(simd):
             return lanes
     return None
+
+
+def _ring_pixels(shape: ConvShape, pe: int, simd: int, kind: MemoryKind, cycles: int) -> int:
+    """Pixels of the cheapest window memory with which the engine is fast enough; the most of them.
+
+    A smaller ring makes the engine wait between frames.
+    """
+    busy = shape.compute_cycles(pe, simd)
+    sizes = range(shape.window_pixels, shape.fewest_pixels - 1, -1)
+    fast = [
+        n for n in sizes if busy * (shape.pixels + shape.wait_pixels(n)) <= cycles * shape.pixels
+    ]
+
+    def price(pixels: int) -> tuple[float, float]:
+        cost = window_cost(shape, simd, kind, pixels)
+        return cost.bram36, cost.lut
+
+    return min(fast, key=price)
 
 
 def _pareto(found: list[Option]) -> list[Option]:

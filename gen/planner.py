@@ -12,8 +12,6 @@ from math import inf, sqrt
 
 from boards.board import Board, Resources
 from gen.cost import (
-    BOARD,
-    ConvShape,
     add_cost,
     concat_cost,
     converter_cost,
@@ -26,9 +24,11 @@ from gen.cost import (
 )
 from gen.errors import FirebrickError
 from gen.limits import granules, stream_limits
+from gen.link import link_cost
 from gen.network import INPUT, Conv, GlobalSum, MaxPool, QuantizedNetwork
 from gen.options import RESOURCES, Option, Surroundings, choose, options, resource_row
 from gen.plan import EnginePlan, LayerCost, Plan
+from gen.shape import ConvShape
 from gen.stages import FireStage, stages
 
 UTILISATION = 0.8
@@ -110,6 +110,13 @@ def plan(
     if fps is not None:
         return _smallest(problem, fps, clock, best)
     return _fastest(problem, clock, best)
+
+
+def estimate(network: QuantizedNetwork, board: Board, made: Plan) -> Plan:
+    """The same plan with its costs estimated anew."""
+    shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
+    problem = _Problem(network, board, shapes, UTILISATION)
+    return _finish(problem, made.engines, made.lanes, made.clock_hz)
 
 
 def headroom(
@@ -241,13 +248,14 @@ def _finish(
         op.name: LayerCost(slowest[op.name], on_family(own[op.name], problem.board.family))
         for op in network.ops
     }
+    link = link_cost(problem.board, network)
     return Plan(
         network=network.name,
         board=problem.board.name,
         clock_hz=clock_hz,
         engines=engines,
         lanes=lanes,
-        costs={"board": LayerCost(0, on_family(BOARD, problem.board.family)), **costs},
+        costs={"board": LayerCost(0, on_family(link, problem.board.family)), **costs},
         cycles=max(slowest.values()),
     )
 
@@ -298,7 +306,7 @@ def _bypass_cost(problem: _Problem, stage: FireStage, made: dict[str, int]) -> R
 
 def _fixed_costs(problem: _Problem, made: dict[str, int]) -> Resources:
     """What the board and the ops without an engine take, whatever the engines."""
-    parts = [BOARD, *_other_costs(problem, made).values()]
+    parts = [link_cost(problem.board, problem.network), *_other_costs(problem, made).values()]
     return total([on_family(part, problem.board.family) for part in parts])
 
 
@@ -354,7 +362,7 @@ def _story(
 def _advice(problem: _Problem, boards: Sequence[Board]) -> str:
     """The largest weight width that would fit here, and the boards that would hold it as it is."""
     hints = []
-    widest = max(shape.weight_bits for shape in problem.shapes.values())
+    widest = max(shape.code_bits for shape in problem.shapes.values())
     for bits in range(widest - 1, 1, -1):
         shapes = {name: _narrowed(shape, bits) for name, shape in problem.shapes.items()}
         if _fits(replace(problem, shapes=shapes)):
@@ -377,6 +385,6 @@ def _narrowed(shape: ConvShape, bits: int) -> ConvShape:
     return replace(
         shape,
         weight_bits=shape.weight_bits - less,
+        code_bits=min(shape.code_bits, bits),
         accumulator_bits=shape.accumulator_bits - less,
-        sum_bits=shape.sum_bits - less,
     )

@@ -14,8 +14,8 @@ class Add(wiring.Component):
     """Adds two streams of different scales: the weighted sum, rounded, shifted and clamped.
 
     ``y = clamp((a * multipliers[0] + b * multipliers[1] + 2**(shift-1)) >> shift, low, high)``,
-    exact, with an arithmetic shift. Latency 5 (product, sum, rounding, clamp, output); one
-    transfer a cycle.
+    exact, with an arithmetic shift. Latency 6 (operands, product, sum, rounding, clamp, output);
+    one transfer a cycle.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Add(wiring.Component):
         m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
         connect(m, skid.o, flipped(self.o))
         advance = skid.i.ready
-        present = Signal(4)
+        present = Signal(5)
         both = self.i_a.valid & self.i_b.valid
         m.d.comb += [
             self.i_a.ready.eq(self.i_b.valid & advance),
@@ -99,7 +99,10 @@ class Add(wiring.Component):
         low, high = self._clamp
         products = []
         for port, multiplier in zip((self.i_a, self.i_b), self._multipliers, strict=True):
-            exact = port.payload[lane] * multiplier
+            # The operand may come straight from a block RAM, which takes half a cycle.
+            value = Signal.like(port.payload[lane], name=f"operand{len(products)}_{lane}")
+            m.d.sync += value.eq(port.payload[lane])
+            exact = value * multiplier
             product = Signal(exact.shape(), name=f"product{len(products)}_{lane}")
             m.d.sync += product.eq(exact)
             products.append(product)

@@ -39,6 +39,8 @@ class ConvIntegers:
     signed_input, signed_output : bool
     accumulator : tuple of int
         Smallest and largest value of any partial sum.
+    codebook : int array or None
+        Ascending levels that all weights are of, where codes are stored.
     """
 
     weights: np.ndarray
@@ -55,6 +57,7 @@ class ConvIntegers:
     signed_input: bool
     signed_output: bool
     accumulator: tuple[int, int]
+    codebook: np.ndarray | None = None
 
     @property
     def i_shape(self) -> Shape:
@@ -123,6 +126,7 @@ def make_matvec(conv: ConvIntegers, plan: EnginePlan) -> MatrixVector:
         accumulator=conv.accumulator_shape,
         kind=plan.weight_memory,
         multiplier=plan.multiplier,
+        codebook=conv.codebook,
     )
 
 
@@ -137,6 +141,7 @@ def make_requantise(conv: ConvIntegers, plan: EnginePlan) -> Requantise:
         lanes=plan.lanes,
         i_shape=conv.accumulator_shape,
         o_shape=conv.o_shape,
+        scaler=plan.scaler,
     )
 
 

@@ -6,7 +6,8 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.mac import MacArray, adder_tree
+from hw import dsp48
+from hw.mac import MacArray, MacShape, adder_tree
 
 
 class Drain(wiring.Component):
@@ -25,7 +26,7 @@ class Drain(wiring.Component):
     -------
     i_done : In(1)
         The sums of a window are there; at least ``pe / lanes`` cycles after the last time.
-    i_sums : In
+    i_sums, i_uppers : In
         As :class:`~hw.mac.MacArray` gives them.
     i_count : In
         Transfers of this window, together with ``i_done``.
@@ -34,53 +35,71 @@ class Drain(wiring.Component):
     """
 
     def __init__(self, macs: MacArray, lanes: int):
-        self._macs, self._steps, self._lanes = macs, macs.size.pe // lanes, lanes
+        self._size, self._steps, self._lanes = macs.size, macs.size.pe // lanes, lanes
         accumulator = signed(macs.size.accumulator_bits)
-        super().__init__(
-            {
-                "i_done": In(1),
-                "i_sums": In(macs.o_sums.shape()),
-                "i_count": In(range(self._steps + 1)),
-                "o_push": Out(1),
-                "o_payload": Out(data.ArrayLayout(accumulator, lanes)),
-            }
-        )
+        ports = {
+            "i_done": In(1),
+            "i_sums": In(macs.o_sums.shape()),
+            "i_count": In(range(self._steps + 1)),
+            "o_push": Out(1),
+            "o_payload": Out(data.ArrayLayout(accumulator, lanes)),
+        }
+        if macs.size.overlap:
+            ports["i_uppers"] = In(macs.o_uppers.shape())
+        super().__init__(ports)
 
     @staticmethod
-    def latency(parts: int) -> int:
+    def latency(size: MacShape) -> int:
         """Cycles from ``i_done`` to the first transfer's ``o_push``."""
-        return 3 + (parts - 1).bit_length()
+        return 3 + (size.parts - 1).bit_length() + (size.overlap > 0)
 
     def elaborate(self, platform):
         """Build the hardware."""
         m = Module()
-        macs, steps = self._macs, self._steps
-        size = macs.size
-        held = Signal.like(self.i_sums)
+        steps, size = self._steps, self._size
+        sums = Signal.like(self.i_sums)
         step, left = Signal(range(max(steps, 2))), Signal(range(steps + 1))
         with m.If(self.i_done):
-            m.d.sync += [held.eq(self.i_sums), step.eq(0), left.eq(self.i_count)]
+            m.d.sync += [sums.eq(self.i_sums), step.eq(0), left.eq(self.i_count)]
         with m.Elif(left != 0):
             m.d.sync += [step.eq(step + 1), left.eq(left - 1)]
 
-        flags = [Signal(2, name=f"flags{i}") for i in range(self.latency(size.parts) - 1)]
+        flags = [Signal(2, name=f"flags{i}") for i in range(self.latency(size) - 1)]
         m.d.comb += flags[0].eq((step[0] << 1) | (left != 0))
         m.d.sync += [after.eq(before) for before, after in itertools.pairwise(flags)]
         for lane in range(self._lanes):
             rows = [at * self._lanes + lane for at in range(steps)]
-            parts = []
-            for part in range(size.parts):
-                picked = Signal(self.i_sums[0].shape(), name=f"picked_{lane}_{part}")
-                indices = [row // size.lanes * size.parts + part for row in rows]
-                m.d.sync += picked.eq(_pick(step, held, indices))
-                parts.append(picked)
-            total = adder_tree(m, parts)
-            choice = macs.rows(total)
+            total = self._total(m, sums, step, rows)
+            choice = [total] if size.lanes == 1 else self._apart(m, total, step, rows)
             odd = [row % 2 for row in rows]
             row = choice[0] if len(choice) == 1 else _half(choice, odd, flags[-1][1])
             m.d.sync += self.o_payload[lane].eq(row)
         m.d.sync += self.o_push.eq(flags[-1][0])
         return m
+
+    def _total(self, m: Module, held: data.View, step: Value, rows: list[int]) -> Signal:
+        """The sum of the parts of the step's row."""
+        size = self._size
+        picked = []
+        for part in range(size.parts):
+            indices = [row // size.lanes * size.parts + part for row in rows]
+            picked.append(Signal(held.shape().elem_shape))
+            m.d.sync += picked[-1].eq(_pick(step, held, indices))
+        return adder_tree(m, picked)
+
+    def _apart(self, m: Module, total: Signal, step: Value, rows: list[int]) -> list[Value]:
+        """The two sums of the rows that share a raw sum."""
+        size = self._size
+        width = size.accumulator_bits
+        if not size.overlap:
+            return dsp48.separate(total, size.offset, width)
+        uppers = Signal.like(self.i_uppers)
+        with m.If(self.i_done):
+            m.d.sync += uppers.eq(self.i_uppers)
+        upper = self._total(m, uppers, step, rows)[: size.overlap]
+        late, reach = Signal.like(total), Signal(signed(size.overlap))
+        m.d.sync += [late.eq(total), reach.eq(dsp48.borrowed(total, upper, size.offset))]
+        return dsp48.separate_overlapping(late, reach, size.offset, width)
 
 
 def _half(choice: list[Value], odd: list[int], step_is_odd: Value) -> Value:

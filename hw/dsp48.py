@@ -1,4 +1,4 @@
-"""The DSP48E1 of AMD's 7-series as a multiply-accumulate unit of one or two lanes.
+"""The DSP48E1 of AMD's 7-series as a multiply-accumulate unit of one or two lanes, and as a scaler.
 
 Two lanes share one activation x: the pre-adder forms ``w1 * 2**k + w0``, the multiplier multiplies
 that by x, and P adds up the products of a window, ``(sum w1 x) * 2**k + sum w0 x``. The lanes are
@@ -9,6 +9,7 @@ slice as in AMD WP486, "Deep Learning with INT8 Optimization", but accumulated i
 from collections.abc import Sequence
 
 from amaranth.hdl import (
+    Cat,
     ClockDomain,
     ClockSignal,
     Const,
@@ -26,6 +27,9 @@ CELL = "DSP48E1"
 LATENCY = 4
 """Cycles from operands to the sum in P."""
 PREADDER_BITS = 25
+MOST_OVERLAP = 4
+"""Most bits by which a lower lane's sum may reach into the upper lane. Each costs a bit of a
+second, small sum of products in LUTs: see :func:`borrowed`."""
 
 _PARAMETERS = {
     "ACASCREG": 1,
@@ -48,7 +52,7 @@ _PARAMETERS = {
     "USE_MULT": "MULTIPLY",
     "USE_SIMD": "ONE48",
 }
-_OPERANDS = {"A": 30, "B": 18, "D": 25, "OPMODE": 7}
+_OPERANDS = {"A": 30, "B": 18, "C": 48, "D": 25, "OPMODE": 7}
 _ONE = ("CEA1", "CEA2", "CEAD", "CEB1", "CEB2", "CECTRL", "CED", "CEM", "CEP")
 _ZERO = (
     *("RSTA", "RSTALLCARRYIN", "RSTALUMODE", "RSTB", "RSTC", "RSTCTRL", "RSTD", "RSTINMODE"),
@@ -58,13 +62,13 @@ _ZERO = (
 _FIXED = {
     **dict.fromkeys(_ONE, (1, 1)),
     **dict.fromkeys(_ZERO, (1, 0)),
-    **{"ACIN": (30, 0), "BCIN": (18, 0), "C": (48, 0), "PCIN": (48, 0)},
+    **{"ACIN": (30, 0), "BCIN": (18, 0), "PCIN": (48, 0)},
     # P = Z + X + Y; the multiplier takes D + A2 and B2.
     **{"ALUMODE": (4, 0), "CARRYINSEL": (3, 0), "INMODE": (5, 0b00100)},
 }
 """Width and value of the inputs that never change."""
-_LOAD, _ACCUMULATE = 0b000_01_01, 0b010_01_01
-"""OPMODE: X and Y from the multiplier, Z zero or P."""
+_LOAD, _ACCUMULATE, _ADD_C = 0b000_01_01, 0b010_01_01, 0b011_01_01
+"""OPMODE: X and Y from the multiplier, Z zero, P or C."""
 
 
 def lane_offset(weight_bits: int, symmetric: bool) -> int:
@@ -80,17 +84,44 @@ def lane_offset(weight_bits: int, symmetric: bool) -> int:
 
 
 def lanes_per_dsp(weight_bits: int, accumulator_bits: int, symmetric: bool) -> int:
-    """2 where a sum fits below the upper lane, else 1."""
-    return 2 if accumulator_bits <= lane_offset(weight_bits, symmetric) else 1
+    """2 where a sum fits below the upper lane or reaches a few bits into it, else 1."""
+    reach = lane_offset(weight_bits, symmetric) + MOST_OVERLAP
+    return 2 if accumulator_bits <= reach else 1
 
 
 def separate(packed: Value, offset: int, width: int) -> list[Value]:
     """The lower and the upper lane's sum, signed, of ``width`` bits, from a sum of packed products.
 
-    A negative lower lane has borrowed one from the upper lane.
+    A negative lower lane has borrowed one from the upper lane. ``width`` is at most ``offset``.
     """
     low = packed[:width].as_signed()
     high = packed[offset : offset + width] + packed[offset - 1]
+    return [low, high[:width].as_signed()]
+
+
+def borrowed(packed: Value, upper: Value, offset: int) -> Value:
+    """What a lower lane that is wider than ``offset`` bits has added to the upper one.
+
+    ``(s1 * 2**k + s0) >> k`` is s1 plus the ``r`` bits by which s0 reaches over k, with their sign.
+    Who knows s1 modulo ``2**r`` gets these bits by a subtraction of r bits.
+
+    Parameters
+    ----------
+    packed : value
+        The sum of packed products.
+    upper : value (r bits)
+        The upper lane's sum modulo ``2**r``.
+    offset : int
+        The k of :func:`lane_offset`.
+    """
+    bits = len(upper)
+    return (packed[offset : offset + bits] - upper)[:bits].as_signed()
+
+
+def separate_overlapping(packed: Value, reach: Value, offset: int, width: int) -> list[Value]:
+    """The lower and the upper lane's sum of ``width`` bits, with what :func:`borrowed` gave."""
+    low = Cat(packed[:offset], reach)[:width].as_signed()
+    high = packed[offset : offset + width] - reach
     return [low, high[:width].as_signed()]
 
 
@@ -110,29 +141,53 @@ def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: 
     Returns
     -------
     tuple
-        The instance, and its P, 48 bits.
+        The instance, what drives its operands, and its P, 48 bits.
     """
-    low, high = Signal(signed(30)), Signal(signed(25))
-    shifted = weights[1] << offset if len(weights) == 2 else Const(0, 25)
-    operand = Signal(signed(18))
+    high = weights[1] << offset if len(weights) == 2 else Const(0, 25)
+    return _slice(weights[0], high, x, Const(0, 48), Mux(first, _LOAD, _ACCUMULATE))
+
+
+def add_multiply_add(a: Value, d: Value, b: Value, c: int):
+    """One DSP48E1 that computes ``(a + d) * b + c``, :data:`LATENCY` cycles later.
+
+    Parameters
+    ----------
+    a, d, b : value
+        ``a + d`` fits 25 bits with a sign, and ``b`` 18.
+    c : int
+
+    Returns
+    -------
+    tuple
+        The instance, what drives its operands, and its P, 48 bits.
+    """
+    return _slice(a, d, b, Const(c, 48), Const(_ADD_C, 7))
+
+
+def _slice(a: Value, d: Value, b: Value, c: Value, opmode: Value):
+    """The primitive with its operands: values of the widths of its ports, sign-extended."""
+    comb = []
+    operands = {"A": (a, 30), "D": (d, 25), "B": (b, 18)}
+    ports = {}
+    for name, (value, width) in operands.items():
+        ports[name] = port = Signal(signed(width), name=name.lower())
+        comb.append(port.eq(value))
     p = Signal(48)
-    comb = [low.eq(weights[0]), high.eq(shifted), operand.eq(x)]
     instance = Instance(
         CELL,
         *[("p", name, value) for name, value in _PARAMETERS.items()],
         *[("i", name, Const(value, width)) for name, (width, value) in _FIXED.items()],
+        *[("i", name, port) for name, port in ports.items()],
         i_CLK=ClockSignal(),
-        i_A=low,
-        i_B=operand,
-        i_D=high,
-        i_OPMODE=Mux(first, _LOAD, _ACCUMULATE),
+        i_C=c,
+        i_OPMODE=opmode,
         o_P=p,
     )
     return instance, comb, p
 
 
 class Twin(wiring.Component):
-    """What a DSP48E1 does as :func:`multiply_accumulate` sets it up, to be simulated in its place.
+    """What a DSP48E1 does as the functions here set it up, to be simulated in its place.
 
     The members are the primitive's ports; those in which nothing changes are there and not used.
     """
@@ -150,7 +205,7 @@ class Twin(wiring.Component):
         a, d, ad = Signal(signed(25)), Signal(signed(25)), Signal(signed(25))
         b1, b2 = Signal(signed(18)), Signal(signed(18))
         product = Signal(signed(43))
-        accumulate = Signal()
+        z = Signal(3)
         m.d.local += [
             a.eq(self.A[:25]),
             d.eq(self.D),
@@ -158,8 +213,10 @@ class Twin(wiring.Component):
             b1.eq(self.B),
             b2.eq(b1),
             product.eq(ad * b2),
-            accumulate.eq(self.OPMODE[5]),
-            self.P.eq(Mux(accumulate, self.P, 0) + product),
+            z.eq(self.OPMODE[4:]),
+            self.P.eq(
+                Mux(z == _ADD_C >> 4, self.C, Mux(z == _ACCUMULATE >> 4, self.P, 0)) + product
+            ),
         ]
         return m
 

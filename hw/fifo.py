@@ -8,6 +8,8 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 MemoryKind = Literal["block", "lut"]
+LUT_BITS = 64
+"""Bits of memory in a LUT."""
 
 
 def memory_attributes(kind: MemoryKind, *, rom: bool = False) -> dict[str, str]:
@@ -60,13 +62,16 @@ class StreamFifo(wiring.Component):
     def elaborate(self, platform):
         """Build the hardware."""
         m = Module()
+        # A LUT holds 64 bits anyway, and addresses of a power of two need no comparison to wrap.
+        small = self._kind == "lut" and self._depth <= LUT_BITS
+        rows = 1 << (self._depth - 1).bit_length() if small else self._depth
         m.submodules.storage = storage = memory.Memory(
-            shape=self._shape, depth=self._depth, init=[], attrs=memory_attributes(self._kind)
+            shape=self._shape, depth=rows, init=[], attrs=memory_attributes(self._kind)
         )
         write, read = storage.write_port(), storage.read_port()
-        level = Signal(range(self._depth + 1))
+        more = Signal(range(-1, self._depth), init=-1)  # words beyond the first
+        some = ~more[-1]
         ready = Signal(init=1)
-        some = Signal()
         push, fetch = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(ready),
@@ -78,13 +83,13 @@ class StreamFifo(wiring.Component):
             self.o.payload.eq(read.data),
         ]
         with m.If(push & ~fetch):
-            m.d.sync += [level.eq(level + 1), some.eq(1), ready.eq(level != self._depth - 1)]
+            m.d.sync += [more.eq(more + 1), ready.eq(more != self._depth - 2)]
         with m.Elif(fetch & ~push):
-            m.d.sync += [level.eq(level - 1), some.eq(level != 1), ready.eq(1)]
+            m.d.sync += [more.eq(more - 1), ready.eq(1)]
         with m.If(push):
-            m.d.sync += write.addr.eq(wrap(write.addr, self._depth))
+            m.d.sync += write.addr.eq(wrap(write.addr, rows))
         with m.If(fetch):
-            m.d.sync += read.addr.eq(wrap(read.addr, self._depth))
+            m.d.sync += read.addr.eq(wrap(read.addr, rows))
             m.d.sync += self.o.valid.eq(1)
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -153,4 +158,5 @@ class CreditFifo(wiring.Component):
 
 def wrap(counter: Signal, size: int):
     """The next value of a counter that runs from 0 to ``size - 1``."""
-    return Mux(counter == size - 1, 0, (counter + 1)[: len(counter)])
+    following = (counter + 1)[: len(counter)]
+    return following if size == 1 << len(counter) else Mux(counter == size - 1, 0, following)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hw.fifo import MemoryKind
 from hw.mac import MultiplierKind
+from hw.requantise import ScalerKind
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class EnginePlan:
     weight_memory, window_memory : "block" or "lut"
     window_pixels : int
         Capacity of the window memory in padded pixels; at least ``(K-1) * padded width + K``.
+    scaler : "dsp48e1" or "inferred"
+        What requantises.
     """
 
     pe: int
@@ -34,3 +37,4 @@ class EnginePlan:
     weight_memory: MemoryKind
     window_memory: MemoryKind
     window_pixels: int
+    scaler: ScalerKind = "inferred"

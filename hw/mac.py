@@ -1,7 +1,7 @@
 """Arrays of multiply-accumulate units, of the kinds that an FPGA has."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Literal
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
@@ -95,6 +95,11 @@ class MacShape:
         return dsp48.lane_offset(self.weight_bits, self.symmetric)
 
     @property
+    def overlap(self) -> int:
+        """Bits by which the lower of two lanes reaches into the upper one."""
+        return max(self.accumulator_bits - self.offset, 0) if self.lanes == 2 else 0
+
+    @property
     def raw_bits(self) -> int:
         """Bits of a raw sum."""
         return self.accumulator_bits + (self.offset if self.lanes == 2 else 0)
@@ -133,29 +138,26 @@ class MacArray(wiring.Component):
         The raw sums are those of a whole window, in this cycle.
     o_sums : Out(ArrayLayout(raw bits, groups * parts))
         Part s of group g at ``g * parts + s``.
+    o_uppers : Out(ArrayLayout(overlap, groups * parts))
+        Only with an overlap: the upper lanes' sums modulo ``2**overlap``.
     """
 
     def __init__(self, size: MacShape, shape: Shape):
         self.size = size
         self._shape = shape
         self._bits = size.weight_bits
-        super().__init__(
-            {
-                "i_weights": In(size.pe * size.simd * size.weight_bits),
-                "i_x": In(data.ArrayLayout(shape, size.simd)),
-                "i_valid": In(1),
-                "i_first": In(1),
-                "i_last": In(1),
-                "o_done": Out(1),
-                "o_sums": Out(data.ArrayLayout(signed(size.raw_bits), size.groups * size.parts)),
-            }
-        )
-
-    def rows(self, total: Value) -> list[Value]:
-        """The sums of a group's rows, from the sum of the group's parts."""
-        if self.size.lanes == 1:
-            return [total]
-        return dsp48.separate(total, self.size.offset, self.size.accumulator_bits)
+        ports = {
+            "i_weights": In(size.pe * size.simd * size.weight_bits),
+            "i_x": In(data.ArrayLayout(shape, size.simd)),
+            "i_valid": In(1),
+            "i_first": In(1),
+            "i_last": In(1),
+            "o_done": Out(1),
+            "o_sums": Out(data.ArrayLayout(signed(size.raw_bits), size.groups * size.parts)),
+        }
+        if size.overlap:
+            ports["o_uppers"] = Out(data.ArrayLayout(size.overlap, size.groups * size.parts))
+        super().__init__(ports)
 
     def elaborate(self, platform):
         """Build the hardware."""
@@ -167,7 +169,7 @@ class MacArray(wiring.Component):
         m.d.sync += [after.eq(before) for before, after in pairwise(flags)]
         m.d.comb += self.o_done.eq(flags[-1][2])
         if self.size.kind == "dsp48e1":
-            self._dsp_rows(m, flags[dsp48.LATENCY - 2][1])
+            self._dsp_rows(m, flags)
         else:
             self._fabric_rows(m, flags[-2])
         return m
@@ -176,20 +178,38 @@ class MacArray(wiring.Component):
         start = (row * self.size.simd + column) * self._bits
         return source[start : start + self._bits].as_signed()
 
-    def _dsp_rows(self, m: Module, first: Value):
+    def _dsp_rows(self, m: Module, flags: list[Signal]):
         """Accumulators in the DSP blocks, a part for each activation."""
         size = self.size
+        begins = flags[dsp48.LATENCY - 2][1], flags[dsp48.LATENCY - 1][1]
         for group in range(size.groups):
             rows = range(group * size.lanes, min((group + 1) * size.lanes, size.pe))
             for column in range(size.simd):
+                weights = [self._weight(self.i_weights, row, column) for row in rows]
+                at = group * size.parts + column
                 instance, operands, p = dsp48.multiply_accumulate(
-                    [self._weight(self.i_weights, row, column) for row in rows],
-                    self.i_x[column],
-                    size.offset,
-                    first,
+                    weights, self.i_x[column], size.offset, begins[0]
                 )
                 m.submodules[f"dsp{group}_{column}"] = instance
-                m.d.comb += [*operands, self.o_sums[group * size.parts + column].eq(p)]
+                m.d.comb += [*operands, self.o_sums[at].eq(p)]
+                if size.overlap and len(weights) == 2:
+                    upper = self._upper_sum(m, weights[1], self.i_x[column], begins[1])
+                    m.d.comb += self.o_uppers[at].eq(upper)
+
+    def _upper_sum(self, m: Module, weight: Value, x: Value, begin: Value) -> Signal:
+        """The sum of the products of an upper lane, modulo a power of two, along with the DSP's."""
+        bits = self.size.overlap
+        stages = [Signal(bits, name=f"upper{number}") for number in range(4)]
+        late, product, waiting, sum_ = stages
+        late_x = Signal(bits)
+        m.d.sync += [
+            late.eq(weight),
+            late_x.eq(x),
+            product.eq(late * late_x),
+            waiting.eq(product),
+            sum_.eq(Mux(begin, 0, sum_) + waiting),
+        ]
+        return sum_
 
     def _fabric_rows(self, m: Module, flags: Value):
         """Products by DSP or by LUTs, adder trees and accumulators in the fabric."""
@@ -284,25 +304,36 @@ def _chain(
     shape: Shape,
 ) -> Signal:
     """One row's chain over some of the columns."""
+    done = None
+    sizes = chain_widths(cuts, len(weights), shape)
+    terms = product(cuts, zip(weights, multiples, strict=True))
+    for stage, ((start, width), (weight, values)) in enumerate(terms):
+        code = weight.after(stage)[0][start : start + width]
+        # Taken off, not added: the operands of a difference cannot be swapped by synthesis
+        # tools, and the selection must be merged into the adder, not the sum so far.
+        top = (start, width) == cuts[-1]
+        part = _multiple(code, values.after(stage), top, 1 if done is None else -1)
+        total = Signal(signed(sizes[stage]))
+        if done is None:
+            m.d.sync += total.eq(part)
+        else:
+            m.d.sync += total.eq(Cat(done[:start], (done >> start) - part))
+        done = total
+    return done
+
+
+def chain_widths(cuts: list[tuple[int, int]], columns: int, shape: Shape) -> list[int]:
+    """Bits of the sum so far after each step of a chain: all columns' lowest digits come first."""
     smallest, largest = (-128, 127) if shape.signed else (0, 255)
-    done, low, high, stage = None, 0, 0, 0
+    found, low, high = [], 0, 0
     for start, width in cuts:
         top = (start, width) == cuts[-1]
         digit = range(-(1 << width - 1), 1 << width - 1) if top else range(1 << width)
         reach = [a * b << start for a in (digit[0], digit[-1]) for b in (smallest, largest)]
-        for weight, values in zip(weights, multiples, strict=True):
-            code = weight.after(stage)[0][start : start + width]
-            # Taken off, not added: the operands of a difference cannot be swapped by synthesis
-            # tools, and the selection must be merged into the adder, not the sum so far.
-            part = _multiple(code, values.after(stage), top, 1 if done is None else -1)
+        for _ in range(columns):
             low, high = low + min(reach), high + max(reach)
-            total = Signal(signed(Shape.cast(range(min(low, -1), high + 1)).width))
-            if done is None:
-                m.d.sync += total.eq(part)
-            else:
-                m.d.sync += total.eq(Cat(done[:start], (done >> start) - part))
-            done, stage = total, stage + 1
-    return done
+            found.append(Shape.cast(range(min(low, -1), high + 1)).width)
+    return found
 
 
 class _Delays:

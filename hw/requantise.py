@@ -1,15 +1,19 @@
 """Requantisation: accumulators to 8-bit codes, by integers alone."""
 
+from typing import Literal
+
 import numpy as np
 from amaranth.hdl import Module, Shape, Signal, Value, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw import dsp48
 from hw.fifo import CreditFifo, memory_attributes, wrap
 from hw.stream import lane_stream
 
 LUT_ROWS = 256
 """The ROM of biases and multipliers goes into LUTs up to this depth, into block RAM beyond."""
+ScalerKind = Literal["dsp48e1", "inferred"]
 LATENCY = 6
 """Cycles from a transfer to its code."""
 DEPTH = LATENCY + 4
@@ -36,6 +40,9 @@ class Requantise(wiring.Component):
         Divides C.
     i_shape, o_shape : Shape
         Of an accumulator (signed) and of a code.
+    scaler : "dsp48e1" or "inferred"
+        Whether one DSP48E1 adds the bias, multiplies and rounds, or what a tool makes of these. The
+        former takes sums with the bias of up to 25 bits.
 
     Members
     -------
@@ -54,6 +61,7 @@ class Requantise(wiring.Component):
         lanes: int,
         i_shape: Shape,
         o_shape: Shape,
+        scaler: ScalerKind = "inferred",
     ):
         self._bias = np.asarray(bias, dtype=np.int64)
         self._multiplier = np.asarray(multiplier, dtype=np.int64)
@@ -68,6 +76,9 @@ class Requantise(wiring.Component):
             raise ValueError(f"clamp {low}..{high} does not fit {o_shape}")
         self._shift, self._low, self._high, self._lanes = shift, low, high, lanes
         self._i_shape, self._o_shape = i_shape, o_shape
+        self._scaler = scaler
+        if scaler == "dsp48e1" and self._sum_width > dsp48.PREADDER_BITS:
+            raise ValueError(f"a sum of {self._sum_width} bits does not fit a DSP48E1's pre-adder")
         super().__init__(
             {"i": In(lane_stream(lanes, i_shape)), "o": Out(lane_stream(lanes, o_shape))}
         )
@@ -75,7 +86,12 @@ class Requantise(wiring.Component):
     @property
     def bias_width(self) -> int:
         """Bits of a bias, in two's complement."""
-        return Shape.cast(range(int(self._bias.min()), int(self._bias.max()) + 1)).width + 1
+        return Shape.cast(range(min(int(self._bias.min()), -1), int(self._bias.max()) + 1)).width
+
+    @property
+    def _sum_width(self) -> int:
+        """Bits of an accumulator plus its bias."""
+        return max(self._i_shape.width, self.bias_width) + 1
 
     def model(self, accumulators: np.ndarray) -> np.ndarray:
         """Codes of an int64 array (..., C) of accumulators."""
@@ -128,19 +144,20 @@ class Requantise(wiring.Component):
         return m
 
     def _lane(self, m: Module, accumulator: Value, constant: Value) -> Signal:
-        """The pipeline of one lane: add, multiply (two stages), round and shift, clamp."""
+        """The pipeline of one lane: add, multiply, round and shift, clamp."""
         value = Signal(self._i_shape)
         m.d.sync += value.eq(accumulator)
-        width = max(self._i_shape.width, self.bias_width) + 1
-        biased, multiplier = Signal(signed(width)), Signal(16)
-        m.d.sync += [
-            biased.eq(value + constant[16:].as_signed()),
-            multiplier.eq(constant[:16]),
-        ]
-        product, late = Signal(signed(width + 17)), Signal(signed(width + 17))
-        m.d.sync += [product.eq(biased * multiplier), late.eq(product)]
-        shifted = Signal(signed(max(width + 18 - self._shift, 2)))
-        m.d.sync += shifted.eq((late + (1 << (self._shift - 1))) >> self._shift)
+        bias, multiplier = constant[16:].as_signed(), constant[:16]
+        if self._scaler == "dsp48e1":
+            half = 1 << (self._shift - 1)
+            instance, operands, total = dsp48.add_multiply_add(value, bias, multiplier, half)
+            m.submodules += instance
+            m.d.comb += operands
+        else:
+            total = self._inferred(m, value, bias, multiplier)
+        width = max(self._sum_width + 16 - self._shift, 1) + 1
+        shifted = Signal(signed(width))
+        m.d.comb += shifted.eq(total >> self._shift)
         code = Signal(self._o_shape)
         with m.If(shifted < self._low):
             m.d.sync += code.eq(self._low)
@@ -149,3 +166,13 @@ class Requantise(wiring.Component):
         with m.Else():
             m.d.sync += code.eq(shifted)
         return code
+
+    def _inferred(self, m: Module, value: Value, bias: Value, multiplier: Value) -> Signal:
+        """Four stages that a synthesis tool finds a multiplier in."""
+        biased, late_multiplier = Signal(signed(self._sum_width)), Signal(16)
+        m.d.sync += [biased.eq(value + bias), late_multiplier.eq(multiplier)]
+        product, late = (Signal(signed(self._sum_width + 16), name=n) for n in ("product", "late"))
+        m.d.sync += [product.eq(biased * late_multiplier), late.eq(product)]
+        total = Signal(signed(max(self._sum_width + 17, self._shift) + 1))
+        m.d.sync += total.eq(late + (1 << (self._shift - 1)))
+        return total

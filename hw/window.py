@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, signed
-from amaranth.lib import memory, wiring
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
+from amaranth.lib import enum, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.fifo import MemoryKind, memory_attributes, wrap
@@ -173,17 +173,19 @@ class WindowBuffer(wiring.Component):
         write, read = ring.write_port(), ring.read_port()
         m.submodules.order = order = _ReadOrder(geometry, capacity)
 
-        used = Signal(_level_shape(geometry, capacity))
+        # Words that are not yet given up, less the capacity: negative while there is room.
+        excess = Signal(_level_shape(geometry, capacity), init=-capacity)
         push = Signal()
         m.d.comb += [
-            self.i.ready.eq(used < capacity),
+            self.i.ready.eq(excess[-1]),
             push.eq(self.i.valid & self.i.ready),
             write.en.eq(push),
             write.data.eq(self.i.payload),
             order.i_written.eq(push),
             read.addr.eq(order.o_address),
         ]
-        m.d.sync += used.eq(used + push - order.o_release)
+        given_up = [0, 0, 0, geometry.column_step, geometry.row_step, geometry.frame_step]
+        m.d.sync += excess.eq(excess - _less_one(m, order.o_release, given_up, push))
         with m.If(push):
             m.d.sync += write.addr.eq(wrap(write.addr, capacity))
 
@@ -237,7 +239,7 @@ class _ReadOrder(wiring.Component):
     o_valid, o_address, o_centre
         A read to make, when ``i_advance``; whether it is a centre tap of the first fold.
     o_release : Out
-        Words that are given up in this cycle.
+        The move of :class:`_Move` that gives up words in this cycle, or one that gives up none.
     """
 
     def __init__(self, geometry: WindowGeometry, capacity: int):
@@ -250,7 +252,7 @@ class _ReadOrder(wiring.Component):
                 "o_valid": Out(1),
                 "o_address": Out(range(capacity)),
                 "o_centre": Out(1),
-                "o_release": Out(range(geometry.longest_step + 1)),
+                "o_release": Out(_Move),
             }
         )
 
@@ -258,70 +260,78 @@ class _ReadOrder(wiring.Component):
         """Build the hardware."""
         m = Module()
         g, capacity = self._geometry, self._capacity
-        active, issue = Signal(), Signal()
+        # Words ahead of the reader, less a window's: a window is there unless this is negative.
+        ahead = Signal(_level_shape(g, capacity), init=-g.span)
+        active, issue = ~ahead[-1], Signal()
         m.d.comb += issue.eq(active & self.i_advance)
 
         tap_ends = _nested_counters(m, issue, (g.chunks, g.kernel, g.kernel, g.folds))
         _, kx_end, ky_end, pixel_end = tap_ends.ends
-        ends = _nested_counters(m, issue & pixel_end, (g.columns, g.rows)).ends
-        row_end, frame_end = ends
+        row_end, frame_end = _nested_counters(m, issue & pixel_end, (g.columns, g.rows)).ends
 
-        # Enough words for the next window? Counted before the release reaches the writer.
-        ahead = Signal(_level_shape(g, capacity))
-        step = Signal(range(g.longest_step + 1))
-        m.d.comb += step.eq(Mux(frame_end, g.frame_step, Mux(row_end, g.row_step, g.column_step)))
-        leave = issue & pixel_end
-        m.d.sync += ahead.eq(ahead + self.i_written - Mux(leave, step, 0))
-        with m.If(leave):
-            m.d.sync += active.eq(
-                Mux(
-                    frame_end,
-                    ahead >= g.span + g.frame_step,
-                    Mux(row_end, ahead >= g.span + g.row_step, ahead >= g.span + g.column_step),
-                )
-            )
-        with m.Elif(~active):
-            m.d.sync += active.eq(ahead >= g.span)
+        onward = Mux(frame_end, _Move.FRAME, Mux(row_end, _Move.ROW, _Move.COLUMN))
+        leave = Signal(_Move)
+        m.d.comb += leave.eq(Mux(issue & pixel_end, onward, _Move.WORD))
+        steps = [0, 0, 0, g.column_step, g.row_step, g.frame_step]
+        m.d.sync += ahead.eq(ahead - _less_one(m, leave, steps, self.i_written))
 
-        # What the second stage needs to know of this word: how to go on, and what to give up.
-        select, release = Signal(6), Signal.like(step)
+        # What the second stage needs to know of this word: how to go on.
+        move = Signal(_Move)
+        within = Mux(ky_end, _Move.AGAIN, Mux(kx_end, _Move.TAP_ROW, _Move.WORD))
         with m.If(self.i_advance):
             m.d.sync += [
                 self.o_valid.eq(active),
                 self.o_centre.eq(tap_ends.is_centre(g.kernel)),
-                release.eq(Mux(pixel_end, step, 0)),
-                select.eq(
-                    Cat(
-                        ~kx_end,
-                        kx_end & ~ky_end,
-                        ky_end & ~pixel_end,
-                        pixel_end & ~row_end,
-                        pixel_end & row_end & ~frame_end,
-                        pixel_end & frame_end,
-                    )
-                ),
+                move.eq(Mux(pixel_end, onward, within)),
             ]
-        m.d.comb += self.o_release.eq(Mux(self.i_advance & self.o_valid, release, 0))
-        self._address(m, select)
+        step = self.i_advance & self.o_valid
+        m.d.comb += self.o_release.eq(Mux(step, move, _Move.WORD))
+        self._address(m, move, step)
         return m
 
-    def _address(self, m: Module, select: Signal):
+    def _address(self, m: Module, move: Value, step: Value):
         """The second stage: the address, and the distance to the next one."""
         g, capacity = self._geometry, self._capacity
         moves = [1, (g.width - g.kernel) * g.chunks + 1, 1 - g.span]
         moves += [s - g.span + 1 for s in (g.column_step, g.row_step, g.frame_step)]
-        forward, wrapped = Signal(range(capacity)), Signal(signed(len(self.o_address) + 1))
-        for flag, distance in zip(select, moves, strict=True):
-            with m.If(flag):
-                m.d.comb += forward.eq(distance % capacity)
-                m.d.comb += wrapped.eq(distance % capacity - capacity)
-        # Both sums side by side, so that no carry waits for another.
-        past_end = Signal(signed(len(self.o_address) + 2))
-        m.d.comb += past_end.eq(self.o_address + wrapped)
-        with m.If(self.i_advance & self.o_valid):
-            m.d.sync += self.o_address.eq(
-                Mux(past_end[-1], self.o_address + forward, past_end[:-2])
-            )
+        # Both differences side by side, so that no carry waits for another.
+        below = Signal(signed(len(self.o_address) + 2))
+        back = _constant(m, move, [-distance % capacity for distance in moves])
+        m.d.comb += below.eq(self.o_address - back)
+        around = _constant(m, move, [-distance % capacity - capacity for distance in moves])
+        with m.If(step):
+            m.d.sync += self.o_address.eq(Mux(below[-1], self.o_address - around, below))
+
+
+class _Move(enum.Enum, shape=3):
+    """How the reading order goes on after a word; the last three leave a window."""
+
+    WORD = 0
+    TAP_ROW = 1
+    AGAIN = 2
+    COLUMN = 3
+    ROW = 4
+    FRAME = 5
+
+
+def _constant(m: Module, move: Value, constants: list[int]) -> Signal:
+    """The constant that belongs to a move."""
+    found = Signal(range(min(*constants, 0), max(constants) + 1))
+    with m.Switch(move):
+        for number, constant in enumerate(constants):
+            with m.Case(number):
+                m.d.comb += found.eq(constant)
+    return found
+
+
+def _less_one(m: Module, move: Value, constants: list[int], one: Value) -> Value:
+    """The constant that belongs to a move, less ``one``, in a single selection.
+
+    A counter that takes it off needs a single adder, and as it is a difference, tools merge the
+    selection into the adder's look-up tables.
+    """
+    both = constants + [0] * (8 - len(constants)) + [constant - 1 for constant in constants]
+    return _constant(m, Cat(move, one), both)
 
 
 def _level_shape(geometry: WindowGeometry, capacity: int) -> Shape:

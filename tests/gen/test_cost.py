@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from gen.cost import (
-    ConvShape,
     bram36,
     engine_cost,
     lutram_luts,
     lutrom_luts,
     requantise_cost,
-    signed_bits,
 )
 from gen.limits import granules
 from gen.network import INPUT
+from gen.shape import ConvShape, signed_bits
 from hw.folding import EnginePlan
 from tests.gen.squeezenets import cifar, squeezenet1_1
 
@@ -102,10 +101,30 @@ def test_an_engine_is_the_sum_of_its_parts():
     assert in_fabric.lut > in_block.lut + 16 * 3 * 20
 
 
+def test_codes_save_memory_and_cost_a_table():
+    shape = shape_of(cifar(), "fire2/expand3x3")
+    coded = replace(shape, weight_bits=5, code_bits=3)
+    plain = replace(shape, weight_bits=5, code_bits=5)
+    plan = EnginePlan(
+        pe=8,
+        simd=4,
+        lanes=2,
+        multiplier="dsp48e1",
+        weight_memory="block",
+        window_memory="lut",
+        window_pixels=shape.window_pixels,
+    )
+    with_table, without = engine_cost(coded, plan, 4), engine_cost(plain, plan, 4)
+    assert with_table.bram36 < without.bram36
+    assert with_table.dsp == without.dsp
+    assert with_table.lut == without.lut + 8 * 4 * 5
+    assert with_table.ff == without.ff + 8 * 4 * 5
+
+
 def test_wide_sums_take_two_multipliers_a_lane():
     shape = shape_of(cifar(), "conv1")
-    assert requantise_cost(replace(shape, sum_bits=25), 4).dsp == 4
-    assert requantise_cost(replace(shape, sum_bits=26), 4).dsp == 8
+    assert requantise_cost(replace(shape, accumulator_bits=24), 4).dsp == 4
+    assert requantise_cost(replace(shape, accumulator_bits=25), 4).dsp == 8
 
 
 def test_accumulators_are_as_wide_as_the_weights_need():
@@ -114,7 +133,23 @@ def test_accumulators_are_as_wide_as_the_weights_need():
     low, high = op.accumulator_bounds(network.tensors[op.inputs[0]])
     assert -(1 << (shape.accumulator_bits - 1)) <= low
     assert high < 1 << (shape.accumulator_bits - 1)
-    assert shape.sum_bits >= shape.accumulator_bits
+    assert shape.sum_bits > shape.accumulator_bits
+
+
+def test_a_smaller_window_memory_makes_the_engine_wait_between_frames():
+    shape = shape_of(squeezenet1_1(), "fire2/expand3x3")  # 55 x 55 with a border of 1
+    plan = EnginePlan(8, 1, 1, "lut", "lut", "lut", shape.window_pixels)
+    busy = shape.compute_cycles(8, 1)
+    assert shape.window_pixels == 2 * (2 * 57 + 3)
+    assert shape.engine_cycles(plan) == busy
+    # The first window ends in the third row and column, the second ones of the frame.
+    assert shape.wait_pixels(shape.window_pixels - 5) == 5
+    assert shape.wait_pixels(shape.fewest_pixels) == 55 + 2
+    assert shape.fewest_pixels == 2 * 57 + 3 + 3
+    short = replace(plan, window_pixels=shape.fewest_pixels)
+    assert shape.engine_cycles(short) == busy + -(-busy * 57 // 55**2)
+    small = shape_of(squeezenet1_1(), "fire9/expand3x3")
+    assert small.wait_pixels(small.fewest_pixels) <= 0.02 * 13 * 13
 
 
 def test_granules_grow_as_cycles_shrink_and_end():

@@ -5,12 +5,12 @@ from math import ceil, gcd
 import pytest
 
 from boards.board import Board, Resources
-from gen.cost import ConvShape
 from gen.errors import FirebrickError
 from gen.limits import stream_limits
 from gen.network import Conv, QuantizedNetwork
 from gen.plan import Plan
 from gen.planner import headroom, plan
+from gen.shape import ConvShape
 from gen.stages import FireStage, stages
 from tests.gen.squeezenets import cifar, squeezenet1_1
 

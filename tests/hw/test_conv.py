@@ -35,6 +35,10 @@ CASES = {
     "1x1 padded": Case(3, 1, 1, network={"kernel": 1, "pad": 1}),
     "signed output": Case(2, 3, 1, 3, network={"signed": True}),
     "4 bits": Case(6, 3, 2, 3, multiplier="lut", network={"weight_bits": 4}),
+    "3-bit codes": Case(
+        4, 2, 2, memory="lut", network={"weight_bits": 5, "code_bits": 3, "channels": 8}
+    ),
+    "4-bit codes": Case(3, 3, 1, 3, multiplier="lut", network={"weight_bits": 8, "code_bits": 4}),
     "2 bits": Case(3, 3, 1, 3, multiplier="mult18x18d", network={"weight_bits": 2}),
 }
 

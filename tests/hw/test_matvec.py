@@ -54,6 +54,48 @@ def test_products(case, multiplier, tmp_path):
     assert result.bubbles("i") == 0
 
 
+# level bits, codebook: with and without zero, as wide as its levels, and with a level twice
+CODEBOOKS = [
+    (4, [-7, -4, -2, -1, 1, 2, 4, 7]),
+    (5, [-16, 0, 3, 15]),
+    (3, [-4, -3, -2, -1, 0, 1, 2, 3]),
+    (8, [-128, -5, -5, *range(-4, 9)]),
+]
+
+
+@pytest.mark.parametrize("multiplier", KINDS)
+@pytest.mark.parametrize(("bits", "codebook"), CODEBOOKS)
+def test_codebooks(bits, codebook, multiplier, tmp_path):
+    rng = np.random.default_rng(bits)
+    codebook = np.array(codebook)
+    weights = rng.choice(codebook, (10, 4, 4))
+    weights[:, :, 3] = 0  # a column of padding
+    windows = rng.integers(0, 256, (2, 6, 4, 4))
+    windows[:, :, :, 3] = 0
+    unit = MatrixVector(
+        weights.reshape(10, -1),
+        weight_bits=bits,
+        pe=4,
+        simd=4,
+        lanes=2,
+        shape=unsigned(8),
+        accumulator=signed(bits + 13),
+        kind="block",
+        multiplier=multiplier,
+        codebook=codebook,
+    )
+    code_bits = (len(codebook) - 1).bit_length()
+    assert max(unit.rom()).bit_length() <= 16 * code_bits
+    windows = windows.reshape(2, 6, -1)
+    inputs = [np.repeat(frame, unit.folds, axis=0) for frame in windows]
+    expected = [frame @ weights.reshape(10, -1).T for frame in windows]
+    bench = StreamBench(unit, "matvec", tmp_path)
+    for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
+        bench.run({"i": inputs}, {"o": expected}, stalls=stalls, seed=seed)
+    result = bench.run({"i": inputs}, {"o": expected})
+    assert result.bubbles("i") == 0
+
+
 @pytest.mark.parametrize("vendor_cells", [False, True], ids=["twin", "vendor"])
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_dsp48e1_and_its_twin_on_random_and_corner_operands(bits, vendor_cells, tmp_path):
@@ -121,5 +163,9 @@ def test_refuses_what_cannot_work():
         MatrixVector(np.zeros((2, 3), int), weight_bits=4, pe=1, **options)
     with pytest.raises(ValueError, match="4 sums cannot leave by 2 within 1 cycles"):
         MatrixVector(np.zeros((4, 2), int), weight_bits=4, pe=4, **{**options, "lanes": 2})
+    with pytest.raises(ValueError, match="not in the codebook"):
+        MatrixVector(
+            np.ones((2, 2), int), weight_bits=4, pe=1, codebook=np.arange(4) * 2, **options
+        )
     with pytest.raises(ValueError, match="lanes 2 must divide"):
         MatrixVector(np.zeros((3, 2), int), weight_bits=4, pe=2, **{**options, "lanes": 2})

@@ -1,0 +1,37 @@
+"""Emitted designs of the default network, for benchmarks to work on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from boards.board import Board
+from gen.default import default_network
+from gen.emit import emit
+from gen.network import QuantizedNetwork
+from gen.plan import Plan
+from gen.planner import plan
+
+
+@contextmanager
+def emitted(
+    board: Board, network: QuantizedNetwork | None = None, fps: float | None = None
+) -> Iterator[tuple[Plan, Path]]:
+    """A plan and the folder with its sources, which is gone afterwards.
+
+    Parameters
+    ----------
+    board : Board
+    network : QuantizedNetwork, optional
+        The default if not given.
+    fps : float, optional
+        As :func:`gen.planner.plan` takes it.
+    """
+    network = network or default_network()
+    made = plan(network, board, fps=fps)
+    with tempfile.TemporaryDirectory(prefix="firebrick-bench-") as scratch:
+        folder = Path(scratch) / board.name
+        emit(network, made, board, folder)
+        yield made, folder
