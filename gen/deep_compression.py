@@ -43,7 +43,7 @@ def load_compressed(path: str | Path) -> FloatGraph:
     -------
     FloatGraph
         Each layer's weights take at most 256 values: quantise with ``rounding="shared"`` to keep
-        them shared.
+        them as codes, for a codebook of integers.
 
     Raises
     ------

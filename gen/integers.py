@@ -10,6 +10,7 @@ from gen.errors import FirebrickError
 from gen.fixed_point import fixed_point
 from gen.graph import FloatAdd, FloatConv, FloatOp
 from gen.network import Add, Conv, Op, Tensor
+from gen.steady import steady
 
 CLIPS = np.linspace(0.4, 1.0, 61)
 """Weight clipping ranges to try, as parts of the channel's largest weight."""
@@ -27,6 +28,7 @@ def integer_conv(
     bias: np.ndarray,
     bits: int,
     tensors: Mapping[str, Tensor],
+    codebook: np.ndarray | None = None,
 ) -> Conv:
     """A convolution in integers.
 
@@ -40,6 +42,8 @@ def integer_conv(
     bits : int
     tensors : mapping
         Has its input and output.
+    codebook : array of integers (2**code bits,) or None
+        Levels that hold all codes, ascending.
 
     Raises
     ------
@@ -51,6 +55,8 @@ def integer_conv(
         multiplier, shift = fixed_point(x.scale * scale / y.scale)
     except ValueError as error:
         raise FirebrickError(f"{op.name}: {error}") from None
+    multiplier = steady(multiplier, shift, 0 if op.relu else y.low, y.high)
+    scale = np.where(multiplier > 0, real_scale(multiplier, shift, x, y), scale)
     integer_bias = np.floor(bias / (x.scale * scale) + 0.5)
     return Conv(
         name=op.name,
@@ -66,7 +72,14 @@ def integer_conv(
         stride=op.stride,
         pad=op.pad,
         pad_code=border_codes(op, x),
+        codebook=None if codebook is None else codebook.astype(np.int8),
     )
+
+
+def real_scale(multiplier: np.ndarray, shift: int, x: Tensor, y: Tensor) -> np.ndarray:
+    """Real value of a weight's code, float64 (Cout,), as the requantisation from x to y has it."""
+    scale: np.ndarray = multiplier * 2.0**-shift * (y.scale / x.scale)
+    return scale
 
 
 def border_codes(op: FloatConv, x: Tensor) -> tuple[int, ...]:
@@ -106,6 +119,16 @@ def round_weights(weights: np.ndarray, scale: np.ndarray, bits: int) -> np.ndarr
     high = (1 << (bits - 1)) - 1
     codes = np.floor(weights / scale[:, None, None, None] + 0.5)
     return np.clip(codes, -high, high)
+
+
+def levels_of(weights: np.ndarray) -> np.ndarray:
+    """The codebook of integer weights: their values, ascending, the last one as often as needed.
+
+    The fewest codes of whole bits, two bits at least.
+    """
+    levels = np.unique(weights)
+    size = 1 << max(2, (len(levels) - 1).bit_length())
+    return np.pad(levels, (0, size - len(levels)), mode="edge")
 
 
 def weight_scales(weights: np.ndarray, bits: int, floor: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ for people and for the host's softmax.
 Numerics (all exact, two's complement)
 --------------------------------------
 - Activations are 8-bit codes, unsigned behind a ReLU, signed otherwise; real value = code * scale.
-- Weights are signed codes of ``weight_bits`` bits with one scale an output channel.
+- Weights are signed integers of ``weight_bits`` bits with one scale an output channel. A layer may
+  have a codebook: then it stores codes of ``code_bits`` bits that stand for levels of its weights.
 - Requantise: ``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
 - Layout is HWC for tensors and O, K, K, I for weights.
 """
@@ -59,7 +60,8 @@ __all__ = [
     "pool_size",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of files with codebooks; those without are written in format 1, which has none."""
 
 _KINDS: dict[str, Any] = {c.__name__: c for c in (Conv, MaxPool, Concat, Add, GlobalSum)}
 
@@ -111,8 +113,8 @@ class QuantizedNetwork:
 
     @property
     def weight_bit_count(self) -> int:
-        """Bits that the weights take at the widths they ship with."""
-        return sum(op.weights.size * op.weight_bits for op in self.convs)
+        """Bits that the weights take as they are stored: codes where a layer has a codebook."""
+        return sum(op.weights.size * op.code_bits for op in self.convs)
 
     @property
     def macs(self) -> int:
@@ -138,7 +140,7 @@ class QuantizedNetwork:
     def digest(self) -> bytes:
         """First 8 bytes of the SHA-256 of everything that decides the class sums."""
         digest = hashlib.sha256()
-        header, arrays = _flatten(replace(self, name="", labels=(), source={}))
+        header, arrays = flatten(replace(self, name="", labels=(), source={}))
         digest.update(json.dumps(header, sort_keys=True).encode())
         for key in sorted(arrays):
             digest.update(key.encode())
@@ -148,7 +150,7 @@ class QuantizedNetwork:
     def save(self, path: str | Path) -> None:
         """Write the network to ``path`` (a zip of one JSON header and NumPy arrays), atomically."""
         path = Path(path)
-        header, arrays = _flatten(self)
+        header, arrays = flatten(self)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
@@ -175,17 +177,17 @@ class QuantizedNetwork:
         try:
             with zipfile.ZipFile(path) as archive:
                 header = json.loads(archive.read("network.json"))
-                if header.get("format") != FORMAT_VERSION:
+                if header.get("format") not in range(1, FORMAT_VERSION + 1):
                     raise FirebrickError(
                         f"{path}: network file format {header.get('format')!r}, but this version "
-                        f"reads format {FORMAT_VERSION}; generate the file again"
+                        f"reads formats up to {FORMAT_VERSION}; generate the file again"
                     )
                 arrays = {
                     entry[:-4]: np.load(io.BytesIO(archive.read(entry)), allow_pickle=False)
                     for entry in archive.namelist()
                     if entry.endswith(".npy")
                 }
-            network = _unflatten(header, arrays)
+            network = unflatten(header, arrays)
             check(network)
         except FileNotFoundError:
             raise FirebrickError(f"{path}: no such network file; check the path") from None
@@ -209,7 +211,8 @@ def _write_entry(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(info, data)
 
 
-def _flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A network as plain data for JSON and arrays by layer and field, for files."""
     arrays: dict[str, np.ndarray] = {}
     ops = []
     for op in network.ops:
@@ -224,11 +227,12 @@ def _flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nd
                         "slashes and underscores; rename one"
                     )
                 arrays[key] = value
-            else:
+            elif value is not None:
                 entry[item.name] = value
         ops.append(entry)
+    coded = any(op.codebook is not None for op in network.convs)
     header = {
-        "format": FORMAT_VERSION,
+        "format": FORMAT_VERSION if coded else 1,
         "name": network.name,
         "ops": ops,
         "tensors": [asdict(t) for t in network.tensors.values()],
@@ -239,7 +243,8 @@ def _flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nd
     return header, arrays
 
 
-def _unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> QuantizedNetwork:
+def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> QuantizedNetwork:
+    """The network of :func:`flatten`; whatever is wrong raises as it happens to."""
     ops: list[Op] = []
     for entry in header["ops"]:
         values: dict[str, Any] = {

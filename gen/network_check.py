@@ -109,6 +109,8 @@ def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
     limit = 1 << (op.weight_bits - 1)
     if op.weights.min() < -limit or op.weights.max() >= limit:
         yield f"{op.name}: weight codes exceed {op.weight_bits} bits"
+    if op.codebook is not None:
+        yield from _codebook_problems(op, op.codebook)
     for name, dtype in (("bias", np.int32), ("multiplier", np.uint16)):
         array = getattr(op, name)
         if array.shape != (cout,) or array.dtype != dtype:
@@ -117,3 +119,21 @@ def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
         yield f"{op.name}: shift {op.shift} or clamp {op.low}..{op.high} out of range"
     if len(op.pad_code) != cin or any(not x.low <= code <= x.high for code in op.pad_code):
         yield f"{op.name}: pad_code must hold {cin} codes of the input tensor"
+
+
+def _codebook_problems(op: Conv, codebook: np.ndarray) -> Iterator[str]:
+    """A codebook that codes and multiplier cannot use, or weights that are not in it."""
+    if not isinstance(codebook, np.ndarray) or codebook.ndim != 1 or codebook.dtype != np.int8:
+        yield f"{op.name}: codebook must be a one-dimensional int8 array"
+        return
+    if codebook.size not in {1 << bits for bits in range(2, op.weight_bits + 1)}:
+        yield (
+            f"{op.name}: codebook of {codebook.size} levels, not a power of two from 4 to "
+            f"2**weight_bits = {1 << op.weight_bits}"
+        )
+    low, high = int(codebook.min()), int(codebook.max())
+    limit = 1 << (op.weight_bits - 1)
+    if (codebook[1:] < codebook[:-1]).any() or low < -limit or high >= limit:
+        yield f"{op.name}: codebook levels must ascend within {op.weight_bits} bits"
+    elif not np.isin(op.weights, codebook).all():
+        yield f"{op.name}: weights that are not in its codebook"

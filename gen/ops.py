@@ -45,8 +45,9 @@ class Conv:
     inputs : tuple of str
         One tensor.
     weights : int8 array (Cout, K, K, Cin)
+        As they are multiplied; where there is a codebook, each is one of its levels.
     weight_bits : int
-        2 to 8; codes are in [-2**(bits-1), 2**(bits-1) - 1].
+        2 to 8, what the multiplier takes; weights are in [-2**(bits-1), 2**(bits-1) - 1].
     weight_scale : float64 array (Cout,)
     bias : int32 array (Cout,)
         In units of input scale * weight scale.
@@ -60,6 +61,9 @@ class Conv:
         Top, left, bottom, right, in pixels.
     pad_code : tuple of int
         Code of a padding pixel, one a channel (zeros but in a first layer that pads: the mean).
+    codebook : int8 array (2**code_bits,) or None
+        Levels in ascending order, shared by the layer's channels, of which ``code_bits``-bit codes
+        are stored. None stores the weights themselves.
     """
 
     name: str
@@ -75,6 +79,21 @@ class Conv:
     stride: int = 1
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     pad_code: tuple[int, ...] = ()
+    codebook: np.ndarray | None = None
+
+    @property
+    def code_bits(self) -> int:
+        """Bits a weight that are stored: those of a code, at most ``weight_bits``."""
+        if self.codebook is None:
+            return self.weight_bits
+        return int(self.codebook.size).bit_length() - 1
+
+    @property
+    def codes(self) -> np.ndarray:
+        """What is stored, int16 (Cout, K, K, Cin): unsigned with a codebook, else the weights."""
+        if self.codebook is None:
+            return self.weights.astype(np.int16)
+        return np.searchsorted(self.codebook, self.weights).astype(np.int16)
 
     @property
     def kernel(self) -> int:

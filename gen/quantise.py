@@ -19,9 +19,17 @@ import numpy as np
 from gen.calibrate import Statistics, observe
 from gen.classes import choose_labels
 from gen.errors import FirebrickError
+from gen.fisher import channel_couplings
 from gen.graph import FloatConv, FloatGraph
 from gen.images import Normalisation, default_preprocessing
-from gen.integers import integer_conv, integer_op, round_weights, scale_floor, weight_scales
+from gen.integers import (
+    integer_conv,
+    integer_op,
+    levels_of,
+    round_weights,
+    scale_floor,
+    weight_scales,
+)
 from gen.network import (
     INPUT,
     Concat,
@@ -33,11 +41,15 @@ from gen.network import (
     check,
 )
 from gen.sequential import quantise_in_sequence
+from gen.widths import WIDEST, Width, check_width
 
 Rounding = Literal["nearest", "together", "shared"]
 
-OBSERVED = 0.2
-"""Part of the time that looking at the activations takes, if weights are rounded together."""
+OBSERVED = 0.4
+"""Part of the time that looking at activations and gradients takes, where that is not all."""
+COUPLED_BITS = 5
+"""Up to this width the channels of a layer make up for one another; beyond, errors are too small
+to be worth the time."""
 
 
 def quantise(
@@ -45,7 +57,7 @@ def quantise(
     frames: np.ndarray,
     *,
     normalisation: Normalisation,
-    weight_bits: int | Mapping[str, int] = 8,
+    weight_bits: int | Width | Mapping[str, int | Width] = 8,
     rounding: Rounding = "nearest",
     labels: tuple[str, ...] | None = None,
     preprocessing: Preprocessing | None = None,
@@ -61,13 +73,15 @@ def quantise(
         Calibration frames, raw RGB, of the network's input size.
     normalisation : Normalisation
         What the float network expects; folded into the first layer.
-    weight_bits : int or mapping
-        2 to 8, for all layers or by layer name (8 for layers that are not named).
+    weight_bits : int, Width or mapping
+        2 to 8, or a width with a codebook (only if rounded together), for all layers or by layer
+        name (8 for layers that are not named).
     rounding : "nearest", "together" or "shared"
         Of weights. Each to the nearest code, which is right for weights that were trained to be
         rounded. All of a layer together, so that errors make up for one another and for those of
         earlier layers (:mod:`gen.sequential`), which is right for all others. Or to the nearest
-        code of one scale a layer, so that equal weights stay equal.
+        level of one scale a layer, so that equal weights stay equal; the levels in use become the
+        layer's codebook.
     labels : tuple of str or None
         Class names; else those in the model's metadata, else numbers.
     preprocessing : Preprocessing or None
@@ -86,14 +100,20 @@ def quantise(
             f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
         )
     widths = _widths(graph, weight_bits)
+    coded = [name for name, width in widths.items() if width.levels is not None]
+    if coded and rounding != "together":
+        raise FirebrickError(f"{coded[0]}: a codebook for weights that are rounded {rounding!r}")
     graph = graph.fold_input(normalisation)
     shapes = graph.shapes()
-    observed = OBSERVED if rounding == "together" else 1.0
+    observed = OBSERVED / 2 if rounding == "together" else 1.0
     statistics = observe(graph, frames, _part(progress, 0.0, observed))
     tensors = _tensors(graph, statistics)
     if rounding == "together":
-        rest = _part(progress, observed, 1.0)
-        ops = quantise_in_sequence(graph, frames, tensors, widths, rest)
+        rest = _part(progress, OBSERVED, 1.0)
+        narrow = {name for name, width in widths.items() if width.bits <= COUPLED_BITS}
+        looking = _part(progress, OBSERVED / 2, OBSERVED)
+        couplings = channel_couplings(graph, frames, narrow, looking)
+        ops = quantise_in_sequence(graph, frames, tensors, widths, couplings, rest)
     else:
         ops = _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
     height, width, _ = graph.input_shape
@@ -121,18 +141,19 @@ def _part(
     return tell
 
 
-def _widths(graph: FloatGraph, weight_bits: int | Mapping[str, int]) -> dict[str, int]:
+def _widths(
+    graph: FloatGraph, weight_bits: int | Width | Mapping[str, int | Width]
+) -> dict[str, Width]:
     names = [op.name for op in graph.ops if isinstance(op, FloatConv)]
-    if isinstance(weight_bits, int):
-        widths = dict.fromkeys(names, weight_bits)
+    if isinstance(weight_bits, int | Width):
+        widths = dict.fromkeys(names, Width.of(weight_bits))
     else:
         unknown = sorted(weight_bits.keys() - set(names))
         if unknown:
             raise FirebrickError(f"weight bits for unknown layers: {', '.join(unknown)}")
-        widths = {name: weight_bits.get(name, 8) for name in names}
-    for name, bits in widths.items():
-        if not 2 <= bits <= 8:
-            raise FirebrickError(f"{name}: weights of {bits} bits; 2 to 8 are supported")
+        widths = {name: Width.of(weight_bits.get(name, WIDEST)) for name in names}
+    for name, width in widths.items():
+        check_width(width, name)
     return widths
 
 
@@ -176,19 +197,19 @@ def _to_nearest(
     graph: FloatGraph,
     tensors: Mapping[str, Tensor],
     means: Mapping[str, np.ndarray],
-    widths: Mapping[str, int],
+    widths: Mapping[str, Width],
     shared: bool,
 ) -> tuple[Op, ...]:
     """All ops in integers, every weight rounded to the nearest code on its own.
 
-    ``shared`` gives all channels of a layer one scale.
+    ``shared`` gives all channels of a layer one scale, and the layer a codebook.
     """
     ops: list[Op] = []
     for op in graph.ops:
         if not isinstance(op, FloatConv):
             ops.append(integer_op(op, tensors))
             continue
-        weights, bits = op.weights.astype(np.float64), widths[op.name]
+        weights, bits = op.weights.astype(np.float64), widths[op.name].bits
         floor = scale_floor(op, tensors[op.inputs[0]])
         if shared:
             layer = weight_scales(weights.reshape(1, 1, 1, -1), bits, floor.max(keepdims=True))
@@ -196,7 +217,8 @@ def _to_nearest(
         else:
             scale = weight_scales(weights, bits, floor)
         codes = round_weights(weights, scale, bits)
+        codebook = levels_of(codes) if shared else None
         error = codes * scale[:, None, None, None] - weights
         bias = op.bias - (error * means[op.inputs[0]]).sum(axis=(1, 2, 3))
-        ops.append(integer_conv(op, codes, scale, bias, bits, tensors))
+        ops.append(integer_conv(op, codes, scale, bias, bits, tensors, codebook))
     return tuple(ops)

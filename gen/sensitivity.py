@@ -18,27 +18,30 @@ from scipy.sparse import csr_array
 from scipy.special import log_softmax
 
 from gen.calibrate import run_float
+from gen.codebook import round_to_levels
 from gen.errors import FirebrickError
 from gen.gptq import round_together
 from gen.graph import FloatConv, FloatGraph, FloatOp
 from gen.hessian import Moments, MomentSums
 from gen.layers import batches, float_layer, patches
 from gen.network import INPUT
-from gen.widths import NARROWEST, WIDEST
+from gen.widths import WIDEST, Width
 
 FRAMES = 64
 """Frames to measure on; spread evenly over those given."""
-MEASURED = 4
+MEASURED = Width(4)
 """Width that is measured through the whole network."""
-WIDTHS = range(NARROWEST, WIDEST + 1)
+WIDTHS = (Width(2, 4), Width(3, 4), *(Width(bits) for bits in range(4, WIDEST + 1)))
+"""What is chosen from. Fewer than 4 bits are codes for levels of 4 bits: a better use of as much
+memory, and to a multiplier the same as 4 bits."""
 
-Table = Mapping[str, Mapping[int, float]]
+Table = Mapping[str, Mapping[Width, float]]
 """A number for each layer and width."""
 
 
 def measure(
     graph: FloatGraph, frames: np.ndarray, progress: Callable[[int, int], None] | None = None
-) -> dict[str, dict[int, float]]:
+) -> dict[str, dict[Width, float]]:
     """What each width costs in each convolution, all others left in float.
 
     Parameters
@@ -72,7 +75,7 @@ def measure(
         advance(1)
     divergence = _divergences(graph, frames, rounded, advance)
     return {
-        name: {bits: divergence[name] * errors[name][bits] for bits in WIDTHS} for name in errors
+        name: {width: divergence[name] * errors[name][width] for width in WIDTHS} for name in errors
     }
 
 
@@ -95,21 +98,24 @@ def _moments(
     return {name: part.moments(nothing[name], 1.0) for name, part in sums.items()}
 
 
-def _errors(op: FloatConv, moments: Moments) -> tuple[dict[int, float], FloatConv]:
+def _errors(op: FloatConv, moments: Moments) -> tuple[dict[Width, float], FloatConv]:
     """Error of a layer's outputs by width, relative to that at the width measured; that layer."""
     weights = op.weights.reshape(len(op.weights), -1).astype(np.float64)
     floor = np.full(len(weights), np.abs(weights).max() * 1e-6 or 1.0)
     errors, measured = {}, op
-    for bits in WIDTHS:
-        codes, scale = round_together(weights, moments.xx, bits, floor)
+    for width in WIDTHS:
+        if width.levels is None:
+            codes, scale = round_together(weights, moments.xx, width.bits, floor)
+        else:
+            codes, scale, _ = round_to_levels(weights, moments.xx, width.bits, width.levels, floor)
         change = codes * scale[:, None] - weights
-        errors[bits] = float((change * (change @ moments.xx)).sum())
-        if bits == MEASURED:
+        errors[width] = float((change * (change @ moments.xx)).sum())
+        if width == MEASURED:
             back = (weights + change).reshape(op.weights.shape).astype(np.float32)
             bias = (op.bias - change @ moments.mean_x).astype(np.float32)
             measured = replace(op, weights=back, bias=bias)
     unit = errors[MEASURED] or 1.0
-    return {bits: error / unit for bits, error in errors.items()}, measured
+    return {width: error / unit for width, error in errors.items()}, measured
 
 
 def _divergences(
@@ -146,13 +152,13 @@ def _divergence(ops: tuple[FloatOp, ...], known: Mapping[str, np.ndarray]) -> fl
     return float((np.exp(wanted) * (wanted - got)).sum())
 
 
-def choose_bits(loss: Table, cost: Table, budget: float) -> dict[str, int]:
+def choose_bits(loss: Table, cost: Table, budget: float) -> dict[str, Width]:
     """Widths with the least sum of losses whose costs fit a budget.
 
     Parameters
     ----------
     loss, cost : by layer and width
-        Only widths that are in both are considered.
+        Widths are those of ``cost``; one without a loss is as good as any.
     budget : float
         In the unit of ``cost``, which adds up over layers.
 
@@ -161,15 +167,15 @@ def choose_bits(loss: Table, cost: Table, budget: float) -> dict[str, int]:
     FirebrickError
         If not even the cheapest widths fit.
     """
-    choices = [(name, bits) for name in loss for bits in loss[name] if bits in cost[name]]
-    least = sum(min(cost[name][bits] for bits in cost[name]) for name in loss)
+    choices = [(name, width) for name in loss for width in cost[name]]
+    least = sum(min(cost[name].values()) for name in loss)
     if least > budget:
         raise FirebrickError(f"a memory budget of {budget:g}; the narrowest weights need {least:g}")
     rows = {name: row for row, name in enumerate(loss)}
     ones = np.ones(len(choices))
     which = csr_array((ones, ([rows[name] for name, _ in choices], np.arange(len(choices)))))
-    costs = np.array([[cost[name][bits] for name, bits in choices]])
-    losses = np.array([loss[name][bits] for name, bits in choices])
+    costs = np.array([[cost[name][width] for name, width in choices]])
+    losses = np.array([loss[name].get(width, 0.0) for name, width in choices])
     found = milp(
         losses / (losses.max() or 1.0),
         integrality=ones,
@@ -179,19 +185,18 @@ def choose_bits(loss: Table, cost: Table, budget: float) -> dict[str, int]:
     )
     if found.x is None:
         raise FirebrickError(f"no widths found for a memory budget of {budget:g}: {found.message}")
-    return {name: bits for (name, bits), x in zip(choices, found.x, strict=True) if x > 0.5}
+    return {name: width for (name, width), x in zip(choices, found.x, strict=True) if x > 0.5}
 
 
-def weight_memory(graph: FloatGraph, fixed: Mapping[str, int]) -> dict[str, dict[int, float]]:
+def weight_memory(graph: FloatGraph, fixed: Mapping[str, Width]) -> dict[str, dict[Width, float]]:
     """Bits that each convolution's weights take, by layer and width.
 
-    Layers in ``fixed`` have only the width given there.
+    The widths are :data:`WIDTHS`; layers in ``fixed`` have only the one given there.
     """
     return {
         op.name: {
-            bits: float(op.weights.size * bits)
-            for bits in WIDTHS
-            if fixed.get(op.name, bits) == bits
+            width: float(op.weights.size * width.bits)
+            for width in ([fixed[op.name]] if op.name in fixed else WIDTHS)
         }
         for op in graph.ops
         if isinstance(op, FloatConv)

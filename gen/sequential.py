@@ -13,12 +13,15 @@ from functools import partial
 
 import numpy as np
 
+from gen.codebook import round_to_levels
 from gen.gptq import largest_code, round_together
 from gen.graph import FloatConv, FloatGraph
 from gen.hessian import Moments, MomentSums
 from gen.integers import WEAKEST, border_codes, integer_conv, integer_op, scale_floor
 from gen.layers import batches, before_relu, float_layer, integer_layer, patches
 from gen.network import INPUT, Conv, Op, Tensor
+from gen.rate import Step, bits_for, round_to_step
+from gen.widths import Width
 
 MEMORY = 3 << 30
 """Most bytes that activations may take; fewer frames are used if they would take more."""
@@ -28,7 +31,8 @@ def quantise_in_sequence(
     graph: FloatGraph,
     frames: np.ndarray,
     tensors: Mapping[str, Tensor],
-    widths: Mapping[str, int],
+    widths: Mapping[str, Width],
+    couplings: Mapping[str, np.ndarray],
     progress: Callable[[int, int], None],
 ) -> tuple[Op, ...]:
     """All ops in integers.
@@ -41,7 +45,10 @@ def quantise_in_sequence(
     tensors : mapping
         Every tensor with its scale.
     widths : mapping
-        Bits a weight, by convolution.
+        By convolution.
+    couplings : mapping
+        Of the channels' errors, float64 (Cout, Cout), for any convolutions; see
+        :mod:`gen.fisher`.
     progress : callable
         Told multiply-accumulates done and in all, of a frame.
     """
@@ -54,7 +61,7 @@ def quantise_in_sequence(
         if isinstance(op, FloatConv):
             x = tensors[op.inputs[0]]
             moments, real[op.name] = _measure(op, real[x.name], codes[x.name], x)
-            ops.append(_convolution(op, moments, widths[op.name], tensors))
+            ops.append(_convolution(op, moments, widths[op.name], couplings.get(op.name), tensors))
         else:
             real[op.name] = _run(partial(float_layer, op), [real[name] for name in op.inputs])
             ops.append(integer_op(op, tensors))
@@ -128,10 +135,27 @@ def _measure(
     return sums.moments(weights, x.scale), given
 
 
-def _convolution(op: FloatConv, moments: Moments, bits: int, tensors: Mapping[str, Tensor]) -> Conv:
+def _convolution(
+    op: FloatConv,
+    moments: Moments,
+    width: Width,
+    coupling: np.ndarray | None,
+    tensors: Mapping[str, Tensor],
+) -> Conv:
     weights = moments.best_weights(op.weights.reshape(len(op.weights), -1).astype(np.float64))
-    weakest = np.abs(weights).max() / largest_code(bits) * WEAKEST
+    weakest = np.abs(weights).max() / largest_code(width.operand) * WEAKEST
     floor = np.maximum(scale_floor(op, tensors[op.inputs[0]]), weakest or 1.0)
-    codes, scale = round_together(weights, moments.xx, bits, floor)
+    operand = width.operand
+    if isinstance(width, Step):
+        codes, scale = round_to_step(weights, moments.xx, width, floor)
+        operand, codebook = bits_for(codes), None
+    elif width.levels is None:
+        codes, scale = round_together(weights, moments.xx, width.bits, floor, coupling)
+        codebook = None
+    else:
+        codes, scale, codebook = round_to_levels(
+            weights, moments.xx, width.bits, width.levels, floor, coupling
+        )
     bias = moments.best_bias(codes * scale[:, None])
-    return integer_conv(op, codes.reshape(op.weights.shape), scale, bias, bits, tensors)
+    codes = codes.reshape(op.weights.shape)
+    return integer_conv(op, codes, scale, bias, operand, tensors, codebook)

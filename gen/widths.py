@@ -1,7 +1,8 @@
-"""How many bits each layer's weights get, as users ask for it."""
+"""How many bits each layer's weights get, and which get codebooks, as users ask for it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -15,46 +16,81 @@ FIRST_BITS = 8
 """Width of layers that read pixels where all layers are asked to be narrow."""
 FIRST_BELOW = 6
 """How narrow that is: these few weights would then cost the most accuracy."""
+LEVEL_BITS = 5
+"""Width of a codebook's levels unless it is given."""
+
+_WIDTH = re.compile(r"(\d+)(c\d*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Width:
+    """What is stored of each of a layer's weights.
+
+    Attributes
+    ----------
+    bits : int
+        Of a weight, or of a code.
+    levels : int or None
+        Bits of the levels that codes stand for; None without a codebook.
+    """
+
+    bits: int
+    levels: int | None = None
+
+    @staticmethod
+    def of(bits: int | Width) -> Width:
+        """A width as it is, or so many bits without a codebook."""
+        return bits if isinstance(bits, Width) else Width(bits)
+
+    @property
+    def operand(self) -> int:
+        """Bits that a multiplier takes."""
+        return self.bits if self.levels is None else self.levels
+
+    def __str__(self) -> str:
+        return str(self.bits) if self.levels is None else f"{self.bits}c{self.levels}"
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Bits a weight for all layers, and for some of their own.
+    """Widths of all layers' weights, and of some of their own.
 
     Attributes
     ----------
-    all : int or None
+    all : Width or None
         None leaves it open.
     layers : mapping
         By name; or by the beginning or end of a name, or with ``*`` for anything.
     """
 
-    all: int | None = None
-    layers: Mapping[str, int] = field(default_factory=dict)
+    all: Width | None = None
+    layers: Mapping[str, Width] = field(default_factory=dict)
 
     @staticmethod
     def parse(text: str) -> Widths:
-        """Widths from text like ``4`` or ``4,conv1=8,*expand3x3=3``.
+        """Widths from text like ``4`` or ``4,conv1=8,*expand3x3=3c``.
+
+        ``3c`` means codes of 3 bits for learnt levels of :data:`LEVEL_BITS`, ``3c4`` of 4 bits.
 
         Raises
         ------
         FirebrickError
             If the text says something else.
         """
-        everywhere: int | None = None
-        layers: dict[str, int] = {}
+        everywhere: Width | None = None
+        layers: dict[str, Width] = {}
         for index, part in enumerate(text.split(",")):
             name, equals, bits = (word.strip() for word in part.rpartition("="))
             if not equals and index == 0:
-                everywhere = _bits(bits, text)
+                everywhere = _width(bits, text)
             elif equals and name and name not in layers:
-                layers[name] = _bits(bits, text)
+                layers[name] = _width(bits, text)
             else:
                 raise _unclear(text)
         return Widths(everywhere, layers)
 
-    def of(self, graph: FloatGraph) -> dict[str, int]:
-        """Bits of each convolution of ``graph``, by name; where nothing is said, :data:`WIDEST`.
+    def of(self, graph: FloatGraph) -> dict[str, Width]:
+        """Width of each convolution of ``graph``, by name; where nothing is said, :data:`WIDEST`.
 
         Layers that read pixels get :data:`FIRST_BITS` where all are asked to have fewer than
         :data:`FIRST_BELOW`, unless they are named themselves.
@@ -65,14 +101,14 @@ class Widths:
             If a name is of no layer or of several.
         """
         convs = [op for op in graph.ops if isinstance(op, FloatConv)]
-        bits = {op.name: WIDEST if self.all is None else self.all for op in convs}
+        widths = {op.name: self.all or Width(WIDEST) for op in convs}
         for op in convs:
-            if INPUT in op.inputs and bits[op.name] < FIRST_BELOW:
-                bits[op.name] = FIRST_BITS
-        return bits | self.named(graph)
+            if INPUT in op.inputs and widths[op.name].bits < FIRST_BELOW:
+                widths[op.name] = Width(FIRST_BITS)
+        return widths | self.named(graph)
 
-    def named(self, graph: FloatGraph) -> dict[str, int]:
-        """Bits of those convolutions that have a width of their own; whole names come first.
+    def named(self, graph: FloatGraph) -> dict[str, Width]:
+        """Widths of those convolutions that have a width of their own; whole names come first.
 
         Raises
         ------
@@ -80,35 +116,54 @@ class Widths:
             If a name is of no layer or of several.
         """
         names = [op.name for op in graph.ops if isinstance(op, FloatConv)]
-        found: dict[str, int] = {}
-        for pattern, bits in sorted(self.layers.items(), key=lambda item: "*" not in item[0]):
-            found |= dict.fromkeys(_matches(pattern, names), bits)
+        found: dict[str, Width] = {}
+        for pattern, width in sorted(self.layers.items(), key=lambda item: "*" not in item[0]):
+            found |= dict.fromkeys(_matches(pattern, names), width)
         return found
 
 
-def describe(bits: Mapping[str, int]) -> str:
+def describe(widths: Mapping[str, Width]) -> str:
     """Widths in words: the commonest one, then the layers that differ."""
-    values = list(bits.values())
+    values = [str(width) for width in widths.values()]
     common = max(sorted(set(values)), key=values.count)
-    others = [f"{name} {width}" for name, width in bits.items() if width != common]
+    others = [f"{name} {width}" for name, width in widths.items() if str(width) != common]
     return ", ".join([f"{common} bits", *others])
 
 
-def _bits(text: str, whole: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise _unclear(whole)
-    bits = int(text)
-    if not NARROWEST <= bits <= WIDEST:
+def check_width(width: Width, where: str) -> None:
+    """Refuse widths that cannot be quantised to.
+
+    Raises
+    ------
+    FirebrickError
+        Beginning with ``where``.
+    """
+    if not NARROWEST <= width.bits <= WIDEST:
+        raise FirebrickError(f"{where}: {width.bits} bits; {NARROWEST} to {WIDEST} are supported")
+    if width.levels is not None and not width.bits < width.levels <= WIDEST:
         raise FirebrickError(
-            f"--weight-bits {whole}: {bits} bits; {NARROWEST} to {WIDEST} are supported"
+            f"{where}: codes of {width.bits} bits for levels of {width.levels}; "
+            f"levels must have more bits than their codes, and at most {WIDEST}"
         )
-    return bits
+
+
+def _width(text: str, whole: str) -> Width:
+    match = _WIDTH.fullmatch(text)
+    if match is None:
+        raise _unclear(whole)
+    bits, levels = int(match[1]), match[2]
+    if levels is None:
+        width = Width(bits)
+    else:
+        width = Width(bits, int(levels[1:]) if levels[1:] else max(LEVEL_BITS, bits + 1))
+    check_width(width, f"--weight-bits {whole}")
+    return width
 
 
 def _unclear(text: str) -> FirebrickError:
     return FirebrickError(
         f"--weight-bits {text!r}: not understood; write bits for all layers, then for some layers "
-        "bits of their own, like 4 or 4,conv1=8,conv10=3"
+        "bits of their own, like 4 or 4,conv1=8,conv10=3c (c: a codebook)"
     )
 
 

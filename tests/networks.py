@@ -5,6 +5,8 @@ activations use their range and clamp at both ends now and then. The little arit
 that is written out here plainly, so that neither the golden model nor the hardware leans on it.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -58,15 +60,25 @@ class NetworkBuilder:
         pad: int | tuple[int, int, int, int] = 0,
         pad_code: int = 0,
         weight_bits: int = 8,
+        code_bits: int | None = None,
         signed: bool = False,
         scale: float | None = None,
     ) -> str:
-        """Add a convolution; ``signed`` leaves out its ReLU, ``scale`` fixes its output's scale."""
+        """Add a convolution; ``signed`` leaves out its ReLU, ``scale`` fixes its output's scale.
+
+        With ``code_bits``, its weights come from a codebook of ``2**code_bits`` random levels.
+        """
         source = self._tensors[x]
         cin = source.shape[2]
         limit = (1 << (weight_bits - 1)) - 1
         weights = self._rng.normal(0, max(limit / 2.5, 0.8), (channels, kernel, kernel, cin))
         weights = np.clip(np.rint(weights), -limit - 1, limit).astype(np.int8)
+        codebook = None
+        if code_bits is not None:
+            levels = np.arange(-limit - 1, limit + 1)
+            picked = self._rng.choice(levels, 1 << code_bits, replace=False)
+            codebook = np.sort(picked).astype(np.int8)
+            weights = self._rng.choice(codebook, weights.shape)
         sides = (pad,) * 4 if isinstance(pad, int) else pad
         acc = _accumulate(self._codes[x], weights, stride, sides, pad_code)
         spread = acc.std(axis=(0, 1, 2)) + 1
@@ -90,6 +102,7 @@ class NetworkBuilder:
             stride=stride,
             pad=sides,
             pad_code=(pad_code,) * cin,
+            codebook=codebook,
         )
         codes = (acc + op.bias) * multiplier + (1 << (shift - 1)) >> shift
         return self._append(op, np.clip(codes, op.low, op.high), scale, signed=signed)
@@ -135,15 +148,15 @@ class NetworkBuilder:
         expand3x3: int,
         *,
         weight_bits: int = 8,
+        code_bits: int | None = None,
         signed_squeeze: bool = False,
         bypass: bool = False,
     ) -> str:
         """Add a Fire module; with ``bypass``, its input is added to its output."""
-        s = self.conv(
-            f"{name}/squeeze", x, squeeze, 1, weight_bits=weight_bits, signed=signed_squeeze
-        )
-        e1 = self.conv(f"{name}/expand1x1", s, expand1x1, 1, weight_bits=weight_bits)
-        e3 = self.conv(f"{name}/expand3x3", s, expand3x3, 3, pad=1, weight_bits=weight_bits)
+        bits: dict[str, Any] = {"weight_bits": weight_bits, "code_bits": code_bits}
+        s = self.conv(f"{name}/squeeze", x, squeeze, 1, signed=signed_squeeze, **bits)
+        e1 = self.conv(f"{name}/expand1x1", s, expand1x1, 1, **bits)
+        e3 = self.conv(f"{name}/expand3x3", s, expand3x3, 3, pad=1, **bits)
         joined = self.concat(f"{name}/concat", e1, e3)
         return self.add(f"{name}/add", joined, x) if bypass else joined
 
@@ -198,18 +211,22 @@ def _fixed_point(ratios: np.ndarray) -> tuple[np.ndarray, int]:
     return np.minimum(np.rint(ratios * 2.0**shift), 65535).astype(np.int64), shift
 
 
-def tiny_network(seed: int = 1, *, weight_bits: int = 8) -> QuantizedNetwork:
+def tiny_network(
+    seed: int = 1, *, weight_bits: int = 8, code_bits: int | None = None
+) -> QuantizedNetwork:
     """Every kind of op once, in 12x10x3 pixels and 5 classes.
 
     conv1 3x3 stride 2 with mean-code padding, a max pool with ceil, two Fire modules (the second
     with bypass), a conv10 without ReLU, the global sum. No size is a power of two by accident.
+    The widths are those of all convolutions but conv1.
     """
     net = NetworkBuilder((12, 10, 3), seed)
     x = net.conv("conv1", INPUT, 8, 3, stride=2, pad=1, pad_code=MEAN_CODE)
     x = net.max_pool("pool1", x)
-    x = net.fire("fire2", x, 4, 6, 6, weight_bits=weight_bits)
-    x = net.fire("fire3", x, 3, 4, 8, weight_bits=weight_bits, bypass=True)
-    x = net.conv("conv10", x, 5, 1, weight_bits=weight_bits, signed=True)
+    bits: dict[str, Any] = {"weight_bits": weight_bits, "code_bits": code_bits}
+    x = net.fire("fire2", x, 4, 6, 6, **bits)
+    x = net.fire("fire3", x, 3, 4, 8, bypass=True, **bits)
+    x = net.conv("conv10", x, 5, 1, signed=True, **bits)
     return net.finish("tiny", x)
 
 
@@ -249,6 +266,7 @@ def conv_network(
     stride: int = 1,
     pad: int | tuple[int, int, int, int] = 0,
     weight_bits: int = 8,
+    code_bits: int | None = None,
     signed: bool = False,
 ) -> QuantizedNetwork:
     """One convolution and the global sum: each class sum is the sum of one output channel."""
@@ -262,6 +280,7 @@ def conv_network(
         pad=pad,
         pad_code=MEAN_CODE,
         weight_bits=weight_bits,
+        code_bits=code_bits,
         signed=signed,
     )
     return net.finish("conv", x)

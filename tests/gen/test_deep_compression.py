@@ -9,7 +9,7 @@ from gen.images import Normalisation
 from gen.load import Request, load_network
 from gen.phases import phases
 from gen.quantise import quantise
-from gen.widths import Widths
+from gen.widths import Width, Widths
 from tests.gen.test_cli import write_photos
 from tests.gen.test_quantise import SHARED
 
@@ -109,7 +109,10 @@ def test_shared_weights_stay_shared_unless_widths_are_given(made, tmp_path):
         assert len(np.unique(op.weight_scale)) == 1
         for value in np.unique(weights)[::25]:
             assert len(np.unique(op.weights[weights == value])) == 1
-    narrow = Request(tmp_path / "made.net", tmp_path / "photos", Widths(6))
+        assert set(op.codebook) == set(op.weights.reshape(-1))
+        assert not op.weights[weights == 0].any()
+        assert op.code_bits <= op.weight_bits == 8
+    narrow = Request(tmp_path / "made.net", tmp_path / "photos", Widths(Width(6)))
     with phases() as display:
         network = load_network(narrow, display)
     assert {op.weight_bits for op in network.convs} == {6}
@@ -125,5 +128,11 @@ def test_the_published_file():
     rng = np.random.default_rng(2)
     frames = rng.integers(0, 256, (2, 227, 227, 3), dtype=np.uint8)
     network = quantise(graph, frames, normalisation=normalisation, rounding="shared")
-    assert all(len(np.unique(op.weights)) <= CODEBOOK for op in network.convs)
+    folded = graph.fold_input(normalisation)
+    for op in network.convs:
+        assert len(op.codebook) <= CODEBOOK
+        (real,) = (conv.weights for conv in folded.ops if conv.name == op.name)
+        order = np.argsort(real, axis=None)
+        assert np.all(np.diff(op.weights.reshape(-1)[order].astype(int)) >= 0)
+        assert not op.weights[real == 0].any()
     assert np.isfinite(float_logits(graph.fold_input(normalisation), frames)).all()

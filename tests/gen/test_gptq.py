@@ -96,3 +96,41 @@ def test_inputs_that_never_change_are_no_problem():
     codes, scale = round_together(weights, moments.xx, 4, np.full(2, 1e-3))
     bias = moments.best_bias(codes * scale[:, None])
     np.testing.assert_allclose(codes * scale[:, None] @ np.full(3, 0.7) + bias, 1.0)
+
+
+def coupled_error(change, hessian, coupling):
+    return float(np.einsum("cd,de,fe,cf", change, hessian, change, coupling))
+
+
+def test_coupled_channels_make_up_for_one_another():
+    rng = np.random.default_rng(5)
+    hessian = np.cov(correlated(rng, 500, 20).T) + 0.01 * np.eye(20)
+    mix = rng.normal(0, 1, (4, 16))
+    coupling = mix.T @ mix / 4 + 0.1 * np.eye(16)
+    weights = rng.normal(0, 1, (16, 20))
+    codes, scale = round_together(weights, hessian, 3, np.zeros(16))
+    alone = coupled_error(codes * scale[:, None] - weights, hessian, coupling)
+    codes, scale = round_together(weights, hessian, 3, np.zeros(16), coupling)
+    together = coupled_error(codes * scale[:, None] - weights, hessian, coupling)
+    assert together < 0.5 * alone
+    assert np.abs(codes).max() <= 3
+    for channel, row, step in product(range(16), range(20), (-1, 1)):
+        other = codes.copy()
+        other[channel, row] = np.clip(other[channel, row] + step, -3, 3)
+        change = other * scale[:, None] - weights
+        assert coupled_error(change, hessian, coupling) >= together - 1e-9
+
+
+def test_channels_that_are_not_coupled_are_rounded_as_if_alone():
+    rng = np.random.default_rng(6)
+    hessian = np.cov(correlated(rng, 500, 12).T) + 0.01 * np.eye(12)
+    weights = rng.normal(0, 1, (5, 12))
+    weights[2] = 0
+    codes, scale = round_together(weights, hessian, 3, np.full(5, 1e-3))
+    again, rescaled = round_together(weights, hessian, 3, np.full(5, 1e-3), np.eye(5))
+    np.testing.assert_allclose(
+        output_error(again * rescaled[:, None] - weights, hessian),
+        output_error(codes * scale[:, None] - weights, hessian),
+        rtol=0.2,
+        atol=1e-9,
+    )

@@ -97,6 +97,51 @@ def test_check_names_the_op(name, changes, message):
         check(with_op(tiny_network(), name, **changes))
 
 
+def test_codebooks_keep_codes(tmp_path):
+    network = tiny_network(weight_bits=5, code_bits=3)
+    fire = network.op("fire2/squeeze")
+    assert isinstance(fire, Conv)
+    assert (fire.code_bits, fire.weight_bits, fire.codebook.shape) == (3, 5, (8,))
+    np.testing.assert_array_equal(fire.codebook[fire.codes], fire.weights)
+    conv1 = network.convs[0]
+    assert (conv1.code_bits, conv1.codebook) == (8, None)
+    np.testing.assert_array_equal(conv1.codes, conv1.weights)
+    assert network.weight_bit_count == 3 * network.weight_count + 5 * conv1.weights.size
+    path = tmp_path / "net.npz"
+    network.save(path)
+    again = QuantizedNetwork.load(path)
+    for a, b in zip(again.convs, network.convs, strict=True):
+        np.testing.assert_array_equal(a.codebook, b.codebook)
+        np.testing.assert_array_equal(a.weights, b.weights)
+    assert again.digest == network.digest
+    spread = with_op(network, "fire2/squeeze", codebook=np.append(fire.codebook, [15] * 8))
+    assert spread.digest != network.digest
+
+
+def test_files_without_codebooks_stay_readable_by_format_1(tmp_path):
+    for network, version in ((tiny_network(), 1), (tiny_network(weight_bits=4, code_bits=2), 2)):
+        network.save(tmp_path / "net.npz")
+        with zipfile.ZipFile(tmp_path / "net.npz") as archive:
+            header = json.loads(archive.read("network.json"))
+        assert header["format"] == version
+
+
+@pytest.mark.parametrize(("codebook", "message"), [
+    (np.arange(7, dtype=np.int8), "fire2/squeeze: codebook of 7 levels"),
+    (np.arange(64, dtype=np.int8), "codebook of 64 levels, not a power of two from 4 to .* 32"),
+    (np.arange(2, dtype=np.int8), "codebook of 2 levels"),
+    (np.arange(8), "codebook must be a one-dimensional int8 array"),
+    (np.zeros((2, 2), np.int8), "codebook must be a one-dimensional int8 array"),
+    (np.array([3, 2, 1, 0], np.int8), "codebook levels must ascend within 5 bits"),
+    (np.array([-17, -1, 0, 1], np.int8), "codebook levels must ascend within 5 bits"),
+    (np.array([-15, -14, 14, 15], np.int8), "weights that are not in its codebook"),
+])  # fmt: skip
+def test_check_codebooks(codebook, message):
+    network = tiny_network(weight_bits=5, code_bits=3)
+    with pytest.raises(FirebrickError, match=message):
+        check(with_op(network, "fire2/squeeze", codebook=codebook))
+
+
 def test_check_whole_network():
     network = tiny_network()
     with pytest.raises(FirebrickError, match="4 labels for 5 classes"):

@@ -18,6 +18,7 @@ from gen.integers import round_weights, weight_scales
 from gen.layers import integer_layer
 from gen.network import QuantizedNetwork
 from gen.quantise import quantise
+from gen.widths import Width
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
 
@@ -241,6 +242,33 @@ def test_rounding_together_follows_the_float_network_better(bits):
         assert all(np.abs(op.weights).max() <= largest_code(bits) for op in network.convs)
         errors.append(relative_error(network, expected, pictures))
     assert errors[1] < 0.9 * errors[0]
+
+
+def test_codebooks_beat_as_many_bits_without():
+    graph = import_float(squeezenet(bypass=True, first_pad=1), "test")
+    pictures = frames(40)
+    expected = float_logits(graph.fold_input(NORMALISATION), pictures)
+    errors = []
+    for width in (Width(3), Width(3, 5)):
+        network = quantise(
+            graph,
+            frames(24, seed=5),
+            normalisation=NORMALISATION,
+            weight_bits=width,
+            rounding="together",
+        )
+        assert {op.code_bits for op in network.convs} == {3}
+        assert {op.weight_bits for op in network.convs} == {width.operand}
+        errors.append(relative_error(network, expected, pictures))
+    assert errors[1] < 0.9 * errors[0]
+
+
+def test_a_codebook_wants_weights_rounded_together():
+    graph = import_float(squeezenet(), "test")
+    with pytest.raises(FirebrickError, match=r"conv1: a codebook for weights .* 'nearest'"):
+        quantise(graph, frames(2), normalisation=NORMALISATION, weight_bits=Width(3, 5))
+    with pytest.raises(FirebrickError, match="conv1: codes of 3 bits for levels of 3"):
+        quantise(graph, frames(2), normalisation=NORMALISATION, weight_bits=Width(3, 3))
 
 
 def test_the_quantiser_runs_the_integers_as_the_golden_model_does():

@@ -9,6 +9,7 @@ from gen.images import Normalisation
 from gen.importer import import_float
 from gen.quantise import quantise
 from gen.sensitivity import WIDTHS, choose_bits, measure, weight_memory
+from gen.widths import Width
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
 
@@ -39,14 +40,14 @@ def test_fewer_bits_cost_more_in_every_layer(loss):
 
 def test_chosen_bits_fit_and_beat_bits_shared_evenly(graph, loss):
     memory = weight_memory(graph, {})
-    even = sum(table[4] for table in memory.values())
+    even = sum(table[Width(4)] for table in memory.values())
     chosen = choose_bits(loss, memory, even)
     assert sum(memory[name][bits] for name, bits in chosen.items()) <= even
     assert len(set(chosen.values())) > 1
     pictures = frames(40)
     expected = float_logits(graph.fold_input(NORMALISATION), pictures)
     errors = []
-    for bits in (dict.fromkeys(chosen, 4), chosen):
+    for bits in (dict.fromkeys(chosen, Width(4)), chosen):
         network = quantise(
             graph,
             frames(24, seed=5),
@@ -79,10 +80,10 @@ def test_the_choice_is_the_best_of_all():
 
 
 def test_layers_may_have_their_width_and_budgets_may_be_too_small(graph, loss):
-    memory = weight_memory(graph, {"conv1": 8, "conv10": 2})
+    memory = weight_memory(graph, {"conv1": Width(8), "conv10": Width(2)})
     chosen = choose_bits(loss, memory, 1e9)
-    assert (chosen["conv1"], chosen["conv10"], chosen["fire2_squeeze"]) == (8, 2, 8)
+    assert [chosen[name].bits for name in ("conv1", "conv10", "fire2_squeeze")] == [8, 2, 8]
     least = sum(min(table.values()) for table in memory.values())
-    assert choose_bits(loss, memory, least)["fire2_squeeze"] == 2
+    assert choose_bits(loss, memory, least)["fire2_squeeze"] == Width(2, 4)
     with pytest.raises(FirebrickError, match="the narrowest weights need"):
         choose_bits(loss, memory, least - 1)

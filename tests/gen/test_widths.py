@@ -2,7 +2,7 @@ import pytest
 
 from gen.errors import FirebrickError
 from gen.importer import import_float
-from gen.widths import Widths, describe
+from gen.widths import Width, Widths, describe
 from tests.gen.onnx_models import squeezenet
 
 NAMES = [
@@ -28,10 +28,13 @@ def graph():
         ("4,fire3*=2,fire3_squeeze=7", [8, 4, 4, 4, 7, 2, 2, 4]),
         ("4,fire3_squeeze=7,fire3*=2", [8, 4, 4, 4, 7, 2, 2, 4]),
         ("4,fire2_s=5,v10=2", [8, 5, 4, 4, 4, 4, 4, 2]),
+        ("4,conv10=3c", [8, 4, 4, 4, 4, 4, 4, Width(3, 5)]),
+        ("2c4,conv10=7c", [8, *[Width(2, 4)] * 6, Width(7, 8)]),
     ],
 )
 def test_widths(graph, text, expected):
-    assert Widths.parse(text).of(graph) == dict(zip(NAMES, expected, strict=True))
+    found = Widths.parse(text).of(graph)
+    assert found == {name: Width.of(width) for name, width in zip(NAMES, expected, strict=True)}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,10 @@ def test_widths(graph, text, expected):
         ("4,=8", "not understood"),
         ("4,conv1=9", "9 bits; 2 to 8"),
         ("1", "1 bits; 2 to 8"),
+        ("1c", "1 bits; 2 to 8"),
+        ("c4", "not understood"),
+        ("3c3", "codes of 3 bits for levels of 3"),
+        ("4,conv1=8c", "codes of 8 bits for levels of 9; .* at most 8"),
         ("4,conv99=3", "no layer 'conv99'; there are conv1, fire2_squeeze, .*conv10"),
         ("4,squeeze=3", "'squeeze' may be fire2_squeeze, fire3_squeeze"),
         ("4,x*=3", "no layer"),
@@ -56,5 +63,6 @@ def test_what_is_not_understood_is_refused(graph, text, message):
 
 
 def test_in_words():
-    assert describe({"a": 8, "b": 4, "c": 4, "d": 3}) == "4 bits, a 8, d 3"
-    assert describe({"a": 8}) == "8 bits"
+    widths = {"a": Width(8), "b": Width(4), "c": Width(4), "d": Width(3, 4)}
+    assert describe(widths) == "4 bits, a 8, d 3c4"
+    assert describe({"a": Width(8)}) == "8 bits"
