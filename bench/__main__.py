@@ -18,7 +18,18 @@ from gen.errors import FirebrickError
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
-BENCHMARKS = ("chain", "accuracy", "synth", "fill", "fmax", "faults", "link")
+BENCHMARKS = (
+    "chain",
+    "accuracy",
+    "synth",
+    "calibrate",
+    "fill",
+    "fmax",
+    "faults",
+    "link",
+    "sizes",
+    "qdq",
+)
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"

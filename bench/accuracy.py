@@ -23,7 +23,7 @@ from gen.importer import load_onnx
 from gen.network import Preprocessing, QuantizedNetwork
 from gen.quantise import quantise
 from gen.sensitivity import choose_bits, measure, weight_memory
-from gen.widths import Widths, describe
+from gen.widths import Width, Widths, describe
 from sim import reference
 from sim.golden import class_sums
 
@@ -31,7 +31,7 @@ BATCH = 16
 VERSIONS = {"1.1": "imagenet", "1.0": "caffe"}
 """SqueezeNet's versions, and how the input of their float files is normalised."""
 
-WIDTHS = {"1.1": ("8", "4", "4,conv10=3", "3"), "1.0": ("8",)}
+WIDTHS = {"1.1": ("8", "4", "4,conv10=3", "4,conv10=3c", "3", "3c"), "1.0": ("8",)}
 """Widths of weights to measure, as ``--weight-bits`` takes them."""
 
 BUDGETS = {"1.1": (4_930_000, 4_400_000, 3_700_000)}
@@ -131,7 +131,7 @@ def float_network(
 
 def _runs(
     graph: FloatGraph, normalisation: Normalisation, version: str, calibration: np.ndarray
-) -> Iterator[tuple[dict[str, int], str, np.ndarray]]:
+) -> Iterator[tuple[dict[str, Width], str, np.ndarray]]:
     """Bits of each layer, a name, and the calibration images of each quantisation to measure."""
     for widths in WIDTHS[version]:
         bits = Widths.parse(widths).of(graph)

@@ -1,4 +1,4 @@
-"""``python -m gen``: from a network to the sources of a bitstream."""
+"""``python -m gen``: from a network to the sources of a bitstream, and to files of other forms."""
 
 from gen.cli import app
 from gen.console import run_app

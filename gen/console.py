@@ -31,6 +31,15 @@ class ClassifyByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+class GenerateByDefault(TyperGroup):
+    """Commands of which ``generate`` need not be named; its help is the help of all."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command's name in front of arguments that lack one."""
+        named = bool(args) and args[0] in self.commands
+        return super().parse_args(ctx, args if named else ["generate", *args])
+
+
 def run_app(app: typer.Typer) -> NoReturn:
     """Run a command line and exit: status 2 and one line on standard error for user errors.
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gen import fbz
 from gen.classes import read_labels
+from gen.compress import quantise_to_size
 from gen.deep_compression import SUFFIX, load_compressed
 from gen.default import default_network
 from gen.errors import FirebrickError
@@ -19,7 +21,7 @@ from gen.network import QuantizedNetwork
 from gen.phases import Phases
 from gen.quantise import quantise
 from gen.sensitivity import choose_bits, measure, weight_memory
-from gen.widths import Widths, describe
+from gen.widths import Width, Widths, describe
 
 CALIBRATION_IMAGES = 256
 """Images that are used of a larger calibration folder."""
@@ -52,6 +54,11 @@ class Request:
         Name of a normalisation; else the model's metadata, else :data:`ASSUMED`.
     labels : Path or None
         Class names, one a line.
+    file_size : int or None
+        Most bytes that the compressed file may have: steps are chosen for it. Only for float
+        models, and in place of widths.
+    pruned : float
+        Part of the weights to set to zero, with ``file_size`` only.
     """
 
     model: Path | None = None
@@ -62,6 +69,8 @@ class Request:
     seed: int = 0
     preprocess: str | None = None
     labels: Path | None = None
+    file_size: int | None = None
+    pruned: float = 0.0
 
 
 def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
@@ -82,6 +91,7 @@ def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
         ("--weight-bits", request.weight_bits),
         ("--memory-budget", request.memory_budget),
         ("--preprocess", request.preprocess),
+        ("--size", request.file_size),
     ):
         if value is not None:
             name = request.model or "the embedded default network"
@@ -92,14 +102,36 @@ def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
     return model
 
 
+def read_quantised(path: Path) -> QuantizedNetwork:
+    """A network that is quantised already, from any file that holds one.
+
+    Raises
+    ------
+    FirebrickError
+        If it cannot be read or is a float network.
+    """
+    network = _read(Request(path), None)
+    if isinstance(network, FloatGraph):
+        raise FirebrickError(
+            f"{path}: is a float model; quantise it first, with `python -m gen export --npz` or "
+            "`python -m gen --board`"
+        )
+    return network
+
+
 def _read(request: Request, labels: tuple[str, ...] | None) -> FloatGraph | QuantizedNetwork:
     if request.model is not None and _is_compressed(request):
         return load_compressed(request.model)
-    if request.model is not None and request.model.suffix.lower() != ".npz":
+    kind = None if request.model is None else request.model.suffix.lower()
+    if request.model is not None and kind not in (".npz", fbz.SUFFIX):
         return load_onnx(request.model, labels)
     if labels is not None:
         raise FirebrickError("--labels is for ONNX models; network files carry their class names")
-    return default_network() if request.model is None else QuantizedNetwork.load(request.model)
+    if request.model is None:
+        return default_network()
+    if kind == fbz.SUFFIX:
+        return fbz.load_fbz(request.model)
+    return QuantizedNetwork.load(request.model)
 
 
 def _is_compressed(request: Request) -> bool:
@@ -115,15 +147,19 @@ def _quantise(
             "it will see; give a folder of some 100 with --calibrate DIR"
         )
     normalisation, pixels = _normalisation(request, graph)
-    paths = list_images(request.calibrate)
-    if len(paths) > CALIBRATION_IMAGES:
-        picks = np.random.default_rng(request.seed).choice(
-            len(paths), CALIBRATION_IMAGES, replace=False
+    frames = _calibration(request.calibrate, request.seed, graph, phases)
+    if request.file_size is not None:
+        return quantise_to_size(
+            graph,
+            frames,
+            request.file_size,
+            normalisation=normalisation,
+            pruned=request.pruned,
+            labels=labels,
+            begin=phases.begin,
+            progress=phases.advance,
+            source={"pixels": pixels},
         )
-        paths = [paths[index] for index in sorted(picks)]
-    height, width, _ = graph.input_shape
-    phases.begin(f"read {len(paths)} images")
-    frames = load_frames(paths, default_preprocessing(height, width))
     widths = request.weight_bits or Widths()
     if request.memory_budget is not None and widths.all is not None:
         raise FirebrickError(
@@ -154,9 +190,22 @@ def _quantise(
     )
 
 
-def _needed_budget(graph: FloatGraph, bits: Mapping[str, int], limit: int | None) -> int | None:
-    """What the weights may take, where those of ``bits`` bits take more; else None."""
-    taken = sum(op.weights.size * bits[op.name] for op in graph.ops if isinstance(op, FloatConv))
+def _calibration(folder: Path, seed: int, graph: FloatGraph, phases: Phases) -> np.ndarray:
+    """Frames of a folder of images, or of some that the seed picks."""
+    paths = list_images(folder)
+    if len(paths) > CALIBRATION_IMAGES:
+        picks = np.random.default_rng(seed).choice(len(paths), CALIBRATION_IMAGES, replace=False)
+        paths = [paths[index] for index in sorted(picks)]
+    height, width, _ = graph.input_shape
+    phases.begin(f"read {len(paths)} images")
+    return load_frames(paths, default_preprocessing(height, width))
+
+
+def _needed_budget(graph: FloatGraph, widths: Mapping[str, Width], limit: int | None) -> int | None:
+    """What the weights may take, where those of ``widths`` take more; else None."""
+    taken = sum(
+        op.weights.size * widths[op.name].bits for op in graph.ops if isinstance(op, FloatConv)
+    )
     return limit if limit is not None and taken > limit else None
 
 

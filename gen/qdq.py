@@ -46,7 +46,8 @@ def import_qdq(
 ) -> QuantizedNetwork:
     """Turn a QDQ model into a :class:`QuantizedNetwork`; see :func:`gen.importer.load_onnx`.
 
-    Activations must be 8 bits with codes that start at zero (behind a ReLU) or are symmetric.
+    Activations must be 8 bits with codes that start at zero (behind a ReLU) or are symmetric. The
+    input may be fed as uint8 codes, as :mod:`gen.qdq_export` has it: zero points pad.
     Where a concat's branches have scales of their own they requantise straight to the concat's,
     clamped where their own scale would have clamped.
     """
@@ -93,6 +94,7 @@ class _QdqImport:
         self._layers: dict[str, _Layer] = {}
         self._shapes = {INPUT: self._nodes.input_shape()}
         self._input: _Scale | None = None
+        self._border = np.zeros(3, np.int64)
         self._metadata = {entry.key: entry.value for entry in model.metadata_props}
 
     def network(self) -> QuantizedNetwork:
@@ -170,18 +172,28 @@ class _QdqImport:
         name = self._source(node)
         scale = self._read_scale(node)
         if name == INPUT:
-            raw = any(abs(scale.scale / raw - 1) < 1e-3 for raw in INPUT_SCALES)
-            if scale.signed or not raw:
-                refuse(
-                    node,
-                    f"the input's codes (scale {scale.scale:g}) are not the raw pixels; "
-                    "fold mean and standard deviation into the first layer before "
-                    "quantising, or import the float network",
-                )
-            self._input = scale
+            self._take_input(node, scale)
         else:
             self._settle(node, self._layers[name], scale)
         self._tensor[node.output[0]] = name
+
+    def _take_input(self, node: onnx.NodeProto, scale: _Scale) -> None:
+        if scale.signed or not any(abs(scale.scale / raw - 1) < 1e-3 for raw in INPUT_SCALES):
+            refuse(
+                node,
+                f"the input's codes (scale {scale.scale:g}) are not the raw pixels; fold mean and "
+                "standard deviation into the first layer before quantising, or import the float "
+                "network",
+            )
+        self._input = scale
+
+    def _read_codes(self, node: onnx.NodeProto) -> None:
+        """Take codes that are fed; their zero points, one a channel, are what zeros pad with."""
+        scale, zero = self._nodes.constant(node, 1), self._nodes.constant(node, 2)
+        if scale is None or zero is None or np.ptp(scale) != 0 or zero.dtype != np.uint8:
+            refuse(node, "the input must be uint8 pixels with one scale and with zero points")
+        self._take_input(node, _Scale(float(scale.reshape(-1)[0]), signed=False))
+        self._border = np.broadcast_to(zero.reshape(-1), 3).astype(np.int64)
 
     def _settle(self, node: onnx.NodeProto, layer: _Layer, scale: _Scale) -> None:
         """Take ``scale`` for a layer's output, and for what shares it."""
@@ -210,7 +222,9 @@ class _QdqImport:
     def _dequantize(self, node: onnx.NodeProto) -> None:
         if node.input[0] in self._tensor:
             name = self._tensor[node.input[0]]
-            if self._scale_of(node, name) != self._read_scale(node):
+            if name == INPUT and self._input is None:
+                self._read_codes(node)
+            elif self._scale_of(node, name) != self._read_scale(node):
                 refuse(node, "does not undo the QuantizeLinear before it")
             self._tensor[node.output[0]] = name
             return
@@ -236,23 +250,27 @@ class _QdqImport:
         window = read_window(node, self._shapes[source], codes.shape[2])
         weight_scale = np.broadcast_to(scale.astype(np.float64), codes.shape[:1]).copy()
         weights = codes.transpose(0, 2, 3, 1)
-        if source == INPUT and self._metadata.get("channel_order", "RGB").upper() == "BGR":
-            weights = weights[..., ::-1]
         unit = self._scale_of(node, source).scale * weight_scale
+        bias, border = self._bias(node, unit), np.zeros(codes.shape[1], np.int64)
+        if source == INPUT:
+            bias = (bias - (weights * self._border).sum(axis=(1, 2, 3))).astype(np.int32)
+            border = self._border if any(window.pad) else border
+            if self._metadata.get("channel_order", "RGB").upper() == "BGR":
+                weights, border = weights[..., ::-1], border[::-1]
         op = Conv(
             name=self._nodes.new_name(node),
             inputs=(source,),
             weights=np.ascontiguousarray(weights, dtype=np.int8),
             weight_bits=8,
             weight_scale=weight_scale,
-            bias=self._bias(node, unit),
+            bias=bias,
             multiplier=np.zeros(len(unit), np.uint16),
             shift=1,
             low=0,
             high=0,
             stride=window.stride,
             pad=window.pad,
-            pad_code=(0,) * codes.shape[1],
+            pad_code=tuple(border.tolist()),
         )
         self._append(node, _Layer(op))
 

@@ -15,7 +15,7 @@ BATCH = 8
 
 
 def session(
-    model: str | Path | onnx.ModelProto, optimise: bool = True
+    model: str | Path | onnx.ModelProto, optimise: bool = True, threads: int = 0
 ) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session on the CPU.
 
@@ -25,9 +25,12 @@ def session(
     optimise : bool
         False keeps every node as it is written: QDQ models are then computed in float between
         their QuantizeLinear nodes, instead of by fused integer kernels.
+    threads : int
+        For the sums inside a node; 0 leaves it to ONNX Runtime.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = threads
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     data = model.SerializeToString() if isinstance(model, onnx.ModelProto) else str(model)

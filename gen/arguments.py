@@ -1,0 +1,147 @@
+"""The options of ``python -m gen``: what says which network is shared by its commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gen.ethernet import ADDRESS
+from gen.images import PRESETS
+from gen.load import Request
+from gen.widths import Widths
+from protocol.packets import UDP_PORT
+
+BoardName = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Board to generate for; the list is above.")
+]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Output folder; build/BOARD if not given.")
+]
+Clock = Annotated[
+    float | None, typer.Option(metavar="MHZ", help="Clock; the board's if not given.")
+]
+Baud = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=9600,
+        help="Bits a second of the serial line, as fast as the board's USB bridge can: up to "
+        "12000000 on those boards; the board's if not given.",
+    ),
+]
+Link = Annotated[
+    str, typer.Option(metavar="NAME", help="What the host reaches it by: uart or ethernet.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help=f"Its IPv4 address on Ethernet; {ADDRESS} if not given."),
+]
+Mac = Annotated[
+    str | None,
+    typer.Option(metavar="BYTES", help="Its MAC address; made from --ip if not given."),
+]
+UdpPort = Annotated[
+    int | None,
+    typer.Option(metavar="N", help=f"Its UDP port; {UDP_PORT} if not given."),
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Frames a second that will do: plans the smallest design that reaches them. The "
+        "fastest that fits, if not given.",
+    ),
+]
+Utilisation = Annotated[
+    float,
+    typer.Option(metavar="PART", help="Part of the device's LUTs that may be planned with."),
+]
+Synth = Annotated[
+    bool,
+    typer.Option("--synth", help="Also synthesise with Yosys, and compare with the estimates."),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Network: float or quantised (QDQ) ONNX, the Deep Compression authors' "
+        "compressed_SqueezeNet.net, a network.npz, or a compressed .fbz.",
+    ),
+]
+Calibrate = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder of photographs to quantise a float model with; no labels."
+    ),
+]
+WeightBits = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BITS",
+        help="Bits a weight of a float model, 2 to 8; 8 if not given. Layers may have their "
+        "own: 4,conv10=3,fire9*=5. Below 6, the first layer keeps 8 unless it is named. 3c means "
+        "codes of 3 bits for levels of 5 that each layer learns, 3c4 for levels of 4.",
+    ),
+]
+MemoryBudget = Annotated[
+    int | None,
+    typer.Option(
+        metavar="BITS",
+        min=1,
+        help="Bits for all weights of a float model together; each layer gets the width that "
+        "loses least, but for layers named in --weight-bits.",
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(metavar="N", help="Picks the images out of a large calibration folder.")
+]
+Preprocess = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Pixels that a float model expects: "
+        f"{', '.join(PRESETS)}; if not given, what the file says, else imagenet.",
+    ),
+]
+Labels = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Text file of class names, one a line.")
+]
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network, as the command line has it; see :class:`gen.load.Request`."""
+
+    model: Path | None = None
+    calibrate: Path | None = None
+    weight_bits: str | None = None
+    memory_budget: int | None = None
+    seed: int = 0
+    preprocess: str | None = None
+    labels: Path | None = None
+    size: int | None = None
+    prune: float = 0.0
+
+    def request(self, limit: int | None = None) -> Request:
+        """What to load, for a board with room for ``limit`` bits of weights.
+
+        Raises
+        ------
+        FirebrickError
+            If the widths cannot be understood.
+        """
+        return Request(
+            model=self.model,
+            calibrate=self.calibrate,
+            weight_bits=None if self.weight_bits is None else Widths.parse(self.weight_bits),
+            memory_budget=self.memory_budget,
+            memory_limit=limit,
+            seed=self.seed,
+            preprocess=self.preprocess,
+            labels=self.labels,
+            file_size=self.size,
+            pruned=self.prune,
+        )

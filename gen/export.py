@@ -1,0 +1,95 @@
+"""What ``python -m gen export`` does: a network, quantised first if need be, in other forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gen.arguments import NetworkOptions
+from gen.errors import FirebrickError
+from gen.fbz import save_fbz
+from gen.load import load_network
+from gen.network import QuantizedNetwork
+from gen.phases import phases
+from gen.qdq_export import export_qdq
+
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Files to write, None for those that are not wanted."""
+
+    qdq: Path | None = None
+    fbz: Path | None = None
+    npz: Path | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be written, before long work.
+
+        Raises
+        ------
+        FirebrickError
+            If nothing is asked for, one file twice, or a folder is missing.
+        """
+        paths = [path for path in (self.qdq, self.fbz, self.npz) if path is not None]
+        if not paths:
+            raise FirebrickError(
+                "say what to write: --qdq OUT.onnx, --fbz OUT.fbz or --npz OUT.npz, or several"
+            )
+        for path in paths:
+            if paths.count(path) > 1:
+                raise FirebrickError(f"{path}: named for two files; give each its own")
+            if not path.absolute().parent.is_dir():
+                raise FirebrickError(f"{path}: cannot write there, no such folder")
+            if path.is_dir():
+                raise FirebrickError(f"{path}: is a folder; name a file to write")
+
+
+def export(options: NetworkOptions, targets: Targets) -> None:
+    """Load the network, write the files, and show what they take.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+    targets : Targets
+
+    Raises
+    ------
+    FirebrickError
+        If the options do not go together, or the network cannot be said in a form asked for.
+    """
+    targets.check()
+    if options.size is not None and (options.weight_bits or options.memory_budget is not None):
+        raise FirebrickError(
+            "--size chooses the steps of the weights itself; leave out --weight-bits and "
+            "--memory-budget"
+        )
+    if options.prune and options.size is None:
+        raise FirebrickError("--prune goes with --size BYTES; give that too")
+    with phases() as display:
+        network = load_network(options.request(), display)
+        display.begin("write")
+        if targets.qdq is not None:
+            export_qdq(network, targets.qdq)
+        if targets.fbz is not None:
+            save_fbz(network, targets.fbz)
+        if targets.npz is not None:
+            network.save(targets.npz)
+    Console().print(_table(network, targets))
+
+
+def _table(network: QuantizedNetwork, targets: Targets) -> Table:
+    count = network.weight_count + sum(op.channels for op in network.convs)
+    title = f"{network.name}: {count} parameters, {len(network.labels)} classes"
+    table = Table("file", "bytes", "bits a parameter", "of 32-bit floats", title=title)
+    table.title_justify = "left"
+    for path in (targets.qdq, targets.fbz, targets.npz):
+        if path is not None:
+            bits = 8 * path.stat().st_size / count
+            share = f"{bits / FLOAT_BITS:.1%}"
+            table.add_row(str(path), str(path.stat().st_size), f"{bits:.2f}", share)
+    return table

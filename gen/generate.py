@@ -1,0 +1,145 @@
+"""What ``python -m gen --board NAME`` does: from a network to a folder of bitstream sources."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from boards import BOARDS
+from boards.board import Board
+from gen.arguments import NetworkOptions
+from gen.emit import check_clock, check_output, emit
+from gen.errors import FirebrickError
+from gen.ethernet import Address, on_network
+from gen.load import load_network
+from gen.phases import phases
+from gen.planner import headroom, plan
+from gen.report import WIDTH, report
+from gen.rtlil import check_yosys
+from gen.synth import RESULT, comparison, save, synthesise
+
+RAMB36_BITS = 36 * 1024
+FOR_WEIGHTS = 0.95
+"""Part of a board's block RAM that weights get where firebrick chooses their bits."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The board and what about it may be chosen, as the command line has it.
+
+    Attributes
+    ----------
+    board : str or None
+    clock : float or None
+        In MHz; the board's if None.
+    baud : int or None
+        The board's if None.
+    out : Path or None
+        ``build/BOARD`` if None.
+    network : Address or None
+        Where the board is on the network if its link is Ethernet; a UART if None.
+    """
+
+    board: str | None
+    clock: float | None = None
+    baud: int | None = None
+    out: Path | None = None
+    network: Address | None = None
+
+    def found(self) -> Board:
+        """The board that is named.
+
+        Raises
+        ------
+        FirebrickError
+            If none is, or one that we do not know.
+        """
+        known = ", ".join(BOARDS)
+        if self.board is None:
+            raise FirebrickError(f"say which board with --board; known are {known}")
+        if self.board not in BOARDS:
+            raise FirebrickError(f"unknown board {self.board!r}; known are {known}")
+        board = BOARDS[self.board]
+        if self.network is not None:
+            return on_network(board, self.network)
+        return board if self.baud is None else replace(board, baud=self.baud)
+
+    def clock_hz(self) -> int:
+        """The accelerator's clock.
+
+        Raises
+        ------
+        FirebrickError
+            If what is asked for is no number.
+        """
+        if self.clock is None:
+            return self.found().clock_hz
+        if not isfinite(self.clock):
+            raise FirebrickError(f"--clock takes a number of MHz, not {self.clock}")
+        return round(self.clock * 1e6)
+
+
+def generate(
+    options: NetworkOptions, target: Target, *, fps: float | None, utilisation: float, synth: bool
+) -> None:
+    """Load the network, plan it for the board, write the folder and show the report.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+    target : Target
+    fps : float or None
+        Frames a second that will do; the most that fits if None.
+    utilisation : float
+        Part of the device's LUTs to plan with.
+    synth : bool
+        Synthesise too, and compare.
+
+    Raises
+    ------
+    FirebrickError
+        If the options do not go together, or the network does not fit.
+    """
+    board = target.found()
+    folder = target.out if target.out is not None else Path("build") / board.name
+    clock_hz = target.clock_hz()
+    check_yosys()
+    check_output(folder)
+    check_clock(board, clock_hz)
+    request = options.request(int(board.resources.bram36 * RAMB36_BITS * FOR_WEIGHTS))
+    with phases() as display:
+        network = load_network(request, display)
+        display.begin("plan")
+        boards = tuple(BOARDS.values())
+        made = plan(network, board, clock_hz, fps=fps, utilisation=utilisation, boards=boards)
+        display.begin("ask what more would bring")
+        made = replace(made, headroom=headroom(network, board, made, utilisation))
+        emit(network, made, board, folder, display.begin)
+        if synth:
+            display.begin("synthesise")
+            counts = synthesise(folder, board.family, network, display.advance)
+            save(folder / RESULT, board.family, made, counts)
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
+    console.print(report(network, made, board, console.width))
+    if synth:
+        console.print(comparison(made, counts))
+    _next_steps(console, board, folder)
+
+
+def _next_steps(console: Console, board: Board, folder: Path) -> None:
+    path = shlex.quote(str(folder))
+    console.print(Text.assemble("\nWrote ", (str(folder), "bold"), ". Next:"), soft_wrap=True)
+    for command, purpose in (
+        (f"python -m sim --build {path} IMAGE...", "run the hardware in simulation"),
+        (f"python -m host --sim {path} IMAGE...", "classify through the host's driver"),
+        *((f"cd {path} && {step.command}", step.purpose) for step in board.platform().build_steps),
+    ):
+        line = Text.assemble(f"  {command}  ", (f"# {purpose}", "dim"))
+        console.print(line, soft_wrap=True)

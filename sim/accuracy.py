@@ -1,0 +1,216 @@
+"""How well a quantised network does on labelled photographs, and how near to the float network.
+
+Work is cut into parts of some images; a part needs only what it is given, so parts can run in
+other processes or on other machines (:mod:`sim.workers`), and their results add up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf, log10
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from gen.calibrate import run_float
+from gen.errors import FirebrickError
+from gen.graph import FloatGraph
+from gen.images import Normalisation, load_frames
+from gen.importer import load_onnx
+from gen.load import ASSUMED, read_quantised
+from gen.network import QuantizedNetwork
+from sim import golden
+from sim.labelled import Labelled
+
+BATCH = 4
+"""Images that are computed together: all tensors of all of them are in memory."""
+TOP = 5
+
+
+@dataclass(frozen=True, eq=False)
+class FloatReference:
+    """The float network to compare with.
+
+    Attributes
+    ----------
+    model : bytes
+        The ONNX file, for ONNX Runtime.
+    graph : FloatGraph
+        The same with its input normalisation folded in, for the tensors inside.
+    normalisation : Normalisation
+    """
+
+    model: bytes
+    graph: FloatGraph
+    normalisation: Normalisation
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What all parts have in common; ``reference`` is None where there is no float network."""
+
+    network: QuantizedNetwork
+    reference: FloatReference | None = None
+
+
+def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
+    """Read the network, and the float network to compare with.
+
+    Parameters
+    ----------
+    network : Path
+        Of a quantised network.
+    model : Path or None
+        A float ONNX file.
+    preprocess : str or None
+        Name of the normalisation that ``model`` expects; else what it says itself, else
+        :data:`gen.load.ASSUMED`.
+
+    Raises
+    ------
+    FirebrickError
+        If one cannot be read, or the two do not belong together.
+    """
+    quantised = read_quantised(network)
+    if model is None:
+        if preprocess is not None:
+            raise FirebrickError("--preprocess is for the float network; name that with --float")
+        return Job(quantised)
+    graph = load_onnx(model)
+    if not isinstance(graph, FloatGraph):
+        raise FirebrickError(f"{model}: is quantised; --float takes the float network's ONNX file")
+    classes = graph.shapes()[graph.ops[-1].name][2]
+    if graph.input_shape != quantised.input.shape or classes != len(quantised.labels):
+        raise FirebrickError(
+            f"{model}: {graph.input_shape} to {classes} classes, but {network} is "
+            f"{quantised.input.shape} to {len(quantised.labels)}; compare networks of one kind"
+        )
+    if preprocess is not None:
+        normalisation = Normalisation.preset(preprocess)
+    else:
+        given = Normalisation.from_metadata(graph.metadata)
+        normalisation = given or Normalisation.preset(ASSUMED)
+    folded = graph.fold_input(normalisation)
+    return Job(quantised, FloatReference(model.read_bytes(), folded, normalisation))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was counted over some images; tallies add up.
+
+    Attributes
+    ----------
+    images : int
+    top1, top5 : Counter
+        Images whose class is the likeliest, or one of the five likeliest, by ``"integers"`` and
+        ``"float"``.
+    agree : int
+        Images to which both give the same class.
+    signal, noise : dict of float
+        By tensor: sums of squares of the float network's real values, and of the integers'
+        differences from them.
+    """
+
+    images: int = 0
+    top1: Counter[str] = field(default_factory=Counter)
+    top5: Counter[str] = field(default_factory=Counter)
+    agree: int = 0
+    signal: dict[str, float] = field(default_factory=dict)
+    noise: dict[str, float] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.images + other.images,
+            self.top1 + other.top1,
+            self.top5 + other.top5,
+            self.agree + other.agree,
+            _sum(self.signal, other.signal),
+            _sum(self.noise, other.noise),
+        )
+
+    def percent(self, hits: int) -> float:
+        """``hits`` as a part of the images, in percent."""
+        return 100 * hits / self.images if self.images else 0.0
+
+    def decibels(self) -> dict[str, float]:
+        """Signal-to-noise ratio by tensor in dB; infinite where nothing differs."""
+        return {
+            name: 10 * log10(self.signal[name] / noise) if noise else inf
+            for name, noise in self.noise.items()
+            if self.signal[name]
+        }
+
+
+def _sum(a: dict[str, float], b: dict[str, float]) -> dict[str, float]:
+    return {name: a.get(name, 0.0) + b.get(name, 0.0) for name in {**a, **b}}
+
+
+def ranked(scores: np.ndarray) -> np.ndarray:
+    """Class indices (N, TOP) by falling scores (N, classes); equal scores keep their order."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
+
+
+def measure(job: Job, images: Sequence[Labelled]) -> Tally:
+    """Count over a part of the images.
+
+    Raises
+    ------
+    FirebrickError
+        If an image cannot be read, or the float network does not run.
+    """
+    reference = job.reference
+    runtime = None if reference is None else _session(reference.model)
+    total = Tally()
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        frames = load_frames([image.path for image in batch], job.network.preprocessing)
+        truth = np.array([image.truth for image in batch])
+        if reference is None:
+            order = ranked(golden.class_sums(job.network, frames))
+            total += Tally(len(batch), *_hits({"integers": order}, truth))
+            continue
+        codes = golden.run(job.network, frames)
+        orders = {
+            "integers": ranked(codes[job.network.output.name].reshape(len(batch), -1)),
+            "float": ranked(runtime(frames, reference.normalisation)),  # type: ignore[misc]
+        }
+        agree = int((orders["integers"][:, 0] == orders["float"][:, 0]).sum())
+        ratio = _differences(job.network, codes, reference.graph, frames)
+        total += Tally(len(batch), *_hits(orders, truth), agree, *ratio)
+    return total
+
+
+def _hits(orders: dict[str, np.ndarray], truth: np.ndarray) -> tuple[Counter[str], Counter[str]]:
+    right = {name: order == truth[:, None] for name, order in orders.items()}
+    top1 = Counter({name: int(hits[:, 0].sum()) for name, hits in right.items()})
+    return top1, Counter({name: int(hits.sum()) for name, hits in right.items()})
+
+
+def _differences(
+    network: QuantizedNetwork, codes: dict[str, np.ndarray], graph: FloatGraph, frames: np.ndarray
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Signal and noise of the tensors that both networks have."""
+    signal, noise = {}, {}
+    for op, real in run_float(graph, frames):
+        if op.name in codes and codes[op.name].shape == real.shape:
+            got = codes[op.name] * network.tensors[op.name].scale
+            signal[op.name] = float(np.square(real, dtype=np.float64).sum())
+            noise[op.name] = float(np.square(got - real).sum())
+    return signal, noise
+
+
+def _session(model: bytes) -> Callable[[np.ndarray, Normalisation], np.ndarray]:
+    """ONNX Runtime on a float model, on one thread: frames in, logits (N, classes) out."""
+    try:
+        import sim.reference as reference
+    except ImportError:
+        raise FirebrickError(
+            "comparing with a float network needs ONNX Runtime; install it (`uv sync`, or "
+            "`pip install onnxruntime`), or leave out --float"
+        ) from None
+    session = reference.session(onnx.load_from_string(model), threads=1)
+    return partial(reference.logits, session)

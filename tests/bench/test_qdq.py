@@ -1,0 +1,20 @@
+import pytest
+from rich.progress import Progress
+
+from gen.images import Normalisation
+from gen.importer import import_float
+from gen.quantise import quantise
+from tests.gen.onnx_models import frames, squeezenet
+
+
+@pytest.mark.parametrize("optimise", [False, True])
+def test_agreement_is_counted(optimise):
+    pytest.importorskip("onnxruntime")
+    from bench.qdq import compare
+
+    graph = import_float(squeezenet(last_relu=False), "test")
+    network = quantise(graph, frames(24, seed=5), normalisation=Normalisation())
+    got = compare(network, frames(40), optimise, Progress(disable=True), "test")
+    assert got.images == 40
+    assert got.same_class > 90
+    assert got.same_sums > 90

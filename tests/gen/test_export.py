@@ -1,0 +1,172 @@
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from gen import compress
+from gen.calibrate import float_logits
+from gen.cli import app
+from gen.default import default_network
+from gen.fbz import encode, load_fbz, save_fbz
+from gen.images import Normalisation
+from gen.importer import import_float, load_onnx
+from gen.load import read_quantised
+from gen.network import QuantizedNetwork
+from sim import golden
+from tests.gen.onnx_models import frames, squeezenet
+from tests.generated import run_command
+from tests.networks import tiny_network
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run ``export`` in an empty folder; gives exit status, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str):
+        status = run_command(monkeypatch, app, "export", *arguments)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def float_file(tmp_path):
+    onnx.save(squeezenet(), tmp_path / "float.onnx")
+    (tmp_path / "photos").mkdir()
+    for index, pixels in enumerate(frames(6, seed=5)):
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{index}.png")
+    return ("--model", "float.onnx", "--calibrate", "photos", "--preprocess", "raw")
+
+
+def sums(network: QuantizedNetwork) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    return golden.class_sums(network, rng.integers(0, 256, (3, *network.input.shape), np.uint8))
+
+
+def test_the_default_in_all_forms(call, tmp_path):
+    files = ("--qdq", "a.onnx", "--fbz", "a.fbz", "--npz", "a.npz")
+    status, out, err = call(*files)
+    assert (status, err) == (0, "")
+    default = default_network()
+    for name in ("a.onnx", "a.fbz", "a.npz"):
+        assert name in out
+        np.testing.assert_array_equal(sums(read_quantised(tmp_path / name)), sums(default))
+    assert read_quantised(tmp_path / "a.fbz").digest == default.digest
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.fbz", "a.npz", "a.onnx"]
+
+
+def test_a_compressed_network_is_a_model_again(call, tmp_path):
+    network = tiny_network(4)
+    network.save(tmp_path / "a.npz")
+    assert call("--model", "a.npz", "--fbz", "a.fbz")[0] == 0
+    assert call("--model", "a.fbz", "--npz", "b.npz")[0] == 0
+    assert QuantizedNetwork.load(tmp_path / "b.npz").digest == network.digest
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_float_model_is_quantised_first(call, tmp_path, float_file):
+    files = ("--qdq", "a.onnx", "--npz", "a.npz")
+    status, _, err = call(*float_file, *files, "--weight-bits", "6")
+    assert (status, err) == (0, "")
+    network = QuantizedNetwork.load(tmp_path / "a.npz")
+    assert {op.weight_bits for op in network.convs} == {6}
+    np.testing.assert_array_equal(sums(load_onnx(tmp_path / "a.onnx")), sums(network))
+
+
+def test_a_size_is_kept_to(call, tmp_path, float_file):
+    sizes = {}
+    for size in (1900, 2300):
+        status, _, err = call(*float_file, "--size", str(size), "--fbz", f"{size}.fbz")
+        assert (status, err) == (0, "")
+        sizes[size] = (tmp_path / f"{size}.fbz").stat().st_size
+        assert 0.97 * size < sizes[size] <= size
+    network = load_fbz(tmp_path / "2300.fbz")
+    assert "entropy coded" in network.source["widths"]
+    assert all(op.weight_bits <= 8 for op in network.convs)
+
+
+def test_more_bytes_bring_the_integers_nearer():
+    graph = import_float(squeezenet(), "test")
+    errors = []
+    pictures = frames(16)
+
+    expected = float_logits(graph.fold_input(Normalisation()), pictures)
+    for size in (1750, 2500):
+        network = compress.quantise_to_size(
+            graph,
+            frames(24, seed=5),
+            size,
+            normalisation=Normalisation(),
+            begin=lambda name: None,
+            progress=lambda done, total: None,
+        )
+        assert len(encode(network)) <= size
+        got = golden.class_sums(network, pictures) * network.output.scale
+        errors.append(float(np.sqrt(np.mean((got - expected) ** 2))))
+    assert errors[0] > errors[1]
+
+
+def test_pruning_makes_zeros(call, tmp_path, float_file):
+    options = ("--size", "2600", "--prune", "0.5", "--fbz", "a.fbz")
+    assert call(*float_file, *options)[0] == 0
+    convs = load_fbz(tmp_path / "a.fbz").convs
+    assert all(np.mean(op.weights == 0) >= 0.5 for op in convs[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say what to write"),
+        (["--fbz", "none/a.fbz"], "no such folder"),
+        (["--npz", "photos"], "is a folder"),
+        (["--fbz", "a", "--npz", "a"], "named for two files"),
+        (["--fbz", "a", "--size", "9"], "leave out --size"),
+        (["--fbz", "a", "--prune", "0.5"], "goes with --size"),
+        (["--fbz", "a", "--size", "0"], "--size"),
+        (["--fbz", "a", "--model", "none.fbz"], "none.fbz: no such network file"),
+        (["--fbz", "a", "--model", "bad.fbz"], "bad.fbz: not a compressed firebrick network"),
+        (["--fbz", "a", "--model", "bad.fbz", "--labels", "x"], "cannot read class names"),
+        (["--fbz", "a", "--model", "float.onnx"], "needs photographs"),
+    ],
+)
+def test_bad_input(call, tmp_path, float_file, arguments, message):
+    (tmp_path / "bad.fbz").write_text("hello")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    status, out, err = call(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--size", "300"], "--size 300: not reached"),
+        (["--size", "3000", "--weight-bits", "4"], "leave out --weight-bits"),
+        (["--size", "3000", "--prune", "1.5"], "--prune 1.5"),
+    ],
+)
+def test_sizes_that_cannot_be(call, tmp_path, float_file, arguments, message):
+    status, _, err = call(*float_file, "--fbz", "a.fbz", *arguments)
+    assert status == 2
+    assert message in err
+    assert not (tmp_path / "a.fbz").exists()
+
+
+def test_help_teaches(call):
+    status, out, _ = call("--help")
+    assert status == 0
+    for word in ("--qdq", "--fbz", "--size", "python -m gen export"):
+        assert word in out
+
+
+def test_a_board_is_generated_from_a_compressed_network(monkeypatch, tmp_path):
+    network = tiny_network(4)
+    save_fbz(network, tmp_path / "tiny.fbz")
+    options = ("--board", "arty_a7_35", "--model", tmp_path / "tiny.fbz", "--out", tmp_path / "b")
+    assert run_command(monkeypatch, app, *options) == 0
+    assert QuantizedNetwork.load(tmp_path / "b" / "network.npz").digest == network.digest
