@@ -23,6 +23,7 @@ from gen.planner import plan
 from host.driver import Accelerator
 from host.sim_transport import SimTransport
 from host.transport import Transport
+from protocol.packets import FLAG
 from sim import golden
 from sim.frames import GeneratedBoard, simulate
 from sim.simulator import Simulator
@@ -35,10 +36,13 @@ CLEAN = 16
 KINDS = 32
 """Different frames that are sent again and again."""
 SEED = 1
+CHANCE, BACK = 0.4, 0.1
+"""That a packet to the board, and one from it, meets a fault."""
 STALLS = 0.3
 """How likely a stream pauses in a cycle."""
+_FLAG = bytes([FLAG])
 _REMEMBERED = 8
-"""Batches of bytes that may come again."""
+"""Packets that may come again."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +70,17 @@ class Case:
 
 
 CASES = (
-    Case("tiny network, real shell", tiny_network, 10_000, 5_000, 1000),
-    Case("default network", default_network, 100, 50_000, 20),
+    Case("tiny network", tiny_network, 10_000, 5_000, 1000),
+    Case("default network", default_network, 10_000, 6_000, 1000),
 )
-"""Most faults meet a small network: a frame of the default one takes seconds to simulate."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Bytes that meet a fault from ``at`` to ``end``, and what went the same way before them."""
+class Victim:
+    """A packet as it is on the line, or a part of one, that meets a fault from ``at`` to ``end``.
+
+    ``before`` are those that went the same way before it.
+    """
 
     data: bytes
     at: int
@@ -89,19 +95,22 @@ class Batch:
 
 @dataclass
 class BadLink(Transport):
-    """A simulated board whose bytes are spoilt both ways, at random.
+    """A simulated board whose packets are spoilt both ways, at random.
 
     Attributes
     ----------
     board : SimTransport
     chance : float
-        That a batch of bytes meets a fault.
+        That a packet to the board meets a fault.
+    back : float
+        That one from the board does. A lost result costs a frame, so fewer are good measure.
     faults : Counter
         By kind.
     """
 
     board: SimTransport
     chance: float
+    back: float
     rng: random.Random
     faults: Counter[str] = field(default_factory=Counter)
     sent: list[bytes] = field(default_factory=list)
@@ -118,65 +127,72 @@ class BadLink(Transport):
 
     def write(self, data: bytes) -> None:
         """Send ``data``, or what is left of it."""
-        self.board.write(self.spoil(data, self.sent))
+        for part in _parts(data):
+            self.board.write(self.spoil(part, self.sent, self.chance))
 
     def read(self, timeout: float) -> bytes:
         """What came, or what is left of it."""
-        return self.spoil(self.board.read(timeout), self.came)
+        parts = _parts(self.board.read(timeout))
+        return b"".join(self.spoil(part, self.came, self.back) for part in parts)
 
     def close(self) -> None:
         """Close the board."""
         self.board.close()
 
-    def spoil(self, data: bytes, before: list[bytes]) -> bytes:
-        """Let a fault happen now and then; ``before`` are batches that went the same way."""
-        if not data:
-            return data
+    def spoil(self, data: bytes, before: list[bytes], chance: float) -> bytes:
+        """Let a fault happen now and then; ``before`` are packets that went the same way."""
         before[:] = [*before[-_REMEMBERED:], data]
-        if self.rng.random() >= self.chance:
+        if self.rng.random() >= chance:
             return data
-        kind = self.rng.choice(list(FAULTS))
+        (kind,) = self.rng.choices(list(FAULTS), WEIGHTS)
         self.faults[kind] += 1
         at = self.rng.randrange(len(data))
         end = min(len(data), at + self.rng.choice((1, 2, 10, 600)))
-        return FAULTS[kind](self, Batch(data, at, end, before))
+        return FAULTS[kind](self, Victim(data, at, end, before))
 
-    def flip(self, batch: Batch) -> bytes:
+    def flip(self, victim: Victim) -> bytes:
         """Turn one bit over."""
-        flipped = batch.data[batch.at] ^ 1 << self.rng.randrange(8)
-        return batch.head + bytes([flipped]) + batch.data[batch.at + 1 :]
+        flipped = victim.data[victim.at] ^ 1 << self.rng.randrange(8)
+        return victim.head + bytes([flipped]) + victim.data[victim.at + 1 :]
 
-    def drop(self, batch: Batch) -> bytes:
+    def drop(self, victim: Victim) -> bytes:
         """Lose some bytes."""
-        return batch.head + batch.data[batch.end :]
+        return victim.head + victim.data[victim.end :]
 
-    def truncate(self, batch: Batch) -> bytes:
+    def truncate(self, victim: Victim) -> bytes:
         """Lose the rest."""
-        return batch.head
+        return victim.head
 
-    def duplicate(self, batch: Batch) -> bytes:
+    def duplicate(self, victim: Victim) -> bytes:
         """Send some bytes twice."""
-        return batch.data[: batch.end] + batch.data[batch.at :]
+        return victim.data[: victim.end] + victim.data[victim.at :]
 
-    def repeat(self, batch: Batch) -> bytes:
+    def repeat(self, victim: Victim) -> bytes:
         """Send everything twice."""
-        return batch.data + batch.data
+        return victim.data + victim.data
 
-    def reorder(self, batch: Batch) -> bytes:
+    def reorder(self, victim: Victim) -> bytes:
         """Send something old in front."""
-        return self.rng.choice(batch.before) + batch.data
+        return self.rng.choice(victim.before) + victim.data
 
-    def garbage(self, batch: Batch) -> bytes:
+    def garbage(self, victim: Victim) -> bytes:
         """Send some bytes that nobody meant."""
-        return batch.head + self.rng.randbytes(batch.end - batch.at) + batch.data[batch.at :]
+        random_bytes = self.rng.randbytes(victim.end - victim.at)
+        return victim.head + random_bytes + victim.data[victim.at :]
 
-    def reset(self, batch: Batch) -> bytes:
+    def reset(self, victim: Victim) -> bytes:
         """Press the board's reset button."""
         self.board.reset()
-        return batch.data[batch.at :]
+        return victim.data[victim.at :]
 
 
-FAULTS: dict[str, Callable[[BadLink, Batch], bytes]] = {
+def _parts(data: bytes) -> list[bytes]:
+    """Cut bytes in front of each flag: packets, and a part of one at either end."""
+    first, *others = data.split(_FLAG)
+    return ([first] if first else []) + [_FLAG + other for other in others]
+
+
+FAULTS: dict[str, Callable[[BadLink, Victim], bytes]] = {
     method.__name__: method
     for method in (
         BadLink.flip,
@@ -189,6 +205,8 @@ FAULTS: dict[str, Callable[[BadLink, Batch], bytes]] = {
         BadLink.reset,
     )
 }
+WEIGHTS = (1, 1, 1, 1, 1, 1, 1, 0.2)
+"""How often each kind happens. A reset costs all frames on the board, others mostly a packet."""
 
 
 def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
@@ -219,9 +237,7 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     return figures
 
 
-def measure(
-    folder: Path, network: QuantizedNetwork, faults: int, patience: int, chance: float = 0.3
-) -> dict[str, Any]:
+def measure(folder: Path, network: QuantizedNetwork, faults: int, patience: int) -> dict[str, Any]:
     """Stream frames until so many faults have happened, then some more without any.
 
     Parameters
@@ -232,25 +248,23 @@ def measure(
     faults : int
     patience : int
         Clock cycles without progress, after which the host asks.
-    chance : float
-        That a batch of bytes meets a fault.
     """
     frames = random_frames(network, KINDS, SEED)
     expected = golden.class_sums(network, frames)
     # The driver asks after a quarter of a second.
     board = SimTransport(folder, cycles_per_second=4 * patience)
-    link = BadLink(board, 0.0, random.Random(SEED))
+    link = BadLink(board, 0.0, 0.0, random.Random(SEED))
     answered = wrong = 0
     wedge = None
     with Accelerator(link, network, timeout=60) as accelerator:
 
         def source() -> Iterator[np.ndarray]:
-            link.chance = chance
+            link.chance, link.back = CHANCE, BACK
             number = 0
             while link.faults.total() < faults:
                 yield frames[number % KINDS]
                 number += 1
-            link.chance = 0.0
+            link.chance = link.back = 0.0
             for clean in range(number, number + CLEAN):
                 yield frames[clean % KINDS]
 

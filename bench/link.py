@@ -1,4 +1,4 @@
-"""Links: how much of a serial line's rate arrives as pixels, bit by bit in simulation."""
+"""Links: how much of a line's rate arrives as pixels, bit by bit in simulation."""
 
 from __future__ import annotations
 
@@ -8,37 +8,58 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from boards import BOARDS
+from boards.board import Board
 from gen.default import default_network
 from gen.emit import emit
-from gen.network import QuantizedNetwork
+from gen.errors import FirebrickError
+from gen.ethernet import Address, on_network
+from gen.link import UART_BITS, link_frames_per_second
+from gen.network import INPUT, QuantizedNetwork
 from gen.planner import plan
-from gen.report import UART_BITS, link_frames_per_second
+from protocol.session import Session
 from sim import golden
-from sim.board import Line, build_board
+from sim.board import Network, build_board, load_link
 from sim.frames import GeneratedBoard, simulate
+from sim.network import Machine
 from sim.simulator import Simulator
-from tests.networks import random_frames
+from tests.networks import NetworkBuilder, random_frames
 
-BOARD = "arty_a7"
-FRAMES = 4
+ARTY = BOARDS["arty_a7"]
+PORT = 4000
+SLICE = 200
+"""Clock cycles between two looks at what came from the network."""
+PATIENCE = 2_000_000
+"""Clock cycles in which some result must come."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network at the end of a line."""
+    """A network at the end of a line, and how many frames to send."""
 
     title: str
     network: Callable[[], QuantizedNetwork]
-    baud: int
+    board: Board
+    frames: int
+
+
+def light_network() -> QuantizedNetwork:
+    """Large pictures and little work: every pixel is taken as fast as it can come."""
+    net = NetworkBuilder((64, 64, 3), 1)
+    x = net.conv("conv1", INPUT, 4, 3, stride=2)
+    x = net.conv("conv2", x, 5, 1, signed=True)
+    return net.finish("light", x)
 
 
 CASES = (
-    Case("default network, 3 Mbaud", default_network, 3_000_000),
-    Case("default network, 12 Mbaud", default_network, 12_000_000),
+    Case("default, UART at 3 Mbaud", default_network, replace(ARTY, baud=3_000_000), 4),
+    Case("default, UART at 12 Mbaud", default_network, replace(ARTY, baud=12_000_000), 6),
+    Case("light, UDP at 100 Mb/s", light_network, on_network(ARTY, Address()), 40),
+    Case("default, UDP at 100 Mb/s", default_network, on_network(ARTY, Address()), 20),
 )
 
 
@@ -59,44 +80,76 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
             console.status(case.title),
             tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
         ):
-            figures[case.title] = measure(
-                case.network(), case.baud, limit or FRAMES, Path(folder) / "board"
-            )
+            count = min(case.frames, limit or case.frames)
+            figures[case.title] = measure(case.network(), case.board, count, Path(folder) / "board")
     console.print(_table(figures))
     return figures
 
 
-def measure(network: QuantizedNetwork, baud: int, count: int, folder: Path) -> dict[str, Any]:
-    """Send frames back to back over a line of so many baud.
+def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) -> dict[str, Any]:
+    """Send frames back to back over a board's link.
 
     Parameters
     ----------
     network : QuantizedNetwork
-    baud : int
+    target : Board
+        Whose UART or Ethernet it is.
     count : int
-        Frames, two or more.
+        Frames, two or more; what the board holds of them at first is not measured, if it can be.
     folder : path
         Where the board is generated.
     """
-    target = replace(BOARDS[BOARD], baud=baud)
     emit(network, plan(network, target), target, folder)
-    board = GeneratedBoard.load(folder)
-    line = Line.load(folder)
+    board, link = GeneratedBoard.load(folder), load_link(folder)
     frames = random_frames(network, count)
-    with Simulator(build_board(board, line=line)) as simulator:
-        result = simulate(simulator, network, frames)
-    wrong = (result.sums != golden.class_sums(network, frames)).any(axis=1)
-    cycles = int(result.finished[-1] - result.finished[0]) / (count - 1)
-    line_cycles = frames[0].size * UART_BITS * line.clock_hz / baud
+    with Simulator(build_board(board, link=link)) as simulator:
+        if isinstance(link, Network):
+            sums, finished = _over_network(Machine(simulator, link.station), network, frames)
+            bits, rate = 8, 100_000_000
+        else:
+            result = simulate(simulator, network, frames)
+            sums, finished = result.sums, result.finished
+            bits, rate = UART_BITS, link.baud
+    wrong = (sums != golden.class_sums(network, frames)).any(axis=1)
+    first = min(8, count // 2)
+    cycles = float(finished[-1] - finished[first]) / (count - 1 - first)
+    clock = board.plan.clock_hz
     return {
         "frames": count,
         "wrong frames": int(wrong.sum()),
         "clock cycles a frame": round(cycles),
         "of the accelerator alone": board.plan.cycles,
-        "frames/s": round(line.clock_hz / cycles, 1),
-        "frames/s, as reported": round(link_frames_per_second(network, baud), 1),
-        "pixels, of the line's rate": round(line_cycles / cycles, 4),
+        "frames/s": round(clock / cycles, 1),
+        "frames/s, as reported": round(link_frames_per_second(network, target), 1),
+        "pixels, of the line's rate": round(frames[0].size * bits * clock / rate / cycles, 4),
     }
+
+
+def _over_network(
+    machine: Machine, network: QuantizedNetwork, frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class sums, and the clock cycle in which each frame's were there."""
+    session = Session(network.digest, 0)
+    sums: list[np.ndarray] = []
+    finished: list[int] = []
+    submitted = moved = 0
+    while len(sums) < len(frames):
+        while session.room and submitted < len(frames):
+            session.submit(frames[submitted].tobytes())
+            submitted += 1
+        for packet in session.packets():
+            machine.send(packet, PORT)
+        machine.advance(SLICE)
+        for _, data in machine.take():
+            session.receive(data)
+        for _, result in session.results:
+            sums.append(result.sums)
+            finished.append(machine.cycles)
+            moved = machine.cycles
+        session.results.clear()
+        if machine.cycles - moved > PATIENCE:
+            raise FirebrickError(f"the simulated board stopped after {len(sums)} frames")
+    return np.stack(sums), np.array(finished)
 
 
 def _table(figures: dict[str, dict[str, Any]]) -> Table:

@@ -1,9 +1,16 @@
 """Digilent Arty A7, with an XC7A100T (``arty_a7``) or an XC7A35T (``arty_a7_35``)."""
 
+from amaranth.build import Attrs, Pins, Platform, Resource
 from amaranth_boards.arty_a7 import ArtyA7_35Platform, ArtyA7_100Platform
 
-from boards.board import Board, Resources
+from boards.board import Board, Phy, Resources
 from boards.seven_series import SevenSeriesPlatform
+
+
+def _resources(platform: type[Platform]) -> list[Resource]:
+    """Those of a platform, but the clock for the PHY is ours to give, and no clock of ours."""
+    kept = [resource for resource in platform.resources if not resource.name.startswith("eth_clk")]
+    return [*kept, Resource("eth_clk25", 0, Pins("G18", dir="o"), Attrs(IOSTANDARD="LVCMOS33"))]
 
 
 class ArtyA7Platform(SevenSeriesPlatform, ArtyA7_100Platform):
@@ -11,6 +18,7 @@ class ArtyA7Platform(SevenSeriesPlatform, ArtyA7_100Platform):
 
     device = "xc7a100t"
     speed = "1"
+    resources = _resources(ArtyA7_100Platform)
 
 
 class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
@@ -18,7 +26,10 @@ class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
 
     device = "xc7a35t"
     speed = "1"
+    resources = _resources(ArtyA7_35Platform)
 
+
+PHY = Phy(kind="mii", resource="eth_mii", reference="eth_clk25")
 
 ARTY_A7 = Board(
     name="arty_a7",
@@ -28,6 +39,7 @@ ARTY_A7 = Board(
     clock_hz=100_000_000,
     baud=1_000_000,
     platform=ArtyA7Platform,
+    phy=PHY,
 )
 
 ARTY_A7_35 = Board(
@@ -38,4 +50,5 @@ ARTY_A7_35 = Board(
     clock_hz=100_000_000,
     baud=1_000_000,
     platform=ArtyA735Platform,
+    phy=PHY,
 )

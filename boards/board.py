@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Literal
 
 from amaranth.build import Platform
@@ -46,6 +47,65 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class Phy:
+    """The chip between a board's FPGA and its Ethernet socket.
+
+    Attributes
+    ----------
+    kind : "mii" or "rgmii"
+        How it is wired: 100 Mb/s on four bits and 25 MHz, or 1 Gb/s on four bits, both edges and
+        125 MHz.
+    resource : str
+        Its pins, by the platform's name for them.
+    control : str
+        What the pins ``rx_ctl`` and ``tx_ctl`` of RGMII end in on that platform.
+    reference : str or None
+        A pin on which it wants 25 MHz from the FPGA.
+    rx_delay_ps : int
+        Between its receive clock and the data, in ps, where that is the FPGA's to add (RGMII).
+    """
+
+    kind: Literal["mii", "rgmii"]
+    resource: str
+    control: str = "ctl"
+    reference: str | None = None
+    rx_delay_ps: int = 2000
+
+    @property
+    def clock_hz(self) -> int:
+        """Of each direction."""
+        return 25_000_000 if self.kind == "mii" else 125_000_000
+
+    @property
+    def bits_per_second(self) -> int:
+        """Of the line."""
+        return 100_000_000 if self.kind == "mii" else 1_000_000_000
+
+    @property
+    def width(self) -> int:
+        """Bits that the network core handles a clock cycle: enough to keep up with the line."""
+        return 8 if self.kind == "mii" else 32
+
+
+@dataclass(frozen=True)
+class Station:
+    """A board's place on a network.
+
+    Attributes
+    ----------
+    address : IPv4Address
+    mac : int
+        48 bits, the first byte highest.
+    port : int
+        Of UDP.
+    """
+
+    address: IPv4Address
+    mac: int
+    port: int
+
+
+@dataclass(frozen=True)
 class Board:
     """A board: its part, what it holds, how fast its clock and its links are.
 
@@ -67,6 +127,11 @@ class Board:
         Makes the ``amaranth`` platform, one of ``boards/seven_series.py`` or ``boards/ecp5.py``.
     family : str
         Of the FPGA: which multipliers and memories it has.
+    phy : Phy or None
+        If it has Ethernet.
+    station : Station or None
+        Where it is on the network, if its link is Ethernet; that needs a ``phy``. Otherwise the
+        link is its UART.
     """
 
     name: str
@@ -77,3 +142,5 @@ class Board:
     baud: int
     platform: Callable[[], Platform]
     family: Family = "xc7"
+    phy: Phy | None = None
+    station: Station | None = None

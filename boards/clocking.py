@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Protocol, TypeVar
 
 from amaranth.build import Platform
-from amaranth.hdl import ClockSignal, Const, Elaboratable, Module
+from amaranth.hdl import ClockSignal, Const, Elaboratable, Module, Signal
 from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
@@ -83,10 +83,16 @@ class ClockGenerator(Elaboratable):
     Parameters
     ----------
     clock_hz : int
+
+    Attributes
+    ----------
+    oscillator : Signal
+        The oscillator itself.
     """
 
     def __init__(self, clock_hz: int):
         self._clock_hz = clock_hz
+        self.oscillator = Signal()
 
     def elaborate(self, platform: Platform) -> Module:
         """Build the hardware."""
@@ -98,6 +104,7 @@ class ClockGenerator(Elaboratable):
             reset_pin = platform.request(platform.default_rst, dir="-")
             m.submodules.reset_pin = reset_buffer = io.Buffer("i", reset_pin)
             button = reset_buffer.i
+        m.d.comb += self.oscillator.eq(buffer.i)
         clock, locked = buffer.i, Const(1)
         if int(platform.default_clk_frequency) != self._clock_hz:
             clock, locked = platform.make_clock(m, buffer.i, self._clock_hz)

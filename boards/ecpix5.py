@@ -4,8 +4,8 @@ from amaranth.build import Attrs
 from amaranth_boards.ecpix5 import ECPIX585Platform
 from amaranth_boards.resources import LEDResources
 
-from boards.board import Board
-from boards.ecp5 import ECP5_85, Ecp5Platform
+from boards.board import Phy
+from boards.ecp5 import Ecp5Platform, ecp5_board
 
 
 class Ecpix585Platform(Ecp5Platform, ECPIX585Platform):
@@ -21,13 +21,11 @@ class Ecpix585Platform(Ecp5Platform, ECPIX585Platform):
     )
 
 
-ECPIX5_85 = Board(
+ECPIX5_85 = ecp5_board(
     name="ecpix5_85",
     title="LambdaConcept ECPIX-5 85F",
     part="LFE5UM5G-85F-8BG554",
-    resources=ECP5_85,
-    clock_hz=100_000_000,
-    baud=1_000_000,
     platform=Ecpix585Platform,
-    family="ecp5",
+    clock_hz=100_000_000,
+    phy=Phy(kind="rgmii", resource="eth_rgmii", control="ctrl", rx_delay_ps=0),
 )

@@ -2,7 +2,7 @@
 
 from amaranth_boards.genesys2 import Genesys2Platform as LibraryPlatform
 
-from boards.board import Board, Resources
+from boards.board import Board, Phy, Resources
 from boards.seven_series import SevenSeriesPlatform
 
 
@@ -18,4 +18,5 @@ GENESYS2 = Board(
     clock_hz=100_000_000,
     baud=1_000_000,
     platform=Genesys2Platform,
+    phy=Phy(kind="rgmii", resource="eth_rgmii"),
 )

@@ -2,18 +2,19 @@
 
 from amaranth.back import rtlil
 from amaranth.build.run import BuildPlan
-from amaranth.hdl import Instance, Module, Signal, Value
+from amaranth.hdl import Const, Instance, Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import XilinxPlatform
 
 from boards.board import TOP, BuildStep
 from boards.mmcm import find_mmcm, mmcm
+from boards.sources import sources
 
 _VIVADO = """\
 # Bitstream with Vivado: vivado -mode batch -source build_vivado.tcl
 # Result: top.bit and top.bin, reports in *.rpt.
 set_part {part}
-read_verilog top.v
+read_verilog {{{verilog}}}
 read_xdc top.xdc
 synth_design -top top -part {part}
 
@@ -64,7 +65,7 @@ chipdb=$1
 database=$2/{family}
 
 yosys -l yosys.log -p '
-    read_rtlil top.il
+    {sources}
     {synthesis}
     write_json top.json
 '
@@ -136,6 +137,10 @@ class SevenSeriesPlatform(XilinxPlatform):
         m.submodules.mmcm = mmcm(settings, oscillator_hz, source, clock, locked)
         return clock, locked
 
+    def align_inputs(self, m: Module, reference: Value) -> None:
+        """Calibrate the delays of inputs by a clock of 200 MHz."""
+        m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=reference, i_RST=Const(0))
+
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
         """Drive a domain's ``clock`` over the global network."""
         m.submodules.clock_buffer = Instance("BUFG", i_I=source, o_O=clock)
@@ -148,10 +153,17 @@ class SevenSeriesPlatform(XilinxPlatform):
         plan = BuildPlan(script="build_open")
         plan.add_file("top.il", text)
         plan.add_file("top.xdc", self._constraints())
-        plan.add_file("build_vivado.tcl", _VIVADO.format(part=self.part))
-        family = _FAMILIES[self.device[:4]]
-        script = _OPEN.format(part=self.part, family=family, synthesis="\n    ".join(synthesis()))
+        verilog = " ".join(["top.v", *self.iter_files(".v")])
+        plan.add_file("build_vivado.tcl", _VIVADO.format(part=self.part, verilog=verilog))
+        script = _OPEN.format(
+            part=self.part,
+            family=_FAMILIES[self.device[:4]],
+            sources="\n    ".join(sources(self)),
+            synthesis="\n    ".join(synthesis()),
+        )
         plan.add_file("build_open.sh", script)
+        for extra, content in self.extra_files.items():
+            plan.add_file(extra, content)
         return plan
 
     def _constraints(self) -> str:
@@ -162,8 +174,10 @@ class SevenSeriesPlatform(XilinxPlatform):
                 f"set_property {name} {value} [get_ports {{{port}}}]"
                 for name, value in attributes.items()
             ]
-        for port, hz in self.iter_port_clock_constraints():
-            lines.append(
-                f"create_clock -name {port.name} -period {1e9 / hz:g} [get_ports {{{port.name}}}]"
-            )
+        clocks = {port.name: hz for port, hz in self.iter_port_clock_constraints()}
+        for name, hz in clocks.items():
+            lines.append(f"create_clock -name {name} -period {1e9 / hz:g} [get_ports {{{name}}}]")
+        if len(clocks) > 1:
+            groups = [f"-group [get_clocks -include_generated_clocks {name}]" for name in clocks]
+            lines.append(f"set_clock_groups -asynchronous {' '.join(groups)}")
         return "\n".join(lines) + "\n"

@@ -2,21 +2,17 @@
 
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from boards.board import Board
-from boards.ecp5 import ECP5_85, Ecp5Platform
+from boards.ecp5 import Ecp5Platform, ecp5_board
 
 
 class Ulx3s85Platform(Ecp5Platform, ULX3S_85F_Platform):
     """The board with the LFE5U-85F; its oscillator gives 25 MHz, and it has no reset button."""
 
 
-ULX3S_85 = Board(
+ULX3S_85 = ecp5_board(
     name="ulx3s_85",
     title="Radiona ULX3S 85F",
     part="LFE5U-85F-6BG381",
-    resources=ECP5_85,
-    clock_hz=80_000_000,
-    baud=1_000_000,
     platform=Ulx3s85Platform,
-    family="ecp5",
+    clock_hz=80_000_000,
 )

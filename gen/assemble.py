@@ -5,19 +5,21 @@ from __future__ import annotations
 from itertools import chain, count
 from typing import Any
 
-from amaranth.hdl import Module, signed
+from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from gen.cost import ConvShape, bypass_queue, pool_memory
+from gen.cost import bypass_queue, pool_memory
 from gen.network import Conv, GlobalSum, MaxPool, QuantizedNetwork
 from gen.plan import Plan
+from gen.shape import ConvShape
 from gen.stages import FireStage, stages
 from hw.conv import ConvEngine, ConvIntegers, code_shape
 from hw.fire import Bypass, Expand, Fire
 from hw.global_sum import GlobalSum as GlobalSumUnit
 from hw.lanes import LaneConverter
 from hw.pool import MaxPool as MaxPoolUnit
+from hw.stalls import waiting
 from hw.stream import lane_stream
 
 SUM_BITS = 32
@@ -42,6 +44,7 @@ def conv_integers(network: QuantizedNetwork, op: Conv) -> ConvIntegers:
         signed_input=x.signed,
         signed_output=y.signed,
         accumulator=op.accumulator_bounds(x),
+        codebook=op.codebook,
     )
 
 
@@ -59,10 +62,16 @@ class Accelerator(wiring.Component):
         Pixel bytes, red, green, blue, in raster order; frame after frame.
     o : Out(lane_stream(1, signed(32)))
         Each frame's class sums, in label order.
+
+    Attributes
+    ----------
+    stalled : Signal
+        A bit for each op of the network, in their order: its stream was stalled a cycle ago.
     """
 
     def __init__(self, network: QuantizedNetwork, plan: Plan):
         self._network, self._plan = network, plan
+        self.stalled = Signal(len(network.ops))
         super().__init__(
             {
                 "i": In(lane_stream(1, code_shape(False))),
@@ -75,6 +84,7 @@ class Accelerator(wiring.Component):
         m = Module()
         source, lanes = wiring.flipped(self.i), 1
         names = stage_names(self._network)
+        stalled: dict[str, Value] = {}
         for stage in stages(self._network):
             name = names[stage.name]
             if isinstance(stage, MaxPool | GlobalSum):
@@ -90,6 +100,13 @@ class Accelerator(wiring.Component):
             m.submodules[name] = unit
             wiring.connect(m, source, unit.i)
             source, lanes = unit.o, unit.o.payload.shape().length
+            if isinstance(stage, FireStage):
+                ops = (stage.squeeze, stage.one, stage.three, stage.concat, stage.add)
+                stalled |= {op.name: unit.stalled[k] for k, op in enumerate(ops) if op is not None}
+            else:
+                stalled[stage.name] = late = Signal()
+                m.d.sync += late.eq(waiting(source))
+        m.d.comb += self.stalled.eq(Cat(stalled[op.name] for op in self._network.ops))
         self._finish(m, source, lanes)
         return m
 

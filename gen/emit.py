@@ -10,35 +10,43 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from boards.board import TOP, Board
+from boards.ethernet import EthernetBoard
+from boards.serial import SerialBoard
 from boards.top import BoardTop
 from gen.assemble import Accelerator
 from gen.errors import FirebrickError
+from gen.ethernet import CHUNK, CORE_FILE, WINDOW, core_verilog, slowest_clock
 from gen.network import QuantizedNetwork
 from gen.plan import Plan
 from gen.report import text_report
-from gen.rtlil import split_top
-from hw.shell import FrameServer
+from gen.rtlil import MODULE, split_top, write_rtlil
+from hw.shell import FrameServer, Shell, ShellModule
 from hw.uart import FEWEST_CYCLES
 from protocol.messages import DeviceInfo
 
 VERSION = "0.1.0"
 MANIFEST = "manifest.json"
-SERIAL_BOARD = f"{TOP}.board"
-"""In ``top.il``: the board without clock and pads."""
-SERVER = f"{SERIAL_BOARD}.server"
-"""In it: the board without its serial line, too."""
+BOARD = f"{TOP}.board"
+"""In ``top.il``: the board without clock, pads and network core."""
 SIM_TOP = "simtop"
-"""What that module is called in ``sim_top.v``, where it is simulated."""
+"""The module in ``sim_top.v``: the board's shell on a byte stream."""
+
+
+def shell_path(board: Board) -> str:
+    """Where the shell is in ``top.il``."""
+    return f"{BOARD}.shell" if board.station is not None else f"{BOARD}.server.shell"
+
 
 Phase = Callable[[str], None]
 """Told the name of each phase as it begins."""
 
 
 def check_clock(board: Board, clock_hz: int) -> None:
-    """Check that the board can make the clock, and run its UART from it.
+    """Check that the board can make the clock, and run its link from it.
 
     Raises
     ------
@@ -51,10 +59,13 @@ def check_clock(board: Board, clock_hz: int) -> None:
             platform.check_clock(clock_hz)
         except ValueError as error:
             raise FirebrickError(f"board {board.name}: {error}; choose another --clock") from None
-    if clock_hz < FEWEST_CYCLES * board.baud:
+    slowest, user = FEWEST_CYCLES * board.baud, f"UART of {board.baud} baud"
+    if board.station is not None:
+        slowest, user = slowest_clock(board), "Ethernet"
+    if clock_hz < slowest:
         raise FirebrickError(
-            f"board {board.name}: its UART of {board.baud} baud needs a clock of at least "
-            f"{FEWEST_CYCLES * board.baud / 1e6:g} MHz; choose another --clock"
+            f"board {board.name}: its {user} needs a clock of at least {slowest / 1e6:g} MHz; "
+            "choose another --clock"
         )
 
 
@@ -138,9 +149,11 @@ def _write_files(
     network: QuantizedNetwork, plan: Plan, board: Board, folder: Path, phase: Phase
 ) -> None:
     phase("elaborate")
-    server = FrameServer(device_info(network, plan), Accelerator(network, plan))
-    top = BoardTop(server, plan.clock_hz, board.baud)
-    files = board.platform().prepare(top, TOP).files
+    top = BoardTop(_link(network, plan, board), plan.clock_hz)
+    platform = board.platform()
+    if board.station is not None:
+        platform.add_file(CORE_FILE, core_verilog(board, plan.clock_hz))
+    files = platform.prepare(top, TOP).files
     phase("write RTLIL, constraints, scripts")
     for name, content in files.items():
         (folder / name).write_text(content)
@@ -149,16 +162,41 @@ def _write_files(
     (folder / "report.txt").write_text(text_report(network, plan, board))
     (folder / MANIFEST).write_text(json.dumps(_manifest(network, plan, board), indent=2) + "\n")
     phase("translate to Verilog")
-    split_top(folder / f"{TOP}.il", SERVER, SIM_TOP, "sim_top")
+    with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
+        server = Path(work) / "server.il"
+        write_rtlil(FrameServer(ShellModule(MODULE)), server, SIM_TOP)
+        split_top(folder / f"{TOP}.il", shell_path(board), server, SIM_TOP, "sim_top")
 
 
-def device_info(network: QuantizedNetwork, plan: Plan) -> DeviceInfo:
+def _link(network: QuantizedNetwork, plan: Plan, board: Board) -> SerialBoard | EthernetBoard:
+    """The board's link, with all that is behind it."""
+    info = device_info(network, plan, board)
+    shell = Shell(info, Accelerator(network, plan))
+    if board.station is None:
+        return SerialBoard(FrameServer(shell), plan.clock_hz, board.baud)
+    assert board.phy is not None
+    return EthernetBoard(shell, info, board.phy, plan.clock_hz)
+
+
+def device_info(network: QuantizedNetwork, plan: Plan, board: Board) -> DeviceInfo:
     """What the board will say of itself."""
     classes = network.output.shape[2]
-    return DeviceInfo(*network.input.shape, classes, plan.clock_hz, network.digest)
+    info = DeviceInfo(
+        *network.input.shape,
+        classes,
+        plan.clock_hz,
+        network.digest,
+        streams=len(network.ops),
+    )
+    return info if board.station is None else replace(info, chunk=CHUNK, window=WINDOW)
 
 
 def _manifest(network: QuantizedNetwork, plan: Plan, board: Board) -> dict[str, object]:
+    station = board.station
+    link: dict[str, object] = {"link": "uart", "baud": board.baud}
+    if station is not None:
+        address = {"ip": str(station.address), "mac": station.mac, "udp_port": station.port}
+        link = {"link": "ethernet", **address}
     return {
         "generator": "firebrick",
         "version": VERSION,
@@ -167,7 +205,7 @@ def _manifest(network: QuantizedNetwork, plan: Plan, board: Board) -> dict[str, 
         "board": board.name,
         "part": board.part,
         "clock_hz": plan.clock_hz,
-        "baud": board.baud,
+        **link,
     }
 
 

@@ -12,31 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from boards.board import Board, Resources
+from gen.link import link_frames_per_second, link_name
 from gen.network import Conv, Op, QuantizedNetwork
 from gen.plan import Plan
-from protocol.messages import DeviceInfo
-from protocol.packets import OVERHEAD, RESULT, ROOM
 
 WIDTH = 124
 """Columns of ``report.txt``."""
 WIDE = 105
 """Columns that the widest table needs."""
-UART_BITS = 10
-"""Bits on the wire a byte: start, 8 data, stop."""
 _TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
-
-
-def link_frames_per_second(network: QuantizedNetwork, baud: int) -> float:
-    """Frames a second that a UART carries: pixels in, acknowledgements and a result out, at once.
-
-    Bytes that have to be escaped, 1 in 128 of random ones, are not counted.
-    """
-    height, width, channels = network.input.shape
-    info = DeviceInfo(height, width, channels, network.output.shape[2], 1, bytes(8))
-    inwards = info.frame_bytes + info.chunks * OVERHEAD
-    words = ROOM.size * info.chunks + RESULT.size * info.parts + 4 * info.classes
-    outwards = words + OVERHEAD * (info.chunks + info.parts)
-    return baud / UART_BITS / max(inwards, outwards)
 
 
 def text_report(network: QuantizedNetwork, plan: Plan, board: Board) -> str:
@@ -69,7 +53,8 @@ def report(
 
 def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
     table = _table(
-        caption="cycles a frame, the slowest in bold; what multiplies; memory of weights/window\n"
+        caption="bits stored>multiplied; cycles a frame, the slowest in bold; what multiplies; "
+        "memory of weights/window\n"
     )
     table.add_column("layer", overflow="fold")
     for name in ("shape", "weights", "bits", "pe", "simd", "cycles"):
@@ -107,13 +92,20 @@ def _engine(op: Op, plan: Plan) -> tuple[str, ...]:
     engine = plan.engines[op.name]
     return (
         str(op.weights.size),
-        str(op.weight_bits),
+        _bits(op),
         str(engine.pe),
         str(engine.simd),
         cycles,
         "LUT" if engine.multiplier == "lut" else "DSP",
         f"{engine.weight_memory}/{engine.window_memory}",
     )
+
+
+def _bits(op: Conv) -> str:
+    """Bits a weight; with a codebook those of a code, then those that it is decoded to."""
+    if op.codebook is None:
+        return str(op.weight_bits)
+    return f"{op.code_bits}>{op.weight_bits}"
 
 
 def _numbers(resources: Resources) -> tuple[str, ...]:
@@ -149,7 +141,7 @@ def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     busy = sum(engine.pe * engine.simd for engine in plan.engines.values())
-    link = link_frames_per_second(network, board.baud)
+    link = link_frames_per_second(network, board)
     own = plan.frames_per_second
     bottleneck = [op.name for op in network.ops if plan.costs[op.name].cycles == plan.cycles]
     table.add_row(
@@ -160,7 +152,7 @@ def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
         f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: {own:.1f} frames/s "
         f"(slowest: {escape(', '.join(bottleneck))})",
     )
-    table.add_row("link", f"UART at {board.baud} baud: {link:.1f} frames/s")
+    table.add_row("link", f"{link_name(board)}: {link:.1f} frames/s")
     if link <= own:
         limit = "the link; the accelerator takes every byte as it comes"
     else:

@@ -10,6 +10,7 @@ import importlib.util
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from amaranth.back import rtlil
@@ -52,7 +53,11 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
     _check_complete(Path(verilog_path))
 
 
-def split_top(rtlil_path: str | Path, submodule: str, name: str, stem: str) -> None:
+MODULE = "module"
+"""What a module of a design is called where another one is put around it."""
+
+
+def split_top(rtlil_path: str | Path, submodule: str, around: Path, name: str, stem: str) -> None:
     """Make Verilog of a board top, and RTLIL and Verilog of a module in it, all in one folder.
 
     Parameters
@@ -60,9 +65,11 @@ def split_top(rtlil_path: str | Path, submodule: str, name: str, stem: str) -> N
     rtlil_path : path
         The board top; its Verilog lands beside it.
     submodule : str
-        Full name of the module inside it that becomes the top of the second design.
+        Full name of the module inside it that the second design is made of.
+    around : path
+        RTLIL of the second design's top, which instantiates that module as :data:`MODULE`.
     name : str
-        What that module is called there.
+        Of that top.
     stem : str
         Of the second design's files.
     """
@@ -76,8 +83,8 @@ def split_top(rtlil_path: str | Path, submodule: str, name: str, stem: str) -> N
             "attrmap -remove src -remove top -remove generator",
             f'write_verilog -norename "{path.with_suffix(".v")}"',
             *_twins(path, Path(folder)),
-            f"hierarchy -top {submodule}",
-            f"rename {submodule} {name}",
+            *_enclose(submodule, around, name),
+            "attrmap -remove src -remove top -remove generator",
             f'write_rtlil "{inner.with_suffix(".il")}"',
             f'write_verilog -norename -noattr "{inner.with_suffix(".v")}"',
         )
@@ -85,7 +92,15 @@ def split_top(rtlil_path: str | Path, submodule: str, name: str, stem: str) -> N
         _check_complete(written)
 
 
-def extract(rtlil_path: str | Path, module: str, extra: str | Path, name: str, out: Path) -> None:
+def extract(
+    rtlil_path: str | Path,
+    module: str,
+    around: Path,
+    name: str,
+    out: Path,
+    *,
+    also: Sequence[str] = (),
+) -> None:
     """Make Verilog of a module in a design, inside another one that instantiates it.
 
     Parameters
@@ -94,28 +109,38 @@ def extract(rtlil_path: str | Path, module: str, extra: str | Path, name: str, o
         The design.
     module : str
         Full name of the module in it.
-    extra : path
-        RTLIL of the new top, which calls that module ``module``.
+    around : path
+        RTLIL of the new top, which instantiates that module as :data:`MODULE`.
     name : str
         Of the new top.
     out : path
         Where the Verilog goes.
+    also : sequence of str
+        Yosys commands that read what else the new top instantiates.
     """
     path = Path(rtlil_path)
     with tempfile.TemporaryDirectory() as folder:
         run_yosys(
             f'read_rtlil "{path}"',
             *_twins(path, Path(folder)),
-            f"hierarchy -top {module}",
-            f"rename {module} module",
-            f'read_rtlil "{extra}"',
-            f"hierarchy -top {name}",
-            "proc -nomux -norom",
-            "memory_collect",
+            *_enclose(module, around, name, also),
             "delete t:$scopeinfo",
             f'write_verilog -norename -noattr "{out}"',
         )
     _check_complete(out)
+
+
+def _enclose(module: str, around: Path, name: str, also: Sequence[str] = ()) -> list[str]:
+    """Commands that leave nothing but a module of the design and what is put around it."""
+    return [
+        f"hierarchy -top {module}",
+        f"rename {module} {MODULE}",
+        f'read_rtlil "{around}"',
+        *also,
+        f"hierarchy -check -top {name}",
+        "proc -nomux -norom",
+        "memory_collect",
+    ]
 
 
 def _twins(path: Path, folder: Path) -> list[str]:

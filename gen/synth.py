@@ -11,9 +11,9 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich import box
@@ -23,13 +23,14 @@ from boards import ecp5, seven_series
 from boards.board import TOP, Family, Resources
 from gen.assemble import stage_names
 from gen.cells import CellCount, count_cells
-from gen.emit import SERVER
+from gen.ethernet import CORE_FILE
 from gen.network import Conv, QuantizedNetwork
 from gen.plan import Plan
 from gen.rtlil import run_yosys
 from gen.stages import FireStage, stages
 
-ACCELERATOR = f"{SERVER}.shell.accelerator"
+ACCELERATOR = ".shell.accelerator"
+"""End of the accelerator's path in the hierarchy."""
 BOARD = "board"
 """What is no layer: the link, the shell, the clock."""
 RESULT = "synth.json"
@@ -53,25 +54,28 @@ class _Part:
     top : str
         Name of the module.
     kept : names of the modules below it whose cells are counted by themselves
+    verilog : files of modules that it instantiates beside those
     """
 
     top: str
     kept: tuple[str, ...]
+    verilog: tuple[Path, ...] = ()
 
 
 class _Owners:
     """Which layer a module of the design belongs to, by its path in the hierarchy."""
 
-    def __init__(self, network: QuantizedNetwork):
+    def __init__(self, network: QuantizedNetwork, modules: Iterable[str]):
         names = stage_names(network)
-        self._owner = {TOP: BOARD, f"{ACCELERATOR}.class_sums": network.ops[-1].name}
+        accelerator = next(name for name in modules if name.endswith(ACCELERATOR))
+        self._owner = {TOP: BOARD, f"{accelerator}.class_sums": network.ops[-1].name}
         for stage in stages(network):
-            path = f"{ACCELERATOR}.{names[stage.name]}"
+            path = f"{accelerator}.{names[stage.name]}"
             self._owner |= {path: stage.name, f"{path}_lanes": stage.name}
             if isinstance(stage, FireStage):
                 self._owner |= {f"{path}.{k}": v for k, v in _fire_owners(stage).items()}
         self.heads = [
-            f"{ACCELERATOR}.{names[stage.name]}"
+            f"{accelerator}.{names[stage.name]}"
             for stage in stages(network)
             if isinstance(stage, Conv | FireStage)
         ]
@@ -129,9 +133,9 @@ def synthesise(
     FirebrickError
         If Yosys is missing or fails, or makes cells that are not known.
     """
-    owners = _Owners(network)
     design = folder / f"{TOP}.il"
     modules = _modules(design.read_text())
+    owners = _Owners(network, modules)
     counts = {name: CellCount() for name in (BOARD, *(op.name for op in network.ops))}
     with tempfile.TemporaryDirectory(prefix="firebrick-synth-") as scratch:
         parts = _split(design, Path(scratch), modules, owners)
@@ -175,6 +179,7 @@ def _split(
         path = scratch / f"part{number}.il"
         parts[path] = _Part(head, tuple(name for name in own if owners.kept(name)))
         if head == TOP:  # the last one
+            parts[path] = replace(parts[path], verilog=tuple(design.parent.glob(CORE_FILE)))
             commands += ["select -clear", *(f"blackbox {k} {k}.*" for k in groups if k != TOP)]
             commands.append(f'write_rtlil "{path}"')
         else:
@@ -190,6 +195,7 @@ def _synthesise_part(
     """Cells of one part, by kept module."""
     statistics = path.with_suffix(".json")
     run_yosys(
+        *(f'read_verilog "{verilog}"' for verilog in part.verilog),
         f'read_rtlil "{path}"',
         f"setattr -mod -set keep_hierarchy 1 {' '.join(part.kept)}",
         *SYNTHESIS[family](part.top, pads=False),

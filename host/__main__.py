@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json as json_format
 import time
+from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +19,13 @@ from gen.answers import Answer, answers_json, answers_table
 from gen.classes import top_k
 from gen.console import ClassifyByDefault, run_app
 from gen.display import progress_line
-from gen.images import list_images, load_frame
+from gen.images import load_frame
 from gen.network import QuantizedNetwork
 from host.driver import Accelerator
-from host.open import BoardOptions, open_board
+from host.open import BoardOptions, for_a_board, open_board
+from host.pictures import pictures
 from host.sim_transport import CYCLES_PER_SECOND
+from protocol.messages import DeviceInfo
 
 app = typer.Typer(
     add_completion=False,
@@ -32,71 +36,53 @@ app = typer.Typer(
     "`classify` need not be named: `python -m host --sim build/arty_a7 cat.jpg`.",
 )
 
-_DEFAULT_BUILD = Path("build/arty_a7")
-
-Sim = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Simulate the board that `python -m gen` wrote there."),
-]
-Port = Annotated[
-    str | None, typer.Option(metavar="PORT", help="Serial port of a board, say /dev/ttyUSB1.")
-]
-Baud = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Bits a second on that port; the board's if not given."),
-]
-Replay = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Play a recorded session again, no board.")
-]
-Build = Annotated[
-    Path, typer.Option(metavar="DIR", help="Folder the board's bitstream was generated in.")
-]
-Record = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Record what goes over the link.")
-]
-Timeout = Annotated[
-    float, typer.Option(metavar="S", min=0.1, help="Seconds without progress to put up with.")
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line an item.")]
 
 
 @app.command()
+@for_a_board
 def info(
-    sim: Sim = None,
-    port: Port = None,
-    baud: Baud = None,
-    replay: Replay = None,
-    build: Build = _DEFAULT_BUILD,
-    record: Record = None,
-    timeout: Timeout = 5.0,
+    options: BoardOptions,
+    *,
     json: Json = False,
 ) -> None:
     """Say what a board is and how it has been doing."""
-    options = BoardOptions(sim, port, baud, replay, build, record, timeout)
     with open_board(options, None) as board:
         about, statistics = board.info(), board.stats()
-    entry = {**vars(about), "digest": about.digest.hex(), **vars(statistics)}
+    stalls = dict(zip(_layers(options, about), statistics.stall_cycles(), strict=True))
+    entry = {**vars(about), "digest": about.digest.hex(), **vars(statistics), "stalls": stalls}
     if json:
         _line(entry)
         return
     table = Table(show_header=False)
     for name, value in entry.items():
-        table.add_row(name.replace("_", " "), str(value))
-    Console().print(table)
+        if name != "stalls":
+            table.add_row(name.replace("_", " "), str(value))
+    console = Console()
+    console.print(table)
+    if stalls:
+        table = Table("layer", "stalled for about", title="outputs that waited for the next layer")
+        for name, cycles in stalls.items():
+            table.add_row(name, f"{cycles} cycles")
+        console.print(table)
+
+
+def _layers(options: BoardOptions, about: DeviceInfo) -> list[str]:
+    """Names of the board's layers, if the build folder has its network; else numbers."""
+    network = options.network() if options.has_network() else None
+    if network is None or network.digest != about.digest:
+        return [str(index) for index in range(about.streams)]
+    return [op.name for op in network.ops]
 
 
 @app.command()
+@for_a_board
 def classify(
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Photographs, in any usual format.")
     ],
-    sim: Sim = None,
-    port: Port = None,
-    baud: Baud = None,
-    replay: Replay = None,
-    build: Build = _DEFAULT_BUILD,
-    record: Record = None,
-    timeout: Timeout = 5.0,
+    options: BoardOptions,
+    *,
     json: Json = False,
 ) -> None:
     """Classify photographs on a board.
@@ -108,11 +94,10 @@ def classify(
 
     - A simulated board: `python -m host --sim build/arty_a7 cat.jpg dog.jpg`
 
-    - A real one: `python -m host --port /dev/ttyUSB1 cat.jpg`
+    - A real one: `python -m host --port /dev/ttyUSB1 cat.jpg`, or `--udp 192.168.1.50`
 
     - For programs: `python -m host --sim build/arty_a7 --json cat.jpg`
     """
-    options = BoardOptions(sim, port, baud, replay, build, record, timeout)
     network = options.network()
     frames = [load_frame(path, network.preprocessing) for path in images]
     with open_board(options, network) as board:
@@ -141,56 +126,59 @@ def classify(
 
 
 @app.command()
+@for_a_board
 def stream(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of photographs.")],
-    sim: Sim = None,
-    port: Port = None,
-    baud: Baud = None,
-    replay: Replay = None,
-    build: Build = _DEFAULT_BUILD,
-    record: Record = None,
-    timeout: Timeout = 5.0,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR|VIDEO|camera",
+            help="Folder of photographs, video file, or camera (camera:1 is the second).",
+        ),
+    ],
+    options: BoardOptions,
+    *,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after so many frames.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Classify a folder of photographs, a line each as the results come."""
-    options = BoardOptions(sim, port, baud, replay, build, record, timeout)
+    """Classify photographs, a video, or what a camera sees, a line each as the results come."""
     network = options.network()
-    images = list_images(folder)
-    frames = (load_frame(path, network.preprocessing) for path in images)
+    found, names = islice(pictures(source, network.preprocessing), limit), deque[str]()
+
+    def frames() -> Iterator[np.ndarray]:
+        for name, frame in found:
+            names.append(name)
+            yield frame
+
     console = Console()
     with open_board(options, network) as board:
         start, count = time.monotonic(), 0
-        for path, result in zip(images, board.stream(frames), strict=True):
-            count += 1
+        for result in board.stream(frames()):
+            name, count = names.popleft(), count + 1
             if json:
-                answer = Answer(str(path), result.sums, result.cycles)
-                _line(answers_json(network, [answer])[0])
+                _line(answers_json(network, [Answer(name, result.sums, result.cycles)])[0])
                 continue
             ((label, probability),) = top_k(result.sums, network, 1)
-            console.print(f"{path}: {label} {probability:.1%}", markup=False, soft_wrap=True)
+            console.print(f"{name}: {label} {probability:.1%}", markup=False, soft_wrap=True)
         rate = count / (time.monotonic() - start)
     if not json:
         console.print(f"{count} frames, {rate:.1f} frames/s")
 
 
 @app.command()
+@for_a_board
 def bench(
+    options: BoardOptions,
+    *,
     frames: Annotated[int, typer.Option(min=2, metavar="N", help="How many frames to send.")] = 20,
-    sim: Sim = None,
-    port: Port = None,
-    baud: Baud = None,
-    replay: Replay = None,
-    build: Build = _DEFAULT_BUILD,
-    record: Record = None,
-    timeout: Timeout = 5.0,
     json: Json = False,
 ) -> None:
     """Measure a board and its link with random frames: rate, latency, and what was lost."""
-    options = BoardOptions(sim, port, baud, replay, build, record, timeout)
     network = options.network()
     with open_board(options, network) as board:
         # A simulated board's time is counted in clock cycles.
-        scale = 1.0 if sim is None else CYCLES_PER_SECOND / board.info().clock_hz
+        scale = 1.0 if options.sim is None else CYCLES_PER_SECOND / board.info().clock_hz
         figures = _measure(board, network, frames, scale)
     if json:
         _line(figures)

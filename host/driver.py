@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from types import TracebackType
 
 import numpy as np
 
+from gen.closing import Closing
 from gen.errors import FirebrickError
 from gen.network import QuantizedNetwork
 from host.transport import PATIENCE, ByteLink, Link, Transport
@@ -16,8 +16,12 @@ from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics
 from protocol.packets import OVERHEAD
 from protocol.session import Phase, Session
 
+EASE = 0.9
+"""What is left of a patience above that with every step forward: it may have been a lost answer
+that made it grow, and no slow board."""
 
-class Accelerator:
+
+class Accelerator(Closing):
     """A board that classifies frames.
 
     What the link loses is sent again; an error means that the board does not answer at all, has
@@ -52,6 +56,8 @@ class Accelerator:
         self._results: dict[int, Result] = {}
         self._wanted: set[int] = set()
         self._patience = PATIENCE
+        self._seen: deque[Statistics] = deque(maxlen=2)
+        """What the board said of itself since it last came further."""
         self._begin()
         try:
             while self._session.phase is not Phase.READY:
@@ -59,17 +65,6 @@ class Accelerator:
         except BaseException:
             self._link.close()
             raise
-
-    def __enter__(self) -> Accelerator:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the link back."""
@@ -96,6 +91,25 @@ class Accelerator:
         while self._session.statistics is None:
             self._step()
         return self._session.statistics
+
+    def stalls(self, before: Statistics | None = None) -> dict[str, int]:
+        """About how many cycles each layer's output waited for the next layer.
+
+        Parameters
+        ----------
+        before : Statistics, optional
+            Count from then on; since the board was configured if not given.
+
+        Returns
+        -------
+        dict
+            By layer, from the first to the last; empty if the board does not count.
+        """
+        counts = self.stats().stall_cycles(before)
+        return {self._layer(index): cycles for index, cycles in enumerate(counts)}
+
+    def _layer(self, index: int) -> str:
+        return f"layer {index}" if self._network is None else self._network.ops[index].name
 
     def reset(self) -> None:
         """Make the board forget all frames that it holds; those without a result are sent again."""
@@ -234,6 +248,9 @@ class Accelerator:
             ticket, result = session.results.popleft()
             if ticket in self._wanted:
                 self._results[ticket] = result
+        said = session.statistics
+        if said is not None and (not self._seen or self._seen[-1] is not said):
+            self._seen.append(said)
         self._left = now = link.now()
         if session.heard != heard and self._retried > self._moved:
             # An answer to a retry: the next one may wait twice as long as this took.
@@ -241,6 +258,8 @@ class Accelerator:
         if session.progress != progress:
             self._moved = now
             self._heard = session.heard
+            self._seen.clear()
+            self._patience = max(PATIENCE, EASE * self._patience)
         elif now - self._moved > self._timeout + 2 * window * link.seconds_per_byte:
             raise FirebrickError(f"{link.name}: {self._diagnosis(now - self._moved)}")
         elif now - max(self._moved, self._retried) >= patience:
@@ -255,8 +274,7 @@ class Accelerator:
             damaged = f" ({session.damaged} damaged packets came)" if session.damaged else ""
             due = "its information" if session.info is None else f"{session.unanswered} results"
             return (
-                f"the board has said nothing {wait}, with {due} due{damaged}; is it configured and "
-                "powered, and is the baud rate right?"
+                f"the board has said nothing {wait}, with {due} due{damaged}; {self._link.advice}"
             )
         known = session.statistics
         if known is None:
@@ -266,14 +284,25 @@ class Accelerator:
         if session.unaccepted:
             return (
                 f"the board answers, but its accelerator takes no pixels {wait}: {where}, "
-                f"{known.waiting} frames wait in it; the stream into the first layer is stalled. "
-                "Reset the board"
+                f"{known.waiting} frames wait in it; {self._stalled()}. Reset the board"
             )
         return (
             f"the board answers and has all pixels, but its accelerator gives no result {wait}: "
-            f"{known.waiting} frames wait in it, {where}; the stream of class sums is stalled. "
-            "Reset the board"
+            f"{known.waiting} frames wait in it, {where}; {self._stalled()}. Reset the board"
         )
+
+    def _stalled(self) -> str:
+        """Where in the accelerator nothing moves, by how its counters grow meanwhile."""
+        if len(self._seen) < 2 or not self._seen[0].stalls:
+            return "it does not say which of its streams is stalled"
+        before, after = self._seen
+        stalled = [i for i, cycles in enumerate(after.stall_cycles(before)) if cycles]
+        if stalled:
+            name = self._layer(stalled[-1])
+            return f"the stream of {name} is stalled, since what comes behind it takes nothing"
+        if after.stalled != before.stalled:
+            return "the stream of pixels is stalled, since the first layer takes nothing"
+        return "no stream between its layers is stalled, so one of them has stopped by itself"
 
 
 async def _each(frames: Iterable[np.ndarray]) -> AsyncIterator[np.ndarray]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from gen.display import progress_line
 from gen.errors import FirebrickError
@@ -13,38 +19,93 @@ from host.driver import Accelerator
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
 from host.sim_transport import SimTransport
-from host.transport import Transport
+from host.transport import FramedLink, Link, Transport
+from host.udp_link import UdpLink
+from protocol.packets import UDP_PORT
 
 
 @dataclass(frozen=True)
 class BoardOptions:
-    """Which board, and how to talk to it; exactly one of ``sim``, ``port``, ``replay``."""
+    """Which board, and how to talk to it, as every command takes it.
 
-    sim: Path | None
-    port: str | None
-    baud: int | None
-    replay: Path | None
-    build: Path
-    record: Path | None
-    timeout: float
+    Exactly one of ``sim``, ``port``, ``udp`` and ``replay`` is given.
+    """
+
+    sim: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Simulate the board that `python -m gen` wrote there."),
+    ] = None
+    port: Annotated[
+        str | None, typer.Option(metavar="PORT", help="Serial port of a board, say /dev/ttyUSB1.")
+    ] = None
+    baud: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Bits a second on that port; the board's if not given."
+        ),
+    ] = None
+    udp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS[:PORT]", help="Address of a board on the network, say 192.168.1.50."
+        ),
+    ] = None
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Play a recorded session again, no board.")
+    ] = None
+    build: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder the board's bitstream was generated in.")
+    ] = Path("build/arty_a7")
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record what goes over the link.")
+    ] = None
+    timeout: Annotated[
+        float, typer.Option(metavar="S", min=0.1, help="Seconds without progress to put up with.")
+    ] = 5.0
 
     def __post_init__(self) -> None:
-        if sum(choice is not None for choice in (self.sim, self.port, self.replay)) != 1:
+        choices = (self.sim, self.port, self.udp, self.replay)
+        if sum(choice is not None for choice in choices) != 1:
             raise FirebrickError(
-                "give either --sim BUILD_DIR or --port PORT or --replay FILE, to say which board"
+                "give either --sim BUILD_DIR or --port PORT or --udp ADDRESS or --replay FILE, "
+                "to say which board"
             )
         if self.record is not None and not self.record.absolute().parent.is_dir():
             raise FirebrickError(f"{self.record}: cannot record there, no such folder")
 
+    def has_network(self) -> bool:
+        """Whether there is a network file."""
+        return self._path.is_file()
+
+    @property
+    def _path(self) -> Path:
+        return (self.sim or self.build) / "network.npz"
+
     def network(self) -> QuantizedNetwork:
         """The network that the board should hold."""
-        folder = self.sim or self.build
-        if not (folder / "network.npz").is_file():
+        if not self.has_network():
             raise FirebrickError(
-                f"{folder}: holds no network.npz; "
+                f"{self._path.parent}: holds no network.npz; "
                 "run `python -m gen` first, or point --build or --sim at what it wrote"
             )
-        return QuantizedNetwork.load(folder / "network.npz")
+        return QuantizedNetwork.load(self._path)
+
+
+def for_a_board(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that takes ``options`` the options of :class:`BoardOptions` in its place."""
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    shared = inspect.signature(BoardOptions, eval_str=True).parameters.values()
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        options = BoardOptions(**{one.name: values.pop(one.name) for one in shared})
+        command(options=options, **values)
+
+    parameters = [one for one in own if one.name != "options"] + list(shared)
+    keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
 
 
 def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Accelerator:
@@ -55,20 +116,33 @@ def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Accel
     FirebrickError
         If there is none, or it is not the right one.
     """
-    transport = _transport(options)
+    link = _link(options)
     if options.record is not None:
-        transport = RecordingTransport(transport, options.record)
-    return Accelerator(transport, network, timeout=options.timeout)
+        transport = link if isinstance(link, Transport) else FramedLink(link)
+        link = RecordingTransport(transport, options.record)
+    return Accelerator(link, network, timeout=options.timeout)
 
 
-def _transport(options: BoardOptions) -> Transport:
+def _link(options: BoardOptions) -> Transport | Link:
     if options.replay is not None:
         return ReplayTransport(options.replay)
     if options.port is not None:
         return SerialTransport(options.port, options.baud or _baud(options.build))
+    if options.udp is not None:
+        return UdpLink(*_address(options.udp))
     assert options.sim is not None
     with progress_line("Verilator") as tell:
         return SimTransport(options.sim, progress=tell)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port."""
+    host, colon, port = text.partition(":")
+    if not host or (colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16)):
+        raise FirebrickError(
+            f"--udp takes an address like 192.168.1.50 or 192.168.1.50:{UDP_PORT}, not {text!r}"
+        )
+    return host, int(port) if colon else UDP_PORT
 
 
 def _baud(folder: Path) -> int:

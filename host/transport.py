@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Self
+from abc import abstractmethod
 
+from gen.closing import Closing
 from protocol.framing import Deframer, frame
 
 PATIENCE = 0.25
 """Seconds without progress after which it is asked whether something was lost."""
 
 
-class _Carrier(ABC):
+class _Carrier(Closing):
     """What byte streams and packet links have in common. Use as a context manager, or ``close``."""
 
     @property
     @abstractmethod
     def name(self) -> str:
         """For people and error messages: which board this is, and on what link."""
+
+    @property
+    def advice(self) -> str:
+        """What to look after when nothing comes from the board."""
+        return "is it configured and powered, and is the baud rate right?"
 
     @property
     def seconds_per_byte(self) -> float:
@@ -34,21 +38,6 @@ class _Carrier(ABC):
     def now(self) -> float:
         """Seconds of the clock that the board runs by."""
         return time.monotonic()
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give the link back; closing twice is fine."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Link(_Carrier):
@@ -88,6 +77,11 @@ class ByteLink(Link):
         return self._transport.name
 
     @property
+    def advice(self) -> str:
+        """The byte stream's."""
+        return self._transport.advice
+
+    @property
     def seconds_per_byte(self) -> float:
         """The byte stream's."""
         return self._transport.seconds_per_byte
@@ -113,3 +107,42 @@ class ByteLink(Link):
     def close(self) -> None:
         """Close the byte stream."""
         self._transport.close()
+
+
+class FramedLink(Transport):
+    """A link as a byte stream, for what works on those: the other way round than a ByteLink."""
+
+    def __init__(self, link: Link):
+        self._link = link
+        self._deframer = Deframer()
+
+    @property
+    def name(self) -> str:
+        """The link's."""
+        return self._link.name
+
+    @property
+    def advice(self) -> str:
+        """The link's."""
+        return self._link.advice
+
+    @property
+    def seconds_per_byte(self) -> float:
+        """The link's."""
+        return self._link.seconds_per_byte
+
+    def now(self) -> float:
+        """The link's clock."""
+        return self._link.now()
+
+    def write(self, data: bytes) -> None:
+        """Send the packets that are complete."""
+        self._link.send(self._deframer.feed(data))
+
+    def read(self, timeout: float) -> bytes:
+        """Wait for packets; returns them framed."""
+        return b"".join(frame(packet) for packet in self._link.receive(timeout))
+
+    def close(self) -> None:
+        """Close the link."""
+        self._link.close()

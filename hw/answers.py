@@ -8,10 +8,12 @@ from hw.receiver import COMMAND, INDEX_BITS, SEQUENCE_BITS
 from hw.results import CYCLE_BITS
 from hw.sender import WORD
 from protocol.messages import NETWORK_BYTES, DeviceInfo
-from protocol.packets import HEADER, INFO, RESULT, ROOM, STATISTICS, SUMS, Kind
+from protocol.packets import HEADER, INFO, RESULT, ROOM, STALL, STATISTICS, SUMS, Kind
 
 STATISTICS_LAYOUT = data.StructLayout(STATISTICS.bits)
 HEADER_WORDS = HEADER.size // 4
+FIRST_STALL = HEADER_WORDS + STATISTICS.size // 4
+"""Word of a ``STATISTICS`` packet."""
 RESET_CYCLES = 16
 """How long a reset that the host asks for lasts: longer than what has no reset takes to empty."""
 
@@ -38,6 +40,10 @@ class Answerer(wiring.Component):
     i_freed, i_refused : In(1)
         For one cycle: there is a place more; a packet was refused.
     i_statistics : In(STATISTICS_LAYOUT)
+    i_stalls : In(32)
+        Samples in which stream ``o_stream`` was stalled, while ``o_stalls`` is high.
+    o_stalls : Out(1)
+    o_stream : Out(range(streams))
     i_sums : In(stream.Signature(32))
     i_complete : In(1)
         All sums of the next frame are in ``i_sums``.
@@ -64,6 +70,9 @@ class Answerer(wiring.Component):
                 "i_freed": In(1),
                 "i_refused": In(1),
                 "i_statistics": In(STATISTICS_LAYOUT),
+                "i_stalls": In(8 * STALL.size),
+                "o_stalls": Out(1),
+                "o_stream": Out(range(max(info.streams, 2))),
                 "i_sums": In(stream.Signature(32)),
                 "i_complete": In(1),
                 "i_cycles": In(CYCLE_BITS),
@@ -147,8 +156,9 @@ class Answerer(wiring.Component):
         """The words of the packet of this kind, one after the other."""
         info, word = self._info, self.o.payload.word
         sums = Mux(last_part, info.classes - (info.parts - 1) * SUMS, SUMS)
-        position = Signal(range(HEADER_WORDS + RESULT.size // 4 + SUMS))
-        length = Signal(range(RESULT.size + 4 * SUMS + 1))
+        longest = max(RESULT.size + 4 * SUMS, info.statistics_bytes)
+        position = Signal(range(HEADER_WORDS + longest // 4))
+        length = Signal(range(longest + 1))
         network = Const(int.from_bytes(info.digest[:NETWORK_BYTES], "little"), 32)
         about = Const(int.from_bytes(info.encode(), "little"), 8 * INFO.size)
         gives = self.o.valid & self.o.ready
@@ -165,7 +175,14 @@ class Answerer(wiring.Component):
                 m.d.comb += [length.eq(INFO.size), word.eq(_word(about, position))]
             with m.Case(Kind.STATISTICS):
                 counts = self.i_statistics.as_value()
-                m.d.comb += [length.eq(STATISTICS.size), word.eq(_word(counts, position))]
+                m.d.comb += [
+                    length.eq(info.statistics_bytes),
+                    word.eq(_word(counts, position)),
+                    self.o_stalls.eq(busy & (position >= FIRST_STALL)),
+                    self.o_stream.eq(position - FIRST_STALL),
+                ]
+                with m.If(self.o_stalls):
+                    m.d.comb += word.eq(self.i_stalls)
             with m.Case(Kind.ACK, Kind.NACK):
                 m.d.comb += [length.eq(ROOM.size), word.eq(self.i_room)]
             with m.Case(Kind.RESULT):

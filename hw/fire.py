@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -25,6 +25,7 @@ from hw.fifo import MemoryKind, StreamFifo
 from hw.folding import EnginePlan
 from hw.fork import Fork
 from hw.lanes import LaneConverter
+from hw.stalls import waiting
 from hw.stream import lane_stream
 
 
@@ -77,6 +78,11 @@ class Expand(wiring.Component):
     i : In(lane_stream(i_lanes, 8 bits))
     o : Out(lane_stream(lanes, 8 bits))
         Each pixel's 1x1 channels, then its 3x3 channels.
+
+    Attributes
+    ----------
+    stalled : Signal(3)
+        The streams of the 1x1 branch, of the 3x3 branch and of both were stalled a cycle ago.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class Expand(wiring.Component):
         self._one, self._one_plan = _widen(one, three_plan.simd), one_plan
         self._three, self._three_plan = three, three_plan
         self._i_lanes, self._lanes = i_lanes, lanes
+        self.stalled = Signal(3)
         super().__init__(
             {
                 "i": In(lane_stream(i_lanes, three.i_shape)),
@@ -139,6 +146,7 @@ class Expand(wiring.Component):
         wiring.connect(m, queue1.o, concat.i0)
         wiring.connect(m, queue3.o, concat.i1)
         wiring.connect(m, concat.o, wiring.flipped(self.o))
+        m.d.sync += self.stalled.eq(waiting(engine1.o, requantise3.o, concat.o))
         return m
 
     def _queue(self, channels: int) -> StreamFifo:
@@ -176,6 +184,12 @@ class Fire(wiring.Component):
     i : In(lane_stream(i_lanes, 8 bits))
     o : Out(lane_stream(lanes, 8 bits))
         Of the concatenation's lanes, or of the bypass's.
+
+    Attributes
+    ----------
+    stalled : Signal
+        Streams that were stalled a cycle ago: of the squeeze layer, of the expand branches and of
+        their concatenation, and of the bypass if there is one.
     """
 
     def __init__(
@@ -191,6 +205,7 @@ class Fire(wiring.Component):
         self._expand, self._i_lanes, self._bypass = expand, i_lanes, bypass
         payload = expand.o.payload.shape()
         self._fire_lanes, self._fire_shape = payload.length, payload.elem_shape
+        self.stalled = Signal(4 if bypass is None else 5)
         lanes, shape = self._fire_lanes, self._fire_shape
         if bypass is not None:
             lanes, shape = bypass.lanes, code_shape(bypass.signed_output)
@@ -213,6 +228,9 @@ class Fire(wiring.Component):
         else:
             out = self._with_bypass(m, squeeze, expand)
         wiring.connect(m, out, wiring.flipped(self.o))
+        outer = Signal(2)
+        m.d.sync += outer.eq(waiting(squeeze.o, out))
+        m.d.comb += self.stalled.eq(Cat(outer[0], expand.stalled, outer[1]))
         return m
 
     def _with_bypass(self, m: Module, squeeze: ConvEngine, expand: Expand):
@@ -220,9 +238,7 @@ class Fire(wiring.Component):
         bypass, channels = self._bypass, self._squeeze.channels[0]
         i_shape = self._squeeze.i_shape
         m.submodules.fork = fork = Fork(self.i.payload.shape(), 2)
-        m.submodules.waiting = waiting = StreamFifo(
-            self.i.payload.shape(), bypass.depth, bypass.kind
-        )
+        m.submodules.waiting = queue = StreamFifo(self.i.payload.shape(), bypass.depth, bypass.kind)
         m.submodules.lanes_a = lanes_a = LaneConverter(
             channels, self._fire_lanes, bypass.lanes, self._fire_shape
         )
@@ -241,5 +257,5 @@ class Fire(wiring.Component):
         )
         wiring.connect(m, wiring.flipped(self.i), fork.i)
         wiring.connect(m, chain(m, fork.o0, squeeze, expand, lanes_a), add.i_a)
-        wiring.connect(m, chain(m, fork.o1, waiting, lanes_b), add.i_b)
+        wiring.connect(m, chain(m, fork.o1, queue, lanes_b), add.i_b)
         return add.o

@@ -30,7 +30,9 @@ class Device:
 
     def __init__(self, info: DeviceInfo, classify: Classify):
         self.info, self.classify = info, classify
-        self.statistics = Statistics(0, 0, info.frame_bytes, 0, 0, info.window, 0, 0, 0, 0, 0)
+        self.statistics = Statistics(
+            0, 0, info.frame_bytes, 0, 0, info.window, 0, 0, 0, 0, 0, (0,) * info.streams
+        )
         self._sequence = self._index = 0
         self._pixels = bytearray()
 

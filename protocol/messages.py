@@ -9,6 +9,8 @@ import numpy as np
 from protocol import packets
 from protocol.packets import SUMS
 
+MOST_STREAMS = 4000
+"""As many as find room in a packet."""
 NETWORK_BYTES = 4
 """How much of the network's digest a result carries."""
 
@@ -37,6 +39,8 @@ class DeviceInfo:
         ``FRAME`` packets that may wait on the board.
     frames : int
         Frames that may be on the board without an answer.
+    streams : int
+        Streams between layers whose stalls it counts: one a layer, in the network's order; or none.
     """
 
     height: int
@@ -48,11 +52,14 @@ class DeviceInfo:
     chunk: int = 512
     window: int = 8
     frames: int = 8
+    streams: int = 0
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels", "classes", "chunk", "window", "frames"):
             if not 1 <= getattr(self, name) < 1 << 16:
                 raise ValueError(f"{name} must be 1 to 65535, not {getattr(self, name)}")
+        if not 0 <= self.streams <= MOST_STREAMS:
+            raise ValueError(f"streams must be 0 to {MOST_STREAMS}, not {self.streams}")
         if len(self.digest) != 8:
             raise ValueError(f"the digest must be 8 bytes, not {len(self.digest)}")
         if self.chunks > 1 << 16:
@@ -73,10 +80,22 @@ class DeviceInfo:
         """``RESULT`` packets a frame."""
         return -(-self.classes // SUMS)
 
+    @property
+    def statistics_bytes(self) -> int:
+        """Of the payload of a ``STATISTICS``."""
+        return packets.STATISTICS.size + self.streams * packets.STALL.size
+
+    @property
+    def longest_answer(self) -> int:
+        """Bytes of the longest packet that the board sends."""
+        result = packets.RESULT.size + 4 * min(self.classes, SUMS)
+        payload = max(packets.INFO.size, self.statistics_bytes, result)
+        return packets.HEADER.size + payload + packets.CHECK_BYTES
+
     def encode(self) -> bytes:
         """The payload of an ``INFO``."""
         values = asdict(self) | {"digest": int.from_bytes(self.digest, "little")}
-        return packets.INFO.encode(magic=packets.MAGIC, version=packets.VERSION, **values)
+        return packets.INFO.encode(magic=packets.MAGIC, version=packets.VERSION, spare=0, **values)
 
     @staticmethod
     def decode(payload: bytes) -> DeviceInfo:
@@ -97,6 +116,7 @@ class DeviceInfo:
                 f"it speaks protocol version {version}, this host version {packets.VERSION}; "
                 "generate the board's sources again with this version"
             )
+        del values["spare"]
         digest = values.pop("digest").to_bytes(8, "little")
         try:
             return DeviceInfo(**values, digest=digest)
@@ -127,7 +147,10 @@ class Statistics:
     dropped : int
         Packets that came whole and were not the one that was next, or for which there was no room.
     lost : int
-        Bytes that the line's receiver lost.
+        Bytes that a serial line's receiver lost, or datagrams that came damaged.
+    stalls : tuple of int
+        For each stream between layers, samples in which it was stalled, modulo 2^32; see
+        :meth:`stall_cycles`.
     """
 
     cycles: int
@@ -141,17 +164,42 @@ class Statistics:
     bad: int
     dropped: int
     lost: int
+    stalls: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
         """The payload of a ``STATISTICS``."""
-        return packets.STATISTICS.encode(**asdict(self))
+        values = asdict(self)
+        stalls = values.pop("stalls")
+        counts = b"".join(packets.STALL.encode(samples=samples) for samples in stalls)
+        return packets.STATISTICS.encode(**values) + counts
 
     @staticmethod
     def decode(payload: bytes) -> Statistics:
-        """Read the payload of a ``STATISTICS``."""
-        if len(payload) != packets.STATISTICS.size:
+        """Read the payload of a ``STATISTICS``.
+
+        Raises
+        ------
+        ProtocolError
+            If it is not one.
+        """
+        head, size = packets.STATISTICS.size, packets.STALL.size
+        if len(payload) < head or (len(payload) - head) % size:
             raise ProtocolError(f"its statistics are {len(payload)} bytes long")
-        return Statistics(**packets.STATISTICS.decode(payload))
+        stalls = tuple(
+            packets.STALL.decode(payload[start : start + size])["samples"]
+            for start in range(head, len(payload), size)
+        )
+        return Statistics(**packets.STATISTICS.decode(payload), stalls=stalls)
+
+    def stall_cycles(self, before: Statistics | None = None) -> tuple[int, ...]:
+        """About how many cycles each stream was stalled, in all or since ``before``.
+
+        Right to within what sampling allows, modulo 2^32 samples.
+        """
+        old = before.stalls if before is not None else (0,) * len(self.stalls)
+        turn = packets.stall_turn(len(self.stalls))
+        pairs = zip(self.stalls, old, strict=True)
+        return tuple((new - then) % (1 << 32) * turn for new, then in pairs)
 
 
 @dataclass(frozen=True, eq=False)

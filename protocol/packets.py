@@ -12,7 +12,8 @@ kind           from the host                     from the board
 ``RESET``      forget all; the next frame will   done; answers everything that came before it,
                have this ``sequence``            since nothing of that will follow
 ``INFO``       what are you?                     the same ``sequence``, :data:`INFO`
-``STATISTICS`` how are you?                      the same ``sequence``, :data:`STATISTICS`
+``STATISTICS`` how are you?                      the same ``sequence``, :data:`STATISTICS` and
+                                                 :data:`STALL`
 ``FRAME``      pixels ``index * chunk`` and on
                of frame ``sequence``: ``chunk``
                bytes, but for the last one
@@ -37,7 +38,7 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-VERSION = 2
+VERSION = 3
 MAGIC = int.from_bytes(b"FBRK", "little")
 FLAG = 0x7E
 ESCAPE = 0x7D
@@ -45,6 +46,8 @@ FLIP = 0x20
 SUMS = 128
 """Class sums in a ``RESULT``; fewer in the last one of a frame."""
 CHECK_BYTES = 4
+UDP_PORT = 18_002
+"""Of boards on a network, unless they are generated with another one."""
 MOST_PAYLOAD = 1 << 14
 """No packet is longer; a header that says so is damaged."""
 
@@ -115,6 +118,8 @@ INFO = Block(
         ("width", 2),
         ("channels", 2),
         ("classes", 2),
+        ("streams", 2),
+        ("spare", 2),
         ("clock_hz", 4),
         ("digest", 8),
     )
@@ -136,7 +141,20 @@ STATISTICS = Block(
         ("lost", 2),
     )
 )
-"""How the board does; see :class:`protocol.messages.Statistics`."""
+"""How the board does; see :class:`protocol.messages.Statistics`. A :data:`STALL` for each of its
+streams follows."""
+
+STALL = Block((("samples", 4),))
+"""In how many samples a stream was stalled. Each is looked at once in :func:`stall_turn` cycles."""
+
+
+def stall_turn(streams: int) -> int:
+    """Clock cycles from one look at a stream to the next: a prime, the first that leaves time."""
+    turn = max(streams, 2)
+    while any(turn % divisor == 0 for divisor in range(2, turn)):
+        turn += 1
+    return turn
+
 
 ROOM = Block((("room", 2), ("spare", 2)))
 """How many ``FRAME`` packets have a place, from the one that is next."""

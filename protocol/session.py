@@ -229,6 +229,8 @@ class Session:
             elif packet.kind == Kind.RESULT:
                 self._result(packet)
             elif packet.kind == Kind.STATISTICS:
+                if len(packet.payload) != self._described.statistics_bytes:
+                    raise ProtocolError(f"its statistics are {len(packet.payload)} bytes long")
                 self._hear(packet.sequence, Statistics.decode(packet.payload))
         except ProtocolError:
             self.damaged += 1
@@ -245,7 +247,7 @@ class Session:
     def _place(self, place: int, room: int) -> None:
         """Learn what the board takes next, and how many packets from there on."""
         if place > self._sent:
-            self.reset()  # the board has something that we never sent: not in this session
+            self.reset()  # the board has something that was never sent since the last reset
         elif place >= self._accepted:  # or else it is older than what we know
             self.progress += place > self._accepted
             self._accepted = place

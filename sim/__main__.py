@@ -1,8 +1,9 @@
-"""``python -m sim``: whole frames through the emitted design, checked against the golden model."""
+"""``python -m sim``: whole frames through the emitted design, and how well a network does."""
 
 from __future__ import annotations
 
 import json as json_format
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +17,19 @@ from gen.answers import Answer, answers_json, answers_table
 from gen.console import ClassifyByDefault, run_app
 from gen.display import progress_line
 from gen.errors import FirebrickError
-from gen.images import load_frames
+from gen.images import PRESETS, load_frames
+from gen.load import ASSUMED
 from sim import golden
-from sim.board import PATIENT, Line, Terminal, build_board
+from sim.accuracy import prepare
+from sim.accuracy_report import tally_json, tally_tables
+from sim.board import PATIENT, Line, Network, build_board, load_link
 from sim.frames import GeneratedBoard, SimulatedFrames, simulate
+from sim.labelled import read_labelled, spread
+from sim.network import Machine
+from sim.serve import Bridge, Server, Terminal
 from sim.simulator import Simulator
 from sim.verilate import build
+from sim.workers import run_parts
 
 app = typer.Typer(
     add_completion=False,
@@ -97,6 +105,68 @@ def classify(
         raise typer.Exit(1)
 
 
+@app.command("accuracy")
+def accuracy(
+    network: Annotated[
+        Path,
+        typer.Argument(metavar="NETWORK", help="A network.npz, an .fbz, or a QDQ ONNX file."),
+    ],
+    images: Annotated[Path, typer.Argument(metavar="IMAGES_DIR", help="Folder of photographs.")],
+    labels: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Their classes: lines `FILE CLASS`, classes from 0."),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--float", metavar="MODEL.onnx", help="Float network to compare with, if it is there."
+        ),
+    ] = None,
+    preprocess: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Pixels that the float network expects: {', '.join(PRESETS)}; if not given, "
+            f"what its file says, else {ASSUMED}.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Only so many images, spread over all of them."),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Top-1 and top-5 of a network's integers on photographs whose classes are known.
+
+    With `--float`, those of the float network too, and how much signal there is for the
+    noise of quantisation in every tensor.
+
+    Example: `python -m sim accuracy build/arty_a7/network.npz photos --labels photos.txt`
+    """
+    job = prepare(network, model, preprocess)
+    listed = spread(read_labelled(images, labels, len(job.network.labels)), limit)
+    start = time.perf_counter()
+    with progress_line("accuracy") as line:
+        total = run_parts(
+            job, listed, scheduler, processes, lambda done, count: line("images", done, count)
+        )
+    rate = total.images / (time.perf_counter() - start)
+    if json:
+        print(json_format.dumps(tally_json(job, total, rate), indent=2))
+    else:
+        Console().print(*tally_tables(job, total, rate), sep="\n")
+
+
 @app.command("board")
 def serve_board(
     folder: Annotated[
@@ -111,26 +181,33 @@ def serve_board(
         ),
     ] = None,
 ) -> None:
-    """Serve a simulated board on a pseudo-terminal, until Ctrl-C.
+    """Serve a simulated board until Ctrl-C: on a pseudo-terminal, or on a UDP port.
 
-    `python -m host --port` in another terminal takes it for a board on a serial port.
+    `python -m host --port`, or `--udp`, in another terminal takes it for a real board.
     """
-    board, serial = GeneratedBoard.load(folder), Line.load(folder)
-    bits = serial.cycles_per_byte <= PATIENT if line is None else line
+    board, link = GeneratedBoard.load(folder), load_link(folder)
+    bits = isinstance(link, Network) or link.cycles_per_byte <= PATIENT if line is None else line
     with progress_line("Verilator") as tell:
-        library = build_board(board, line=serial if bits else None, progress=tell)
+        library = build_board(board, link=link if bits else None, progress=tell)
     console = Console()
-    with Simulator(library) as simulator, Terminal(simulator) as terminal:
-        kind = (
-            f"bit by bit at {serial.baud} baud"
-            if bits
-            else f"without its line, which takes {serial.cycles_per_byte:g} clock cycles a byte"
-        )
+    with Simulator(library) as simulator, _server(simulator, link) as server:
+        if isinstance(link, Network):
+            kind = f"nibble by nibble, with address {link.station.address}"
+        elif bits:
+            kind = f"bit by bit at {link.baud} baud"
+        else:
+            kind = f"without its line, which takes {link.cycles_per_byte:g} clock cycles a byte"
         console.print(f"{board.plan.network} on {board.plan.board}, simulated {kind}. Next:")
         console.print(
-            f"  python -m host --port {terminal.port} --build {folder} IMAGE...", soft_wrap=True
+            f"  python -m host {server.options} --build {folder} IMAGE...", soft_wrap=True
         )
-        terminal.serve()
+        server.serve()
+
+
+def _server(simulator: Simulator, link: Line | Network) -> Server:
+    if isinstance(link, Network):
+        return Bridge(Machine(simulator, link.station))
+    return Terminal(simulator)
 
 
 def _check_waves(path: Path) -> None:

@@ -1,42 +1,36 @@
-"""A simulated board on a pseudo-terminal, for programs that expect a serial port.
+"""A simulated board with its link, bit by bit.
 
 What runs is the emitted board top without its clock generator and pads, at the far end of a serial
-line of bits whose other end is a UART as on the board; or, faster, the top without its UART.
+line of bits whose other end is a UART as on the board, or behind an Ethernet PHY; or, faster, the
+top without its UART.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import select
 import tempfile
-import tty
-from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from boards.board import TOP
-from gen.emit import MANIFEST, SERIAL_BOARD, SIM_TOP
+from boards import BOARDS
+from boards.board import TOP, Station
+from gen.emit import BOARD, MANIFEST, SIM_TOP
 from gen.errors import FirebrickError
-from gen.rtlil import extract, write_rtlil
+from gen.ethernet import CORE_FILE
+from gen.rtlil import MODULE, extract, write_rtlil
 from hw.uart import UartReceiver, UartTransmitter
 from sim.frames import GeneratedBoard
-from sim.simulator import Simulator
+from sim.mii import MiiPhy
 from sim.verilate import Progress, build
 
-SLICE = 2_000
-"""Cycles between two looks at the pseudo-terminal."""
-LINGER = 2_000_000
-"""Cycles without a byte, after which the clock stops until the next one."""
 PATIENT = 100
 """Clock cycles a byte up to which a simulated line is fast enough for people and for time-outs."""
-_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -51,17 +45,41 @@ class Line:
         """Clock cycles from byte to byte."""
         return 10 * self.clock_hz / self.baud
 
-    @staticmethod
-    def load(folder: Path) -> Line:
-        """Read it from the folder's manifest."""
-        path = folder / MANIFEST
-        try:
-            entry = json.loads(path.read_text())
-            return Line(int(entry["clock_hz"]), int(entry["baud"]))
-        except (OSError, ValueError, LookupError, TypeError) as error:
+
+@dataclass(frozen=True)
+class Network:
+    """The Ethernet of an emitted board."""
+
+    clock_hz: int
+    station: Station
+
+
+def load_link(folder: Path) -> Line | Network:
+    """Read from a folder's manifest what link its board has.
+
+    Raises
+    ------
+    FirebrickError
+        If it does not tell.
+    """
+    path = folder / MANIFEST
+    try:
+        entry = json.loads(path.read_text())
+        clock_hz = int(entry["clock_hz"])
+        if entry["link"] == "uart":
+            return Line(clock_hz, int(entry["baud"]))
+        station = Station(IPv4Address(entry["ip"]), int(entry["mac"]), int(entry["udp_port"]))
+        phy = BOARDS[entry["board"]].phy
+        if phy is None or phy.kind != "mii":
             raise FirebrickError(
-                f"{path}: does not tell clock and baud rate ({error!r}); generate the board again"
-            ) from None
+                f"{folder}: the Ethernet of {entry['board']} is RGMII, and only MII is simulated; "
+                "`python -m sim` and `python -m host --sim` run the rest of it"
+            )
+        return Network(clock_hz, station)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise FirebrickError(
+            f"{path}: does not tell clock and link ({error!r}); generate the board again"
+        ) from None
 
 
 class FarEnd(wiring.Component):
@@ -87,14 +105,14 @@ class FarEnd(wiring.Component):
         line = self._line
         m.submodules.transmitter = transmitter = UartTransmitter(line.clock_hz, line.baud)
         m.submodules.receiver = receiver = UartReceiver(line.clock_hz, line.baud)
-        lights = Signal(3)
         m.submodules.board = Instance(
-            "module",
+            MODULE,
             i_clk=ClockSignal(),
             i_rst=ResetSignal(),
             i_i_rx=transmitter.o_tx,
             o_o_tx=receiver.i_rx,
-            o_o_lights=lights,
+            o_o_busy=Signal(),
+            o_o_wrong=Signal(),
         )
         wiring.connect(m, receiver.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.i), transmitter.i)
@@ -102,80 +120,29 @@ class FarEnd(wiring.Component):
 
 
 def build_board(
-    board: GeneratedBoard, *, line: Line | None, progress: Progress | None = None
+    board: GeneratedBoard, *, link: Line | Network | None, progress: Progress | None = None
 ) -> Path:
-    """Compile a simulation of the board: with its serial line, or of its bytes.
+    """Compile a simulation of the board: with its link, or of its bytes.
 
     Returns
     -------
     Path
-        The shared library, for :class:`sim.simulator.Simulator`.
+        The shared library, for :class:`sim.simulator.Simulator`: of bytes to the board and from
+        it; with Ethernet, of nibbles as :mod:`sim.mii` has them.
     """
-    if line is None:
+    if link is None:
         return build(board.verilog, board.simulation(), progress=progress)
+    also: list[str] = []
+    around: wiring.Component
+    if isinstance(link, Line):
+        around = FarEnd(link)
+    else:
+        around = MiiPhy(link.clock_hz)
+        # The core has the vendor's flip-flops where resets cross clocks.
+        core = board.folder / CORE_FILE
+        also = [f'read_verilog "{core}"', "read_verilog -defer +/xilinx/cells_sim.v"]
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
-        far_end, verilog = Path(work) / "far_end.il", Path(work) / "board.v"
-        write_rtlil(FarEnd(line), far_end, SIM_TOP)
-        extract(board.folder / f"{TOP}.il", SERIAL_BOARD, far_end, SIM_TOP, verilog)
+        rtlil, verilog = Path(work) / "around.il", Path(work) / "board.v"
+        write_rtlil(around, rtlil, SIM_TOP)
+        extract(board.folder / f"{TOP}.il", BOARD, rtlil, SIM_TOP, verilog, also=also)
         return build(verilog, board.folder / "sim_board", progress=progress)
-
-
-class Terminal:
-    """A simulated board behind a pseudo-terminal. Use it as a context manager.
-
-    Parameters
-    ----------
-    simulator : Simulator
-        Of a board's bytes.
-
-    Attributes
-    ----------
-    port : str
-        What a program opens as its serial port.
-    """
-
-    def __init__(self, simulator: Simulator):
-        self._simulator = simulator
-        self._ours, self._theirs = os.openpty()
-        tty.setraw(self._theirs)
-        os.set_blocking(self._ours, False)
-        self.port = os.ttyname(self._theirs)
-        self._inwards = b""
-        self._outwards = b""
-        self._quiet = 0
-
-    def __enter__(self) -> Terminal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        os.close(self._theirs)
-        os.close(self._ours)
-
-    def serve(self, stopped: Callable[[], bool] = lambda: False) -> None:
-        """Run the board until ``stopped`` says so, which is asked every now and then."""
-        while not stopped():
-            idle = self._quiet >= LINGER
-            self._exchange(0.1 if idle else 0.0)
-            if idle and not self._inwards:
-                continue
-            moved = self._simulator.advance(self._inwards, SLICE)
-            self._inwards = self._inwards[moved.taken :]
-            self._outwards += moved.data
-            self._quiet = 0 if moved.taken or moved.data else self._quiet + SLICE
-
-    def _exchange(self, timeout: float) -> None:
-        """Take what the program wrote, and give it what the board said."""
-        writes = [self._ours] if self._outwards else []
-        # No more is taken than the board can use soon, so that the program feels the line's speed.
-        reads = [self._ours] if len(self._inwards) < SLICE else []
-        readable, writable, _ = select.select(reads, writes, [], timeout)
-        if readable:
-            self._inwards += os.read(self._ours, _AT_ONCE)
-        if writable:
-            written = os.write(self._ours, self._outwards)
-            self._outwards = self._outwards[written:]

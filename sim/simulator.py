@@ -6,10 +6,10 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
+from gen.closing import Closing
 from gen.errors import FirebrickError
 
 SLICE = 100_000
@@ -53,7 +53,7 @@ class Transferred:
     stamps: np.ndarray
 
 
-class Simulator:
+class Simulator(Closing):
     """A design running in this process, out of reset.
 
     Parameters
@@ -72,17 +72,6 @@ class Simulator:
         _declare(self._library)
         self._handle = self._library.firebrick_create()
         self.reset()
-
-    def __enter__(self) -> Simulator:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the simulation; what waves were recorded are complete afterwards."""

@@ -1,4 +1,4 @@
-"""A board generated from the tiny network, once for all tests that need one."""
+"""Boards generated from the tiny network, each once for all tests that need it."""
 
 import fcntl
 import os
@@ -11,8 +11,10 @@ import typer
 from PIL import Image
 
 from boards import BOARDS
+from boards.board import Board
 from gen.console import run_app
 from gen.emit import emit
+from gen.ethernet import Address, on_network
 from gen.planner import plan
 from sim.frames import GeneratedBoard
 from sim.verilate import build
@@ -29,19 +31,31 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
-    """The tiny network for an Arty A7, its simulation compiled."""
+def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> GeneratedBoard:
+    """The tiny network, generated for a board once."""
     shared = shared_folder(tmp_path_factory, "boards")
-    folder = shared / "tiny"
-    network, target = tiny_network(1), BOARDS["arty_a7"]
+    folder = shared / name
+    network = tiny_network(1)
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             emit(network, plan(network, target), target, folder)
-    board = GeneratedBoard.load(folder)
+    return GeneratedBoard.load(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
+    """The tiny network for an Arty A7, its simulation compiled."""
+    board = tiny(tmp_path_factory, "tiny", BOARDS["arty_a7"])
     build(board.verilog, board.simulation())
     return board
+
+
+@pytest.fixture(scope="session")
+def tiny_on_ethernet(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
+    """The tiny network for an Arty A7 on Ethernet."""
+    target = on_network(BOARDS["arty_a7"], Address(ip="10.1.2.3", port=5000))
+    return tiny(tmp_path_factory, "tiny_ethernet", target)
 
 
 def run_command(monkeypatch: pytest.MonkeyPatch, app: typer.Typer, *arguments: object) -> int:

@@ -21,7 +21,7 @@ def test_soak(tiny_board):
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_fault_does_something(tiny_board, kind):
     data = bytes(range(200))
-    with BadLink(SimTransport(tiny_board.folder), 1.0, random.Random(1)) as link:
+    with BadLink(SimTransport(tiny_board.folder), 1.0, 1.0, random.Random(1)) as link:
         while not link.faults[kind]:
-            spoilt = link.spoil(data, link.sent)
+            spoilt = link.spoil(data, link.sent, link.chance)
         assert spoilt != data

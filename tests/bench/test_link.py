@@ -1,8 +1,23 @@
-from bench.link import measure
+from dataclasses import replace
+
+import pytest
+
+from bench.link import ARTY, light_network, measure
+from gen.ethernet import Address, on_network
 from tests.networks import tiny_network
 
 
-def test_pixels_fill_the_line(tmp_path):
-    figures = measure(tiny_network(1), 10_000_000, 12, tmp_path / "board")
+def test_pixels_fill_a_serial_line(tmp_path):
+    board = replace(ARTY, baud=10_000_000)
+    figures = measure(tiny_network(1), board, 12, tmp_path / "board")
     assert figures["wrong frames"] == 0
     assert 0.9 < figures["pixels, of the line's rate"] < 1
+    assert figures["frames/s"] == pytest.approx(figures["frames/s, as reported"], rel=0.03)
+
+
+def test_pixels_fill_an_ethernet(tmp_path):
+    board = on_network(ARTY, Address())
+    figures = measure(light_network(), board, 20, tmp_path / "board")
+    assert figures["wrong frames"] == 0
+    assert 0.9 < figures["pixels, of the line's rate"] < 1
+    assert figures["frames/s"] == pytest.approx(figures["frames/s, as reported"], rel=0.03)

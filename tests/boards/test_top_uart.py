@@ -92,7 +92,13 @@ class Bench:
     def info(self) -> DeviceInfo:
         """What the board should say of itself."""
         shape, classes = self.network.input.shape, self.network.output.shape[2]
-        return DeviceInfo(*shape, classes, BOARD.clock_hz, self.network.digest)
+        return DeviceInfo(
+            *shape,
+            classes,
+            BOARD.clock_hz,
+            self.network.digest,
+            streams=len(self.network.ops),
+        )
 
 
 def packet(kind: Kind, sequence: int, payload: bytes = b"") -> bytes:

@@ -40,9 +40,15 @@ def monitors(network, design, tensors):
     return watched
 
 
-@pytest.fixture(scope="module")
-def design(tmp_path_factory):
-    network = tiny_network(1)
+NETWORKS = {
+    "8 bits": tiny_network(1),
+    "3-bit codes": tiny_network(2, weight_bits=5, code_bits=3),
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def design(request, tmp_path_factory):
+    network = NETWORKS[request.param]
     # Not the fastest: at 360 cycles a byte would have to come in every single one.
     planned = plan(network, small_board(dsp=40), fps=200_000)
     bench = StreamBench(

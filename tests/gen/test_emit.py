@@ -8,10 +8,10 @@ import gen.emit
 from boards import BOARDS
 from gen.emit import MANIFEST, VERSION, emit
 from gen.errors import FirebrickError
+from gen.link import link_frames_per_second
 from gen.network import QuantizedNetwork
 from gen.plan import Plan
 from gen.planner import plan
-from gen.report import link_frames_per_second
 from gen.rtlil import run_yosys
 from tests.networks import tiny_network
 
@@ -89,7 +89,7 @@ def test_the_simulated_top_has_the_streams_of_the_server(folder):
     text = (folder / "sim_top.v").read_text()
     ports = re.search(r"^module simtop\((.*)\);", text, re.MULTILINE)[1].split(", ")
     streams = {f"{port}__{wire}" for port in "io" for wire in ("payload", "valid", "ready")}
-    assert set(ports) == {"clk", "rst", "i_lost", "o_busy", "o_wrong", *streams}
+    assert set(ports) == {"clk", "rst", "i_lost", "o_busy", "o_wrong", "o_adopt", *streams}
     assert "module \\top " not in text
 
 
@@ -98,7 +98,7 @@ def test_the_report_tells_layers_and_limits(folder, network):
     for op in network.ops:
         assert op.name in text
     assert "RAMB36" in text
-    assert f"{link_frames_per_second(network, BOARD.baud):.1f} frames/s" in text
+    assert f"{link_frames_per_second(network, BOARD):.1f} frames/s" in text
     assert max(map(len, text.splitlines())) <= 120
 
 

@@ -88,13 +88,13 @@ def test_tables_and_files_hold_both_sides(made, counted, tmp_path):
 
 def test_owners_of_modules():
     network = tiny_network(3)
-    owners = _Owners(network)
+    owners = _Owners(network, [f"top.board.server{ACCELERATOR}"])
     fire = next(head for head in owners.heads if head.endswith("fire2"))
     assert owners.owner(f"{fire}.squeeze.matvec") == "fire2/squeeze"
     assert owners.owner(f"{fire}.expand.engine1.window") == "fire2/expand1x1"
     assert owners.owner(f"{fire}.expand.window") == "fire2/expand3x3"
     assert owners.owner(f"{fire}.expand.queue1") == owners.owner(f"{fire}.expand.concat")
-    assert owners.owner(f"{ACCELERATOR}.class_sums") == network.ops[-1].name
+    assert owners.owner(f"top.board.server{ACCELERATOR}.class_sums") == network.ops[-1].name
     assert owners.owner(f"{TOP}.receiver") == "board"
     assert owners.kept(fire)
     assert not owners.kept(f"{fire}.squeeze.matvec.weights")

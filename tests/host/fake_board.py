@@ -17,7 +17,12 @@ CLOCK_HZ = 100_000_000
 def device_info(network: QuantizedNetwork) -> DeviceInfo:
     """What a board that holds ``network`` says."""
     return DeviceInfo(
-        *network.input.shape, network.output.shape[2], CLOCK_HZ, network.digest, chunk=128
+        *network.input.shape,
+        network.output.shape[2],
+        CLOCK_HZ,
+        network.digest,
+        chunk=128,
+        streams=len(network.ops),
     )
 
 

@@ -39,6 +39,9 @@ def test_images_on_a_serial_port(build, images, monkeypatch, capsys):
         assert read_lines(capsys) == entries
         assert run_command(monkeypatch, app, "stream", *options, images[0].parent) == 0
         assert "photo1.png: class 4 " in capsys.readouterr().out
+        limited = ("stream", *options, "--json", "--limit", 2, images[0].parent)
+        assert run_command(monkeypatch, app, *limited) == 0
+        assert read_lines(capsys) == entries[:2]
     assert "class 4" in text
     assert "3 frames in" in text
     frames = load_frames(images, network.preprocessing)
@@ -61,6 +64,7 @@ def test_info_and_bench(build, monkeypatch, capsys):
     assert (figures["frames"], figures["bad_packets"], figures["dropped_packets"]) == (5, 0, 0)
     assert figures["frames_per_second"] > 0
     assert (info["digest"], info["answered"]) == (network.digest.hex(), 6)
+    assert info["stalls"] == {op.name: 0 for op in network.ops}
 
 
 def test_a_recorded_session_is_played_again(build, images, monkeypatch, capsys, tmp_path):
@@ -120,6 +124,8 @@ def test_board_with_another_network(build, images, monkeypatch, capsys):
         (("--sim", "{build}", "{build}/network.npz"), "not an image"),
         (("--sim", "{build}", "--bord", "x", "{image}"), "--help"),
         (("--port", "/dev/null", "--build", "{build}", "{image}"), "cannot open"),
+        (("--udp", "10.0.0.1:x", "--build", "{build}", "{image}"), "--udp takes an address like"),
+        (("--udp", ":5", "--build", "{build}", "{image}"), "--udp takes an address like"),
         (("{image}",), "either --sim BUILD_DIR or --port PORT"),
         (("--sim", "{build}", "--port", "x", "{image}"), "either --sim BUILD_DIR or --port PORT"),
         (("--replay", "{build}/manifest.json", "--build", "{build}", "{image}"), "no recorded"),

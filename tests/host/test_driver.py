@@ -7,7 +7,7 @@ import pytest
 
 from gen.errors import FirebrickError
 from host.driver import Accelerator
-from protocol.packets import Kind
+from protocol.packets import Kind, stall_turn
 from tests.host.fake_board import FakeBoard, MemoryTransport, device_info
 from tests.networks import random_frames, tiny_network
 
@@ -167,6 +167,49 @@ def test_an_accelerator_without_results(network, transport):
         transport.spoil = without_results
         with pytest.raises(FirebrickError, match=r"gives no result for .* 1 frames wait in it"):
             board.infer(random_frames(network, 1)[0])
+
+
+@pytest.mark.parametrize(
+    ("grows", "message"),
+    [
+        ({"stalls": (5, 5, 5, 0)}, "the stream of fire2/squeeze is stalled, since what comes beh"),
+        ({"stalled": 7}, "the stream of pixels is stalled, since the first layer takes nothing"),
+        ({}, "no stream between its layers is stalled, so one of them has stopped by itself"),
+    ],
+)
+def test_a_time_out_names_the_stalled_stream(network, transport, grows, message):
+    device = transport.board.device
+
+    def spoil(said: bytes) -> bytes:
+        before = device.statistics
+        stalls = grows.get("stalls", ())
+        stalls += (0,) * (len(network.ops) - len(stalls))
+        device.statistics = replace(
+            before,
+            waiting=1,
+            stalled=before.stalled + grows.get("stalled", 0),
+            stalls=tuple(a + b for a, b in zip(before.stalls, stalls, strict=True)),
+        )
+        return without_results(said)
+
+    assert network.ops[2].name == "fire2/squeeze"
+    with Accelerator(transport, network, timeout=2.0) as board:
+        transport.spoil = spoil
+        with pytest.raises(FirebrickError, match=message):
+            board.infer(random_frames(network, 1)[0])
+
+
+def test_stalls_by_layer(network, transport):
+    device = transport.board.device
+    counts = tuple(range(len(network.ops)))
+    device.statistics = replace(device.statistics, stalls=counts)
+    turn = stall_turn(len(network.ops))
+    with Accelerator(transport, network) as board:
+        before = board.stats()
+        assert board.stalls() == {op.name: turn * k for k, op in enumerate(network.ops)}
+        assert set(board.stalls(before).values()) == {0}
+    with Accelerator(transport) as board:
+        assert board.stalls()["layer 3"] == 3 * turn
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.receiver import PacketReceiver
-from hw.shell import FrameServer
+from hw.shell import FrameServer, Shell
 from hw.stream import lane_stream
 from protocol.device import Device
 from protocol.framing import Deframer, frame
@@ -21,16 +21,22 @@ from sim.simulator import Simulator
 from sim.toolchain import write_verilog
 from sim.verilate import build
 
-INFO = DeviceInfo(6, 5, 3, 150, 50_000_000, bytes(range(8)), chunk=32, window=4, frames=4)
+INFO = DeviceInfo(
+    6, 5, 3, 150, 50_000_000, bytes(range(8)), chunk=32, window=4, frames=4, streams=3
+)
 SETTLED = 20_000
 """Clock cycles after which nothing more comes of what was sent."""
 
 
 class Weigher(wiring.Component):
-    """Stands in for an accelerator: class sums are the pixels' sum times 1, -2, 3, -4..."""
+    """Stands in for an accelerator: class sums are the pixels' sum times 1, -2, 3, -4...
+
+    Of its three streams the first never waits, the second always, the third with its output.
+    """
 
     def __init__(self, pixels: int, classes: int):
         self._pixels, self._classes = pixels, classes
+        self.stalled = Signal(3)
         super().__init__(
             {"i": In(lane_stream(1, unsigned(8))), "o": Out(lane_stream(1, signed(32)))}
         )
@@ -42,6 +48,7 @@ class Weigher(wiring.Component):
         full = count == self._pixels
         factor = index + 1
         m.d.comb += [
+            self.stalled.eq(Cat(Const(0, 1), Const(1, 1), self.o.valid & ~self.o.ready)),
             self.i.ready.eq(~full),
             self.o.valid.eq(full),
             self.o.payload[0].eq(Mux(index[0], -(total * factor), total * factor)),
@@ -68,7 +75,7 @@ def make_frames(count: int, seed: int) -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
-    server = FrameServer(INFO, Weigher(INFO.frame_bytes, INFO.classes))
+    server = FrameServer(Shell(INFO, Weigher(INFO.frame_bytes, INFO.classes)))
     write_verilog(server, folder / "server.v", "simtop")
     return build(folder / "server.v", folder / "sim")
 
@@ -153,6 +160,22 @@ def test_cycles_count_from_first_pixel_to_last_sum(board):
     # Each packet but the last has been waited for, so the count says no less than all those waits.
     assert min(cycles) > (INFO.chunks - 1) * SETTLED
     assert board.statistics().cycles in cycles
+
+
+def test_stalls_of_streams_are_counted(board):
+    frames = make_frames(3, 11)
+    before, start = board.statistics(), board.simulator.cycles
+    assert before.stalls[0] == 0
+    board.ask(Packet(Kind.RESET, 0))
+    board.simulator.stall(1, o=0.9)
+    board.ask(*(part for number, pixels in enumerate(frames) for part in chunks(pixels, number)))
+    board.simulator.stall(1)
+    after = board.statistics()
+    never, always, output = after.stall_cycles(before)
+    assert never == 0
+    assert always == pytest.approx(board.simulator.cycles - start, rel=0.03)
+    # The sums of one frame wait in a queue; those of the next ones have to wait for them.
+    assert 1000 < output < always
 
 
 @pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.5, 0.0), (0.0, 0.7), (0.3, 0.3)])
@@ -258,5 +281,7 @@ def test_sizes_that_are_no_powers_of_two_are_refused(change):
 @pytest.mark.parametrize("classes", [1, 2])
 def test_few_classes_need_no_signals_without_bits(classes, tmp_path):
     info = replace(INFO, classes=classes)
-    server = FrameServer(info, Weigher(info.frame_bytes, classes))
-    write_verilog(server, tmp_path / "server.v", "simtop")
+    server = FrameServer(Shell(info, Weigher(info.frame_bytes, classes)))
+    path = tmp_path / "server.v"
+    write_verilog(server, path, "simtop")
+    assert "module simtop(" in path.read_text()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from protocol.framing import Deframer, frame
 from protocol.messages import (
+    NETWORK_BYTES,
     DeviceInfo,
     ProtocolError,
     Result,
@@ -19,14 +20,24 @@ from protocol.packets import (
     HEADER,
     INFO,
     MOST_PAYLOAD,
+    RESULT,
     STATISTICS,
+    SUMS,
     Block,
     Kind,
     Packet,
+    stall_turn,
 )
 
 DEVICE = DeviceInfo(224, 227, 3, 1000, 100_000_000, bytes(range(8)))
 RAW = st.binary(max_size=300)
+PARTS = st.builds(
+    lambda cycles, network, count: cycles + network + bytes(range(4)) * count,
+    st.binary(min_size=4, max_size=4),
+    st.sampled_from([DEVICE.digest[:NETWORK_BYTES], b"else"]),
+    st.sampled_from([SUMS - 1, SUMS, 1000 % SUMS]),
+)
+"""Payloads of results, some of them right."""
 AWKWARD = st.lists(st.sampled_from([FLAG, ESCAPE, FLAG ^ 0x20, 0, 255]), max_size=60).map(bytes)
 
 
@@ -105,7 +116,7 @@ def test_device_info_that_cannot_be(change, message):
 def test_another_version_says_so():
     data = bytearray(DEVICE.encode())
     data[4] = 9
-    with pytest.raises(ProtocolError, match="protocol version 9, this host version 2"):
+    with pytest.raises(ProtocolError, match="protocol version 9, this host version 3"):
         DeviceInfo.decode(bytes(data))
 
 
@@ -127,12 +138,29 @@ def test_results_round_trip_in_parts():
         decode_part(Result(sums, 1).encode(b"otherone")[0], 0, DEVICE)
 
 
-@given(RAW, st.integers(0, 65535))
+@given(st.one_of(RAW, PARTS), st.one_of(st.integers(0, 9), st.integers(0, 65535)))
 def test_any_result_is_read_or_refused(payload, index):
+    count = min(SUMS, DEVICE.classes - SUMS * index)
+    right = count > 0 and len(payload) == RESULT.size + 4 * count
+    right = right and payload[4 : RESULT.size] == DEVICE.digest[:NETWORK_BYTES]
     try:
-        decode_part(payload, index, DEVICE)
+        cycles, sums = decode_part(payload, index, DEVICE)
     except ProtocolError:
-        return
+        assert not right
+    else:
+        assert right
+        assert cycles.to_bytes(4, "little") == payload[:4]
+        assert sums.tobytes() == payload[RESULT.size :]
+
+
+def test_statistics_round_trip_with_stalls():
+    statistics = Statistics(*range(11), stalls=(7, 0, 2**32 - 1))
+    assert Statistics.decode(statistics.encode()) == statistics
+    later = Statistics(*range(11), stalls=(8, 0, 1))
+    turn = stall_turn(3)
+    assert later.stall_cycles(statistics) == (turn, 0, 2 * turn)
+    with pytest.raises(ProtocolError, match="statistics are 29 bytes long"):
+        Statistics.decode(bytes(29))
 
 
 def test_blocks_take_all_their_fields():

@@ -1,1 +1,1 @@
-from tests.generated import tiny_board  # noqa: F401
+from tests.generated import tiny_board, tiny_on_ethernet  # noqa: F401

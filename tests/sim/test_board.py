@@ -8,7 +8,8 @@ from gen.errors import FirebrickError
 from host.driver import Accelerator
 from host.serial_transport import SerialTransport
 from sim import golden
-from sim.board import Line, Terminal, build_board
+from sim.board import build_board, load_link
+from sim.serve import Terminal
 from sim.simulator import Simulator
 from tests.networks import random_frames
 
@@ -16,11 +17,11 @@ from tests.networks import random_frames
 @pytest.mark.parametrize("bits", [False, True])
 def test_the_host_takes_it_for_a_board(tiny_board, bits):
     network = tiny_board.network
-    line = Line.load(tiny_board.folder)
+    line = load_link(tiny_board.folder)
     frames = random_frames(network, 3)
     done = threading.Event()
     with (
-        Simulator(build_board(tiny_board, line=line if bits else None)) as simulator,
+        Simulator(build_board(tiny_board, link=line if bits else None)) as simulator,
         Terminal(simulator) as terminal,
     ):
         thread = threading.Thread(target=terminal.serve, args=(done.is_set,))
@@ -44,7 +45,7 @@ def test_the_host_takes_it_for_a_board(tiny_board, bits):
 def test_an_idle_board_stands_still(tiny_board):
     rounds = iter(range(1, 100_000))
     with (
-        Simulator(build_board(tiny_board, line=None)) as simulator,
+        Simulator(build_board(tiny_board, link=None)) as simulator,
         Terminal(simulator) as terminal,
     ):
         terminal.serve(lambda: next(rounds) > 1010)
@@ -54,5 +55,5 @@ def test_an_idle_board_stands_still(tiny_board):
 @pytest.mark.parametrize("text", ["{}", "no json", json.dumps({"clock_hz": 1, "baud": None})])
 def test_a_folder_that_does_not_tell_its_line(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(FirebrickError, match="does not tell clock and baud rate"):
-        Line.load(tmp_path)
+    with pytest.raises(FirebrickError, match="does not tell clock and link"):
+        load_link(tmp_path)

@@ -1,0 +1,100 @@
+import socket
+import threading
+
+import numpy as np
+import pytest
+
+from gen.errors import FirebrickError
+from host.driver import Accelerator
+from host.replay import RecordingTransport, ReplayTransport
+from host.transport import FramedLink
+from host.udp_link import UdpLink
+from protocol.device import Device
+from sim import golden
+from tests.host.fake_board import device_info
+from tests.networks import random_frames, tiny_network
+
+
+class UdpBoard:
+    """A board in plain Python on a UDP port of loopback; use as a context manager."""
+
+    def __init__(self, device: Device):
+        self._device = device
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join(timeout=5)
+        self._socket.close()
+
+    def _serve(self):
+        while True:
+            packet, host = self._socket.recvfrom(65_535)
+            if not packet:
+                return
+            for answer in self._device.receive(packet):
+                self._socket.sendto(answer, host)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return tiny_network(1)
+
+
+@pytest.fixture
+def board(network):
+    def classify(frame):
+        return golden.class_sums(network, frame[None])[0]
+
+    with UdpBoard(Device(device_info(network), classify)) as served:
+        yield served
+
+
+def test_frames_over_udp(network, board):
+    frames = random_frames(network, 20)
+    with Accelerator(UdpLink("127.0.0.1", board.port), network, timeout=60) as accelerator:
+        sums = [result.sums for result in accelerator.stream(frames)]
+    np.testing.assert_array_equal(sums, golden.class_sums(network, frames))
+
+
+def test_a_session_over_udp_is_recorded_and_replayed(network, board, tmp_path):
+    frames, path = random_frames(network, 3), tmp_path / "session.jsonl"
+    link = FramedLink(UdpLink("127.0.0.1", board.port))
+    with Accelerator(RecordingTransport(link, path), network, timeout=60) as accelerator:
+        sums = [accelerator.infer(frame).sums for frame in frames]
+    with Accelerator(ReplayTransport(path), network) as accelerator:
+        np.testing.assert_array_equal([accelerator.infer(f).sums for f in frames], sums)
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def test_nobody_is_there(network):
+    link = UdpLink("127.0.0.1", free_port())
+    with pytest.raises(FirebrickError, match=r"said nothing .* is its address right\?"):
+        Accelerator(link, network, timeout=0.5)
+
+
+def test_nothing_comes_from_a_silent_board():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with UdpLink("127.0.0.1", silent.getsockname()[1]) as link:
+            link.send([b"abc", b"defg"])
+            assert link.receive(0.0) == []
+            assert [silent.recv(10) for _ in range(2)] == [b"abc", b"defg"]
+
+
+def test_an_address_that_cannot_be():
+    with pytest.raises(FirebrickError, match=r"no such\.invalid:5: cannot send there"):
+        UdpLink("no such.invalid", 5)

@@ -1,0 +1,174 @@
+"""The emitted board on Ethernet, nibble by nibble, with a machine at the other end of the cable."""
+
+import json
+import random
+import threading
+
+import numpy as np
+import pytest
+
+from gen.errors import FirebrickError
+from host.driver import Accelerator
+from host.udp_link import UdpLink
+from protocol.messages import Statistics
+from protocol.packets import Kind, Packet
+from protocol.session import Session
+from sim import golden
+from sim.board import Network, build_board, load_link
+from sim.mii import GAP, PREAMBLE, nibbles
+from sim.network import MAC, Machine
+from sim.serve import Bridge
+from sim.simulator import Simulator
+from tests.networks import random_frames
+
+PORT = 4711
+
+
+@pytest.fixture(scope="module")
+def link(tiny_on_ethernet):
+    found = load_link(tiny_on_ethernet.folder)
+    assert isinstance(found, Network)
+    assert (str(found.station.address), found.station.port) == ("10.1.2.3", 5000)
+    return found
+
+
+@pytest.fixture(scope="module")
+def library(tiny_on_ethernet, link):
+    return build_board(tiny_on_ethernet, link=link)
+
+
+@pytest.fixture
+def machine(library, link):
+    with Simulator(library) as simulator:
+        yield Machine(simulator, link.station)
+
+
+class Talk:
+    """A session over the cable."""
+
+    def __init__(self, machine, network):
+        self.machine = machine
+        self.session = Session(network.digest, 0)
+        self.results = []
+
+    def run(self, frames):
+        submitted, quiet = 0, 0
+        while len(self.results) < len(frames):
+            while self.session.room and submitted < len(frames):
+                self.session.submit(frames[submitted].tobytes())
+                submitted += 1
+            for packet in self.session.packets():
+                self.machine.send(packet, PORT)
+            progress = self.session.progress
+            self.machine.advance(500)
+            for port, data in self.machine.take():
+                assert port == PORT
+                self.session.receive(data)
+            self.results += [result for _, result in self.session.results]
+            self.session.results.clear()
+            moved = self.machine.pending or self.session.progress > progress
+            quiet = 0 if moved else quiet + 1
+            assert quiet < 200, "nothing comes"
+            if quiet % 10 == 9:
+                self.session.retry()
+
+
+def check(talk, network, frames):
+    sums = [result.sums for result in talk.results]
+    np.testing.assert_array_equal(sums, golden.class_sums(network, frames))
+
+
+def test_frames_over_mii_equal_the_golden_model(machine, tiny_on_ethernet):
+    network = tiny_on_ethernet.network
+    frames = random_frames(network, 20, seed=3)
+    talk = Talk(machine, network)
+    talk.run(frames)
+    check(talk, network, frames)
+    assert (talk.session.resent, talk.session.damaged, machine.frames.damaged) == (0, 0, 0)
+    assert talk.session.info.chunk == 1024
+
+
+def test_arp_and_ping_are_answered(machine, link):
+    for payload in (b"", b"firebrick", bytes(range(100))):
+        machine.ping(payload)
+        assert machine.wait(lambda: bool(machine.echoes))
+        assert machine.echoes.pop() == payload
+    assert int.from_bytes(machine.mac, "big") == link.station.mac
+
+
+def test_damaged_frames_cost_a_repetition_only(machine, tiny_on_ethernet):
+    network, rng = tiny_on_ethernet.network, random.Random(4)
+    frames = random_frames(network, 20, seed=5)
+    damaged = []
+
+    def fault(line):
+        if rng.random() >= 0.3:
+            return line
+        damaged.append(rng.randrange(2 * len(PREAMBLE), len(line) - 2 * GAP))
+        spoilt = bytearray(line)
+        spoilt[damaged[-1]] ^= 1 << rng.randrange(4)
+        return bytes(spoilt)
+
+    talk = Talk(machine, network)
+    machine.fault = fault
+    talk.run(frames)
+    check(talk, network, frames)
+    assert len(damaged) > 5
+    machine.fault = bytes
+    machine.send(Packet(Kind.STATISTICS, 9).encode(), PORT)
+    assert machine.wait(lambda: bool(machine.datagrams))
+    said = Packet.decode(machine.take()[-1][1])
+    statistics = Statistics.decode(said.payload)
+    assert statistics.answered == len(frames)
+    # Where headers were hit, the network core has dropped the frame before anybody counts it.
+    assert 0 < statistics.bad <= len(damaged)
+
+
+def test_what_is_not_for_the_board_is_left_alone(machine, tiny_on_ethernet):
+    rng = random.Random(6)
+    for length in (0, 1, 14, 60, 200, 1500):
+        machine.put(nibbles(rng.randbytes(length)))
+    machine.put(nibbles(b"\xff" * 6 + MAC + b"\x08\x00" + rng.randbytes(100)))
+    frames = random_frames(tiny_on_ethernet.network, 2, seed=7)
+    talk = Talk(machine, tiny_on_ethernet.network)
+    talk.run(frames)
+    check(talk, tiny_on_ethernet.network, frames)
+
+
+def test_answers_follow_the_host_that_began_last(machine):
+    info = Packet(Kind.INFO, 1).encode()
+    machine.send(Packet(Kind.RESET, 1).encode(), PORT)
+    machine.send(info, PORT + 1)
+    assert machine.wait(lambda: len(machine.datagrams) == 2)
+    assert [port for port, _ in machine.take()] == [PORT, PORT]
+    machine.send(Packet(Kind.RESET, 1).encode(), PORT + 1)
+    assert machine.wait(lambda: bool(machine.datagrams))
+    assert [port for port, _ in machine.take()] == [PORT + 1]
+
+
+def test_a_host_on_loopback_takes_it_for_a_board(machine, tiny_on_ethernet):
+    network = tiny_on_ethernet.network
+    frames = random_frames(network, 5, seed=8)
+    done = threading.Event()
+    with Bridge(machine) as bridge:
+        thread = threading.Thread(target=bridge.serve, args=(done.is_set,))
+        thread.start()
+        try:
+            host, port = bridge.options.split()[1].split(":")
+            with Accelerator(UdpLink(host, int(port)), network, timeout=60) as board:
+                results = list(board.stream(frames))
+                statistics = board.stats()
+        finally:
+            done.set()
+            thread.join(timeout=60)
+    expected = golden.class_sums(network, frames)
+    np.testing.assert_array_equal([result.sums for result in results], expected)
+    assert (statistics.answered, statistics.bad, statistics.lost) == (5, 0, 0)
+    assert len(statistics.stalls) == len(network.ops)
+
+
+def test_rgmii_is_not_simulated(tmp_path):
+    entry = {"clock_hz": 1, "link": "ethernet", "ip": "10.0.0.1", "mac": 2, "udp_port": 3}
+    (tmp_path / "manifest.json").write_text(json.dumps({**entry, "board": "genesys2"}))
+    with pytest.raises(FirebrickError, match="Ethernet of genesys2 is RGMII"):
+        load_link(tmp_path)
