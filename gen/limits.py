@@ -13,7 +13,7 @@ from math import gcd
 
 from gen.network import Conv, GlobalSum, MaxPool, QuantizedNetwork
 from gen.plan import EnginePlan
-from gen.shape import MOST_WAIT, ConvShape
+from gen.shape import ConvShape
 from gen.stages import FireStage, stages
 
 Limit = tuple[str, str, int]
@@ -144,8 +144,7 @@ def _fire_granules(
     source = stage.squeeze.inputs[0]
     found[stage.squeeze.name] = _fewest(network, stage.squeeze.name, cycles)
     common = gcd(stage.one.channels, stage.three.channels)
-    going = int(cycles / (1 + MOST_WAIT))
-    found[stage.concat.name] = lanes = _fewest(network, stage.concat.name, going, among=common)
+    found[stage.concat.name] = lanes = _fewest(network, stage.concat.name, cycles, among=common)
     for part in (stage.one, stage.three):
         found[part.name] = _fewest(network, part.name, cycles, among=lanes)
     if stage.add is not None:

@@ -52,11 +52,14 @@ class Surroundings:
         Fewest lanes of its input and of its output.
     whole_words : bool
         ``simd`` must divide the input channels: the centre tap of its window feeds another engine.
+    transfers : int
+        Cycles a frame of a stream behind it that stands still while it waits between frames.
     """
 
     i_granule: int
     o_granule: int
     whole_words: bool
+    transfers: int = 0
 
 
 def resource_row(resources: Resources) -> tuple[float, ...]:
@@ -84,7 +87,7 @@ def options(
             continue
         kinds = KINDS[family]
         for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
-            pixels = _ring_pixels(shape, pe, simd, window, cycles)
+            pixels = _ring_pixels(shape, pe, simd, window, cycles, around)
             plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels, scaler)
             cost = engine_cost(
                 shape, plan, around.i_granule, centre=around.whole_words, family=family
@@ -125,16 +128,17 @@ def _lanes(shape: ConvShape, pe: int, simd: int, granule: int) -> int | None:
     return None
 
 
-def _ring_pixels(shape: ConvShape, pe: int, simd: int, kind: MemoryKind, cycles: int) -> int:
+def _ring_pixels(
+    shape: ConvShape, pe: int, simd: int, kind: MemoryKind, cycles: int, around: Surroundings
+) -> int:
     """Pixels of the cheapest window memory with which the engine is fast enough; the most of them.
 
-    A smaller ring makes the engine wait between frames.
+    A smaller ring makes the engine, and what is behind it, wait between frames.
     """
-    busy = shape.compute_cycles(pe, simd)
+    busy = max(shape.compute_cycles(pe, simd), around.transfers)
     sizes = range(shape.window_pixels, shape.fewest_pixels - 1, -1)
-    fast = [
-        n for n in sizes if busy * (shape.pixels + shape.wait_pixels(n)) <= cycles * shape.pixels
-    ]
+    most = cycles * shape.pixels
+    fast = [n for n in sizes if busy * (shape.pixels + shape.wait_pixels(n)) <= most]
 
     def price(pixels: int) -> tuple[float, float]:
         cost = window_cost(shape, simd, kind, pixels)

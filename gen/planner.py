@@ -214,14 +214,19 @@ def _choices(
     windows = _shared_windows(problem.network)
     choices = {}
     for op in problem.network.convs:
-        around = Surroundings(least[op.inputs[0]], least[op.name], op.name in windows)
+        transfers = 0
+        if op.name in windows:
+            height, width, channels = problem.network.tensors[windows[op.name]].shape
+            transfers = height * width * channels // least[windows[op.name]]
+        around = Surroundings(least[op.inputs[0]], least[op.name], op.name in windows, transfers)
         choices[op.name] = options(problem.shapes[op.name], around, cycles, problem.board.family)
     return choices if all(choices.values()) else None
 
 
-def _shared_windows(network: QuantizedNetwork) -> set[str]:
-    """The 3x3 branches, whose windows' centre taps feed the 1x1 branches."""
-    return {stage.three.name for stage in stages(network) if isinstance(stage, FireStage)}
+def _shared_windows(network: QuantizedNetwork) -> dict[str, str]:
+    """The 3x3 branches, whose windows' centre taps feed the 1x1 branches; with what joins both."""
+    fires = (stage for stage in stages(network) if isinstance(stage, FireStage))
+    return {fire.three.name: fire.concat.name for fire in fires}
 
 
 def _finish(
