@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,12 +13,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.designs import emitted
 from boards import BOARDS
 from gen.default import default_network
-from gen.emit import emit
 from gen.errors import FirebrickError
 from gen.network import QuantizedNetwork
-from gen.planner import plan
 from host.driver import Accelerator
 from host.sim_transport import SimTransport
 from host.transport import Transport
@@ -222,12 +220,11 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     """
     figures = {}
     for case in CASES:
+        network = case.network()
         with (
             console.status(f"{case.title}: compiling"),
-            tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
+            emitted(BOARDS[BOARD], network) as (_, out),
         ):
-            network, out = case.network(), Path(folder) / "board"
-            emit(network, plan(network, BOARDS[BOARD]), BOARDS[BOARD], out)
             faults = min(case.faults, limit or case.faults)
             with console.status(f"{case.title}: {faults} faults"):
                 figures[case.title] = measure(out, network, faults, case.patience)

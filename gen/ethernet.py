@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -15,7 +14,7 @@ from typing import Any
 
 from boards.board import Board, Station
 from boards.ethernet import CORE
-from gen.errors import FirebrickError
+from gen.errors import FirebrickError, require_package
 from protocol.packets import UDP_PORT
 
 CORE_FILE = f"{CORE}.v"
@@ -124,21 +123,6 @@ def _mac(text: str | None, address: IPv4Address) -> int:
     return mac
 
 
-def check_liteeth() -> None:
-    """Check that LiteEth is there.
-
-    Raises
-    ------
-    FirebrickError
-        Naming the package to install.
-    """
-    if importlib.util.find_spec("liteeth") is None:
-        raise FirebrickError(
-            "--link ethernet needs the Python package `liteeth`; "
-            "install it (`uv sync`, or `pip install liteeth`)"
-        )
-
-
 def core_parameters(board: Board, clock_hz: int) -> dict[str, Any]:
     """What :mod:`gen.liteeth_core` is told: integers and strings."""
     assert board.phy is not None
@@ -177,7 +161,7 @@ def core_verilog(board: Board, clock_hz: int) -> str:
     FirebrickError
         If LiteEth is missing or fails.
     """
-    check_liteeth()
+    require_package("liteeth", "--link ethernet needs LiteEth")
     parameters = json.dumps(core_parameters(board, clock_hz))
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
         path = Path(work) / CORE_FILE

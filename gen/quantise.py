@@ -109,11 +109,7 @@ def quantise(
     statistics = observe(graph, frames, _part(progress, 0.0, observed))
     tensors = _tensors(graph, statistics)
     if rounding == "together":
-        rest = _part(progress, OBSERVED, 1.0)
-        narrow = {name for name, width in widths.items() if width.bits <= COUPLED_BITS}
-        looking = _part(progress, OBSERVED / 2, OBSERVED)
-        couplings = channel_couplings(graph, frames, narrow, looking)
-        ops = quantise_in_sequence(graph, frames, tensors, widths, couplings, rest)
+        ops = _together(graph, frames, tensors, widths, progress)
     else:
         ops = _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
     height, width, _ = graph.input_shape
@@ -127,6 +123,21 @@ def quantise(
     )
     check(network)
     return network
+
+
+def _together(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    tensors: dict[str, Tensor],
+    widths: dict[str, Width],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Op, ...]:
+    """The ops, each rounded on what those before it really give."""
+    narrow = {name for name, width in widths.items() if width.bits <= COUPLED_BITS}
+    looking = _part(progress, OBSERVED / 2, OBSERVED)
+    couplings = channel_couplings(graph, frames, narrow, looking)
+    rest = _part(progress, OBSERVED, 1.0)
+    return quantise_in_sequence(graph, frames, tensors, widths, couplings, rest)
 
 
 def _part(

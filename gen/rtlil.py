@@ -6,7 +6,6 @@ port ``i.payload`` of a component is ``i__payload``, of the top and of every sub
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
-from gen.errors import FirebrickError
+from gen.errors import FirebrickError, require_package
 from hw import dsp48
 
 _YOSYS_CODE = """\
@@ -170,11 +169,7 @@ def check_yosys() -> None:
     FirebrickError
         Naming the package to install.
     """
-    if importlib.util.find_spec("pyosys") is None:
-        raise FirebrickError(
-            "writing Verilog needs Yosys, the Python package `pyosys`; "
-            "install it (`uv sync`, or `pip install pyosys`)"
-        )
+    require_package("pyosys", "writing Verilog needs Yosys")
 
 
 def run_yosys(*commands: str) -> str:
