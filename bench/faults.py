@@ -16,6 +16,7 @@ from rich.table import Table
 from bench.designs import emitted
 from boards import BOARDS
 from gen.default import default_network
+from gen.display import progress_line
 from gen.errors import FirebrickError
 from gen.network import QuantizedNetwork
 from host.driver import Accelerator
@@ -216,25 +217,35 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     shared : path
         Not used: the frames are random.
     limit : int or None
-        Faults of a case, at most.
+        Faults of a case, and frames of its soak, at most.
     """
-    figures = {}
-    for case in CASES:
-        network = case.network()
-        with (
-            console.status(f"{case.title}: compiling"),
-            emitted(BOARDS[BOARD], network) as (_, out),
-        ):
-            faults = min(case.faults, limit or case.faults)
-            with console.status(f"{case.title}: {faults} faults"):
-                figures[case.title] = measure(out, network, faults, case.patience)
-            with console.status(f"{case.title}: {case.soak} frames with stalls"):
-                figures[case.title] |= soak(out, network, case.soak)
+    figures = {case.title: _play(case, limit) for case in CASES}
     console.print(_table(figures))
     return figures
 
 
-def measure(folder: Path, network: QuantizedNetwork, faults: int, patience: int) -> dict[str, Any]:
+def _play(case: Case, limit: int | None) -> dict[str, Any]:
+    network = case.network()
+    faults, soaked = (min(count, limit or count) for count in (case.faults, case.soak))
+    with progress_line(case.title) as tell:
+        tell("compiling", 0, 0)
+        with emitted(BOARDS[BOARD], network) as (_, out):
+            suffered = measure(
+                out, network, faults, case.patience, lambda done: tell("faults", done, faults)
+            )
+            soaking = soak(
+                out, network, soaked, lambda done: tell("frames with stalls", done, soaked)
+            )
+    return suffered | soaking
+
+
+def measure(
+    folder: Path,
+    network: QuantizedNetwork,
+    faults: int,
+    patience: int,
+    progress: Callable[[int], None] = lambda faults: None,
+) -> dict[str, Any]:
     """Stream frames until so many faults have happened, then some more without any.
 
     Parameters
@@ -245,6 +256,8 @@ def measure(folder: Path, network: QuantizedNetwork, faults: int, patience: int)
     faults : int
     patience : int
         Clock cycles without progress, after which the host asks.
+    progress : callable
+        Told how many there have been.
     """
     frames = random_frames(network, KINDS, SEED)
     expected = golden.class_sums(network, frames)
@@ -269,23 +282,26 @@ def measure(folder: Path, network: QuantizedNetwork, faults: int, patience: int)
             for result in accelerator.stream(source()):
                 wrong += not np.array_equal(result.sums, expected[answered % KINDS])
                 answered += 1
+                progress(link.faults.total())
         except FirebrickError as error:
             wedge = str(error)
-        session = accelerator.session
         return {
             "faults": link.faults.total(),
             **{f"fault: {kind}": link.faults[kind] for kind in FAULTS},
             "frames": answered,
             "wrong answers": wrong,
             "wedged": wedge or "no",
-            "frames computed again": session.resent,
-            "sessions begun again": session.resets,
-            "damaged packets at the host": session.damaged,
+            **accelerator.losses(),
             "clock cycles": board.cycles,
         }
 
 
-def soak(folder: Path, network: QuantizedNetwork, count: int) -> dict[str, Any]:
+def soak(
+    folder: Path,
+    network: QuantizedNetwork,
+    count: int,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
     """Send frames back to back while the streams at the link pause at random.
 
     Parameters
@@ -295,12 +311,14 @@ def soak(folder: Path, network: QuantizedNetwork, count: int) -> dict[str, Any]:
     network : QuantizedNetwork
     count : int
         Frames.
+    progress : callable, optional
+        Told how many results there are.
     """
     frames = random_frames(network, count, SEED)
     board = GeneratedBoard.load(folder)
     with Simulator(build(board.verilog, board.simulation())) as simulator:
         simulator.stall(SEED, i=STALLS, o=STALLS)
-        result = simulate(simulator, network, frames)
+        result = simulate(simulator, network, frames, progress)
     wrong = (result.sums != golden.class_sums(network, frames)).any(axis=1)
     return {"frames with stalls": count, "wrong among them": int(wrong.sum())}
 

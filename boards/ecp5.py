@@ -9,7 +9,7 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import LatticeECP5Platform
 
-from boards.board import TOP, Board, BuildStep, Phy, Resources
+from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
 from boards.sources import sources
 
@@ -54,6 +54,7 @@ def ecp5_board(
     part: str,
     platform: Callable[[], Platform],
     clock_hz: int,
+    most_baud: int = FT2232H_BAUD,
     phy: Phy | None = None,
 ) -> Board:
     """A board with an 85F; see :class:`boards.board.Board`."""
@@ -65,6 +66,7 @@ def ecp5_board(
         clock_hz=clock_hz,
         baud=1_000_000,
         platform=platform,
+        most_baud=most_baud,
         family="ecp5",
         phy=phy,
     )

@@ -23,6 +23,13 @@ MII_OUTPUTS = {"tx_en": 1, "tx_data": 4}
 """Widths of an MII PHY's pins, but for its clocks."""
 
 
+def rgmii_ports(phy: Phy) -> dict[str, str]:
+    """What the pins of an RGMII PHY are called where an emitted :class:`EthernetBoard` has them."""
+    ends = {"rx_ctl": f"rx_{phy.control}", "tx_ctl": f"tx_{phy.control}"}
+    pins = ("rx_clk", "rx_ctl", "rx_data", "tx_clk", "tx_ctl", "tx_data")
+    return {pin: f"{phy.resource}_0__{ends.get(pin, pin)}__io" for pin in pins}
+
+
 class EthernetBoard(wiring.Component):
     """The shell at the UDP port of a network core.
 

@@ -2,7 +2,7 @@
 
 from amaranth_boards.genesys2 import Genesys2Platform as LibraryPlatform
 
-from boards.board import Board, Phy, Resources
+from boards.board import FT232R_BAUD, Board, Phy, Resources
 from boards.seven_series import SevenSeriesPlatform
 
 
@@ -18,5 +18,6 @@ GENESYS2 = Board(
     clock_hz=100_000_000,
     baud=1_000_000,
     platform=Genesys2Platform,
+    most_baud=FT232R_BAUD,
     phy=Phy(kind="rgmii", resource="eth_rgmii"),
 )

@@ -2,7 +2,7 @@
 
 from amaranth.back import rtlil
 from amaranth.build.run import BuildPlan
-from amaranth.hdl import Const, Instance, Module, Signal, Value
+from amaranth.hdl import Instance, Module, ResetSignal, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import XilinxPlatform
 
@@ -138,8 +138,8 @@ class SevenSeriesPlatform(XilinxPlatform):
         return clock, locked
 
     def align_inputs(self, m: Module, reference: Value) -> None:
-        """Calibrate the delays of inputs by a clock of 200 MHz."""
-        m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=reference, i_RST=Const(0))
+        """Calibrate the delays of inputs by a clock of 200 MHz, again behind every reset."""
+        m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=reference, i_RST=ResetSignal())
 
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
         """Drive a domain's ``clock`` over the global network."""

@@ -2,6 +2,7 @@
 
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
+from boards.board import FT232R_BAUD
 from boards.ecp5 import Ecp5Platform, ecp5_board
 
 
@@ -15,4 +16,5 @@ ULX3S_85 = ecp5_board(
     part="LFE5U-85F-6BG381",
     platform=Ulx3s85Platform,
     clock_hz=80_000_000,
+    most_baud=FT232R_BAUD,
 )

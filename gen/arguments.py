@@ -29,7 +29,7 @@ Baud = Annotated[
         metavar="N",
         min=9600,
         help="Bits a second of the serial line, as fast as the board's USB bridge can: up to "
-        "12000000 on those boards; the board's if not given.",
+        "12000000 on Arty A7 and ECPIX-5, 3000000 on others; 1000000 if not given.",
     ),
 ]
 Link = Annotated[

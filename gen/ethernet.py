@@ -24,6 +24,8 @@ CHUNK = 1024
 """Pixel bytes in a datagram: 8 % of the line's bits are headers then."""
 WINDOW = 8
 """Datagrams of pixels that may wait on the board."""
+PING = 1472
+"""Bytes of the longest ping that is answered: all that one frame can carry."""
 _MORE = 2
 """Datagrams that may come on top of those."""
 _HEADERS = 66
@@ -137,6 +139,7 @@ def core_parameters(board: Board, clock_hz: int) -> dict[str, Any]:
         "address": str(station.address),
         "mac": station.mac,
         "port": station.port,
+        "ping_bytes": PING,
         "rx_words": _rx_words(board, clock_hz),
         "rx_delay_ps": phy.rx_delay_ps,
     }

@@ -57,7 +57,7 @@ class Target:
         Raises
         ------
         FirebrickError
-            If none is, or one that we do not know.
+            If none is, or one that we do not know, or its bridge cannot do that baud rate.
         """
         known = ", ".join(BOARDS)
         if self.board is None:
@@ -67,7 +67,14 @@ class Target:
         board = BOARDS[self.board]
         if self.network is not None:
             return on_network(board, self.network)
-        return board if self.baud is None else replace(board, baud=self.baud)
+        if self.baud is None:
+            return board
+        if self.baud > board.most_baud:
+            raise FirebrickError(
+                f"board {board.name}: its USB bridge does at most {board.most_baud} baud, not "
+                f"{self.baud}; choose a lower --baud"
+            )
+        return replace(board, baud=self.baud)
 
     def clock_hz(self) -> int:
         """The accelerator's clock.

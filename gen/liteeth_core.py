@@ -74,6 +74,10 @@ class NetworkCore(Module):
             ip_address=parameters["address"],
             clk_freq=parameters["clock_hz"],
             dw=width,
+            with_icmp=True,
+            icmp_fifo_depth=parameters["ping_bytes"],
+            # Or else it takes frames for any address.
+            with_ip_broadcast=False,
             with_sys_datapath=width > phy.dw,
             rx_cdc_depth=parameters["rx_words"],
         )
@@ -93,6 +97,9 @@ class NetworkCore(Module):
             )
             if parameters["family"] == "xc7":
                 self._keep_locked(phy.crg.pll, reset)
+        if parameters["width"] == phy.dw:
+            # Or else the MAC looks at no frame's check sequence.
+            self.comb += phy.source.last_be.eq(phy.source.last)
         # A register of a bus that this core does not have.
         self.comb += phy.crg._reset.storage.eq(reset)
         return phy

@@ -108,11 +108,12 @@ def classify(
                 answers.append(Answer(str(path), result.sums, result.cycles))
                 tell("frames", len(answers), len(frames))
         seconds = time.monotonic() - start
-        clock = board.info().clock_hz
+        clock, losses = board.info().clock_hz, board.losses()
     if json:
         for entry in answers_json(network, answers):
             _line(entry)
-        _line({"frames": len(answers), "clock_hz": clock, "seconds": round(seconds, 3)})
+        summary = {"frames": len(answers), "clock_hz": clock, "seconds": round(seconds, 3)}
+        _line(summary | _keys(losses))
         return
     console = Console()
     console.print(answers_table(network, answers))
@@ -123,6 +124,20 @@ def classify(
         f"{1e3 * slowest / clock:.3f} ms at {clock / 1e6:g} MHz",
         soft_wrap=True,
     )
+    _tell_losses(console, losses)
+
+
+def _keys(counts: dict[str, int]) -> dict[str, int]:
+    """For JSON."""
+    return {name.replace(" ", "_"): count for name, count in counts.items()}
+
+
+def _tell_losses(console: Console, losses: dict[str, int]) -> None:
+    """Say what went wrong on the link, if anything did."""
+    told = [f"{name} {count}" for name, count in losses.items() if count]
+    if told:
+        text = f"The link is not clean: {', '.join(told)}; no answer is wrong for it."
+        console.print(text, style="yellow", soft_wrap=True)
 
 
 @app.command()
@@ -161,9 +176,10 @@ def stream(
                 continue
             ((label, probability),) = top_k(result.sums, network, 1)
             console.print(f"{name}: {label} {probability:.1%}", markup=False, soft_wrap=True)
-        rate = count / (time.monotonic() - start)
+        rate, losses = count / (time.monotonic() - start), board.losses()
     if not json:
         console.print(f"{count} frames, {rate:.1f} frames/s")
+        _tell_losses(console, losses)
 
 
 @app.command()
@@ -214,6 +230,7 @@ def _measure(
         "stalled_cycles": (after.stalled - before.stalled) % (1 << 32),
         "bad_packets": (after.bad - before.bad) % (1 << 16),
         "dropped_packets": (after.dropped - before.dropped) % (1 << 16),
+        **_keys(board.losses()),
     }
 
 

@@ -75,6 +75,16 @@ class Accelerator(Closing):
         """The talk with the board, for those who want to know what was lost."""
         return self._session
 
+    def losses(self) -> dict[str, int]:
+        """What the link has cost so far; zeros where it lost and damaged nothing."""
+        session = self._session
+        return {
+            "damaged packets": session.damaged,
+            "repetitions": session.returned,
+            "frames computed again": session.resent,
+            "sessions begun again": session.resets,
+        }
+
     def clock(self) -> float:
         """Seconds of the clock that the board runs by."""
         return self._link.now()

@@ -10,6 +10,7 @@ from gen.errors import FirebrickError
 from host.transport import Transport
 
 _FORMAT = "firebrick session 1"
+_MALFORMED = (OSError, RecursionError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 class RecordingTransport(Transport):
@@ -94,10 +95,12 @@ class ReplayTransport(Transport):
                 raise ValueError("of another version")
             self._name, self._first = f"replay of {head['name']}", int(head["first"])
             for who, data in entries:
-                self._entries.append((str(who), bytes.fromhex(data)))
-        except (ValueError, LookupError, TypeError, UnicodeDecodeError) as error:
+                if who not in ("host", "board"):
+                    raise ValueError(f"something said by {who!r}")
+                self._entries.append((who, bytes.fromhex(data)))
+        except _MALFORMED as error:
             raise FirebrickError(
-                f"{path}: no recorded session ({error}); make one with --record"
+                f"{path}: no recorded session ({error!r}); make one with --record"
             ) from None
         self._said = b""
         self._position = 0

@@ -70,6 +70,8 @@ class Session:
         Packets that came and were whole.
     damaged : int
         Packets that came and were not, or said what makes no sense.
+    returned : int
+        Times that the session went back to packets that it had sent, since the board lacked them.
     resent : int
         Frames sent again because their results were lost.
     resets : int
@@ -88,13 +90,14 @@ class Session:
         self._sent = 0  # one more than the last packet sent
         self._accepted = 0  # packet that the board takes next
         self._limit = 0  # packet that has no place yet
-        self._returned = -1  # place gone back to last
+        self._returned_to = -1  # place gone back to last
         self._question = self._base  # number of the last question
         self._asked = 0  # packets sent when it was asked
         self.results: deque[tuple[int, Result]] = deque()
         self.info: DeviceInfo | None = None
         self.statistics: Statistics | None = None
-        self.progress = self.heard = self.damaged = self.resent = self.resets = 0
+        self.progress = self.heard = self.damaged = 0
+        self.returned = self.resent = self.resets = 0
 
     @property
     def phase(self) -> Phase:
@@ -241,8 +244,9 @@ class Session:
         room = ROOM.decode(packet.payload)["room"]
         place = self._number(packet.sequence) * self._chunks + packet.index
         self._place(place, room)
-        if packet.kind == Kind.NACK and self._returned != place == self._accepted:
-            self._cursor = self._returned = place
+        if packet.kind == Kind.NACK and self._returned_to != place == self._accepted:
+            self._cursor = self._returned_to = place
+            self.returned += 1
 
     def _place(self, place: int, room: int) -> None:
         """Learn what the board takes next, and how many packets from there on."""
@@ -288,7 +292,8 @@ class Session:
             return
         self._place(place, statistics.room)
         if self._phase is Phase.READY and place < self._asked:
-            self._cursor, self._returned = place, -1
+            self._cursor, self._returned_to = place, -1
+            self.returned += 1
         if statistics.waiting == 0 and self.unaccepted == 0:
             self._send_again(list(self._jobs))
 
@@ -308,7 +313,7 @@ class Session:
         for job in jobs:
             self._append(job)
         self._cursor = self._sent = self._accepted = self._limit = 0
-        self._returned, self._asked = -1, 0
+        self._returned_to, self._asked = -1, 0
         self._control.clear()
         self._control.append(Packet(Kind.RESET, self._base))
         self._phase = Phase.RESET

@@ -192,7 +192,7 @@ def serve_board(
     console = Console()
     with Simulator(library) as simulator, _server(simulator, link) as server:
         if isinstance(link, Network):
-            kind = f"nibble by nibble, with address {link.station.address}"
+            kind = f"{link.phy.kind.upper()} nibble by nibble, address {link.station.address}"
         elif bits:
             kind = f"bit by bit at {link.baud} baud"
         else:

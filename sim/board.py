@@ -19,7 +19,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from boards import BOARDS
-from boards.board import TOP, Station
+from boards.board import TOP, Phy, Station
 from gen.emit import BOARD, MANIFEST, SIM_TOP
 from gen.errors import FirebrickError
 from gen.ethernet import CORE_FILE
@@ -27,8 +27,12 @@ from gen.rtlil import MODULE, extract, write_rtlil
 from hw.uart import UartReceiver, UartTransmitter
 from sim.frames import GeneratedBoard
 from sim.mii import MiiPhy
+from sim.rgmii import TICK_HZ, RgmiiPhy
 from sim.verilate import Progress, build
 
+CELLS = Path(__file__).parent / "cells"
+"""What the cells of the network core do that Yosys has no models of, by family."""
+_XILINX_CELLS = "read_verilog -defer +/xilinx/cells_sim.v"
 PATIENT = 100
 """Clock cycles a byte up to which a simulated line is fast enough for people and for time-outs."""
 
@@ -52,6 +56,12 @@ class Network:
 
     clock_hz: int
     station: Station
+    phy: Phy
+
+    @property
+    def tick_hz(self) -> int:
+        """Of the simulation's clock: the board's, or a faster one that the line needs."""
+        return self.clock_hz if self.phy.kind == "mii" else TICK_HZ
 
 
 def load_link(folder: Path) -> Line | Network:
@@ -70,12 +80,9 @@ def load_link(folder: Path) -> Line | Network:
             return Line(clock_hz, int(entry["baud"]))
         station = Station(IPv4Address(entry["ip"]), int(entry["mac"]), int(entry["udp_port"]))
         phy = BOARDS[entry["board"]].phy
-        if phy is None or phy.kind != "mii":
-            raise FirebrickError(
-                f"{folder}: the Ethernet of {entry['board']} is RGMII, and only MII is simulated; "
-                "`python -m sim` and `python -m host --sim` run the rest of it"
-            )
-        return Network(clock_hz, station)
+        if phy is None:
+            raise ValueError(f"{entry['board']} has no Ethernet")
+        return Network(clock_hz, station, phy)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise FirebrickError(
             f"{path}: does not tell clock and link ({error!r}); generate the board again"
@@ -132,17 +139,22 @@ def build_board(
     """
     if link is None:
         return build(board.verilog, board.simulation(), progress=progress)
-    also: list[str] = []
-    around: wiring.Component
-    if isinstance(link, Line):
-        around = FarEnd(link)
-    else:
-        around = MiiPhy(link.clock_hz)
-        # The core has the vendor's flip-flops where resets cross clocks.
-        core = board.folder / CORE_FILE
-        also = [f'read_verilog "{core}"', "read_verilog -defer +/xilinx/cells_sim.v"]
+    around, also = _around(board, link)
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
         rtlil, verilog = Path(work) / "around.il", Path(work) / "board.v"
         write_rtlil(around, rtlil, SIM_TOP)
         extract(board.folder / f"{TOP}.il", BOARD, rtlil, SIM_TOP, verilog, also=also)
         return build(verilog, board.folder / "sim_board", progress=progress)
+
+
+def _around(board: GeneratedBoard, link: Line | Network) -> tuple[wiring.Component, list[str]]:
+    """The other end of a board's link, and Yosys commands that read what else is needed there."""
+    if isinstance(link, Line):
+        return FarEnd(link), []
+    core = f'read_verilog "{board.folder / CORE_FILE}"'
+    if link.phy.kind == "mii":
+        # The core has the vendor's flip-flops where resets cross clocks.
+        return MiiPhy(link.clock_hz), [core, _XILINX_CELLS]
+    family = BOARDS[board.plan.board].family
+    also = [core, f'read_verilog "{CELLS / family}.v"', _XILINX_CELLS]
+    return RgmiiPhy(link.phy, link.clock_hz), also

@@ -19,7 +19,7 @@ from amaranth.lib.wiring import In, Out
 from boards.ethernet import MII_INPUTS, MII_OUTPUTS
 from gen.rtlil import MODULE
 
-NIBBLE_HZ = 25_000_000
+CLOCK_HZ = 25_000_000
 DATA_VALID = 0x10
 ERROR = 0x20
 """Goes with a nibble that the PHY could not read."""
@@ -54,7 +54,7 @@ class MiiPhy(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         """Build the hardware."""
         m = Module()
-        clock, falls = self._clock(m)
+        clock, falls = clock_of(m, CLOCK_HZ, self._clock_hz)
         inputs = {name: Signal(width, name=name) for name, width in MII_INPUTS.items()}
         outputs = {name: Signal(width, name=name) for name, width in MII_OUTPUTS.items()}
         m.submodules.board = Instance(
@@ -86,23 +86,27 @@ class MiiPhy(wiring.Component):
                 m.d.sync += self.o.payload.eq(Cat(outputs["tx_data"], outputs["tx_en"]))
         return m
 
-    def _clock(self, m: Module) -> tuple[Signal, Signal]:
-        """The nibbles' clock, and the cycle in which it falls."""
-        edges = min(2 * NIBBLE_HZ, self._clock_hz)
-        common = gcd(edges, self._clock_hz)
-        step, period = edges // common, self._clock_hz // common
-        clock, turns = Signal(), Signal()
-        if step == period:
-            m.d.comb += turns.eq(1)
-        else:
-            phase = Signal(range(period))
-            m.d.comb += turns.eq(phase >= period - step)
-            m.d.sync += phase.eq(phase + step)
-            with m.If(turns):
-                m.d.sync += phase.eq(phase - (period - step))
+
+def clock_of(m: Module, hz: int, tick_hz: int) -> tuple[Signal, Signal]:
+    """A clock made of the ``sync`` domain's, which ticks faster, and the cycle in which it falls.
+
+    It has ``hz`` on the average, or half of ``tick_hz`` if that is less.
+    """
+    edges = min(2 * hz, tick_hz)
+    common = gcd(edges, tick_hz)
+    step, period = edges // common, tick_hz // common
+    clock, turns = Signal(), Signal()
+    if step == period:
+        m.d.comb += turns.eq(1)
+    else:
+        phase = Signal(range(period))
+        m.d.comb += turns.eq(phase >= period - step)
+        m.d.sync += phase.eq(phase + step)
         with m.If(turns):
-            m.d.sync += clock.eq(~clock)
-        return clock, turns & clock
+            m.d.sync += phase.eq(phase - (period - step))
+    with m.If(turns):
+        m.d.sync += clock.eq(~clock)
+    return clock, turns & clock
 
 
 def nibbles(frame: bytes) -> bytes:

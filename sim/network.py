@@ -33,6 +33,8 @@ class Machine:
 
     Attributes
     ----------
+    station : Station
+        As given; where datagrams are sent.
     frames : FrameReader
         From the board.
     datagrams : list of (port, bytes)
@@ -45,7 +47,7 @@ class Machine:
 
     def __init__(self, simulator: Simulator, station: Station):
         self._simulator = simulator
-        self._station = station
+        self.station = station
         self._address = _neighbour(station.address)
         self._line = b""
         self._mac: bytes | None = None
@@ -55,11 +57,6 @@ class Machine:
         self.fault: Callable[[bytes], bytes] = bytes
         self.datagrams: list[tuple[int, bytes]] = []
         self.echoes: list[bytes] = []
-
-    @property
-    def station(self) -> Station:
-        """The board's place on the network."""
-        return self._station
 
     @property
     def cycles(self) -> int:
@@ -78,7 +75,7 @@ class Machine:
 
     def send(self, payload: bytes, port: int) -> None:
         """Send a datagram to the board, from ``port`` of this machine."""
-        head = dpkt.udp.UDP(sport=port, dport=self._station.port, data=payload)
+        head = dpkt.udp.UDP(sport=port, dport=self.station.port, data=payload)
         head.ulen = len(head)
         self._to_board(dpkt.ip.IP_PROTO_UDP, head)
 
@@ -98,7 +95,7 @@ class Machine:
 
     def _to_board(self, protocol: int, data: dpkt.Packet) -> None:
         packet = dpkt.ip.IP(
-            src=self._address.packed, dst=self._station.address.packed, p=protocol, data=data
+            src=self._address.packed, dst=self.station.address.packed, p=protocol, data=data
         )
         packet.len = len(packet)
         if self._mac is None:
@@ -117,7 +114,7 @@ class Machine:
             sha=MAC,
             spa=self._address.packed,
             tha=bytes(6),
-            tpa=self._station.address.packed,
+            tpa=self.station.address.packed,
         )
         self._put_frame(_BROADCAST, dpkt.ethernet.ETH_TYPE_ARP, bytes(question))
 
@@ -157,7 +154,7 @@ class Machine:
 
     def _receive_arp(self, message: dpkt.arp.ARP) -> None:
         """Answer for every address; take in the board's."""
-        if message.spa == self._station.address.packed:
+        if message.spa == self.station.address.packed:
             self._mac = bytes(message.sha)
             waiting, self._waiting = self._waiting, []
             for packet in waiting:

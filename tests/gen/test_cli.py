@@ -65,6 +65,7 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--board", "arty_a7", "--clock", "1"], "out of range"),
         (["--board", "arty_a7", "--clock", "5"], "needs a clock of at least 6 MHz"),
         (["--board", "arty_a7", "--clock", "nan"], "number of MHz"),
+        (["--board", "genesys2", "--baud", "4000000"], "bridge does at most 3000000 baud"),
         (["--board", "arty_a7", "--model", "."], "error: "),
         (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
         (["--board", "arty_a7", "--calibrate", "."], "leave out --calibrate"),

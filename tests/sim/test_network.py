@@ -1,27 +1,24 @@
 """The emitted board on Ethernet, nibble by nibble, with a machine at the other end of the cable."""
 
-import json
 import random
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gen.errors import FirebrickError
+from gen.ethernet import PING
 from host.driver import Accelerator
 from host.udp_link import UdpLink
-from protocol.messages import Statistics
 from protocol.packets import Kind, Packet
-from protocol.session import Session
 from sim import golden
 from sim.board import Network, build_board, load_link
-from sim.mii import GAP, PREAMBLE, nibbles
+from sim.mii import CHECK_BYTES, GAP, PREAMBLE, nibbles
 from sim.network import MAC, Machine
 from sim.serve import Bridge
 from sim.simulator import Simulator
 from tests.networks import random_frames
-
-PORT = 4711
+from tests.sim.talk import PORT, Talk, ask, check
 
 
 @pytest.fixture(scope="module")
@@ -43,41 +40,6 @@ def machine(library, link):
         yield Machine(simulator, link.station)
 
 
-class Talk:
-    """A session over the cable."""
-
-    def __init__(self, machine, network):
-        self.machine = machine
-        self.session = Session(network.digest, 0)
-        self.results = []
-
-    def run(self, frames):
-        submitted, quiet = 0, 0
-        while len(self.results) < len(frames):
-            while self.session.room and submitted < len(frames):
-                self.session.submit(frames[submitted].tobytes())
-                submitted += 1
-            for packet in self.session.packets():
-                self.machine.send(packet, PORT)
-            progress = self.session.progress
-            self.machine.advance(500)
-            for port, data in self.machine.take():
-                assert port == PORT
-                self.session.receive(data)
-            self.results += [result for _, result in self.session.results]
-            self.session.results.clear()
-            moved = self.machine.pending or self.session.progress > progress
-            quiet = 0 if moved else quiet + 1
-            assert quiet < 200, "nothing comes"
-            if quiet % 10 == 9:
-                self.session.retry()
-
-
-def check(talk, network, frames):
-    sums = [result.sums for result in talk.results]
-    np.testing.assert_array_equal(sums, golden.class_sums(network, frames))
-
-
 def test_frames_over_mii_equal_the_golden_model(machine, tiny_on_ethernet):
     network = tiny_on_ethernet.network
     frames = random_frames(network, 20, seed=3)
@@ -89,7 +51,8 @@ def test_frames_over_mii_equal_the_golden_model(machine, tiny_on_ethernet):
 
 
 def test_arp_and_ping_are_answered(machine, link):
-    for payload in (b"", b"firebrick", bytes(range(100))):
+    for size in (0, 9, 128, 129, 1000, PING):
+        payload = random.Random(size).randbytes(size)
         machine.ping(payload)
         assert machine.wait(lambda: bool(machine.echoes))
         assert machine.echoes.pop() == payload
@@ -115,13 +78,48 @@ def test_damaged_frames_cost_a_repetition_only(machine, tiny_on_ethernet):
     check(talk, network, frames)
     assert len(damaged) > 5
     machine.fault = bytes
-    machine.send(Packet(Kind.STATISTICS, 9).encode(), PORT)
-    assert machine.wait(lambda: bool(machine.datagrams))
-    said = Packet.decode(machine.take()[-1][1])
-    statistics = Statistics.decode(said.payload)
+    statistics = ask(machine)
     assert statistics.answered == len(frames)
     # Where headers were hit, the network core has dropped the frame before anybody counts it.
     assert 0 < statistics.bad <= len(damaged)
+
+
+def test_a_wrong_check_sequence_alone_is_noticed(machine, tiny_on_ethernet):
+    network, rng = tiny_on_ethernet.network, random.Random(5)
+    frames = random_frames(network, 20, seed=6)
+    damaged = []
+
+    def fault(line):
+        if len(line) < 2 * frames[0].size or rng.random() >= 0.5:
+            return line
+        spoilt = bytearray(line)
+        damaged.append(rng.randrange(len(line) - 2 * (GAP + CHECK_BYTES), len(line) - 2 * GAP))
+        spoilt[damaged[-1]] ^= 1 << rng.randrange(4)
+        return bytes(spoilt)
+
+    talk = Talk(machine, network)
+    machine.fault = fault
+    talk.run(frames)
+    check(talk, network, frames)
+    machine.fault = bytes
+    statistics = ask(machine)
+    assert len(damaged) > 5
+    assert statistics.lost == statistics.bad == len(damaged)
+
+
+def test_frames_for_another_address_are_left_alone(machine, link):
+    info = Packet(Kind.INFO, 1).encode()
+    machine.send(Packet(Kind.RESET, 1).encode(), PORT)
+    assert machine.wait(lambda: bool(machine.datagrams))
+    machine.take()
+    mine = machine.station
+    machine.station = replace(mine, address=mine.address + 8)
+    machine.send(info, PORT)
+    machine.ping(b"you?")
+    assert not machine.wait(lambda: bool(machine.datagrams or machine.echoes))
+    machine.station = mine
+    machine.send(info, PORT)
+    assert machine.wait(lambda: bool(machine.datagrams))
 
 
 def test_what_is_not_for_the_board_is_left_alone(machine, tiny_on_ethernet):
@@ -165,10 +163,3 @@ def test_a_host_on_loopback_takes_it_for_a_board(machine, tiny_on_ethernet):
     np.testing.assert_array_equal([result.sums for result in results], expected)
     assert (statistics.answered, statistics.bad, statistics.lost) == (5, 0, 0)
     assert len(statistics.stalls) == len(network.ops)
-
-
-def test_rgmii_is_not_simulated(tmp_path):
-    entry = {"clock_hz": 1, "link": "ethernet", "ip": "10.0.0.1", "mac": 2, "udp_port": 3}
-    (tmp_path / "manifest.json").write_text(json.dumps({**entry, "board": "genesys2"}))
-    with pytest.raises(FirebrickError, match="Ethernet of genesys2 is RGMII"):
-        load_link(tmp_path)

@@ -1,0 +1,110 @@
+"""Network files that are damaged or forged are refused in our own words, or hold a network.
+
+``tests/gen/test_fbz.py`` does the same for the compressed format.
+"""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gen.deep_compression import load_compressed
+from gen.errors import FirebrickError
+from gen.graph import FloatConv, FloatGraph
+from gen.importer import load_onnx
+from gen.network import QuantizedNetwork, flatten
+from tests.damage import changed, damaged
+from tests.gen.onnx_models import squeezenet
+from tests.gen.test_deep_compression import made  # noqa: F401 (a fixture)
+from tests.networks import tiny_network
+
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+HEADER, ARRAYS = flatten(tiny_network(2, weight_bits=5, code_bits=3))
+ONNX = squeezenet().SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("damaged")
+
+
+def read(path, reader):
+    """What the reader makes of it; None if it refuses it as it should."""
+    message = f"{path}"
+    found = None
+    try:
+        found = reader(path)
+    except FirebrickError as error:
+        message = str(error)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return found
+
+
+def npz(header, arrays) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("network.json", json.dumps(header))
+        for name, array in arrays.items():
+            entry = io.BytesIO()
+            np.save(entry, array)
+            archive.writestr(f"{name}.npy", entry.getvalue())
+    return buffer.getvalue()
+
+
+GOOD = npz(HEADER, ARRAYS)
+
+
+def check_network_file(path) -> None:
+    network = read(path, QuantizedNetwork.load)
+    assert network is None or len(network.digest) == 8
+
+
+@FUZZ
+@given(damaged(GOOD) | st.binary(max_size=100))
+def test_damaged_network_files(folder, data):
+    (folder / "a.npz").write_bytes(data)
+    check_network_file(folder / "a.npz")
+
+
+@FUZZ
+@given(changed(HEADER))
+def test_network_files_with_another_header(folder, header):
+    (folder / "b.npz").write_bytes(npz(header, ARRAYS))
+    check_network_file(folder / "b.npz")
+
+
+@FUZZ
+@given(
+    st.sampled_from(sorted(ARRAYS)),
+    st.sampled_from(["<i1", "<i4", "<i8", "<u1", "<f4", "<f8", "<c8", "?", "<U3", "<M8[s]"]),
+    st.lists(st.integers(0, 9), max_size=4),
+)
+def test_network_files_with_another_array(folder, name, dtype, shape):
+    (folder / "c.npz").write_bytes(npz(HEADER, {**ARRAYS, name: np.zeros(shape, dtype)}))
+    check_network_file(folder / "c.npz")
+
+
+@settings(FUZZ, max_examples=40)
+@given(data=st.data())
+def test_damaged_deep_compression_files(made, folder, data):  # noqa: F811
+    # Most of a file are weights, of which each is as good as another; the counts come first.
+    good = made[0][:2000] if data.draw(st.booleans()) else made[0]
+    spoilt = data.draw(damaged(good)) + made[0][len(good) :]
+    (folder / "d.net").write_bytes(spoilt)
+    graph = read(folder / "d.net", load_compressed)
+    if graph is not None:
+        convs = [op for op in graph.ops if isinstance(op, FloatConv)]
+        assert all(np.isfinite(op.weights).all() and np.isfinite(op.bias).all() for op in convs)
+
+
+@FUZZ
+@given(damaged(ONNX) | damaged(ONNX[-3000:]) | st.binary(max_size=100))
+def test_damaged_onnx_files(folder, data):
+    (folder / "e.onnx").write_bytes(data)
+    graph = read(folder / "e.onnx", load_onnx)
+    assert graph is None or isinstance(graph, FloatGraph | QuantizedNetwork)

@@ -1,0 +1,85 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gen.errors import FirebrickError
+from host.driver import Accelerator
+from host.replay import RecordingTransport, ReplayTransport
+from tests.damage import JSON, changed, damaged
+from tests.host.fake_board import FakeBoard, MemoryTransport, device_info
+from tests.networks import random_frames, tiny_network
+
+
+def classify(frame: np.ndarray) -> np.ndarray:
+    return np.arange(5) + frame[0, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def network():
+    return tiny_network(1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("sessions")
+
+
+@pytest.fixture(scope="module")
+def session(network, folder):
+    """A recorded session of three frames, of which a result got lost."""
+    lost = []
+
+    def lose(said: bytes) -> bytes:
+        if len(said) > 60 and not lost:
+            lost.append(said)
+            return b""
+        return said
+
+    path = folder / "session.jsonl"
+    transport = MemoryTransport(FakeBoard(device_info(network), classify), lose)
+    with Accelerator(RecordingTransport(transport, path), network) as board:
+        list(board.stream(random_frames(network, 3)))
+    return path
+
+
+def test_a_session_with_losses_is_played_again(session, network):
+    frames = random_frames(network, 3)
+    with Accelerator(ReplayTransport(session), network) as board:
+        sums = [result.sums for result in board.stream(frames)]
+    np.testing.assert_array_equal(sums, [classify(frame) for frame in frames])
+
+
+def play(path, network) -> None:
+    """Either all is as it should be, or an error of ours says what is not."""
+    message = ""
+    try:
+        with Accelerator(ReplayTransport(path), network, timeout=1.0) as board:
+            list(board.stream(random_frames(network, 3)))
+    except FirebrickError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_damaged_sessions_are_refused_or_end_in_an_error(data, session, network, folder):
+    good = session.read_bytes()
+    (folder / "a.jsonl").write_bytes(data.draw(damaged(good) | st.binary(max_size=60)))
+    play(folder / "a.jsonl", network)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_forged_sessions_are_refused_or_end_in_an_error(data, session, network, folder):
+    lines = [json.loads(line) for line in session.read_text().splitlines()]
+    forged = data.draw(changed(lines) | st.lists(JSON, max_size=3))
+    (folder / "b.jsonl").write_text("\n".join(map(json.dumps, forged)))
+    play(folder / "b.jsonl", network)
+
+
+def test_no_such_session(folder):
+    with pytest.raises(FirebrickError, match="no recorded session"):
+        ReplayTransport(folder / "none.jsonl")

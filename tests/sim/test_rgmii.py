@@ -1,0 +1,102 @@
+"""The emitted board behind an RGMII PHY, nibble by nibble at 1 Gb/s."""
+
+import random
+import threading
+
+import numpy as np
+import pytest
+
+from boards import BOARDS
+from gen.ethernet import PING, Address, on_network
+from host.driver import Accelerator
+from host.udp_link import UdpLink
+from sim import golden
+from sim.board import Network, build_board, load_link
+from sim.mii import CHECK_BYTES, GAP
+from sim.network import Machine
+from sim.rgmii import TICK_HZ
+from sim.serve import Bridge
+from sim.simulator import Simulator
+from tests.generated import tiny
+from tests.networks import random_frames
+from tests.sim.talk import Talk, ask, check
+
+
+@pytest.fixture(scope="module", params=["genesys2", "ecpix5_85"])
+def board(request, tmp_path_factory):
+    target = on_network(BOARDS[request.param], Address())
+    return tiny(tmp_path_factory, f"tiny_{request.param}", target)
+
+
+@pytest.fixture(scope="module")
+def library(board):
+    link = load_link(board.folder)
+    assert isinstance(link, Network)
+    assert (link.phy.kind, link.tick_hz) == ("rgmii", TICK_HZ)
+    return build_board(board, link=link)
+
+
+@pytest.fixture
+def machine(library, board):
+    with Simulator(library) as simulator:
+        yield Machine(simulator, load_link(board.folder).station)
+
+
+def test_frames_at_the_rate_of_the_line(machine, board):
+    """The line is faster than the shell: what comes together has to wait somewhere."""
+    frames = random_frames(board.network, 30, seed=3)
+    talk = Talk(machine, board.network)
+    talk.run(frames)
+    check(talk, board.network, frames)
+    assert (talk.session.returned, talk.session.damaged, machine.frames.damaged) == (0, 0, 0)
+    statistics = ask(machine)
+    assert (statistics.bad, statistics.dropped, statistics.lost) == (0, 0, 0)
+
+
+def test_arp_and_ping_are_answered(machine, board):
+    for size in (*range(8), 128, 131, 1001, PING):
+        payload = random.Random(size).randbytes(size)
+        machine.ping(payload)
+        assert machine.wait(lambda: bool(machine.echoes)), size
+        assert machine.echoes.pop() == payload
+    assert int.from_bytes(machine.mac, "big") == machine.station.mac
+
+
+def test_damaged_frames_cost_a_repetition_only(machine, board):
+    network, rng = board.network, random.Random(4)
+    frames = random_frames(network, 20, seed=5)
+    damaged = []
+
+    def fault(line):
+        if len(line) < 2 * frames[0].size or rng.random() >= 0.5:
+            return line
+        spoilt = bytearray(line)
+        damaged.append(rng.randrange(len(line) - 2 * (GAP + CHECK_BYTES), len(line) - 2 * GAP))
+        spoilt[damaged[-1]] ^= 1 << rng.randrange(4)
+        return bytes(spoilt)
+
+    talk = Talk(machine, network)
+    machine.fault = fault
+    talk.run(frames)
+    check(talk, network, frames)
+    machine.fault = bytes
+    statistics = ask(machine)
+    assert len(damaged) > 5
+    assert statistics.lost == statistics.bad == len(damaged)
+
+
+def test_a_host_on_loopback_takes_it_for_a_board(machine, board):
+    frames = random_frames(board.network, 5, seed=8)
+    done = threading.Event()
+    with Bridge(machine) as bridge:
+        thread = threading.Thread(target=bridge.serve, args=(done.is_set,))
+        thread.start()
+        try:
+            host, port = bridge.options.split()[1].split(":")
+            with Accelerator(UdpLink(host, int(port)), board.network, timeout=60) as accelerator:
+                results = list(accelerator.stream(frames))
+        finally:
+            done.set()
+            thread.join(timeout=60)
+    expected = golden.class_sums(board.network, frames)
+    np.testing.assert_array_equal([result.sums for result in results], expected)
