@@ -4,7 +4,7 @@
 // Both edges of the clock to two bits: those of a rising edge and of the falling one after it
 // appear together at the next rising edge.
 module IDDRX1F (
-    input  D, SCLK, RST,
+    input  D, SCLK,
     output reg Q0, Q1
 );
     reg rising, falling;
@@ -18,7 +18,7 @@ endmodule
 
 // Two bits, taken together at the rising edge, to both halves of a period.
 module ODDRX1F (
-    input  D0, D1, SCLK, RST,
+    input  D0, D1, SCLK,
     output Q
 );
     reg first, second, waiting;
