@@ -188,7 +188,7 @@ class QuantizedNetwork:
                     if entry.endswith(".npy")
                 }
             network = unflatten(header, arrays)
-            check(network)
+            _check_file(network, path)
         except FileNotFoundError:
             raise FirebrickError(f"{path}: no such network file; check the path") from None
         except FirebrickError:
@@ -200,8 +200,17 @@ class QuantizedNetwork:
         return network
 
 
+def _check_file(network: QuantizedNetwork, path: str | Path) -> None:
+    """Check a network that came from a file; an error names it."""
+    try:
+        check(network)
+    except FirebrickError as error:
+        raise FirebrickError(f"{path}: {error}") from None
+
+
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _write_entry(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
