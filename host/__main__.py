@@ -26,6 +26,7 @@ from host.open import BoardOptions, for_a_board, open_board
 from host.pictures import pictures
 from host.sim_transport import CYCLES_PER_SECOND
 from protocol.messages import DeviceInfo
+from protocol.packets import VERSION
 
 app = typer.Typer(
     add_completion=False,
@@ -50,7 +51,8 @@ def info(
     with open_board(options, None) as board:
         about, statistics = board.info(), board.stats()
     stalls = dict(zip(_layers(options, about), statistics.stall_cycles(), strict=True))
-    entry = {**vars(about), "digest": about.digest.hex(), **vars(statistics), "stalls": stalls}
+    entry = {"protocol": VERSION, **vars(about), "digest": about.digest.hex()}
+    entry |= {**vars(statistics), "stalls": stalls}
     if json:
         _line(entry)
         return

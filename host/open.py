@@ -152,7 +152,7 @@ def _baud(folder: Path) -> int:
         baud = json.loads(path.read_text())["baud"]
         if type(baud) is not int or baud < 1:
             raise ValueError(f"it is {baud!r}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, RecursionError, ValueError, LookupError, TypeError) as error:
         raise FirebrickError(
             f"{path}: does not tell the baud rate ({error}); give --baud"
         ) from None

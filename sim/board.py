@@ -33,6 +33,7 @@ from sim.verilate import Progress, build
 CELLS = Path(__file__).parent / "cells"
 """What the cells of the network core do that Yosys has no models of, by family."""
 _XILINX_CELLS = "read_verilog -defer +/xilinx/cells_sim.v"
+_MALFORMED = (OSError, RecursionError, ArithmeticError, LookupError, TypeError, ValueError)
 PATIENT = 100
 """Clock cycles a byte up to which a simulated line is fast enough for people and for time-outs."""
 
@@ -74,19 +75,31 @@ def load_link(folder: Path) -> Line | Network:
     """
     path = folder / MANIFEST
     try:
-        entry = json.loads(path.read_text())
-        clock_hz = int(entry["clock_hz"])
-        if entry["link"] == "uart":
-            return Line(clock_hz, int(entry["baud"]))
-        station = Station(IPv4Address(entry["ip"]), int(entry["mac"]), int(entry["udp_port"]))
-        phy = BOARDS[entry["board"]].phy
-        if phy is None:
-            raise ValueError(f"{entry['board']} has no Ethernet")
-        return Network(clock_hz, station, phy)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        return _link(json.loads(path.read_text()))
+    except _MALFORMED as error:
         raise FirebrickError(
             f"{path}: does not tell clock and link ({error!r}); generate the board again"
         ) from None
+
+
+def _link(entry: dict[str, Any]) -> Line | Network:
+    """The link of a manifest; whatever is wrong raises as it happens to."""
+    clock_hz = _positive(entry["clock_hz"])
+    if entry["link"] == "uart":
+        return Line(clock_hz, _positive(entry["baud"]))
+    mac, port = _positive(entry["mac"]), _positive(entry["udp_port"])
+    if mac >= 1 << 48 or port >= 1 << 16:
+        raise ValueError(f"there is no MAC address {mac} or port {port}")
+    phy = BOARDS[entry["board"]].phy
+    if phy is None:
+        raise ValueError(f"{entry['board']} has no Ethernet")
+    return Network(clock_hz, Station(IPv4Address(entry["ip"]), mac, port), phy)
+
+
+def _positive(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{value!r} where a number should be")
+    return value
 
 
 class FarEnd(wiring.Component):

@@ -48,7 +48,29 @@ def test_images_on_a_serial_port(build, images, monkeypatch, capsys):
     assert [entry["image"] for entry in entries] == [str(path) for path in images]
     assert [entry["sums"] for entry in entries] == [classify(f).tolist() for f in frames]
     assert entries[0]["top"][0]["label"] == "class 4"
-    assert summary["clock_hz"] == 100_000_000
+    assert (summary["clock_hz"], summary["damaged_packets"]) == (100_000_000, 0)
+    assert "not clean" not in text
+
+
+class NoisyBoard(FakeBoard):
+    """One whose first long answer comes with a wrong bit."""
+
+    damaged = False
+
+    def feed(self, data: bytes) -> None:
+        super().feed(data)
+        if len(self.replies) > 60 and not self.damaged:
+            self.replies[10] ^= 1
+            self.damaged = True
+
+
+def test_losses_are_told(build, images, monkeypatch, capsys):
+    with SerialBoard(NoisyBoard(device_info(tiny_network(1)), classify)) as board:
+        options = ("--port", board.port, "--build", build, *images)
+        assert run_command(monkeypatch, app, *options) == 0
+    text = capsys.readouterr().out
+    assert "3 frames in" in text
+    assert "The link is not clean: damaged packets 1" in text
 
 
 def test_info_and_bench(build, monkeypatch, capsys):

@@ -34,6 +34,7 @@ def test_info_and_infer(network, transport):
         assert board.info() == device_info(network)
         result = board.infer(frame)
         assert board.stats().answered == 1
+        assert set(board.losses().values()) == {0}
     np.testing.assert_array_equal(result.sums, classify(frame))
     assert result.cycles == frame.size
     assert transport.closed
@@ -124,7 +125,9 @@ def test_a_bad_link_costs_time_only(network, transport, seed):
     transport.spoil = spoil
     with Accelerator(transport, network, timeout=60) as board:
         results = list(board.stream(frames))
+        losses = board.losses()
     np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
+    assert losses["damaged packets"] > 0
 
 
 def test_board_with_another_network(network):

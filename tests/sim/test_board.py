@@ -3,6 +3,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gen.errors import FirebrickError
 from host.driver import Accelerator
@@ -11,6 +13,7 @@ from sim import golden
 from sim.board import build_board, load_link
 from sim.serve import Terminal
 from sim.simulator import Simulator
+from tests.damage import changed
 from tests.networks import random_frames
 
 
@@ -50,6 +53,29 @@ def test_an_idle_board_stands_still(tiny_board):
     ):
         terminal.serve(lambda: next(rounds) > 1010)
         assert simulator.cycles == 2_000_000
+
+
+MANIFEST = {
+    "clock_hz": 100_000_000,
+    "link": "ethernet",
+    "ip": "10.0.0.1",
+    "mac": 2,
+    "udp_port": 3,
+    "board": "genesys2",
+}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([MANIFEST, {"clock_hz": 9, "link": "uart", "baud": 5}]).flatmap(changed))
+def test_forged_manifests_are_refused_or_a_link(tmp_path_factory, manifest):
+    folder = tmp_path_factory.mktemp("forged")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    message = "none"
+    try:
+        assert load_link(folder).clock_hz > 0
+    except FirebrickError as error:
+        message = str(error)
+    assert message == "none" or "does not tell clock and link" in message
 
 
 @pytest.mark.parametrize("text", ["{}", "no json", json.dumps({"clock_hz": 1, "baud": None})])
