@@ -65,7 +65,7 @@ class Design:
 
 
 _DESIGNS = (
-    Design(6, "arty_a7_35"),
+    Design(6, "arty_a7", fps=450, dsp=90),
     Design(4, "arty_a7", fps=1500),
     Design(8, "arty_a7", fps=800),
     Design(4, "arty_a7", fps=800, dsp=45),
