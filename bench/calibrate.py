@@ -65,13 +65,15 @@ class Design:
 
 
 _DESIGNS = (
-    Design(6, "arty_a7_35"),
+    Design(6, "arty_a7", fps=450, dsp=90),
     Design(4, "arty_a7", fps=1500),
     Design(8, "arty_a7", fps=800),
     Design(4, "arty_a7", fps=800, dsp=45),
     Design(3, "arty_a7", fps=400, dsp=60),
 )
 """Multipliers of both kinds, overlapping and plain packing, weights in block RAM and in LUTs."""
+_ECP5 = Design(4, "ulx3s_85", fps=200)
+"""For the one coefficient that tells this family's look-up tables from the 7-series'."""
 
 
 def _rescaled(op: Conv, bits: int) -> Conv:
@@ -101,6 +103,9 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
             samples.append(_measure(design))
     before = Coefficients.load()
     after = fit(samples, before)
+    with console.status(f"{_ECP5.bits} bits on {_ECP5.board}"):
+        samples.append(_measure(_ECP5))
+    after = replace(after, lut4_per_lut6=lut4_per_lut6(samples[-1], after))
     table = Table("coefficient", "before", "now")
     for name, value in asdict(after).items():
         table.add_row(name, f"{getattr(before, name):g}", f"{value:g}")
@@ -178,6 +183,13 @@ def fit(samples: list[Sample], start: Coefficients) -> Coefficients:
     fitted, _ = nnls(matrix, wanted)
     values = (round(float(value), 3) for value in fitted)
     return Coefficients(**dict(zip(names, values, strict=True)))
+
+
+def lut4_per_lut6(sample: Sample, coefficients: Coefficients) -> float:
+    """What the estimates of an ECP5 design, in six-input LUTs, are to be multiplied by."""
+    as_lut6 = sample.estimated(replace(coefficients, lut4_per_lut6=1.0))
+    lut = COUNTED.index("lut")
+    return round(float(sample.counted()[:, lut].sum() / as_lut6[:, lut].sum()), 3)
 
 
 def _sums(samples: list[Sample]) -> np.ndarray:

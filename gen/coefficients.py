@@ -40,6 +40,8 @@ class Coefficients:
         An upper lane's sum modulo ``2**r``, for each of its ``r * (r + 1) / 2`` bit products.
     rom_mux_lut : float
         A bit of a ROM in LUTs, for each four banks of 64 rows but the first.
+    lut4_per_lut6 : float
+        Look-up tables of four inputs that do what the formulas count of six inputs: for the ECP5.
     """
 
     mux_lut: float
@@ -62,6 +64,7 @@ class Coefficients:
     shared_lut: float
     upper_lut: float
     rom_mux_lut: float
+    lut4_per_lut6: float
 
     @staticmethod
     def load() -> Coefficients:

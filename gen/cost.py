@@ -55,8 +55,6 @@ QUEUE_BITS = 8192
 """The queue of a bypass goes into LUTs up to this size, into block RAM beyond."""
 DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": 18}
 """Widest signed operand of one DSP48E1 and of one MULT18X18D."""
-LUT4_PER_LUT6 = 2.2
-"""How many look-up tables of four inputs do what the formulas here count of six inputs."""
 
 _HALF_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 _FULL_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
@@ -120,7 +118,7 @@ def on_family(resources: Resources, family: Family) -> Resources:
     """Resources counted in 6-input LUTs, in those that the family has."""
     if family == "xc7":
         return resources
-    return replace(resources, lut=round(resources.lut * LUT4_PER_LUT6))
+    return replace(resources, lut=round(resources.lut * _now.lut4_per_lut6))
 
 
 @cache

@@ -27,6 +27,8 @@ RESOURCES = ("dsp", "lut", "bram36", "ff")
 WIDER = 1.8
 """Foldings with more multipliers than this times the fewest are not looked at."""
 MIP_GAP = 0.005
+PEAK_PRICE = 10.0
+"""Of the resource that is used most, where the sum of all as parts of their budgets costs 1."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,8 @@ def choose(
     choices: Mapping[str, Sequence[Option]],
     room: Sequence[float],
     weights: Sequence[float],
+    *,
+    even: bool = False,
 ) -> dict[str, Option] | None:
     """Pick one option a convolution, of the least weighted cost within ``room``.
 
@@ -171,6 +175,9 @@ def choose(
     choices : options by name of the convolution
     room : what is left of each of :data:`RESOURCES`; ``inf`` for no limit
     weights : of each resource in the cost
+    even : whether what counts first is the largest part of the room that any resource takes, which
+        must be finite then: a design that crowds the logic and leaves multipliers idle is hard to
+        route
 
     Returns
     -------
@@ -186,11 +193,18 @@ def choose(
     if np.any(least > np.asarray(room)):
         return None
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    one_each = csr_array((np.ones(len(use)), (owner, np.arange(len(use)))))
+    # One variable an option, and the largest part of the room that is taken.
+    one_each = csr_array(
+        (np.ones(len(use)), (owner, np.arange(len(use)))), (len(sizes), len(use) + 1)
+    )
+    taken = np.column_stack([use.T, -np.asarray(room) if even else np.zeros(len(room))])
     result = milp(
-        use @ np.asarray(weights),
-        constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(use.T, -np.inf, room)],
-        integrality=np.ones(len(use)),
+        np.append(use @ np.asarray(weights), PEAK_PRICE if even else 0),
+        constraints=[
+            LinearConstraint(one_each, 1, 1),
+            LinearConstraint(taken, -np.inf, np.zeros(len(room)) if even else room),
+        ],
+        integrality=np.append(np.ones(len(use)), 0),
         bounds=Bounds(0, 1),
         options={"mip_rel_gap": MIP_GAP},
     )

@@ -143,9 +143,9 @@ def headroom(
 
 
 def _smallest(problem: _Problem, fps: float, clock_hz: int, slowest: Plan) -> Plan:
-    """The smallest plan that makes ``fps`` frames a second."""
+    """The smallest plan that makes ``fps`` frames a second, using each resource as evenly."""
     cycles = int(clock_hz / fps)
-    found = slowest if slowest.cycles <= cycles else _attempt(problem, cycles, clock_hz)
+    found = _attempt(problem, cycles, clock_hz, even=True)
     if found is None:
         most = _fastest(problem, clock_hz, slowest).frames_per_second
         raise FirebrickError(
@@ -180,8 +180,8 @@ def _most_multipliers(board: Board) -> int:
     return 2 * board.resources.dsp + board.resources.lut // 16
 
 
-def _attempt(problem: _Problem, cycles: int, clock_hz: int) -> Plan | None:
-    """A plan of at most ``cycles`` a frame, or None if none fits."""
+def _attempt(problem: _Problem, cycles: int, clock_hz: int, *, even: bool = False) -> Plan | None:
+    """A plan of at most ``cycles`` a frame, or None if none fits; ``even`` as for choose."""
     least = granules(problem.network, cycles)
     choices = _choices(problem, cycles, least) if least else None
     if least is None or choices is None:
@@ -190,7 +190,8 @@ def _attempt(problem: _Problem, cycles: int, clock_hz: int) -> Plan | None:
     fixed = resource_row(_fixed_costs(problem, least))
     room = [b - f for b, f in zip(problem.budget, fixed, strict=True)]
     for _ in range(TRIES):
-        picked = choose(choices, room, [1 / max(b, 1) for b in problem.budget])
+        prices = [1 / max(b, 1) for b in problem.budget]
+        picked = choose(choices, room, prices, even=even)
         if picked is None:
             return None
         engines = {name: option.plan for name, option in picked.items()}

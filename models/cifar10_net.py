@@ -37,9 +37,9 @@ DEFAULT = NetSpec(
     conv1=64,
     conv1_bits=6,
     groups=(
-        (FireSpec(16, 32, 6),),
-        (FireSpec(32, 64, 6),) * 3,
-        (FireSpec(48, 96, 6),) * 2,
+        (FireSpec(16, 32, 4),),
+        (FireSpec(32, 64, 4),) * 4,
+        (FireSpec(48, 96, 4),) * 3,
     ),
 )
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 try:
-    import numpy as np
     import torch
     import torch.nn.functional as F
 
@@ -34,42 +33,13 @@ try:
         count_weights,
     )
     from models.cifar10_onnx import export_onnx
+    from models.lessons import Lessons, distillation_loss
 except ModuleNotFoundError as error:
     if error.name in ("models", "models.cifar10_data"):
         print("error: run this from the repository's root, with python -m", file=sys.stderr)
     else:
         print(f"error: training needs the package {error.name}", file=sys.stderr)
     raise SystemExit(2) from None
-
-
-TEMPERATURE = 4.0
-"""Of the softmax through which a teacher is followed."""
-
-
-class Lessons:
-    """A teacher's logits for some views of each training image, as train_teacher writes them."""
-
-    def __init__(self, path: Path):
-        with np.load(path) as arrays:
-            parts = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-        self._all_logits = parts.pop("logits")
-        self._parts = parts
-
-    def views(self, epoch: int) -> Views:
-        """The views that an epoch shows; they come round again."""
-        number = epoch % len(self._all_logits)
-        return Views(**{name: values[number] for name, values in self._parts.items()})
-
-    def logits(self, epoch: int, index: torch.Tensor) -> torch.Tensor:
-        """What the teacher says of an epoch's images `index`, (B, 10)."""
-        return self._all_logits[epoch % len(self._all_logits), index].float()
-
-
-def distillation_loss(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """Divergence from the teacher's softened classes (G. Hinton et al., arXiv 1503.02531)."""
-    ours = F.log_softmax(logits / TEMPERATURE, dim=1)
-    theirs = F.log_softmax(teacher / TEMPERATURE, dim=1)
-    return TEMPERATURE**2 * F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
 @dataclass
@@ -119,7 +89,7 @@ class Trainer:
         progress: float,
         teacher: torch.Tensor | None = None,
     ) -> float:
-        """One optimiser step, towards the labels and the teacher's logits; returns the loss."""
+        """One optimiser step, towards the labels and the teachers' chances; returns the loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(progress)
         with torch.autocast("cpu", torch.bfloat16):
@@ -161,7 +131,7 @@ class Trainer:
             images = views.cut(padded, index)
             if self.args.cutout:
                 cut_holes(images, self.args.cutout)
-            teacher = lessons.logits(number, index) if lessons else None
+            teacher = lessons.chances(number, index) if lessons else None
             losses.append(self.train_step(images, labels[index], progress, teacher))
         return sum(losses) / max(1, len(losses))
 
@@ -261,7 +231,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--warmup", type=float, default=0.06, help="part of the schedule that warms up")
     add("--weight-decay", type=float, default=5e-4)
     add("--label-smoothing", type=float, default=0.05)
-    add("--teacher", type=Path, help="what train_teacher wrote, to learn from")
+    add(
+        "--teacher",
+        type=Path,
+        nargs="+",
+        help="what teachers wrote; the first one's views are used",
+    )
     add("--cutout", type=int, default=8, help="side of the hole in each image; 0 for none")
     add("--ema", type=float, default=0.998, help="share of the averaged weights kept each step")
     add("--quantise-from", type=float, default=0.85, help="progress at which weights are rounded")

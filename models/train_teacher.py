@@ -13,12 +13,12 @@ import argparse
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from models.cifar10_data import Views, load_split, normalise, pad_images, run_command
+from models.lessons import write_lessons
 
 BATCH = 1000
 MOMENTUM = 0.85
@@ -152,19 +152,12 @@ def run(args: argparse.Namespace) -> None:
     train(net, padded, labels, args.epochs)
     right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
     print(f"test {100 * right:.2f}", flush=True)
-    views, logits = [], []
-    for _ in range(args.crops):
-        pair = Views.random(len(labels), alternate=0).both_ways()
-        said = [predict(net, view.cut(padded, torch.arange(len(labels)))) for view in pair]
-        views += pair
-        logits += [sum(said) / 2] * 2
-    np.savez(
-        args.out,
-        top=torch.stack([view.top for view in views]).numpy(),
-        left=torch.stack([view.left for view in views]).numpy(),
-        flip=torch.stack([view.flip for view in views]).numpy(),
-        logits=torch.stack(logits).numpy().astype(np.float16),
-    )
+    views = [view for _ in range(args.crops) for view in Views.random(len(labels), 0).both_ways()]
+
+    def both_ways(images: torch.Tensor) -> torch.Tensor:
+        return (predict(net, images) + predict(net, images.flip(2))) / 2
+
+    write_lessons(args.out, views, padded, both_ways)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from bench.calibrate import COUNTED, Design, Sample, errors, fit
+from bench.calibrate import COUNTED, Design, Sample, errors, fit, lut4_per_lut6
 from gen.cells import CellCount
 from gen.coefficients import Coefficients
 from gen.planner import plan
@@ -32,7 +32,7 @@ def found():
         digit_lut=values["digit_lut"] * 0.8,
         unit_ff=values["unit_ff"] * 2,
     )
-    designs = (Design(4, "arty_a7", fps=400, dsp=60), Design(6, "arty_a7_35", fps=100))
+    designs = (Design(4, "arty_a7", fps=400, dsp=60), Design(4, "arty_a7_35", fps=100))
     samples = [sample(design, truth) for design in designs]
     return samples, start, truth, fit(samples, start)
 
@@ -41,6 +41,12 @@ def test_coefficients_come_back(found):
     _, _, truth, fitted = found
     for name in ("engine_lut", "digit_lut", "unit_ff"):
         assert getattr(fitted, name) == pytest.approx(getattr(truth, name), rel=0.1), name
+
+
+def test_the_ecp5s_factor_comes_back():
+    start = Coefficients.load()
+    ecp5 = sample(Design(4, "ulx3s_85", fps=100), replace(start, lut4_per_lut6=1.7))
+    assert lut4_per_lut6(ecp5, start) == pytest.approx(1.7, rel=0.01)
 
 
 def test_totals_are_told_and_agree_after_the_fit(found):

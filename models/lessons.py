@@ -1,0 +1,69 @@
+"""What teachers say of the training images, for the default network to follow (distillation)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from models.cifar10_data import Views
+
+TEMPERATURE = 4.0
+"""Of the softmax through which a teacher is followed."""
+
+
+def write_lessons(
+    path: Path,
+    views: Sequence[Views],
+    padded: torch.Tensor,
+    predict: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    """Note a teacher's logits for each of the views of a padded training set (.npz)."""
+    everything = torch.arange(len(padded))
+    logits = torch.stack([predict(view.cut(padded, everything)) for view in views])
+    corners = {
+        name: torch.stack([getattr(view, name) for view in views]).numpy()
+        for name in ("top", "left", "flip")
+    }
+    np.savez(path, logits=logits.numpy().astype(np.float16), **corners)
+
+
+class Lessons:
+    """The views that the first of some teachers' files has, and what all of them say of these.
+
+    Of the others only the mean over their own views counts, which differ.
+    """
+
+    def __init__(self, paths: Sequence[Path]):
+        with np.load(paths[0]) as arrays:
+            self._parts = {name: torch.from_numpy(arrays[name]) for name in ("top", "left", "flip")}
+        said = [_soft(_logits(path)) for path in paths[:1]]
+        said += [_soft(_logits(path).mean(0)) for path in paths[1:]]
+        self._chances = torch.stack([s.expand_as(said[0]) for s in said]).mean(0)
+
+    def views(self, epoch: int) -> Views:
+        """The views that an epoch shows; they come round again."""
+        number = epoch % len(self._chances)
+        return Views(**{name: values[number] for name, values in self._parts.items()})
+
+    def chances(self, epoch: int, index: torch.Tensor) -> torch.Tensor:
+        """The teachers' softened classes for an epoch's images `index`, (B, 10)."""
+        return self._chances[epoch % len(self._chances), index]
+
+
+def _logits(path: Path) -> torch.Tensor:
+    with np.load(path) as arrays:
+        return torch.from_numpy(arrays["logits"]).float()
+
+
+def _soft(logits: torch.Tensor) -> torch.Tensor:
+    return F.softmax(logits / TEMPERATURE, dim=-1)
+
+
+def distillation_loss(logits: torch.Tensor, chances: torch.Tensor) -> torch.Tensor:
+    """Divergence from the teachers' softened classes (G. Hinton et al., arXiv 1503.02531)."""
+    ours = F.log_softmax(logits / TEMPERATURE, dim=1)
+    return TEMPERATURE**2 * F.kl_div(ours, chances, reduction="batchmean")
