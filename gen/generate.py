@@ -22,6 +22,7 @@ from gen.planner import headroom, plan
 from gen.report import WIDTH, report
 from gen.rtlil import check_yosys
 from gen.synth import RESULT, comparison, save, synthesise
+from protocol.packets import UDP_PORT
 
 RAMB36_BITS = 36 * 1024
 FOR_WEIGHTS = 0.95
@@ -146,7 +147,18 @@ def _next_steps(console: Console, board: Board, folder: Path) -> None:
     for command, purpose in (
         (f"python -m sim --build {path} IMAGE...", "run the hardware in simulation"),
         (f"python -m host --sim {path} IMAGE...", "classify through the host's driver"),
+        (f"python -m sim board {path}", "serve a simulated board, its link included"),
         *((f"cd {path} && {step.command}", step.purpose) for step in board.platform().build_steps),
+        (f"python -m host {_way(board)} --build {path} IMAGE...", "classify on the board"),
     ):
         line = Text.assemble(f"  {command}  ", (f"# {purpose}", "dim"))
         console.print(line, soft_wrap=True)
+
+
+def _way(board: Board) -> str:
+    """The option with which the host finds the board."""
+    station = board.station
+    if station is None:
+        return "--port PORT"
+    port = "" if station.port == UDP_PORT else f":{station.port}"
+    return f"--udp {station.address}{port}"

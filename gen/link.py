@@ -12,8 +12,8 @@ from protocol.packets import CHECK_BYTES, HEADER, OVERHEAD, RESULT, ROOM
 UART_BITS = 10
 """Bits on the wire a byte: start, 8 data, stop."""
 NETWORK_CORE = {
-    "mii": Resources(lut=2250, ff=2200, dsp=0, bram36=1.5),
-    "rgmii": Resources(lut=3500, ff=2470, dsp=0, bram36=2.5),
+    "mii": Resources(lut=2250, ff=2200, dsp=0, bram36=2.5),
+    "rgmii": Resources(lut=3500, ff=2470, dsp=0, bram36=3.5),
 }
 """What Ethernet takes more than a UART, by how the PHY is wired; as Yosys counts it."""
 STALLS = Resources(lut=70, ff=10, dsp=0, bram36=0)

@@ -25,7 +25,7 @@ from host.driver import Accelerator
 from host.open import BoardOptions, for_a_board, open_board
 from host.pictures import pictures
 from host.sim_transport import CYCLES_PER_SECOND
-from protocol.messages import DeviceInfo
+from protocol.messages import DeviceInfo, Statistics
 from protocol.packets import VERSION
 
 app = typer.Typer(
@@ -56,17 +56,39 @@ def info(
     if json:
         _line(entry)
         return
-    table = Table(show_header=False)
-    for name, value in entry.items():
-        if name != "stalls":
-            table.add_row(name.replace("_", " "), str(value))
     console = Console()
-    console.print(table)
-    if stalls:
+    console.print(_about(about, statistics))
+    waited = {name: cycles for name, cycles in stalls.items() if cycles}
+    if waited:
         table = Table("layer", "stalled for about", title="outputs that waited for the next layer")
-        for name, cycles in stalls.items():
+        for name, cycles in waited.items():
             table.add_row(name, f"{cycles} cycles")
         console.print(table)
+    elif stalls:
+        console.print("No layer's output has waited for the next layer.")
+
+
+def _about(about: DeviceInfo, statistics: Statistics) -> Table:
+    """What a board is and how it does, for people."""
+    table = Table(show_header=False)
+    frame = f"{about.height}x{about.width}x{about.channels} bytes"
+    rows = {
+        "network": about.digest.hex(),
+        "frame, classes": f"{frame}, {about.classes} classes",
+        "clock": f"{about.clock_hz / 1e6:g} MHz",
+        "protocol version": VERSION,
+        "takes ahead": f"{about.frames} frames, {about.window} packets of {about.chunk} bytes",
+        "frames answered": statistics.answered,
+        "frames waiting": statistics.waiting,
+        "last frame took": f"{statistics.cycles} cycles" if statistics.answered else "-",
+        "pixels waited for": f"{statistics.stalled} cycles",
+        "packets damaged": statistics.bad,
+        "packets dropped": f"{statistics.dropped} (whole, but not the next one, or without room)",
+        "lost on the line": f"{statistics.lost} bytes or datagrams",
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    return table
 
 
 def _layers(options: BoardOptions, about: DeviceInfo) -> list[str]:

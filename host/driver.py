@@ -312,7 +312,10 @@ class Accelerator(Closing):
             return f"the stream of {name} is stalled, since what comes behind it takes nothing"
         if after.stalled != before.stalled:
             return "the stream of pixels is stalled, since the first layer takes nothing"
-        return "no stream between its layers is stalled, so one of them has stopped by itself"
+        return (
+            "no stream between its layers is stalled, so one of them has stopped by itself, or "
+            "the board is slow (a simulated one may need a longer time-out)"
+        )
 
 
 async def _each(frames: Iterable[np.ndarray]) -> AsyncIterator[np.ndarray]:

@@ -42,6 +42,8 @@ app = typer.Typer(
 
 FEWEST = 3
 """Frames simulated for fewer images, unless ``--frames`` says otherwise."""
+HOST_PATIENCE = 60
+"""Seconds that the host should give a simulated board."""
 _DEFAULT_BUILD = Path("build/arty_a7")
 
 
@@ -197,10 +199,11 @@ def serve_board(
             kind = f"bit by bit at {link.baud} baud"
         else:
             kind = f"without its line, which takes {link.cycles_per_byte:g} clock cycles a byte"
-        console.print(f"{board.plan.network} on {board.plan.board}, simulated {kind}. Next:")
-        console.print(
-            f"  python -m host {server.options} --build {folder} IMAGE...", soft_wrap=True
-        )
+        title = f"{board.plan.network} on {board.plan.board}, simulated {kind}. Next:"
+        console.print(title, soft_wrap=True)
+        # Its seconds are longer than a real board's.
+        options = f"{server.options} --timeout {HOST_PATIENCE} --build {folder}"
+        console.print(f"  python -m host {options} IMAGE...", soft_wrap=True)
         server.serve()
 
 
