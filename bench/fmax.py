@@ -1,4 +1,4 @@
-"""Clock rate: place and route of the default network on the ECP5 boards, and what limits it."""
+"""Clock rate: place and route of the default network on an ECP5 board, and what limits it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from boards import BOARDS
 from gen.errors import FirebrickError
 
 _BOARDS = ("ulx3s_85",)
+_FPS = 200.0
+"""Frames a second to plan for: a design that leaves the router room, as most users' will."""
 _CELLS = {
     "TRELLIS_COMB": "lut",
     "TRELLIS_FF": "ff",
@@ -65,7 +67,7 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     table = Table("board", "MHz", "wanted", "logic ns", "routing ns", "frames/s at that rate")
     figures: dict[str, Any] = {}
     for name in _BOARDS:
-        with emitted(BOARDS[name]) as (made, folder):
+        with emitted(BOARDS[name], fps=_FPS) as (made, folder):
             with console.status(f"bitstream for {name}"):
                 size = build(folder)
             timing = read_timing((folder / "timing.json").read_text())

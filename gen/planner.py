@@ -109,7 +109,8 @@ def plan(
         raise FirebrickError(_shortage(problem, boards))
     if fps is not None:
         return _smallest(problem, fps, clock, best)
-    return _fastest(problem, clock, best)
+    fastest = _fastest(problem, clock, best)
+    return _attempt(problem, fastest.cycles, clock, even=True) or fastest
 
 
 def estimate(network: QuantizedNetwork, board: Board, made: Plan) -> Plan:
