@@ -102,7 +102,7 @@ def build(folder: Path) -> int:
     )
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
-        errors = [line for line in lines if "error" in line.lower()]
+        errors = [line for line in lines if line.lower().startswith("error")]
         raise FirebrickError(f"build_open.sh failed: {(errors or lines or ['no message'])[-1]}")
     return (folder / "top.bit").stat().st_size
 
