@@ -21,7 +21,7 @@ from gen.classes import choose_labels
 from gen.errors import FirebrickError
 from gen.fisher import channel_couplings
 from gen.graph import FloatConv, FloatGraph
-from gen.images import Normalisation, default_preprocessing
+from gen.images import Normalisation, default_preprocessing, with_mirror_images
 from gen.integers import (
     integer_conv,
     integer_op,
@@ -79,9 +79,10 @@ def quantise(
     rounding : "nearest", "together" or "shared"
         Of weights. Each to the nearest code, which is right for weights that were trained to be
         rounded. All of a layer together, so that errors make up for one another and for those of
-        earlier layers (:mod:`gen.sequential`), which is right for all others. Or to the nearest
-        level of one scale a layer, so that equal weights stay equal; the levels in use become the
-        layer's codebook.
+        earlier layers (:mod:`gen.sequential`), which is right for all others; mirror images of the
+        frames then count as well, since weights must not suit a few hundred frames only. Or to
+        the nearest level of one scale a layer, so that equal weights stay equal; the levels in use
+        become the layer's codebook.
     labels : tuple of str or None
         Class names; else those in the model's metadata, else numbers.
     preprocessing : Preprocessing or None
@@ -99,12 +100,14 @@ def quantise(
         raise FirebrickError(
             f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
         )
-    widths = _widths(graph, weight_bits)
+    count, widths = len(frames), _widths(graph, weight_bits)
     coded = [name for name, width in widths.items() if width.levels is not None]
     if coded and rounding != "together":
         raise FirebrickError(f"{coded[0]}: a codebook for weights that are rounded {rounding!r}")
     graph = graph.fold_input(normalisation)
     shapes = graph.shapes()
+    if rounding == "together":
+        frames = with_mirror_images(frames)
     observed = OBSERVED / 2 if rounding == "together" else 1.0
     statistics = observe(graph, frames, _part(progress, 0.0, observed))
     tensors = _tensors(graph, statistics)
@@ -119,7 +122,7 @@ def quantise(
         tensors=tensors,
         labels=choose_labels(shapes[ops[-1].name][2], graph.metadata, labels),
         preprocessing=preprocessing or default_preprocessing(height, width),
-        source={"quantised": f"after training, on {len(frames)} frames", **(source or {})},
+        source={"quantised": f"after training, on {count} frames", **(source or {})},
     )
     check(network)
     return network

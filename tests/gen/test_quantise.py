@@ -244,6 +244,16 @@ def test_rounding_together_follows_the_float_network_better(bits):
     assert errors[1] < 0.9 * errors[0]
 
 
+def test_photographs_and_their_mirror_images_teach_the_same():
+    graph = import_float(squeezenet(bypass=True), "test")
+    networks = [
+        quantise(graph, seen, normalisation=NORMALISATION, weight_bits=6, rounding="together")
+        for seen in (frames(8), np.ascontiguousarray(frames(8)[:, :, ::-1]))
+    ]
+    scales = [[t.scale for t in network.tensors.values()] for network in networks]
+    assert scales[0] == pytest.approx(scales[1])
+
+
 def test_codebooks_beat_as_many_bits_without():
     graph = import_float(squeezenet(bypass=True, first_pad=1), "test")
     pictures = frames(40)
