@@ -45,7 +45,7 @@ from gen.widths import WIDEST, Width, check_width
 
 Rounding = Literal["nearest", "together", "shared"]
 
-OBSERVED = 0.4
+OBSERVED = 0.3
 """Part of the time that looking at activations and gradients takes, where that is not all."""
 COUPLED_BITS = 5
 """Up to this width the channels of a layer make up for one another; beyond, errors are too small
@@ -100,14 +100,12 @@ def quantise(
         raise FirebrickError(
             f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
         )
-    count, widths = len(frames), _widths(graph, weight_bits)
+    widths = _widths(graph, weight_bits)
     coded = [name for name, width in widths.items() if width.levels is not None]
     if coded and rounding != "together":
         raise FirebrickError(f"{coded[0]}: a codebook for weights that are rounded {rounding!r}")
     graph = graph.fold_input(normalisation)
     shapes = graph.shapes()
-    if rounding == "together":
-        frames = with_mirror_images(frames)
     observed = OBSERVED / 2 if rounding == "together" else 1.0
     statistics = observe(graph, frames, _part(progress, 0.0, observed))
     tensors = _tensors(graph, statistics)
@@ -122,7 +120,7 @@ def quantise(
         tensors=tensors,
         labels=choose_labels(shapes[ops[-1].name][2], graph.metadata, labels),
         preprocessing=preprocessing or default_preprocessing(height, width),
-        source={"quantised": f"after training, on {count} frames", **(source or {})},
+        source={"quantised": f"after training, on {len(frames)} frames", **(source or {})},
     )
     check(network)
     return network
@@ -140,7 +138,8 @@ def _together(
     looking = _part(progress, OBSERVED / 2, OBSERVED)
     couplings = channel_couplings(graph, frames, narrow, looking)
     rest = _part(progress, OBSERVED, 1.0)
-    return quantise_in_sequence(graph, frames, tensors, widths, couplings, rest)
+    both = with_mirror_images(frames)
+    return quantise_in_sequence(graph, both, tensors, widths, couplings, rest)
 
 
 def _part(
