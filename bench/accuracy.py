@@ -31,7 +31,7 @@ BATCH = 16
 VERSIONS = {"1.1": "imagenet", "1.0": "caffe"}
 """SqueezeNet's versions, and how the input of their float files is normalised."""
 
-WIDTHS = {"1.1": ("8", "4", "4,conv10=3", "4,conv10=3c", "3", "3c"), "1.0": ("8",)}
+WIDTHS = {"1.1": ("8", "4", "4c", "4,conv10=3", "4,conv10=3c", "3", "3c"), "1.0": ("8",)}
 """Widths of weights to measure, as ``--weight-bits`` takes them."""
 
 BUDGETS = {"1.1": (4_930_000, 4_400_000, 3_700_000)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from gen.ethernet import ADDRESS
 from gen.images import PRESETS
 from gen.load import Request
+from gen.network import QuantizedNetwork
 from gen.widths import Widths
 from protocol.packets import UDP_PORT
 
@@ -125,8 +127,12 @@ class NetworkOptions:
     size: int | None = None
     prune: float = 0.0
 
-    def request(self, limit: int | None = None) -> Request:
-        """What to load, for a board with room for ``limit`` bits of weights.
+    def request(
+        self,
+        limit: int | None = None,
+        fits: Callable[[QuantizedNetwork], bool] | None = None,
+    ) -> Request:
+        """What to load, for a board with ``limit`` bits of memory, if it ``fits``.
 
         Raises
         ------
@@ -139,6 +145,7 @@ class NetworkOptions:
             weight_bits=None if self.weight_bits is None else Widths.parse(self.weight_bits),
             memory_budget=self.memory_budget,
             memory_limit=limit,
+            fits=fits,
             seed=self.seed,
             preprocess=self.preprocess,
             labels=self.labels,

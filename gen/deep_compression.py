@@ -14,13 +14,12 @@ Weights are in Caffe's order: output channel, input channel, row, column.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from gen.errors import FirebrickError
-from gen.graph import FloatConv, FloatGraph, FloatOp
+from gen.graph import FloatConv, FloatGraph, FloatOp, SharedConv
 from gen.network import INPUT, Concat, GlobalSum, MaxPool
 
 SUFFIX = ".net"
@@ -42,8 +41,8 @@ def load_compressed(path: str | Path) -> FloatGraph:
     Returns
     -------
     FloatGraph
-        Each layer's weights take at most 256 values: quantise with ``rounding="shared"`` to keep
-        them as codes, for a codebook of integers.
+        Of convolutions with shared weights: quantise with ``rounding="shared"`` to keep the codes,
+        for a codebook of integers.
 
     Raises
     ------
@@ -107,8 +106,8 @@ class _Reader:
         if self._at != len(self._data):
             raise self._error(f"has {len(self._data) - self._at} bytes too many")
 
-    def fill(self, op: FloatConv, stored: int) -> FloatConv:
-        """The layer with the weights and biases that come next."""
+    def fill(self, op: FloatConv, stored: int) -> SharedConv:
+        """The layer with the codes, codebook and biases that come next."""
         cout, kernel, _, cin = op.weights.shape
         if not 0 < stored <= op.weights.size:
             raise self._error(f"stores {stored} weights for {op.name}, of {op.weights.size}")
@@ -121,10 +120,10 @@ class _Reader:
         finite = np.isfinite(codebook).all() and np.isfinite(bias).all()
         if positions[-1] >= op.weights.size or codebook[0] != 0 or not finite:
             raise self._error(f"holds no weights for {op.name} where they should be")
-        flat = np.zeros(op.weights.size, np.float32)
-        flat[positions] = codebook[codes]
-        weights = flat.reshape(cout, cin, kernel, kernel).transpose(0, 2, 3, 1)
-        return replace(op, weights=np.ascontiguousarray(weights), bias=bias.copy())
+        flat = np.zeros(op.weights.size, np.uint8)
+        flat[positions] = codes
+        whole = flat.reshape(cout, cin, kernel, kernel).transpose(0, 2, 3, 1)
+        return SharedConv.of(op, np.ascontiguousarray(whole), codebook.copy(), bias.copy())
 
     def _error(self, what: str) -> FirebrickError:
         return FirebrickError(

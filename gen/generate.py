@@ -17,6 +17,7 @@ from gen.emit import check_clock, check_output, emit
 from gen.errors import FirebrickError
 from gen.ethernet import Address, on_network
 from gen.load import load_network
+from gen.network import QuantizedNetwork
 from gen.phases import phases
 from gen.planner import headroom, plan
 from gen.report import WIDTH, report
@@ -25,8 +26,6 @@ from gen.synth import RESULT, comparison, save, synthesise
 from protocol.packets import UDP_PORT
 
 RAMB36_BITS = 36 * 1024
-FOR_WEIGHTS = 0.95
-"""Part of a board's block RAM that weights get where firebrick chooses their bits."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,15 @@ def generate(
     check_yosys()
     check_output(folder)
     check_clock(board, clock_hz)
-    request = options.request(int(board.resources.bram36 * RAMB36_BITS * FOR_WEIGHTS))
+
+    def fits(network: QuantizedNetwork) -> bool:
+        try:
+            plan(network, board, clock_hz, fps=fps, utilisation=utilisation)
+        except FirebrickError:
+            return False
+        return True
+
+    request = options.request(int(board.resources.bram36 * RAMB36_BITS), fits)
     with phases() as display:
         network = load_network(request, display)
         display.begin("plan")

@@ -44,6 +44,29 @@ class FloatConv:
     pad_value: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SharedConv(FloatConv):
+    """A convolution whose weights are codes for a few values that all of them share.
+
+    Attributes
+    ----------
+    codes : uint8 array (Cout, K, K, Cin)
+    values : float32 array (up to 256,)
+        What the codes stand for: ``weights`` is ``values[codes]``.
+    """
+
+    codes: np.ndarray
+    values: np.ndarray
+
+    @staticmethod
+    def of(op: FloatConv, codes: np.ndarray, values: np.ndarray, bias: np.ndarray) -> SharedConv:
+        """The layer ``op`` with other weights and biases."""
+        return SharedConv(
+            op.name, op.inputs, values[codes], bias, op.stride, op.pad, op.relu, op.pad_value,
+            codes=codes, values=values,
+        )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class FloatAdd:
     """The sum of two tensors of one shape, perhaps with a ReLU behind it."""
@@ -138,12 +161,24 @@ def _fold_input(op: FloatOp, normalisation: Normalisation) -> FloatOp:
     bias = op.bias - (weights * mean).sum(axis=(1, 2, 3))
     if normalisation.channel_order == "BGR":
         weights, mean = weights[..., ::-1], mean[::-1]
-    return replace(
+    folded = replace(
         op,
         weights=np.ascontiguousarray(weights, dtype=np.float32),
         bias=bias.astype(np.float32),
         pad_value=tuple(mean.tolist()) if any(op.pad) else (),
     )
+    return _fold_shared(folded, normalisation) if isinstance(folded, SharedConv) else folded
+
+
+def _fold_shared(op: SharedConv, normalisation: Normalisation) -> SharedConv:
+    if len(set(normalisation.std)) > 1:
+        raise FirebrickError(
+            f"{op.name}: its weights are shared by channels that the input normalisation scales "
+            f"differently, by {normalisation.std}; choose another normalisation"
+        )
+    values = (op.values / np.float64(normalisation.std[0])).astype(np.float32)
+    codes = op.codes if normalisation.channel_order == "RGB" else op.codes[..., ::-1]
+    return SharedConv.of(op, np.ascontiguousarray(codes), values, op.bias)
 
 
 def _shape(op: FloatOp, inputs: list[tuple[int, int, int]]) -> tuple[int, int, int]:

@@ -136,6 +136,11 @@ def load_frames(paths: list[Path], preprocessing: Preprocessing) -> np.ndarray:
     return np.stack([load_frame(path, preprocessing) for path in paths])
 
 
+def with_mirror_images(frames: np.ndarray) -> np.ndarray:
+    """Frames (N, height, width, 3), and behind them the mirror image of each."""
+    return np.concatenate([frames, frames[:, :, ::-1]])
+
+
 def load_tar(
     path: str | Path, preprocessing: Preprocessing, limit: int | None = None
 ) -> tuple[np.ndarray, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from gen.widths import Width, Widths, describe
 
 CALIBRATION_IMAGES = 256
 """Images that are used of a larger calibration folder."""
+PARTS = (0.99, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7, 0.65, 0.6)
+"""Parts of a board's memory that weights may get where firebrick chooses their bits: small ones go
+into LUTs, and buffers need some of the rest."""
 ASSUMED = "imagenet"
 """Normalisation of a float model whose file carries none."""
 
@@ -46,8 +49,11 @@ class Request:
         Bits that all weights together may take; layers get the widths that lose least. Only for
         float models.
     memory_limit : int or None
-        Bits that the board has for weights: the budget, where nothing else is asked for and
-        weights of 8 bits take more.
+        Bits that the board has: weights may take a part of them, one of :data:`PARTS`, where
+        nothing else is asked for and weights of 8 bits take more.
+    fits : callable or None
+        Says whether the board holds a network, weights and buffers: the largest of the parts is
+        taken for which it does. None takes the largest.
     seed : int
         Picks the calibration images out of a large folder.
     preprocess : str or None
@@ -66,6 +72,7 @@ class Request:
     weight_bits: Widths | None = None
     memory_budget: int | None = None
     memory_limit: int | None = None
+    fits: Callable[[QuantizedNetwork], bool] | None = None
     seed: int = 0
     preprocess: str | None = None
     labels: Path | None = None
@@ -168,15 +175,12 @@ def _quantise(
         )
     bits = widths.of(graph)
     shared = _is_compressed(request) and widths == Widths() and request.memory_budget is None
-    budget = request.memory_budget
-    if budget is None and widths.all is None and not shared:
-        budget = _needed_budget(graph, bits, request.memory_limit)
-    if budget is not None:
-        phases.begin("measure what each layer's bits are worth")
+    budgets = [request.memory_budget] if request.memory_budget is not None else []
+    if not budgets and widths.all is None and not shared:
+        budgets = _needed_budgets(graph, bits, request.memory_limit)
+    if budgets:
         folded = graph.fold_input(normalisation)
-        loss = measure(folded, frames, phases.advance)
-        cost = weight_memory(folded, widths.named(graph))
-        bits = choose_bits(loss, cost, budget)
+        bits = _chosen(folded, frames, budgets, widths.named(folded), request.fits, phases)
     phases.begin("quantise")
     return quantise(
         graph,
@@ -201,12 +205,48 @@ def _calibration(folder: Path, seed: int, graph: FloatGraph, phases: Phases) -> 
     return load_frames(paths, default_preprocessing(height, width))
 
 
-def _needed_budget(graph: FloatGraph, widths: Mapping[str, Width], limit: int | None) -> int | None:
-    """What the weights may take, where those of ``widths`` take more; else None."""
+def _needed_budgets(graph: FloatGraph, widths: Mapping[str, Width], limit: int | None) -> list[int]:
+    """What the weights may take, most first, where those of ``widths`` take more; else nothing."""
     taken = sum(
         op.weights.size * widths[op.name].bits for op in graph.ops if isinstance(op, FloatConv)
     )
-    return limit if limit is not None and taken > limit else None
+    if limit is None or taken <= PARTS[0] * limit:
+        return []
+    return [int(part * limit) for part in PARTS]
+
+
+def _chosen(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    budgets: list[int],
+    named: Mapping[str, Width],
+    fits: Callable[[QuantizedNetwork], bool] | None,
+    phases: Phases,
+) -> dict[str, Width]:
+    """Widths that lose least, for the first of the budgets whose network fits, else the first.
+
+    What fits hardly depends on the weights themselves, so for a look they are rounded for one frame
+    only. ``graph`` has its input normalisation folded in.
+    """
+    phases.begin("measure what each layer's bits are worth")
+    loss, cost = measure(graph, frames, phases.advance), weight_memory(graph, named)
+    choices = [choose_bits(loss, cost, budgets[0])]
+    least = sum(min(table.values()) for table in cost.values())
+    choices += [choose_bits(loss, cost, budget) for budget in budgets[1:] if budget >= least]
+    if fits is None or len(choices) == 1:
+        return choices[0]
+    phases.begin("see what fits the board")
+    for bits in choices:
+        network = quantise(
+            graph,
+            frames[:1],
+            normalisation=Normalisation(),
+            weight_bits=bits,
+            rounding="together",
+        )
+        if fits(network):
+            return bits
+    return choices[0]
 
 
 def _normalisation(request: Request, graph: FloatGraph) -> tuple[Normalisation, str]:

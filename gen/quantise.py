@@ -20,8 +20,8 @@ from gen.calibrate import Statistics, observe
 from gen.classes import choose_labels
 from gen.errors import FirebrickError
 from gen.fisher import channel_couplings
-from gen.graph import FloatConv, FloatGraph
-from gen.images import Normalisation, default_preprocessing
+from gen.graph import FloatConv, FloatGraph, SharedConv
+from gen.images import Normalisation, default_preprocessing, with_mirror_images
 from gen.integers import (
     integer_conv,
     integer_op,
@@ -45,7 +45,7 @@ from gen.widths import WIDEST, Width, check_width
 
 Rounding = Literal["nearest", "together", "shared"]
 
-OBSERVED = 0.4
+OBSERVED = 0.3
 """Part of the time that looking at activations and gradients takes, where that is not all."""
 COUPLED_BITS = 5
 """Up to this width the channels of a layer make up for one another; beyond, errors are too small
@@ -79,9 +79,10 @@ def quantise(
     rounding : "nearest", "together" or "shared"
         Of weights. Each to the nearest code, which is right for weights that were trained to be
         rounded. All of a layer together, so that errors make up for one another and for those of
-        earlier layers (:mod:`gen.sequential`), which is right for all others. Or to the nearest
-        level of one scale a layer, so that equal weights stay equal; the levels in use become the
-        layer's codebook.
+        earlier layers (:mod:`gen.sequential`), which is right for all others; mirror images of the
+        frames then count as well, since weights must not suit a few hundred frames only. Or by
+        layer the values that its weights share (:class:`~gen.graph.SharedConv`), which then become
+        its codebook.
     labels : tuple of str or None
         Class names; else those in the model's metadata, else numbers.
     preprocessing : Preprocessing or None
@@ -137,7 +138,8 @@ def _together(
     looking = _part(progress, OBSERVED / 2, OBSERVED)
     couplings = channel_couplings(graph, frames, narrow, looking)
     rest = _part(progress, OBSERVED, 1.0)
-    return quantise_in_sequence(graph, frames, tensors, widths, couplings, rest)
+    both = with_mirror_images(frames)
+    return quantise_in_sequence(graph, both, tensors, widths, couplings, rest)
 
 
 def _part(
@@ -213,23 +215,33 @@ def _to_nearest(
 ) -> tuple[Op, ...]:
     """All ops in integers, every weight rounded to the nearest code on its own.
 
-    ``shared`` gives all channels of a layer one scale, and the layer a codebook.
+    With ``shared`` it is the shared values that are rounded, not the weights, to one scale a layer.
     """
     ops: list[Op] = []
     for op in graph.ops:
         if not isinstance(op, FloatConv):
             ops.append(integer_op(op, tensors))
             continue
-        weights, bits = op.weights.astype(np.float64), widths[op.name].bits
-        floor = scale_floor(op, tensors[op.inputs[0]])
+        bits, floor = widths[op.name].bits, scale_floor(op, tensors[op.inputs[0]])
         if shared:
-            layer = weight_scales(weights.reshape(1, 1, 1, -1), bits, floor.max(keepdims=True))
-            scale = np.repeat(layer, len(weights))
+            codes, scale = _shared_codes(op, bits, floor)
         else:
+            weights = op.weights.astype(np.float64)
             scale = weight_scales(weights, bits, floor)
-        codes = round_weights(weights, scale, bits)
+            codes = round_weights(weights, scale, bits)
         codebook = levels_of(codes) if shared else None
-        error = codes * scale[:, None, None, None] - weights
+        error = codes * scale[:, None, None, None] - op.weights
         bias = op.bias - (error * means[op.inputs[0]]).sum(axis=(1, 2, 3))
         ops.append(integer_conv(op, codes, scale, bias, bits, tensors, codebook))
     return tuple(ops)
+
+
+def _shared_codes(op: FloatConv, bits: int, floor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Integers (Cout, K, K, Cin) that a layer's shared values become, and its scale (Cout,)."""
+    if not isinstance(op, SharedConv):
+        raise FirebrickError(f"{op.name}: its weights are not shared, so there are none to keep")
+    used = np.bincount(op.codes.reshape(-1), minlength=len(op.values)) > 0
+    values = np.where(used, op.values, 0).astype(np.float64)[None, None, None]
+    scale = weight_scales(values, bits, floor.max(keepdims=True))
+    levels = round_weights(values, scale, bits).reshape(-1)
+    return levels[op.codes], np.repeat(scale, len(op.codes))

@@ -1,14 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gen.calibrate import float_logits
 from gen.deep_compression import CODEBOOK, load_compressed
 from gen.errors import FirebrickError
-from gen.graph import FloatConv
+from gen.graph import FloatConv, SharedConv
 from gen.images import Normalisation
 from gen.load import Request, load_network
 from gen.phases import phases
-from gen.quantise import quantise
+from gen.quantise import _shared_codes, quantise
 from gen.widths import Width, Widths
 from tests.gen.test_cli import write_photos
 from tests.gen.test_quantise import SHARED
@@ -69,6 +71,9 @@ def test_weights_and_biases_come_back(made, tmp_path):
     for op, (weights, bias) in zip(convs, made[1], strict=True):
         np.testing.assert_array_equal(op.weights, weights)
         np.testing.assert_array_equal(op.bias, bias)
+        assert isinstance(op, SharedConv)
+        assert op.codes.dtype == np.uint8
+        np.testing.assert_array_equal(op.values[op.codes], weights)
     assert graph.shapes()["conv10"] == (15, 15, 1000)
     assert graph.shapes()["fire8_concat"] == (27, 27, 512)
 
@@ -116,6 +121,26 @@ def test_shared_weights_stay_shared_unless_widths_are_given(made, tmp_path):
     with phases() as display:
         network = load_network(narrow, display)
     assert {op.weight_bits for op in network.convs} == {6}
+
+
+def test_codes_are_kept_without_a_look_at_real_weights(made, tmp_path):
+    path = tmp_path / "made.net"
+    path.write_bytes(made[0])
+    (op,) = (op for op in load_compressed(path).ops if op.name == "fire9_expand3x3")
+    blind = replace(op, weights=np.zeros_like(op.weights))
+    codes, scale = _shared_codes(blind, 8, np.zeros(len(op.weights)))
+    assert np.abs(codes).max() == 127
+    real = codes * scale[:, None, None, None]
+    np.testing.assert_allclose(real, op.values[op.codes], atol=0.501 * scale[0])
+
+
+def test_channels_that_share_weights_share_a_normalisation(made, tmp_path):
+    path = tmp_path / "made.net"
+    path.write_bytes(made[0])
+    with pytest.raises(FirebrickError, match="conv1: its weights are shared by channels that"):
+        load_compressed(path).fold_input(Normalisation.preset("imagenet"))
+    halved = load_compressed(path).fold_input(Normalisation(std=(2.0, 2.0, 2.0)))
+    np.testing.assert_array_equal(halved.ops[0].weights, made[1][0][0] / 2)
 
 
 @pytest.mark.skipif(not FILE.is_file(), reason=f"no {FILE}")

@@ -14,6 +14,7 @@ from gen.images import (
     load_frame,
     load_frames,
     load_tar,
+    with_mirror_images,
 )
 from gen.network import Preprocessing
 
@@ -175,3 +176,11 @@ def test_bad_normalisation(metadata, message):
 def test_unknown_preset():
     with pytest.raises(FirebrickError, match="known are imagenet, caffe, raw"):
         Normalisation.preset("tf")
+
+
+def test_mirror_images_come_behind_the_frames():
+    frames = np.stack([picture(4, 6), picture(4, 6)])
+    both = with_mirror_images(frames)
+    assert both.shape == (4, 4, 6, 3)
+    np.testing.assert_array_equal(both[:2], frames)
+    np.testing.assert_array_equal(both[2:, :, 1], frames[:, :, 4])

@@ -271,6 +271,12 @@ def test_a_codebook_wants_weights_rounded_together():
         quantise(graph, frames(2), normalisation=NORMALISATION, weight_bits=Width(3, 3))
 
 
+def test_only_shared_weights_are_kept_as_shared():
+    graph = import_float(squeezenet(), "test")
+    with pytest.raises(FirebrickError, match="conv1: its weights are not shared"):
+        quantise(graph, frames(2), normalisation=NORMALISATION, rounding="shared")
+
+
 def test_the_quantiser_runs_the_integers_as_the_golden_model_does():
     graph = import_float(squeezenet(bypass=True, first_pad=1, ceil=True), "test")
     network = quantise(
@@ -295,6 +301,9 @@ def test_fewer_frames_where_memory_is_short(monkeypatch):
         return measured(op, real, codes, x)
 
     monkeypatch.setattr(sequential, "_measure", counting)
+    quantise(graph, frames(8), normalisation=NORMALISATION, rounding="together")
+    assert set(seen) == {16}  # mirror images count too
+    seen.clear()
     monkeypatch.setattr(sequential, "MEMORY", 1 << 17)
     quantise(graph, frames(40), normalisation=NORMALISATION, rounding="together")
     assert len(set(seen)) == 1
