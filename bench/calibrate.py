@@ -178,8 +178,9 @@ def fit(samples: list[Sample], start: Coefficients) -> Coefficients:
     rows = [part @ columns for part in (np.eye(len(left)), sums)]
     matrix = np.vstack([w[:, None] * row for w, row in zip(weights, rows, strict=True)])
     wanted = np.concatenate([weights[0] * left, weights[1] * (sums @ left)])
-    matrix = np.vstack([matrix, np.diag(INERTIA / held)])
-    wanted = np.append(wanted, np.full(len(names), INERTIA))
+    inertia = INERTIA / np.where(held > 0, held, 1)
+    matrix = np.vstack([matrix, np.diag(inertia)])
+    wanted = np.append(wanted, inertia * held)
     fitted, _ = nnls(matrix, wanted)
     values = (round(float(value), 3) for value in fitted)
     return Coefficients(**dict(zip(names, values, strict=True)))
