@@ -14,7 +14,7 @@ from rich.table import Table
 from bench.chain import Case, measure
 from boards import BOARDS
 from boards.board import Resources
-from gen.cost import weight_cost
+from gen.cost import requantise_cost, weight_cost
 from gen.network import QuantizedNetwork
 from gen.plan import Plan
 from gen.shape import ConvShape
@@ -105,19 +105,23 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
 
 
 def _block_ram(network: QuantizedNetwork, made: Plan) -> dict[str, float]:
-    """Block RAMs of the buffers, and the part of the weights' block RAM that holds no weight."""
-    blocks, bits = 0.0, 0
+    """What the block RAMs hold, and the part of the weights' that holds no weight."""
+    blocks, bits, scales = 0.0, 0, 0.0
+    family = BOARDS[made.board].family
     for op in network.convs:
-        engine = made.engines[op.name]
+        engine, shape = made.engines[op.name], ConvShape.of(network, op)
+        scales += requantise_cost(shape, engine.lanes, family).bram36
         if engine.weight_memory == "block":
-            shape = ConvShape.of(network, op)
             blocks += weight_cost(shape, engine.pe, engine.simd, "block").bram36
             bits += op.weights.size * op.code_bits
     wasted = 1 - bits / (blocks * RAMB36_BITS) if blocks else 0.0
+    link = made.costs["board"].resources.bram36
     return {
         "weight_ramb36": blocks,
         "weight_bits_wasted": round(wasted, 4),
-        "buffer_ramb36": made.resources.bram36 - blocks,
+        "scale_ramb36": scales,
+        "link_ramb36": link,
+        "buffer_ramb36": made.resources.bram36 - blocks - scales - link,
     }
 
 
@@ -138,7 +142,9 @@ def _table(figures: dict[str, dict[str, Any]]) -> Table:
     plain = (
         ("RAMB36 for weights", "weight_ramb36"),
         ("of their bits empty (at most 5%)", "weight_bits_wasted"),
-        ("RAMB36 for buffers (at most 16)", "buffer_ramb36"),
+        ("RAMB36 for biases and scales", "scale_ramb36"),
+        ("RAMB36 for the link", "link_ramb36"),
+        ("RAMB36 for windows, pools and other buffers (at most 16)", "buffer_ramb36"),
         ("cycles a frame, planned", "predicted_cycles"),
         ("cycles a frame, simulated", "steady_cycles"),
         ("at most", "goal_cycles"),
