@@ -100,10 +100,7 @@ def quantise(
         raise FirebrickError(
             f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
         )
-    widths = _widths(graph, weight_bits)
-    coded = [name for name, width in widths.items() if width.levels is not None]
-    if coded and rounding != "together":
-        raise FirebrickError(f"{coded[0]}: a codebook for weights that are rounded {rounding!r}")
+    widths = _widths(graph, weight_bits, rounding)
     graph = graph.fold_input(normalisation)
     shapes = graph.shapes()
     observed = OBSERVED / 2 if rounding == "together" else 1.0
@@ -155,7 +152,7 @@ def _part(
 
 
 def _widths(
-    graph: FloatGraph, weight_bits: int | Width | Mapping[str, int | Width]
+    graph: FloatGraph, weight_bits: int | Width | Mapping[str, int | Width], rounding: Rounding
 ) -> dict[str, Width]:
     names = [op.name for op in graph.ops if isinstance(op, FloatConv)]
     if isinstance(weight_bits, int | Width):
@@ -167,6 +164,8 @@ def _widths(
         widths = {name: Width.of(weight_bits.get(name, WIDEST)) for name in names}
     for name, width in widths.items():
         check_width(width, name)
+        if width.levels is not None and rounding != "together":
+            raise FirebrickError(f"{name}: a codebook for weights that are rounded {rounding!r}")
     return widths
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 try:
     import torch
@@ -22,7 +21,7 @@ try:
     from torch import nn
 
     from models.cifar10_data import LABELS, Views, load_split, pad_images, run_command
-    from models.lessons import write_lessons
+    from models.lessons import teacher_arguments, write_lessons
 except ModuleNotFoundError as error:
     print(f"error: training needs the package {error.name}", file=sys.stderr)
     raise SystemExit(2) from None
@@ -117,15 +116,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m models.finetune_teacher", description=__doc__)
-    add = parser.add_argument
-    add("data", type=Path, help="folder with train.tar and test.tar")
-    add("--out", type=Path, required=True, help="file for the views and their logits (.npz)")
-    add("--cache", type=Path, help="folder to keep the decoded images in")
-    add("--epochs", type=float, default=2.6)
-    add("--crops", type=int, default=5, help="crops of each image to note")
-    add("--threads", type=int, help="CPU threads")
-    add("--seed", type=int, default=1)
+    parser = teacher_arguments("finetune_teacher", __doc__, epochs=2.6, crops=5)
     return run_command(run, parser.parse_args(argv))
 
 

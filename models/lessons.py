@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,22 @@ from models.cifar10_data import Views
 
 TEMPERATURE = 4.0
 """Of the softmax through which a teacher is followed."""
+
+
+def teacher_arguments(
+    name: str, description: str | None, epochs: float, crops: int
+) -> argparse.ArgumentParser:
+    """The command line of the module ``models.NAME`` that trains a teacher."""
+    parser = argparse.ArgumentParser(prog=f"python -m models.{name}", description=description)
+    add = parser.add_argument
+    add("data", type=Path, help="folder with train.tar and test.tar")
+    add("--out", type=Path, required=True, help="file for the views and their logits (.npz)")
+    add("--cache", type=Path, help="folder to keep the decoded images in")
+    add("--epochs", type=float, default=epochs)
+    add("--crops", type=int, default=crops, help="crops of each image to note")
+    add("--threads", type=int, help="CPU threads")
+    add("--seed", type=int, default=1)
+    return parser
 
 
 def write_lessons(

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from models.cifar10_data import Views, load_split, normalise, pad_images, run_command
-from models.lessons import write_lessons
+from models.lessons import teacher_arguments, write_lessons
 
 BATCH = 1000
 MOMENTUM = 0.85
@@ -162,15 +161,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m models.train_teacher", description=__doc__)
-    add = parser.add_argument
-    add("data", type=Path, help="folder with train.tar and test.tar")
-    add("--out", type=Path, required=True, help="file for the views and their logits (.npz)")
-    add("--cache", type=Path, help="folder to keep the decoded images in")
-    add("--epochs", type=float, default=22)
-    add("--crops", type=int, default=6, help="crops of each image to note, each both ways")
-    add("--threads", type=int, help="CPU threads")
-    add("--seed", type=int, default=1)
+    parser = teacher_arguments("train_teacher", __doc__, epochs=22, crops=6)
     return run_command(run, parser.parse_args(argv))
 
 

@@ -1,5 +1,7 @@
 """A host at the other end of a simulated board's cable, for tests."""
 
+import random
+
 import numpy as np
 
 from gen.network import QuantizedNetwork
@@ -7,7 +9,9 @@ from protocol.messages import Result, Statistics
 from protocol.packets import Kind, Packet
 from protocol.session import Session
 from sim import golden
+from sim.mii import CHECK_BYTES, GAP
 from sim.network import Machine
+from tests.networks import random_frames
 
 PORT = 4711
 
@@ -56,3 +60,30 @@ def ask(machine: Machine) -> Statistics:
     said = Packet.decode(machine.take()[-1][1])
     assert said is not None
     return Statistics.decode(said.payload)
+
+
+def suffer_wrong_check_sequences(machine: Machine, network: QuantizedNetwork, seed: int) -> None:
+    """Spoil a nibble of the check sequence of half the frames: each costs a repetition, and counts.
+
+    Nothing else of a frame is touched.
+    """
+    rng = random.Random(seed)
+    frames = random_frames(network, 20, seed=seed + 1)
+    damaged = []
+
+    def fault(line: bytes) -> bytes:
+        if len(line) < 2 * frames[0].size or rng.random() >= 0.5:
+            return line
+        spoilt = bytearray(line)
+        damaged.append(rng.randrange(len(line) - 2 * (GAP + CHECK_BYTES), len(line) - 2 * GAP))
+        spoilt[damaged[-1]] ^= 1 << rng.randrange(4)
+        return bytes(spoilt)
+
+    talk = Talk(machine, network)
+    machine.fault = fault
+    talk.run(frames)
+    check(talk, network, frames)
+    machine.fault = bytes
+    statistics = ask(machine)
+    assert len(damaged) > 5
+    assert statistics.lost == statistics.bad == len(damaged)

@@ -13,12 +13,12 @@ from host.udp_link import UdpLink
 from protocol.packets import Kind, Packet
 from sim import golden
 from sim.board import Network, build_board, load_link
-from sim.mii import CHECK_BYTES, GAP, PREAMBLE, nibbles
+from sim.mii import GAP, PREAMBLE, nibbles
 from sim.network import MAC, Machine
 from sim.serve import Bridge
 from sim.simulator import Simulator
 from tests.networks import random_frames
-from tests.sim.talk import PORT, Talk, ask, check
+from tests.sim.talk import PORT, Talk, ask, check, suffer_wrong_check_sequences
 
 
 @pytest.fixture(scope="module")
@@ -85,26 +85,7 @@ def test_damaged_frames_cost_a_repetition_only(machine, tiny_on_ethernet):
 
 
 def test_a_wrong_check_sequence_alone_is_noticed(machine, tiny_on_ethernet):
-    network, rng = tiny_on_ethernet.network, random.Random(5)
-    frames = random_frames(network, 20, seed=6)
-    damaged = []
-
-    def fault(line):
-        if len(line) < 2 * frames[0].size or rng.random() >= 0.5:
-            return line
-        spoilt = bytearray(line)
-        damaged.append(rng.randrange(len(line) - 2 * (GAP + CHECK_BYTES), len(line) - 2 * GAP))
-        spoilt[damaged[-1]] ^= 1 << rng.randrange(4)
-        return bytes(spoilt)
-
-    talk = Talk(machine, network)
-    machine.fault = fault
-    talk.run(frames)
-    check(talk, network, frames)
-    machine.fault = bytes
-    statistics = ask(machine)
-    assert len(damaged) > 5
-    assert statistics.lost == statistics.bad == len(damaged)
+    suffer_wrong_check_sequences(machine, tiny_on_ethernet.network, 5)
 
 
 def test_frames_for_another_address_are_left_alone(machine, link):

@@ -12,14 +12,13 @@ from host.driver import Accelerator
 from host.udp_link import UdpLink
 from sim import golden
 from sim.board import Network, build_board, load_link
-from sim.mii import CHECK_BYTES, GAP
 from sim.network import Machine
 from sim.rgmii import TICK_HZ
 from sim.serve import Bridge
 from sim.simulator import Simulator
 from tests.generated import tiny
 from tests.networks import random_frames
-from tests.sim.talk import Talk, ask, check
+from tests.sim.talk import Talk, ask, check, suffer_wrong_check_sequences
 
 
 @pytest.fixture(scope="module", params=["genesys2", "ecpix5_85"])
@@ -63,26 +62,7 @@ def test_arp_and_ping_are_answered(machine, board):
 
 
 def test_damaged_frames_cost_a_repetition_only(machine, board):
-    network, rng = board.network, random.Random(4)
-    frames = random_frames(network, 20, seed=5)
-    damaged = []
-
-    def fault(line):
-        if len(line) < 2 * frames[0].size or rng.random() >= 0.5:
-            return line
-        spoilt = bytearray(line)
-        damaged.append(rng.randrange(len(line) - 2 * (GAP + CHECK_BYTES), len(line) - 2 * GAP))
-        spoilt[damaged[-1]] ^= 1 << rng.randrange(4)
-        return bytes(spoilt)
-
-    talk = Talk(machine, network)
-    machine.fault = fault
-    talk.run(frames)
-    check(talk, network, frames)
-    machine.fault = bytes
-    statistics = ask(machine)
-    assert len(damaged) > 5
-    assert statistics.lost == statistics.bad == len(damaged)
+    suffer_wrong_check_sequences(machine, board.network, 4)
 
 
 def test_a_host_on_loopback_takes_it_for_a_board(machine, board):
