@@ -47,8 +47,8 @@ def _forget() -> None:
     converter_cost.cache_clear()
 
 
-BOARD = Resources(lut=950, ff=750, dsp=0, bram36=2)
-"""The UART link and the shell around the accelerator, for 1000 classes."""
+BOARD = Resources(lut=950, ff=750, dsp=0, bram36=0)
+"""The UART link and the shell around the accelerator, but their memories of pixels and sums."""
 POOL_ROWS = 256
 """A pool's row goes into LUTs up to so many transfers, into block RAM beyond."""
 QUEUE_BITS = 8192
@@ -286,7 +286,8 @@ def pool_cost(width: int, channels: int, lanes: int) -> Resources:
     # The running maxima of a pixel, and the queue that a pixel leaves through.
     pixels = 2 * lutram_luts(channels // lanes, bits)
     row = memory_cost(kind, depth, bits)
-    return total([_unit(), row, Resources(pixels + 4 * bits, 6 * bits, 0, 0)])
+    ahead = bits if kind == "block" else 0
+    return total([_unit(), row, Resources(pixels + 4 * bits, 6 * bits + ahead, 0, 0)])
 
 
 def centre_cost(three: ConvShape, simd: int) -> Resources:
@@ -313,10 +314,13 @@ def bypass_queue(squeeze: ConvShape, three: ConvShape, i_lanes: int) -> tuple[in
     return depth, "block" if depth * i_lanes * 8 > QUEUE_BITS else "lut"
 
 
-def add_cost(squeeze: ConvShape, three: ConvShape, i_lanes: int, lanes: int) -> Resources:
-    """The bypass adder and its queue. Two DSP blocks a lane multiply."""
+def add_cost(
+    squeeze: ConvShape, three: ConvShape, multipliers: tuple[int, int], i_lanes: int, lanes: int
+) -> Resources:
+    """The bypass adder and its queue. A DSP block a lane multiplies by what is no power of two."""
     depth, kind = bypass_queue(squeeze, three, i_lanes)
-    adder = Resources(50 * lanes, 80 * lanes, 2 * lanes, 0)
+    products = sum(multiplier.bit_count() > 1 for multiplier in multipliers)
+    adder = Resources(50 * lanes, 80 * lanes, products * lanes, 0)
     return total([_unit(), memory_cost(kind, depth, 8 * i_lanes), adder])
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from boards.board import Board, Resources
-from gen.cost import BOARD, total
+from gen.cost import BOARD, memory_cost, total
 from gen.ethernet import CHUNK
 from gen.network import QuantizedNetwork
+from hw.results import sums_memory
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, HEADER, OVERHEAD, RESULT, ROOM
 
@@ -28,7 +29,12 @@ _LINE = 8 + 4 + 12
 
 def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
     """The link and the shell around the accelerator, in what the 7-series has."""
-    parts = [BOARD, STALLS, *([STALLS_PER_STREAM] * len(network.ops))]
+    info = DeviceInfo(*network.input.shape, network.output.shape[2], 1, bytes(8))
+    memories = [
+        memory_cost("block", info.window * info.chunk, 8),
+        memory_cost(sums_memory(info.classes), info.classes, 32),
+    ]
+    parts = [BOARD, *memories, STALLS, *([STALLS_PER_STREAM] * len(network.ops))]
     if board.station is not None:
         assert board.phy is not None
         parts.append(NETWORK_CORE[board.phy.kind])

@@ -308,7 +308,9 @@ def _bypass_cost(problem: _Problem, stage: FireStage, made: dict[str, int]) -> R
     around, own = made[stage.squeeze.inputs[0]], made[stage.name]
     squeeze, three = problem.shapes[stage.squeeze.name], problem.shapes[stage.three.name]
     converters = [converter_cost(around, own), converter_cost(made[stage.concat.name], own)]
-    return total([add_cost(squeeze, three, around, own), *converters])
+    assert stage.add is not None
+    adder = add_cost(squeeze, three, stage.add.multiplier, around, own)
+    return total([adder, *converters])
 
 
 def _fixed_costs(problem: _Problem, made: dict[str, int]) -> Resources:

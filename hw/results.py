@@ -8,9 +8,12 @@ from hw.fifo import MemoryKind, StreamFifo
 from hw.stream import lane_stream
 from protocol.messages import DeviceInfo
 
-BLOCK_FROM = 128
-"""From this many classes on, block RAM is cheaper for the sums than LUTs."""
 CYCLE_BITS = 32
+
+
+def sums_memory(classes: int) -> MemoryKind:
+    """Where so many class sums wait: block RAM is cheaper than LUTs from 128 on."""
+    return "lut" if classes < 128 else "block"
 
 
 class ResultQueue(wiring.Component):
@@ -56,9 +59,8 @@ class ResultQueue(wiring.Component):
         m = Module()
         classes = self._info.classes
         m.submodules.starts = starts = StreamFifo(CYCLE_BITS, max(self._info.frames, 2))
-        kind: MemoryKind = "lut" if classes < BLOCK_FROM else "block"
         # No deeper: two frames cannot be complete before the first one's last sum is next.
-        m.submodules.sums = sums = StreamFifo(32, max(classes, 2), kind)
+        m.submodules.sums = sums = StreamFifo(32, max(classes, 2), sums_memory(classes))
         now = Signal(CYCLE_BITS)
         comes = self.i.valid & self.i.ready
         goes = self.o.valid & self.o.ready

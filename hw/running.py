@@ -25,6 +25,7 @@ class Running(wiring.Component):
     """Keeps ``depth`` totals, and combines each transfer with the next one of them in turn.
 
     Latency 1, one transfer a cycle. The handshake passes through combinationally, by one gate.
+    The first transfer of all to each total is ``fresh``.
 
     Parameters
     ----------
@@ -96,7 +97,13 @@ class Running(wiring.Component):
         return m
 
     def _add_memory(self, m: Module, take, write, old, kept) -> None:
-        """Read a total when its transfer is taken, write it back a cycle or more later."""
+        """Read a total when its transfer is taken, write it back a cycle or more later.
+
+        A block RAM gives its data late in the cycle. It is read when the transfer before is taken,
+        and a register takes the data up. The first total of all is then none that was written, but
+        a first total is ``fresh``.
+        """
+        ahead = self._kind == "block" and self._depth > 2
         m.submodules.totals = totals = memory.Memory(
             shape=self._totals, depth=self._depth, init=[], attrs=memory_attributes(self._kind)
         )
@@ -106,9 +113,18 @@ class Running(wiring.Component):
             turn.i_step.eq(take),
             read_port.addr.eq(turn.o_count),
             read_port.en.eq(take),
-            old.eq(read_port.data),
             write_port.en.eq(write),
             write_port.data.eq(kept),
         ]
+        if not ahead:
+            m.d.comb += old.eq(read_port.data)
+            with m.If(take):
+                m.d.sync += write_port.addr.eq(turn.o_count)
+            return
+        place = Signal.like(turn.o_count, init=self._depth - 1)
         with m.If(take):
-            m.d.sync += write_port.addr.eq(turn.o_count)
+            m.d.sync += [
+                old.eq(read_port.data),
+                place.eq(turn.o_count),
+                write_port.addr.eq(place),
+            ]

@@ -41,34 +41,16 @@ def write_lessons(
     """Note a teacher's logits for each of the views of a padded training set (.npz)."""
     everything = torch.arange(len(padded))
     logits = torch.stack([predict(view.cut(padded, everything)) for view in views])
-    corners = {
-        name: torch.stack([getattr(view, name) for view in views]).numpy()
-        for name in ("top", "left", "flip")
-    }
-    np.savez(path, logits=logits.numpy().astype(np.float16), **corners)
+    np.savez(path, logits=logits.numpy().astype(np.float16))
 
 
-class Lessons:
-    """The views that the first of some teachers' files has, and what all of them say of these.
+def read_lessons(paths: Sequence[Path]) -> torch.Tensor:
+    """The softened classes of every image, (N, 10): the mean over teachers and over their views.
 
-    Of the others only the mean over their own views counts, which differ.
+    A mean serves any crop, so that a student need not see the few views again that the teachers
+    saw, which it would learn by heart.
     """
-
-    def __init__(self, paths: Sequence[Path]):
-        with np.load(paths[0]) as arrays:
-            self._parts = {name: torch.from_numpy(arrays[name]) for name in ("top", "left", "flip")}
-        said = [_soft(_logits(path)) for path in paths[:1]]
-        said += [_soft(_logits(path).mean(0)) for path in paths[1:]]
-        self._chances = torch.stack([s.expand_as(said[0]) for s in said]).mean(0)
-
-    def views(self, epoch: int) -> Views:
-        """The views that an epoch shows; they come round again."""
-        number = epoch % len(self._chances)
-        return Views(**{name: values[number] for name, values in self._parts.items()})
-
-    def chances(self, epoch: int, index: torch.Tensor) -> torch.Tensor:
-        """The teachers' softened classes for an epoch's images `index`, (B, 10)."""
-        return self._chances[epoch % len(self._chances), index]
+    return torch.stack([_soft(_logits(path)).mean(0) for path in paths]).mean(0)
 
 
 def _logits(path: Path) -> torch.Tensor:

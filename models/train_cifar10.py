@@ -33,7 +33,7 @@ try:
         count_weights,
     )
     from models.cifar10_onnx import export_onnx
-    from models.lessons import Lessons, distillation_loss
+    from models.lessons import distillation_loss, read_lessons
 except ModuleNotFoundError as error:
     if error.name in ("models", "models.cifar10_data"):
         print("error: run this from the repository's root, with python -m", file=sys.stderr)
@@ -112,13 +112,13 @@ class Trainer:
         torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], 1 - keep)
 
     def train_epoch(
-        self, padded: torch.Tensor, labels: torch.Tensor, lessons: Lessons | None
+        self, padded: torch.Tensor, labels: torch.Tensor, lessons: torch.Tensor | None
     ) -> float:
         """Go through the training set once, or until the schedule ends; returns the mean loss."""
         self.net.train()
         batch = self.args.batch
         number = self.step // (len(labels) // batch)
-        views = lessons.views(number) if lessons else Views.random(len(labels), alternate=number)
+        views = Views.random(len(labels), alternate=number)
         order = torch.randperm(len(labels))
         steps = len(order) // batch
         losses = []
@@ -131,7 +131,7 @@ class Trainer:
             images = views.cut(padded, index)
             if self.args.cutout:
                 cut_holes(images, self.args.cutout)
-            teacher = lessons.chances(number, index) if lessons else None
+            teacher = lessons[index] if lessons is not None else None
             losses.append(self.train_step(images, labels[index], progress, teacher))
         return sum(losses) / max(1, len(losses))
 
@@ -183,7 +183,7 @@ def run(args: argparse.Namespace) -> None:
     train_images, train_labels = load_split(args.data, "train", args.cache)
     test_images, test_labels = load_split(args.data, "test", args.cache)
     padded = pad_images(train_images)
-    lessons = Lessons(args.teacher) if args.teacher else None
+    lessons = read_lessons(args.teacher) if args.teacher else None
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "default.pt"
     trainer = Trainer(args)
@@ -235,7 +235,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--teacher",
         type=Path,
         nargs="+",
-        help="what teachers wrote; the first one's views are used",
+        help="what teachers wrote of the training images",
     )
     add("--cutout", type=int, default=8, help="side of the hole in each image; 0 for none")
     add("--ema", type=float, default=0.998, help="share of the averaged weights kept each step")

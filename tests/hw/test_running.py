@@ -6,7 +6,7 @@ from hw.running import Running, running_layout
 from tests.harness import StreamBench
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5])
+@pytest.mark.parametrize("depth", [1, 2, 3, 5])
 @pytest.mark.parametrize("kind", ["lut", "block"])
 def test_sums_in_turn(tmp_path, depth, kind):
     running = Running(depth, 1, unsigned(8), signed(16), lambda old, value: old + value, kind)
