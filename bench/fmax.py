@@ -87,7 +87,7 @@ def build(folder: Path) -> int:
     Raises
     ------
     FirebrickError
-        With the last line that the tools wrote, if it fails.
+        With its status and the last line that the tools wrote, if it fails.
     """
     # The tools may have come with the environment of this very Python.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -103,7 +103,8 @@ def build(folder: Path) -> int:
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in lines if line.lower().startswith("error")]
-        raise FirebrickError(f"build_open.sh failed: {(errors or lines or ['no message'])[-1]}")
+        last = (errors or lines or ["no message"])[-1]
+        raise FirebrickError(f"build_open.sh failed with status {done.returncode}: {last}")
     return (folder / "top.bit").stat().st_size
 
 
