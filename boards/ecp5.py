@@ -42,7 +42,7 @@ ecppack=$(find_tool ecppack)
     write_json top.json
 '
 "$nextpnr" {device} --package {package} --speed {speed} --lpf top.lpf --json top.json \\
-    --textcfg top.config --report timing.json --log nextpnr.log
+    --router router2 --textcfg top.config --report timing.json --log nextpnr.log
 "$ecppack" --compress --input top.config --bit top.bit
 """
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from itertools import chain, count
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value, signed
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    DomainRenamer,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+    signed,
+)
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -51,6 +61,9 @@ def conv_integers(network: QuantizedNetwork, op: Conv) -> ConvIntegers:
 class Accelerator(wiring.Component):
     """The whole network: pixels in, class sums out.
 
+    A reset reaches the stages behind the first one a cycle late, and leaves each of them a cycle
+    after the one before it, which is when its first input may come: no net has to cross the chip.
+
     Parameters
     ----------
     network : QuantizedNetwork
@@ -85,10 +98,12 @@ class Accelerator(wiring.Component):
         source, lanes = wiring.flipped(self.i), 1
         names = stage_names(self._network)
         stalled: dict[str, Value] = {}
-        for stage in stages(self._network):
+        domain = "sync"
+        for number, stage in enumerate(stages(self._network)):
             name = names[stage.name]
+            domain = _domain_behind(m, domain, f"at_{name}") if number else domain
             if isinstance(stage, MaxPool | GlobalSum):
-                source = self._converted(m, name, stage, source, lanes)
+                source = self._converted(m, name, domain, stage, source, lanes)
                 lanes = self._plan.lanes[stage.name]
                 unit = self._pool(stage) if isinstance(stage, MaxPool) else self._sum(stage)
             elif isinstance(stage, Conv):
@@ -97,7 +112,7 @@ class Accelerator(wiring.Component):
                 )
             else:
                 unit = self._fire(stage, lanes)
-            m.submodules[name] = unit
+            m.submodules[name] = DomainRenamer(domain)(unit)
             wiring.connect(m, source, unit.i)
             source, lanes = unit.o, unit.o.payload.shape().length
             if isinstance(stage, FireStage):
@@ -107,26 +122,33 @@ class Accelerator(wiring.Component):
                 stalled[stage.name] = late = Signal()
                 m.d.sync += late.eq(waiting(source))
         m.d.comb += self.stalled.eq(Cat(stalled[op.name] for op in self._network.ops))
-        self._finish(m, source, lanes)
+        self._finish(m, domain, source, lanes)
         return m
 
     def _converted(
-        self, m: Module, name: str, stage: MaxPool | GlobalSum, source: Any, lanes: int
+        self,
+        m: Module,
+        name: str,
+        domain: str,
+        stage: MaxPool | GlobalSum,
+        source: Any,
+        lanes: int,
     ) -> Any:
         """The source in the lanes that a stage without an engine works at."""
         x = self._network.tensors[stage.inputs[0]]
         converter = LaneConverter(
             x.shape[2], lanes, self._plan.lanes[stage.name], code_shape(x.signed)
         )
-        m.submodules[f"{name}_lanes"] = converter
+        m.submodules[f"{name}_lanes"] = DomainRenamer(domain)(converter)
         wiring.connect(m, source, converter.i)
         return converter.o
 
-    def _finish(self, m: Module, source: Any, lanes: int) -> None:
+    def _finish(self, m: Module, domain: str, source: Any, lanes: int) -> None:
         """Class sums one at a time, sign-extended."""
         classes = self._network.output.shape[2]
         shape = source.payload.shape().elem_shape
-        m.submodules.class_sums = converter = LaneConverter(classes, lanes, 1, shape)
+        converter = LaneConverter(classes, lanes, 1, shape)
+        m.submodules.class_sums = DomainRenamer(domain)(converter)
         wiring.connect(m, source, converter.i)
         m.d.comb += [
             self.o.valid.eq(converter.o.valid),
@@ -201,6 +223,15 @@ class Accelerator(wiring.Component):
             i_lanes=i_lanes,
             bypass=bypass,
         )
+
+
+def _domain_behind(m: Module, before: str, name: str) -> str:
+    """Add a domain of the same clock whose reset ends a cycle after that of the one before."""
+    reset = Signal(init=1, name=f"{name}_reset")
+    m.domains += ClockDomain(name, local=True)
+    m.d.comb += [ClockSignal(name).eq(ClockSignal()), ResetSignal(name).eq(reset)]
+    m.d.sync += reset.eq(ResetSignal(before))
+    return name
 
 
 def stage_names(network: QuantizedNetwork) -> dict[str, str]:

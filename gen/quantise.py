@@ -18,6 +18,7 @@ import numpy as np
 
 from gen.calibrate import Statistics, observe
 from gen.classes import choose_labels
+from gen.equalise import equalise
 from gen.errors import FirebrickError
 from gen.fisher import channel_couplings
 from gen.graph import FloatConv, FloatGraph, SharedConv
@@ -102,6 +103,8 @@ def quantise(
         )
     widths = _widths(graph, weight_bits, rounding)
     graph = graph.fold_input(normalisation)
+    coded = {name for name, width in widths.items() if width.levels is not None}
+    graph = equalise(graph, frames, coded)
     shapes = graph.shapes()
     observed = OBSERVED / 2 if rounding == "together" else 1.0
     statistics = observe(graph, frames, _part(progress, 0.0, observed))

@@ -7,7 +7,7 @@ import io
 import sys
 import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -116,10 +116,6 @@ class Views:
         top, left = torch.randint(0, 2 * PAD + 1, (2, count))
         flip = torch.from_numpy(np.random.default_rng(count).random(count) < 0.5)
         return cls(top, left, flip ^ bool(alternate % 2))
-
-    def both_ways(self) -> list[Views]:
-        """These views and the same ones mirrored."""
-        return [self, replace(self, flip=~self.flip)]
 
     def cut(self, padded: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Cut the images `index` (B,) out of a padded set; returns (B, 32, 32, 3) uint8."""

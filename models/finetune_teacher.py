@@ -101,7 +101,7 @@ def predict(net: Teacher, images: torch.Tensor) -> torch.Tensor:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, test, and write the views and what the network says of them."""
+    """Train, test, and write what the network says of the training images."""
     torch.manual_seed(args.seed)
     images, labels = load_split(args.data, "train", args.cache)
     test_images, test_labels = load_split(args.data, "test", args.cache)
@@ -110,8 +110,7 @@ def run(args: argparse.Namespace) -> None:
     train(net, padded, labels, args.epochs)
     right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
     print(f"test {100 * right:.2f}", flush=True)
-    views = [Views.random(len(labels), alternate=number) for number in range(args.crops)]
-    write_lessons(args.out, views, padded, lambda images: predict(net, images))
+    write_lessons(args.out, args.crops, padded, lambda images: predict(net, images))
 
 
 def main(argv: list[str] | None = None) -> int:

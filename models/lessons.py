@@ -23,7 +23,7 @@ def teacher_arguments(
     parser = argparse.ArgumentParser(prog=f"python -m models.{name}", description=description)
     add = parser.add_argument
     add("data", type=Path, help="folder with train.tar and test.tar")
-    add("--out", type=Path, required=True, help="file for the views and their logits (.npz)")
+    add("--out", type=Path, required=True, help="file for what the teacher says (.npz)")
     add("--cache", type=Path, help="folder to keep the decoded images in")
     add("--epochs", type=float, default=epochs)
     add("--crops", type=int, default=crops, help="crops of each image to note")
@@ -33,22 +33,20 @@ def teacher_arguments(
 
 
 def write_lessons(
-    path: Path,
-    views: Sequence[Views],
-    padded: torch.Tensor,
-    predict: Callable[[torch.Tensor], torch.Tensor],
+    path: Path, crops: int, padded: torch.Tensor, predict: Callable[[torch.Tensor], torch.Tensor]
 ) -> None:
-    """Note a teacher's logits for each of the views of a padded training set (.npz)."""
-    everything = torch.arange(len(padded))
-    logits = torch.stack([predict(view.cut(padded, everything)) for view in views])
+    """Note a teacher's logits for some random views of a padded training set (.npz)."""
+    count = len(padded)
+    views = (Views.random(count, alternate=number) for number in range(crops))
+    logits = torch.stack([predict(view.cut(padded, torch.arange(count))) for view in views])
     np.savez(path, logits=logits.numpy().astype(np.float16))
 
 
 def read_lessons(paths: Sequence[Path]) -> torch.Tensor:
     """The softened classes of every image, (N, 10): the mean over teachers and over their views.
 
-    A mean serves any crop, so that a student need not see the few views again that the teachers
-    saw, which it would learn by heart.
+    A mean serves any crop. So a student need not see the few views again and again that its
+    teachers saw, and learn them by heart.
     """
     return torch.stack([_soft(_logits(path)).mean(0) for path in paths]).mean(0)
 

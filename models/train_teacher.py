@@ -142,7 +142,7 @@ def predict(net: Teacher, images: torch.Tensor) -> torch.Tensor:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, test, and write the views and what the network says of them."""
+    """Train, test, and write what the network says of the training images."""
     torch.manual_seed(args.seed)
     images, labels = load_split(args.data, "train", args.cache)
     test_images, test_labels = load_split(args.data, "test", args.cache)
@@ -151,17 +151,12 @@ def run(args: argparse.Namespace) -> None:
     train(net, padded, labels, args.epochs)
     right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
     print(f"test {100 * right:.2f}", flush=True)
-    views = [view for _ in range(args.crops) for view in Views.random(len(labels), 0).both_ways()]
-
-    def both_ways(images: torch.Tensor) -> torch.Tensor:
-        return (predict(net, images) + predict(net, images.flip(2))) / 2
-
-    write_lessons(args.out, views, padded, both_ways)
+    write_lessons(args.out, args.crops, padded, lambda images: predict(net, images))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = teacher_arguments("train_teacher", __doc__, epochs=22, crops=6)
+    parser = teacher_arguments("train_teacher", __doc__, epochs=22, crops=12)
     return run_command(run, parser.parse_args(argv))
 
 

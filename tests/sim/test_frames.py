@@ -28,6 +28,26 @@ def test_frames_with_stalls_equal_golden(tiny_board):
             np.testing.assert_array_equal(result.sums, expected)
 
 
+class _GivenUp(Exception):
+    pass
+
+
+def test_a_reset_amid_frames_leaves_nothing_of_them(tiny_board):
+    network = tiny_board.network
+    first, second = random_frames(network, 6, seed=4), random_frames(network, 2, seed=5)
+
+    def give_up(done: int) -> None:
+        raise _GivenUp
+
+    with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
+        for cycles in range(1, 1000, 83):
+            with pytest.raises(_GivenUp):
+                simulate(simulator, network, first, give_up)
+            simulator.advance(b"", cycles)
+            result = simulate(simulator, network, second)
+            np.testing.assert_array_equal(result.sums, golden.class_sums(network, second))
+
+
 def test_steady_cycles_need_two_frames(tiny_board):
     told = []
     with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
