@@ -17,7 +17,7 @@ NETWORK_CORE = {
     "rgmii": Resources(lut=3500, ff=2470, dsp=0, bram36=3.5),
 }
 """What Ethernet takes more than a UART, by how the PHY is wired; as Yosys counts it."""
-STALLS = Resources(lut=70, ff=10, dsp=0, bram36=0)
+STALLS = Resources(lut=70, ff=45, dsp=0, bram36=0)
 STALLS_PER_STREAM = Resources(lut=1, ff=1, dsp=0, bram36=0)
 """Counting the cycles in which layers wait."""
 _DATAGRAM = 14 + 20 + 8

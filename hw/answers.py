@@ -41,8 +41,7 @@ class Answerer(wiring.Component):
         For one cycle: there is a place more; a packet was refused.
     i_statistics : In(STATISTICS_LAYOUT)
     i_stalls : In(32)
-        Samples in which stream ``o_stream`` was stalled, while ``o_stalls`` is high.
-    o_stalls : Out(1)
+        Samples in which stream ``o_stream`` was stalled.
     o_stream : Out(range(streams))
     i_sums : In(stream.Signature(32))
     i_complete : In(1)
@@ -71,7 +70,6 @@ class Answerer(wiring.Component):
                 "i_refused": In(1),
                 "i_statistics": In(STATISTICS_LAYOUT),
                 "i_stalls": In(8 * STALL.size),
-                "o_stalls": Out(1),
                 "o_stream": Out(range(max(info.streams, 2))),
                 "i_sums": In(stream.Signature(32)),
                 "i_complete": In(1),
@@ -178,10 +176,9 @@ class Answerer(wiring.Component):
                 m.d.comb += [
                     length.eq(info.statistics_bytes),
                     word.eq(_word(counts, position)),
-                    self.o_stalls.eq(busy & (position >= FIRST_STALL)),
                     self.o_stream.eq(position - FIRST_STALL),
                 ]
-                with m.If(self.o_stalls):
+                with m.If(position >= FIRST_STALL):
                     m.d.comb += word.eq(self.i_stalls)
             with m.Case(Kind.ACK, Kind.NACK):
                 m.d.comb += [length.eq(ROOM.size), word.eq(self.i_room)]

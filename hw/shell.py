@@ -119,7 +119,6 @@ class Shell(wiring.Component):
             m.submodules.stalls = stalls = StallSampler(self._info.streams)
             m.d.comb += [
                 stalls.i.eq(accelerator.stalled),
-                stalls.i_hold.eq(answerer.o_stalls),
                 stalls.i_index.eq(answerer.o_stream),
                 answerer.i_stalls.eq(stalls.o),
             ]

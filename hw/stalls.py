@@ -30,9 +30,8 @@ class StallSampler(wiring.Component):
     -------
     i : In(streams)
         Which are stalled.
-    i_hold : In(1)
-        Count nothing, and show the counter of stream ``i_index``.
     i_index : In(range(streams))
+        Whose counter to show.
     o : Out(32)
         Samples in which that stream was stalled since configuration, modulo 2^32.
     """
@@ -44,7 +43,6 @@ class StallSampler(wiring.Component):
         super().__init__(
             {
                 "i": In(streams),
-                "i_hold": In(1),
                 "i_index": In(range(max(streams, 2))),
                 "o": Out(COUNT_BITS),
             }
@@ -57,16 +55,20 @@ class StallSampler(wiring.Component):
         m.submodules.counts = counts = memory.Memory(
             shape=COUNT_BITS, depth=turn, init=[], attrs=memory_attributes("lut")
         )
-        read, write = counts.read_port(domain="comb"), counts.write_port()
-        index, stalled = Signal(range(turn)), Signal()
-        following = Mux(index == turn - 1, 0, index + 1)
-        with m.If(~self.i_hold):
-            m.d.sync += [index.eq(following), stalled.eq(self.i.bit_select(following, 1))]
-        m.d.comb += [
-            read.addr.eq(Mux(self.i_hold, self.i_index, index)),
-            self.o.eq(read.data),
+        look, show = (counts.read_port(domain="comb") for _ in range(2))
+        write = counts.write_port()
+        index, count = Signal(range(turn)), Signal(COUNT_BITS)
+        m.d.sync += [
+            index.eq(Mux(index == turn - 1, 0, index + 1)),
+            # A turn is two cycles at least: what is written now is there when it is looked at next.
             write.addr.eq(index),
-            write.data.eq(read.data + 1),
-            write.en.eq(stalled & ~self.i_hold),
+            write.en.eq(self.i.bit_select(index, 1)),
+            count.eq(look.data),
+        ]
+        m.d.comb += [
+            look.addr.eq(index),
+            write.data.eq(count + 1),
+            show.addr.eq(self.i_index),
+            self.o.eq(show.data),
         ]
         return m

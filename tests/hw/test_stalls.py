@@ -15,7 +15,8 @@ def counted(streams, waves):
         for row in waves:
             ctx.set(sampler.i, int("".join(str(bit) for bit in row[::-1]), 2))
             await ctx.tick()
-        ctx.set(sampler.i_hold, 1)
+        ctx.set(sampler.i, 0)
+        await ctx.tick()
         for index in range(streams):
             ctx.set(sampler.i_index, index)
             await ctx.delay(1e-9)
