@@ -5,17 +5,7 @@ from __future__ import annotations
 from itertools import chain, count
 from typing import Any
 
-from amaranth.hdl import (
-    Cat,
-    ClockDomain,
-    ClockSignal,
-    DomainRenamer,
-    Module,
-    ResetSignal,
-    Signal,
-    Value,
-    signed,
-)
+from amaranth.hdl import Cat, DomainRenamer, Module, ResetSignal, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -25,6 +15,7 @@ from gen.plan import Plan
 from gen.shape import ConvShape
 from gen.stages import FireStage, stages
 from hw.conv import ConvEngine, ConvIntegers, code_shape
+from hw.domain import add_domain
 from hw.fire import Bypass, Expand, Fire
 from hw.global_sum import GlobalSum as GlobalSumUnit
 from hw.lanes import LaneConverter
@@ -101,7 +92,9 @@ class Accelerator(wiring.Component):
         domain = "sync"
         for number, stage in enumerate(stages(self._network)):
             name = names[stage.name]
-            domain = _domain_behind(m, domain, f"at_{name}") if number else domain
+            if number:
+                add_domain(m, f"at_{name}", ResetSignal(domain))
+                domain = f"at_{name}"
             if isinstance(stage, MaxPool | GlobalSum):
                 source = self._converted(m, name, domain, stage, source, lanes)
                 lanes = self._plan.lanes[stage.name]
@@ -223,15 +216,6 @@ class Accelerator(wiring.Component):
             i_lanes=i_lanes,
             bypass=bypass,
         )
-
-
-def _domain_behind(m: Module, before: str, name: str) -> str:
-    """Add a domain of the same clock whose reset ends a cycle after that of the one before."""
-    reset = Signal(init=1, name=f"{name}_reset")
-    m.domains += ClockDomain(name, local=True)
-    m.d.comb += [ClockSignal(name).eq(ClockSignal()), ResetSignal(name).eq(reset)]
-    m.d.sync += reset.eq(ResetSignal(before))
-    return name
 
 
 def stage_names(network: QuantizedNetwork) -> dict[str, str]:

@@ -18,11 +18,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import inv
 
 from gen.calibrate import run_float
 from gen.graph import FloatConv, FloatGraph, FloatOp
-from gen.hessian import DAMPING
+from gen.hessian import MomentSums
 from gen.layers import batches
 from gen.network import Concat, MaxPool
 
@@ -94,22 +93,13 @@ def _free_variances(
 ) -> dict[str, np.ndarray]:
     """Of tensors' channels, the variance (C,) that the other channels of a pixel do not explain."""
     shapes = graph.shapes()
-    sums = {name: np.zeros((shapes[name][2],) * 2) for name in names}
-    means = {name: np.zeros(shapes[name][2]) for name in names}
-    count = {name: shapes[name][0] * shapes[name][1] * len(frames) for name in names}
+    sums = {name: MomentSums(shapes[name][2], 0) for name in names}
     for batch in batches(len(frames), frames.shape[1:]):
         for op, y in run_float(graph, frames[batch]):
             if op.name in sums:
                 pixels = y.reshape(-1, y.shape[3])
-                sums[op.name] += pixels.T @ pixels
-                means[op.name] += pixels.sum(axis=0, dtype=np.float64)
-    free = {}
-    for name, total in sums.items():
-        mean = means[name] / count[name]
-        moments = total / count[name] - np.outer(mean, mean)
-        moments[np.diag_indices_from(moments)] += DAMPING * np.diag(moments).mean() or 1.0
-        free[name] = 1 / np.diag(inv(moments, check_finite=False))
-    return free
+                sums[op.name].add(pixels, pixels[:, :0])
+    return {name: total.free_variances() for name, total in sums.items()}
 
 
 def _factors(readers: Iterable[FloatOp], free: np.ndarray) -> np.ndarray:
@@ -120,7 +110,7 @@ def _factors(readers: Iterable[FloatOp], free: np.ndarray) -> np.ndarray:
         weights = op.weights.astype(np.float64) ** 2
         rows = weights.mean(axis=(1, 2, 3), keepdims=True)
         square += (weights / np.where(rows > 0, rows, 1.0)).mean(axis=(0, 1, 2))
-    used = (square > 0) & (free > 0)
+    used = square > 0
     factors = np.ones(len(free))
     factors[used] = (free[used] / square[used]) ** 0.25
     factors[used] /= np.exp(np.log(factors[used]).mean())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg import inv, solve
 
 DAMPING = 0.01
 """Added to the second moments' diagonal, as a part of its mean: a prior for rare inputs."""
@@ -74,6 +74,12 @@ class MomentSums:
         self._y += y.sum(axis=0, dtype=np.float64)
         self._xx += x.T @ x
         self._yx += y.T @ x
+
+    def free_variances(self) -> np.ndarray:
+        """Variance (D,) of each number in a window that the others do not explain linearly."""
+        moments = self.moments(np.zeros_like(self._yx), 1.0)
+        free: np.ndarray = 1 / np.diag(inv(moments.xx, check_finite=False))
+        return free
 
     def moments(self, weights: np.ndarray, scale: float) -> Moments:
         """Moments of real values, for windows that were counted in codes.

@@ -45,6 +45,14 @@ from gen.sequential import quantise_in_sequence
 from gen.widths import WIDEST, Width, check_width
 
 Rounding = Literal["nearest", "together", "shared"]
+"""What weights are rounded to.
+
+Each to the nearest code, which is right for weights that were trained to be rounded. All of a layer
+together, so that errors make up for one another and for those of earlier layers
+(:mod:`gen.sequential`), which is right for all others; mirror images of the frames then count as
+well, since weights must not suit a few hundred frames only. Or by layer the values that its weights
+share (:class:`~gen.graph.SharedConv`), which then become its codebook.
+"""
 
 OBSERVED = 0.3
 """Part of the time that looking at activations and gradients takes, where that is not all."""
@@ -78,12 +86,7 @@ def quantise(
         2 to 8, or a width with a codebook (only if rounded together), for all layers or by layer
         name (8 for layers that are not named).
     rounding : "nearest", "together" or "shared"
-        Of weights. Each to the nearest code, which is right for weights that were trained to be
-        rounded. All of a layer together, so that errors make up for one another and for those of
-        earlier layers (:mod:`gen.sequential`), which is right for all others; mirror images of the
-        frames then count as well, since weights must not suit a few hundred frames only. Or by
-        layer the values that its weights share (:class:`~gen.graph.SharedConv`), which then become
-        its codebook.
+        Of weights, see :data:`Rounding`.
     labels : tuple of str or None
         Class names; else those in the model's metadata, else numbers.
     preprocessing : Preprocessing or None

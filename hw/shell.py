@@ -5,7 +5,6 @@ model.
 """
 
 from amaranth.hdl import (
-    ClockDomain,
     ClockSignal,
     DomainRenamer,
     Instance,
@@ -18,6 +17,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.answers import Answerer
+from hw.domain import add_domain
 from hw.packet import BYTE, PACKETS, Deframer, Framer
 from hw.receiver import PacketReceiver
 from hw.results import ResultQueue
@@ -83,7 +83,7 @@ class Shell(wiring.Component):
         m = Module()
         m.submodules.answerer = answerer = Answerer(self._info)
         m.submodules.sender = sender = PacketSender()
-        self._core_domain(m, answerer.o_clear)
+        add_domain(m, "core", answerer.o_clear)
         core = DomainRenamer("core")
         m.submodules.receiver = receiver = core(PacketReceiver(self._info))
         accelerator = self._accelerator
@@ -123,13 +123,6 @@ class Shell(wiring.Component):
                 answerer.i_stalls.eq(stalls.o),
             ]
         return m
-
-    def _core_domain(self, m: Module, clear: Value) -> None:
-        """The domain of everything that holds frames."""
-        reset = Signal(init=1)
-        m.domains += ClockDomain("core", local=True)
-        m.d.comb += [ClockSignal("core").eq(ClockSignal()), ResetSignal("core").eq(reset)]
-        m.d.sync += reset.eq(clear)
 
     def _statistics(
         self, m: Module, receiver: PacketReceiver, results: ResultQueue, statistics: Value

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 
 try:
     import torch
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
     train(net, padded, labels, args.epochs)
     right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
     print(f"test {100 * right:.2f}", flush=True)
-    write_lessons(args.out, args.crops, padded, lambda images: predict(net, images))
+    write_lessons(args.out, args.crops, padded, partial(predict, net))
 
 
 def main(argv: list[str] | None = None) -> int:

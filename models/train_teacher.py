@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -151,7 +152,7 @@ def run(args: argparse.Namespace) -> None:
     train(net, padded, labels, args.epochs)
     right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
     print(f"test {100 * right:.2f}", flush=True)
-    write_lessons(args.out, args.crops, padded, lambda images: predict(net, images))
+    write_lessons(args.out, args.crops, padded, partial(predict, net))
 
 
 def main(argv: list[str] | None = None) -> int:

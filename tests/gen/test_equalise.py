@@ -6,6 +6,7 @@ import pytest
 from gen.calibrate import float_logits, run_float
 from gen.equalise import MOST, equalise
 from gen.graph import FloatConv, FloatGraph
+from gen.hessian import MomentSums
 from gen.importer import import_float
 from gen.network import GlobalSum
 from tests.gen.onnx_models import frames, squeezenet
@@ -88,3 +89,15 @@ def test_factors_have_a_limit_and_channels_of_nothing_none():
     assert np.isfinite(other.weights).all()
     assert factors.max() == pytest.approx(MOST)
     assert factors[1] == 1  # the third channel, which nobody reads
+
+
+def test_free_variance_is_what_the_others_leave():
+    rng = np.random.default_rng(3)
+    pixels = rng.normal(0, (1, 2, 3), (5000, 3)).astype(np.float32)
+    pixels[:, 2] += 2 * pixels[:, 0]
+    sums = MomentSums(3, 0)
+    for part in np.split(pixels, 5):
+        sums.add(part, part[:, :0])
+    others = np.column_stack([pixels[:, :2], np.ones(5000)])
+    left = np.linalg.lstsq(others, pixels[:, 2], rcond=None)[1][0] / 5000
+    assert sums.free_variances()[2] == pytest.approx(left, rel=0.05)  # damped by 1 % of the mean

@@ -1,6 +1,7 @@
 """A host at the other end of a simulated board's cable, for tests."""
 
-import random
+from collections.abc import Callable
+from random import Random
 
 import numpy as np
 
@@ -62,21 +63,24 @@ def ask(machine: Machine) -> Statistics:
     return Statistics.decode(said.payload)
 
 
-def suffer_wrong_check_sequences(machine: Machine, network: QuantizedNetwork, seed: int) -> None:
-    """Spoil a nibble of the check sequence of half the frames: each costs a repetition, and counts.
+def talk_while_damaging(
+    machine: Machine, network: QuantizedNetwork, seed: int, place: Callable[[Random, bytes], int]
+) -> tuple[int, Statistics]:
+    """Exchange 20 frames while nibbles on the line change, and check what came.
 
-    Nothing else of a frame is touched.
+    ``place`` says which nibble of an Ethernet frame changes, a negative one for none. Returns how
+    many did, and what the board says then.
     """
-    rng = random.Random(seed)
+    rng, damaged = Random(seed), []
     frames = random_frames(network, 20, seed=seed + 1)
-    damaged = []
 
     def fault(line: bytes) -> bytes:
-        if len(line) < 2 * frames[0].size or rng.random() >= 0.5:
+        at = place(rng, line)
+        if at < 0:
             return line
+        damaged.append(at)
         spoilt = bytearray(line)
-        damaged.append(rng.randrange(len(line) - 2 * (GAP + CHECK_BYTES), len(line) - 2 * GAP))
-        spoilt[damaged[-1]] ^= 1 << rng.randrange(4)
+        spoilt[at] ^= 1 << rng.randrange(4)
         return bytes(spoilt)
 
     talk = Talk(machine, network)
@@ -84,6 +88,21 @@ def suffer_wrong_check_sequences(machine: Machine, network: QuantizedNetwork, se
     talk.run(frames)
     check(talk, network, frames)
     machine.fault = bytes
-    statistics = ask(machine)
     assert len(damaged) > 5
-    assert statistics.lost == statistics.bad == len(damaged)
+    return len(damaged), ask(machine)
+
+
+def suffer_wrong_check_sequences(machine: Machine, network: QuantizedNetwork, seed: int) -> None:
+    """Spoil a nibble of the check sequence of half the frames: each costs a repetition, and counts.
+
+    Nothing else of a frame is touched.
+    """
+    long = 2 * int(np.prod(network.input.shape))
+
+    def place(rng: Random, line: bytes) -> int:
+        if len(line) < long or rng.random() >= 0.5:
+            return -1
+        return rng.randrange(len(line) - 2 * (GAP + CHECK_BYTES), len(line) - 2 * GAP)
+
+    damaged, statistics = talk_while_damaging(machine, network, seed, place)
+    assert statistics.lost == statistics.bad == damaged

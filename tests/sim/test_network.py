@@ -18,7 +18,13 @@ from sim.network import MAC, Machine
 from sim.serve import Bridge
 from sim.simulator import Simulator
 from tests.networks import random_frames
-from tests.sim.talk import PORT, Talk, ask, check, suffer_wrong_check_sequences
+from tests.sim.talk import (
+    PORT,
+    Talk,
+    check,
+    suffer_wrong_check_sequences,
+    talk_while_damaging,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,28 +66,13 @@ def test_arp_and_ping_are_answered(machine, link):
 
 
 def test_damaged_frames_cost_a_repetition_only(machine, tiny_on_ethernet):
-    network, rng = tiny_on_ethernet.network, random.Random(4)
-    frames = random_frames(network, 20, seed=5)
-    damaged = []
+    def place(rng: random.Random, line: bytes) -> int:
+        return rng.randrange(2 * len(PREAMBLE), len(line) - 2 * GAP) if rng.random() < 0.3 else -1
 
-    def fault(line):
-        if rng.random() >= 0.3:
-            return line
-        damaged.append(rng.randrange(2 * len(PREAMBLE), len(line) - 2 * GAP))
-        spoilt = bytearray(line)
-        spoilt[damaged[-1]] ^= 1 << rng.randrange(4)
-        return bytes(spoilt)
-
-    talk = Talk(machine, network)
-    machine.fault = fault
-    talk.run(frames)
-    check(talk, network, frames)
-    assert len(damaged) > 5
-    machine.fault = bytes
-    statistics = ask(machine)
-    assert statistics.answered == len(frames)
+    damaged, statistics = talk_while_damaging(machine, tiny_on_ethernet.network, 4, place)
+    assert statistics.answered == 20
     # Where headers were hit, the network core has dropped the frame before anybody counts it.
-    assert 0 < statistics.bad <= len(damaged)
+    assert 0 < statistics.bad <= damaged
 
 
 def test_a_wrong_check_sequence_alone_is_noticed(machine, tiny_on_ethernet):

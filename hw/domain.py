@@ -1,0 +1,15 @@
+"""Clock domains that differ in their reset only."""
+
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal
+from amaranth.hdl._ast import ValueLike
+
+
+def add_domain(m: Module, name: str, reset: ValueLike) -> None:
+    """Add a domain of the module's own clock, whose reset is ``reset`` a cycle ago.
+
+    It is reset as well where the module's own domain is, and a cycle longer.
+    """
+    late = Signal(init=1, name=f"{name}_reset")
+    m.domains += ClockDomain(name, local=True)
+    m.d.comb += [ClockSignal(name).eq(ClockSignal()), ResetSignal(name).eq(late)]
+    m.d.sync += late.eq(reset)
