@@ -53,10 +53,8 @@ POOL_ROWS = 256
 """A pool's row goes into LUTs up to so many transfers, into block RAM beyond."""
 QUEUE_BITS = 8192
 """The queue of a bypass goes into LUTs up to this size, into block RAM beyond."""
-DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": 19}
-"""Widest signed operand that Yosys multiplies by 16 bits with one DSP48E1 or one MULT18X18D.
-
-The latter takes 18 bits; of 19 the last is multiplied in LUTs."""
+DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": 18}
+"""Widest signed operand that one DSP48E1 or one MULT18X18D multiplies by 16 bits."""
 
 _HALF_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 _FULL_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import numpy as np
-from amaranth.hdl import Module, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,6 +14,8 @@ from hw.stream import lane_stream
 LUT_ROWS = 256
 """The ROM of biases and multipliers goes into LUTs up to this depth, into block RAM beyond."""
 ScalerKind = Literal["dsp48e1", "inferred"]
+SMALL_OPERAND = 18
+"""Bits of a signed operand of an ECP5's MULT18X18D, and of the narrower one of a DSP48E1."""
 LATENCY = 6
 """Cycles from a transfer to its code."""
 DEPTH = LATENCY + 4
@@ -168,11 +170,22 @@ class Requantise(wiring.Component):
         return code
 
     def _inferred(self, m: Module, value: Value, bias: Value, multiplier: Value) -> Signal:
-        """Four stages that a synthesis tool finds a multiplier in."""
+        """Four stages that a synthesis tool finds multipliers in.
+
+        A sum too wide for a small one is split: multipliers and the adder behind them would
+        otherwise share a cycle.
+        """
+        split = SMALL_OPERAND - 1 if self._sum_width > SMALL_OPERAND else 0
         biased, late_multiplier = Signal(signed(self._sum_width)), Signal(16)
         m.d.sync += [biased.eq(value + bias), late_multiplier.eq(multiplier)]
-        product, late = (Signal(signed(self._sum_width + 16), name=n) for n in ("product", "late"))
-        m.d.sync += [product.eq(biased * late_multiplier), late.eq(product)]
+        high = Signal(signed(self._sum_width - split + 16))
+        low = Signal(split + 16)
+        m.d.sync += [
+            high.eq(biased[split:].as_signed() * late_multiplier),
+            low.eq(biased[:split] * late_multiplier),
+        ]
+        product = Signal(signed(self._sum_width + 16))
+        m.d.sync += product.eq(Cat(low[:split], high + low[split:]))
         total = Signal(signed(max(self._sum_width + 17, self._shift) + 1))
-        m.d.sync += total.eq(late + (1 << (self._shift - 1)))
+        m.d.sync += total.eq(product + (1 << (self._shift - 1)))
         return total
