@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from boards import BOARDS
 from gen.calibrate import float_logits
 from gen.deep_compression import load_compressed
 from gen.default import default_network
@@ -20,10 +23,12 @@ from gen.errors import FirebrickError
 from gen.graph import FloatGraph
 from gen.images import Normalisation, default_preprocessing, list_images, load_frames, load_tar
 from gen.importer import load_onnx
+from gen.load import Request, load_network
 from gen.network import Preprocessing, QuantizedNetwork
+from gen.phases import Phases
+from gen.planner import fits
 from gen.quantise import quantise
-from gen.sensitivity import choose_bits, measure, weight_memory
-from gen.widths import Width, Widths, describe
+from gen.widths import Widths
 from sim import reference
 from sim.golden import class_sums
 
@@ -31,17 +36,15 @@ BATCH = 16
 VERSIONS = {"1.1": "imagenet", "1.0": "caffe"}
 """SqueezeNet's versions, and how the input of their float files is normalised."""
 
-WIDTHS = {"1.1": ("8", "4", "4c", "4,conv10=3", "4,conv10=3c", "3", "3c"), "1.0": ("8",)}
+WIDTHS = {"1.1": ("8", "4", "4c", "3", "3c"), "1.0": ("8",)}
 """Widths of weights to measure, as ``--weight-bits`` takes them."""
-
-BUDGETS = {"1.1": (4_930_000, 4_400_000, 3_700_000)}
-"""Bits for all weights to measure, as ``--memory-budget`` takes them."""
-
-SEEDED = {"1.1": "4"}
-"""Widths to measure with other calibration images too."""
+SEEDED = ("8", "4", "3c")
+"""Of SqueezeNet v1.1's widths, those to measure with other calibration images too."""
 SEEDS = (0, 1, 2)
 SEEDED_PART = 0.75
 """Part of the calibration images that a seed picks."""
+FITTED = "arty_a7"
+"""The board that SqueezeNet v1.1 is fitted to, with all of the images and by seeds."""
 
 FLOAT = "float"
 
@@ -78,7 +81,9 @@ def score(
         hits5 += int(right.sum())
         progress.advance(task, len(right))
     rate = len(frames) / (time.perf_counter() - start)
-    return Score(100 * hits1 / len(frames), 100 * hits5 / len(frames), len(frames), rate)
+    got = Score(100 * hits1 / len(frames), 100 * hits5 / len(frames), len(frames), rate)
+    progress.console.print(f"{title}: {got.top1:.2f} / {got.top5:.2f}", soft_wrap=True)
+    return got
 
 
 def evaluation(
@@ -102,9 +107,7 @@ def float_network(
     if not isinstance(graph, FloatGraph):
         raise FirebrickError(f"{model}: expected the float network")
     normalisation = Normalisation.preset(VERSIONS[version])
-    preprocessing = default_preprocessing(*graph.input_shape[:2])
-    calibration = load_frames(list_images(imagenet / "calibration"), preprocessing)
-    frames, truth = evaluation(imagenet, preprocessing, limit)
+    frames, truth = evaluation(imagenet, default_preprocessing(*graph.input_shape[:2]), limit)
     runtime = reference.session(model)
     title = f"SqueezeNet v{version}"
     scores = {
@@ -112,40 +115,49 @@ def float_network(
             lambda x: reference.logits(runtime, x, normalisation), frames, truth, progress, "float"
         )
     }
-    for bits, note, images in _runs(graph, normalisation, version, calibration):
-        name = f"{title}, {note}"
-        task = progress.add_task(f"{name}: quantise")
-        network = quantise(
-            graph,
-            images,
-            normalisation=normalisation,
-            weight_bits=bits,
-            rounding="together",
-            progress=lambda done, total, task=task: progress.update(  # type: ignore[misc]
-                task, completed=done, total=total
-            ),
-        )
-        scores[name] = score(partial(class_sums, network), frames, truth, progress, name)
+    with TemporaryDirectory() as scratch:
+        for note, request in _requests(model, version, imagenet / "calibration", Path(scratch)):
+            name = f"{title}, {note}"
+            network = load_network(request, Phases(progress))
+            scores[name] = score(partial(class_sums, network), frames, truth, progress, name)
     return scores
 
 
-def _runs(
-    graph: FloatGraph, normalisation: Normalisation, version: str, calibration: np.ndarray
-) -> Iterator[tuple[dict[str, Width], str, np.ndarray]]:
-    """Bits of each layer, a name, and the calibration images of each quantisation to measure."""
-    for widths in WIDTHS[version]:
-        bits = Widths.parse(widths).of(graph)
-        yield bits, describe(bits), calibration
-    for seed in SEEDS if version in SEEDED else ():
-        picks = np.random.default_rng(seed).permutation(len(calibration))
-        part = calibration[picks[: round(SEEDED_PART * len(calibration))]]
-        bits = Widths.parse(SEEDED[version]).of(graph)
-        yield bits, f"{describe(bits)}, {len(part)} calibration images, seed {seed}", part
-    if version in BUDGETS:
-        folded = graph.fold_input(normalisation)
-        loss, cost = measure(folded, calibration), weight_memory(folded, {})
-        for budget in BUDGETS[version]:
-            yield choose_bits(loss, cost, budget), f"{budget} bits of weights", calibration
+def _requests(
+    model: Path, version: str, photographs: Path, scratch: Path
+) -> Iterator[tuple[str, Request]]:
+    """What users could ask for, and in words."""
+    board = BOARDS[FITTED]
+    ways: dict[str, dict[str, Any]] = {
+        f"--weight-bits {w}": {"weight_bits": Widths.parse(w)} for w in WIDTHS[version]
+    }
+    seeded = []
+    if version == "1.1":
+        ways[f"--board {FITTED}"] = {
+            "memory_limit": board.memory_bits,
+            "fits": partial(fits, board=board),
+        }
+        seeded = [*(f"--weight-bits {width}" for width in SEEDED), f"--board {FITTED}"]
+    ask = partial(Request, model, preprocess=VERSIONS[version])
+    for note, asked in ways.items():
+        yield note, ask(calibrate=photographs, **asked)
+    for seed in SEEDS if seeded else ():
+        part = scratch / str(seed)
+        count = link_part(photographs, part, seed)
+        for note in seeded:
+            title = f"{note}, {count} calibration images, seed {seed}"
+            yield title, ask(calibrate=part, **ways[note])
+
+
+def link_part(photographs: Path, folder: Path, seed: int) -> int:
+    """Make a folder of links to some of another's images, which a seed picks; returns how many."""
+    paths = list_images(photographs)
+    picks = np.random.default_rng(seed).permutation(len(paths))
+    picks = picks[: round(SEEDED_PART * len(paths))]
+    folder.mkdir()
+    for index in picks:
+        (folder / paths[index].name).symlink_to(paths[index].resolve())
+    return len(picks)
 
 
 def quantised_network(

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bench.chain import Case, measure
 from boards import BOARDS
-from boards.board import Resources
+from boards.board import RAMB36_BITS, Resources
 from gen.cost import requantise_cost, weight_cost
 from gen.network import QuantizedNetwork
 from gen.plan import Plan
@@ -24,7 +24,6 @@ _FRAMES = 3
 _MODEL = ("models/squeezenet1.1.onnx", "imagenet/calibration")
 _BUSY = 0.85
 _LUTS = 0.85
-RAMB36_BITS = 36 * 1024
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ FT232R_BAUD = 3_000_000
 
 TOP = "top"
 """The module that is the whole chip, and the stem of its files."""
+RAMB36_BITS = 36 * 1024
 
 
 @dataclass(frozen=True)
@@ -151,3 +152,8 @@ class Board:
     family: Family = "xc7"
     phy: Phy | None = None
     station: Station | None = None
+
+    @property
+    def memory_bits(self) -> int:
+        """Bits of all its block RAM, parity bits included."""
+        return int(self.resources.bram36 * RAMB36_BITS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 
@@ -17,15 +18,12 @@ from gen.emit import check_clock, check_output, emit
 from gen.errors import FirebrickError
 from gen.ethernet import Address, on_network
 from gen.load import load_network
-from gen.network import QuantizedNetwork
 from gen.phases import phases
-from gen.planner import headroom, plan
+from gen.planner import fits, headroom, plan
 from gen.report import WIDTH, report
 from gen.rtlil import check_yosys
 from gen.synth import RESULT, comparison, save, synthesise
 from protocol.packets import UDP_PORT
-
-RAMB36_BITS = 36 * 1024
 
 
 @dataclass(frozen=True)
@@ -119,14 +117,8 @@ def generate(
     check_output(folder)
     check_clock(board, clock_hz)
 
-    def fits(network: QuantizedNetwork) -> bool:
-        try:
-            plan(network, board, clock_hz, fps=fps, utilisation=utilisation)
-        except FirebrickError:
-            return False
-        return True
-
-    request = options.request(int(board.resources.bram36 * RAMB36_BITS), fits)
+    will_do = partial(fits, board=board, clock_hz=clock_hz, fps=fps, utilisation=utilisation)
+    request = options.request(board.memory_bits, will_do)
     with phases() as display:
         network = load_network(request, display)
         display.begin("plan")

@@ -113,6 +113,22 @@ def plan(
     return _attempt(problem, fastest.cycles, clock, even=True) or fastest
 
 
+def fits(
+    network: QuantizedNetwork,
+    board: Board,
+    clock_hz: int | None = None,
+    *,
+    fps: float | None = None,
+    utilisation: float = UTILISATION,
+) -> bool:
+    """Whether there is a plan."""
+    try:
+        plan(network, board, clock_hz, fps=fps, utilisation=utilisation)
+    except FirebrickError:
+        return False
+    return True
+
+
 def estimate(network: QuantizedNetwork, board: Board, made: Plan) -> Plan:
     """The same plan with its costs estimated anew."""
     shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
