@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from functools import partial
 
 try:
     import torch
@@ -21,8 +20,8 @@ try:
     from efficientnet_lite_pytorch import EfficientNet
     from torch import nn
 
-    from models.cifar10_data import LABELS, Views, load_split, pad_images, run_command
-    from models.lessons import teacher_arguments, write_lessons
+    from models.cifar10_data import LABELS, Views, run_command
+    from models.lessons import teach, teacher_arguments
 except ModuleNotFoundError as error:
     print(f"error: training needs the package {error.name}", file=sys.stderr)
     raise SystemExit(2) from None
@@ -94,24 +93,14 @@ def train(net: Teacher, padded: torch.Tensor, labels: torch.Tensor, epochs: floa
             print(f"step {step + 1} of {total}  {minutes:.1f} min  loss {mean:.4f}", flush=True)
 
 
-@torch.no_grad()
 def predict(net: Teacher, images: torch.Tensor) -> torch.Tensor:
     """Logits of (N, 32, 32, 3) uint8 images."""
-    net.eval()
     return torch.cat([net(part) for part in images.split(BATCH)])
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, test, and write what the network says of the training images."""
-    torch.manual_seed(args.seed)
-    images, labels = load_split(args.data, "train", args.cache)
-    test_images, test_labels = load_split(args.data, "test", args.cache)
-    padded = pad_images(images)
-    net = Teacher().to(memory_format=torch.channels_last)
-    train(net, padded, labels, args.epochs)
-    right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
-    print(f"test {100 * right:.2f}", flush=True)
-    write_lessons(args.out, args.crops, padded, partial(predict, net))
+    teach(args, lambda images: Teacher(), train, predict)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from models.cifar10_data import Views
+from models.cifar10_data import Views, load_split, pad_images
+
+Net = TypeVar("Net", bound=nn.Module)
 
 TEMPERATURE = 4.0
 """Of the softmax through which a teacher is followed."""
@@ -32,14 +36,38 @@ def teacher_arguments(
     return parser
 
 
-def write_lessons(
-    path: Path, crops: int, padded: torch.Tensor, predict: Callable[[torch.Tensor], torch.Tensor]
+def teach(
+    args: argparse.Namespace,
+    make: Callable[[torch.Tensor], Net],
+    train: Callable[[Net, torch.Tensor, torch.Tensor, float], None],
+    predict: Callable[[Net, torch.Tensor], torch.Tensor],
 ) -> None:
-    """Note a teacher's logits for some random views of a padded training set (.npz)."""
-    count = len(padded)
-    views = (Views.random(count, alternate=number) for number in range(crops))
-    logits = torch.stack([predict(view.cut(padded, torch.arange(count))) for view in views])
-    np.savez(path, logits=logits.numpy().astype(np.float16))
+    """Train a teacher, test it, and note what it says of random views of the training images.
+
+    Parameters
+    ----------
+    args
+        What :func:`teacher_arguments` reads.
+    make
+        From the training images (N, 32, 32, 3) uint8, an untrained network.
+    train
+        From it, the padded images, labels (N,), and the epochs to train for.
+    predict
+        From it and images (B, 32, 32, 3), logits (B, 10).
+    """
+    torch.manual_seed(args.seed)
+    images, labels = load_split(args.data, "train", args.cache)
+    test_images, test_labels = load_split(args.data, "test", args.cache)
+    padded, count = pad_images(images), len(images)
+    net = make(images).to(memory_format=torch.channels_last)
+    train(net, padded, labels, args.epochs)
+    with torch.no_grad():
+        net.eval()
+        right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
+        print(f"test {100 * right:.2f}", flush=True)
+        views = (Views.random(count, alternate=number) for number in range(args.crops))
+        logits = [predict(net, view.cut(padded, torch.arange(count))) for view in views]
+    np.savez(args.out, logits=torch.stack(logits).numpy().astype(np.float16))
 
 
 def read_lessons(paths: Sequence[Path]) -> torch.Tensor:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.cifar10_data import Views, load_split, normalise, pad_images, run_command
-from models.lessons import teacher_arguments, write_lessons
+from models.cifar10_data import Views, normalise, run_command
+from models.lessons import teach, teacher_arguments
 
 BATCH = 1000
 MOMENTUM = 0.85
@@ -134,25 +133,15 @@ def train(net: Teacher, padded: torch.Tensor, labels: torch.Tensor, epochs: floa
             )
 
 
-@torch.no_grad()
 def predict(net: Teacher, images: torch.Tensor) -> torch.Tensor:
     """Logits of (N, 32, 32, 3) uint8 images."""
-    net.eval()
     with torch.autocast("cpu", torch.bfloat16):
         return torch.cat([net(normalise(part)) for part in images.split(BATCH)])
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, test, and write what the network says of the training images."""
-    torch.manual_seed(args.seed)
-    images, labels = load_split(args.data, "train", args.cache)
-    test_images, test_labels = load_split(args.data, "test", args.cache)
-    padded = pad_images(images)
-    net = Teacher(normalise(images[:5000])).to(memory_format=torch.channels_last)
-    train(net, padded, labels, args.epochs)
-    right = (predict(net, test_images).argmax(1) == test_labels).float().mean()
-    print(f"test {100 * right:.2f}", flush=True)
-    write_lessons(args.out, args.crops, padded, partial(predict, net))
+    teach(args, lambda images: Teacher(normalise(images[:5000])), train, predict)
 
 
 def main(argv: list[str] | None = None) -> int:
