@@ -6,6 +6,7 @@ from amaranth.hdl._ast import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from hw import multiply
 from hw.skid import SkidBuffer
 from hw.stream import lane_stream
 
@@ -14,8 +15,8 @@ class Add(wiring.Component):
     """Adds two streams of different scales: the weighted sum, rounded, shifted and clamped.
 
     ``y = clamp((a * multipliers[0] + b * multipliers[1] + 2**(shift-1)) >> shift, low, high)``,
-    exact, with an arithmetic shift. Latency 6 (operands, product, sum, rounding, clamp, output);
-    one transfer a cycle.
+    exact, with an arithmetic shift. Latency 8 (operands, three for the product, sum, rounding,
+    clamp, output); one transfer a cycle.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ class Add(wiring.Component):
         m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
         connect(m, skid.o, flipped(self.o))
         advance = skid.i.ready
-        present = Signal(5)
+        present = Signal(4 + multiply.LATENCY)
         both = self.i_a.valid & self.i_b.valid
         m.d.comb += [
             self.i_a.ready.eq(self.i_b.valid & advance),
@@ -102,10 +103,8 @@ class Add(wiring.Component):
             # The operand may come straight from a block RAM, which takes half a cycle.
             value = Signal.like(port.payload[lane], name=f"operand{len(products)}_{lane}")
             m.d.sync += value.eq(port.payload[lane])
-            exact = value * multiplier
-            product = Signal(exact.shape(), name=f"product{len(products)}_{lane}")
-            m.d.sync += product.eq(exact)
-            products.append(product)
+            name = f"product{len(products)}_{lane}"
+            products.append(multiply.multiply(m, value, multiplier, name))
         exact_total = products[0] + products[1]
         total = Signal(exact_total.shape(), name=f"total_{lane}")
         exact_rounded = (total + (1 << (self._shift - 1))).shift_right(self._shift)

@@ -110,7 +110,7 @@ class MacShape:
         if self.kind == "dsp48e1":
             return dsp48.LATENCY
         if self.kind == "mult18x18d":
-            return 3 + (self.simd - 1).bit_length() + 1
+            return 4 + (self.simd - 1).bit_length() + 1
         parts = chains(self.simd)
         longest = max(len(part) for part in parts)
         tree = (len(parts) - 1).bit_length()
@@ -240,17 +240,20 @@ class MacArray(wiring.Component):
         return [adder_tree(m, list(products)) for products in zip(*columns, strict=True)]
 
     def _mult18_products(self, m: Module, weights: list[Value], x: Value) -> list[Signal]:
-        """Products, two cycles after the weights' register; two a multiplier where they fit."""
-        late = Signal(self._shape)
-        m.d.sync += late.eq(x)
+        """Products, three cycles after the weights' register; two a multiplier where they fit.
+
+        Operands wait in registers of their own, since the way to a multiplier can be a long one.
+        """
+        late, later = Signal(self._shape), Signal(self._shape)
+        m.d.sync += [late.eq(x), later.eq(late)]
         offset, bits = mult18_offset(self._bits), self._bits + PRODUCT_BITS
         products = []
         for start in range(0, len(weights), self.size.sharing):
             mine = weights[start : start + self.size.sharing]
             operand = Signal(signed(offset + self._bits + 1 if len(mine) == 2 else self._bits))
-            m.d.comb += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
+            m.d.sync += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
             both = Signal(signed(len(operand) + PRODUCT_BITS + 1))
-            m.d.sync += both.eq(operand[:MULT18_OPERAND_BITS].as_signed() * late)
+            m.d.sync += both.eq(operand[:MULT18_OPERAND_BITS].as_signed() * later)
             parts = [both] if len(mine) == 1 else dsp48.separate(both, offset, bits)
             for part in parts:
                 product = Signal(signed(bits))

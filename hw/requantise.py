@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw import dsp48
 from hw.fifo import CreditFifo, memory_attributes, wrap
+from hw.multiply import multiply
 from hw.stream import lane_stream
 
 LUT_ROWS = 256
@@ -16,17 +17,18 @@ LUT_ROWS = 256
 ScalerKind = Literal["dsp48e1", "inferred"]
 SMALL_OPERAND = 18
 """Bits of a signed operand of an ECP5's MULT18X18D, and of the narrower one of a DSP48E1."""
-LATENCY = 6
+LATENCY: dict[ScalerKind, int] = {"dsp48e1": 6, "inferred": 8}
 """Cycles from a transfer to its code."""
-DEPTH = LATENCY + 4
+DEPTH = max(LATENCY.values()) + 4
 """Codes under way or waiting, enough for one transfer a cycle."""
 
 
 class Requantise(wiring.Component):
     """``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
 
-    The shift is arithmetic: the rounding is to nearest, halves up. One transfer a cycle, 6 cycles
-    and the FIFO's two after it came in; one DSP block a lane.
+    The shift is arithmetic: the rounding is to nearest, halves up. One transfer a cycle, 6 or 8
+    cycles and the FIFO's two after it came in; one DSP block a lane, or two where that is an ECP5's
+    and sums are wide.
 
     Parameters
     ----------
@@ -135,7 +137,7 @@ class Requantise(wiring.Component):
         ]
         with m.If(accept):
             m.d.sync += port.addr.eq(wrap(port.addr, len(rows)))
-        arrived = Signal(LATENCY)
+        arrived = Signal(LATENCY[self._scaler])
         m.d.sync += arrived.eq((arrived << 1) | accept)
         m.d.comb += results.i_push.eq(arrived[-1])
         for lane in range(self._lanes):
@@ -170,22 +172,19 @@ class Requantise(wiring.Component):
         return code
 
     def _inferred(self, m: Module, value: Value, bias: Value, multiplier: Value) -> Signal:
-        """Four stages that a synthesis tool finds multipliers in.
+        """Six stages that a synthesis tool finds multipliers in.
 
-        A sum too wide for a small one is split: multipliers and the adder behind them would
-        otherwise share a cycle.
+        A sum too wide for a small one is split, so that its two products get a cycle to be added.
         """
         split = SMALL_OPERAND - 1 if self._sum_width > SMALL_OPERAND else 0
         biased, late_multiplier = Signal(signed(self._sum_width)), Signal(16)
         m.d.sync += [biased.eq(value + bias), late_multiplier.eq(multiplier)]
-        high = Signal(signed(self._sum_width - split + 16))
-        low = Signal(split + 16)
-        m.d.sync += [
-            high.eq(biased[split:].as_signed() * late_multiplier),
-            low.eq(biased[:split] * late_multiplier),
-        ]
-        product = Signal(signed(self._sum_width + 16))
-        m.d.sync += product.eq(Cat(low[:split], high + low[split:]))
+        product = multiply(m, biased[split:].as_signed(), late_multiplier, "product")
+        if split:
+            low = multiply(m, biased[:split], late_multiplier, "low")
+            product = Cat(low[:split], product + low[split:]).as_signed()
+        exact = Signal(signed(self._sum_width + 16))
+        m.d.sync += exact.eq(product)
         total = Signal(signed(max(self._sum_width + 17, self._shift) + 1))
-        m.d.sync += total.eq(product + (1 << (self._shift - 1)))
+        m.d.sync += total.eq(exact + (1 << (self._shift - 1)))
         return total

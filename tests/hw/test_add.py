@@ -29,7 +29,7 @@ def test_adds(tmp_path, case):
         bench.run(inputs, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run(inputs, {"o": expected})
     assert result.bubbles("o") == 0
-    assert result.first("o") == 6
+    assert result.first("o") == 8
 
 
 def test_model_rounds_half_up_and_clamps():

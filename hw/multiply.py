@@ -1,0 +1,24 @@
+"""Multiplication by what a synthesis tool finds, with time for the way there and back."""
+
+from amaranth.hdl import Module, Signal, Value
+
+LATENCY = 3
+
+
+def multiply(m: Module, a: Value, b: Value | int, name: str) -> Signal:
+    """``a * b``, exact, 3 cycles later.
+
+    Operands wait in registers once more, and so does the product: multipliers stand in columns of
+    their own, and the way to one can take as long as the multiplication, and the way back too.
+    """
+    near_a = Signal(a.shape(), name=f"{name}_a")
+    m.d.sync += near_a.eq(a)
+    if isinstance(b, int):
+        exact = near_a * b
+    else:
+        near_b = Signal(b.shape(), name=f"{name}_b")
+        m.d.sync += near_b.eq(b)
+        exact = near_a * near_b
+    product, late = Signal(exact.shape(), name=name), Signal(exact.shape(), name=f"late_{name}")
+    m.d.sync += [product.eq(exact), late.eq(product)]
+    return late
