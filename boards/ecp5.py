@@ -75,25 +75,18 @@ def ecp5_board(
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """Yosys commands from RTLIL to ECP5 cells.
 
+    Mapped with ABC instead of ABC9, which in Yosys 0.70 stops with a failed assertion on some of
+    these designs (``count_id(wire->name) == 0``, or ``GetSize(conn.first) ==
+    GetSize(conn.second)``).
+
     Parameters
     ----------
     top : str
         Name of the module to synthesise.
     pads : bool
-        Whether this is a whole chip. Parts of one, whose modules stay apart, are mapped with ABC
-        instead of ABC9, which stops at some of them (Yosys 0.70: ``count_id(wire->name) == 0``).
+        Whether it is a whole chip, which makes no difference here.
     """
-    whole = f"synth_ecp5 -top {top}"
-    if pads:
-        return (whole, "delete t:$scopeinfo")
-    return (
-        f"{whole} -run begin:map_luts",
-        "techmap -map +/lattice/latches_map.v",
-        "abc -lut 4:7",
-        "clean",
-        f"{whole} -run map_cells:",
-        "delete t:$scopeinfo",
-    )
+    return (f"synth_ecp5 -noabc9 -top {top}", "delete t:$scopeinfo")
 
 
 class Ecp5Platform(LatticeECP5Platform):
