@@ -75,9 +75,9 @@ def ecp5_board(
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """Yosys commands from RTLIL to ECP5 cells.
 
-    Mapped with ABC instead of ABC9, which in Yosys 0.70 stops with a failed assertion on some of
-    these designs (``count_id(wire->name) == 0``, or ``GetSize(conn.first) ==
-    GetSize(conn.second)``).
+    What ``synth_ecp5`` does, but with a plain ``abc`` in place of ``abc9`` or ``abc -dress``, which
+    in Yosys 0.70 stop with failed assertions on some of these designs (``count_id(wire->name) ==
+    0``, or ``GetSize(conn.first) == GetSize(conn.second)``).
 
     Parameters
     ----------
@@ -86,7 +86,15 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     pads : bool
         Whether it is a whole chip, which makes no difference here.
     """
-    return (f"synth_ecp5 -noabc9 -top {top}", "delete t:$scopeinfo")
+    whole = f"synth_ecp5 -top {top}"
+    return (
+        f"{whole} -run begin:map_luts",
+        "techmap -map +/lattice/latches_map.v",
+        "abc -lut 4:7",
+        "clean",
+        f"{whole} -run map_cells:",
+        "delete t:$scopeinfo",
+    )
 
 
 class Ecp5Platform(LatticeECP5Platform):

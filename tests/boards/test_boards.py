@@ -63,7 +63,7 @@ def test_build_files_for_ecp5(name):
     assert re.search(
         r"nextpnr\" --(um5g-)?85k --package CABGA\d{3} --speed", files["build_open.sh"]
     )
-    assert re.search(r"^ +synth_ecp5 -noabc9 -top top$", files["build_open.sh"], re.MULTILINE)
+    assert re.search(r"^ +synth_ecp5 -top top -run", files["build_open.sh"], re.MULTILINE)
 
 
 @pytest.mark.parametrize(("name", "pin"), [("ulx3s_85", "G2"), ("ecpix5_85", "K23")])
