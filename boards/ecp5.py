@@ -75,9 +75,8 @@ def ecp5_board(
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """Yosys commands from RTLIL to ECP5 cells.
 
-    What ``synth_ecp5`` does, but with a plain ``abc`` in place of ``abc9`` or ``abc -dress``, which
-    in Yosys 0.70 stop with failed assertions on some of these designs (``count_id(wire->name) ==
-    0``, or ``GetSize(conn.first) == GetSize(conn.second)``).
+    Nets are split to bits before ABC9, which otherwise takes the names of some twice, and stops
+    (YosysHQ/yosys issue 4349).
 
     Parameters
     ----------
@@ -89,10 +88,8 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     whole = f"synth_ecp5 -top {top}"
     return (
         f"{whole} -run begin:map_luts",
-        "techmap -map +/lattice/latches_map.v",
-        "abc -lut 4:7",
-        "clean",
-        f"{whole} -run map_cells:",
+        "splitnets",
+        f"{whole} -run map_luts:",
         "delete t:$scopeinfo",
     )
 

@@ -166,7 +166,7 @@ def multiply_cost(size: MacShape) -> Resources:
     adders = rows * (tree + size.accumulator_bits)
     if size.kind == "mult18x18d":
         apart = rows * size.simd * product / 2 if size.sharing == 2 else 0
-        registers = rows * size.simd * (2 * bits + product)
+        registers = rows * size.simd * (3 * bits + 2 * product)
         return Resources(round(adders + apart), adders + registers, size.multipliers, 0)
     cuts = digits(bits)
     added = stored = waiting = 0

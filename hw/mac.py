@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import dsp48
+from hw import dsp48, multiply
 
 MultiplierKind = Literal["dsp48e1", "mult18x18d", "lut"]
 MULT18_OPERAND_BITS = 18
@@ -110,7 +110,7 @@ class MacShape:
         if self.kind == "dsp48e1":
             return dsp48.LATENCY
         if self.kind == "mult18x18d":
-            return 4 + (self.simd - 1).bit_length() + 1
+            return 3 + multiply.LATENCY + (self.simd - 1).bit_length() + 1
         parts = chains(self.simd)
         longest = max(len(part) for part in parts)
         tree = (len(parts) - 1).bit_length()
@@ -240,10 +240,7 @@ class MacArray(wiring.Component):
         return [adder_tree(m, list(products)) for products in zip(*columns, strict=True)]
 
     def _mult18_products(self, m: Module, weights: list[Value], x: Value) -> list[Signal]:
-        """Products, three cycles after the weights' register; two a multiplier where they fit.
-
-        Operands wait in registers of their own, since the way to a multiplier can be a long one.
-        """
+        """Products, two a multiplier where they fit."""
         late, later = Signal(self._shape), Signal(self._shape)
         m.d.sync += [late.eq(x), later.eq(late)]
         offset, bits = mult18_offset(self._bits), self._bits + PRODUCT_BITS
@@ -252,8 +249,8 @@ class MacArray(wiring.Component):
             mine = weights[start : start + self.size.sharing]
             operand = Signal(signed(offset + self._bits + 1 if len(mine) == 2 else self._bits))
             m.d.sync += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
-            both = Signal(signed(len(operand) + PRODUCT_BITS + 1))
-            m.d.sync += both.eq(operand[:MULT18_OPERAND_BITS].as_signed() * later)
+            small = operand[:MULT18_OPERAND_BITS].as_signed()
+            both = multiply.multiply(m, small, later, "both")
             parts = [both] if len(mine) == 1 else dsp48.separate(both, offset, bits)
             for part in parts:
                 product = Signal(signed(bits))
