@@ -20,6 +20,7 @@ from gen.shape import ConvShape
 from hw.fifo import MemoryKind
 from hw.mac import MacShape, chain_widths, chains, digits
 from hw.matvec import result_depth
+from hw.multiply import SMALL_OPERAND
 from hw.requantise import DEPTH as REQUANTISE_DEPTH
 from hw.requantise import LUT_ROWS, ScalerKind
 from hw.rom import banks
@@ -53,7 +54,7 @@ POOL_ROWS = 256
 """A pool's row goes into LUTs up to so many transfers, into block RAM beyond."""
 QUEUE_BITS = 8192
 """The queue of a bypass goes into LUTs up to this size, into block RAM beyond."""
-DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": 18}
+DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": SMALL_OPERAND}
 """Widest signed operand that one DSP48E1 or one MULT18X18D multiplies by 16 bits."""
 
 _HALF_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))

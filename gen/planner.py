@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, sqrt
+from typing import Any
 
 from boards.board import Board, Resources
 from gen.cost import (
@@ -113,17 +114,10 @@ def plan(
     return _attempt(problem, fastest.cycles, clock, even=True) or fastest
 
 
-def fits(
-    network: QuantizedNetwork,
-    board: Board,
-    clock_hz: int | None = None,
-    *,
-    fps: float | None = None,
-    utilisation: float = UTILISATION,
-) -> bool:
-    """Whether there is a plan."""
+def fits(network: QuantizedNetwork, board: Board, **options: Any) -> bool:
+    """Whether :func:`plan`, with the same options, finds one."""
     try:
-        plan(network, board, clock_hz, fps=fps, utilisation=utilisation)
+        plan(network, board, **options)
     except FirebrickError:
         return False
     return True

@@ -11,7 +11,6 @@ from amaranth.lib.wiring import In, Out
 from hw import dsp48, multiply
 
 MultiplierKind = Literal["dsp48e1", "mult18x18d", "lut"]
-MULT18_OPERAND_BITS = 18
 PRODUCT_BITS = 8
 """A product of a signed weight and an activation is this much wider than the weight."""
 
@@ -41,7 +40,7 @@ def lanes_per_unit(
     if kind == "mult18x18d":
         # One bit more, for the sum of two most negative weights.
         bits = mult18_offset(weight_bits) + weight_bits + (not symmetric)
-        return 2 if bits <= MULT18_OPERAND_BITS else 1
+        return 2 if bits <= multiply.SMALL_OPERAND else 1
     return 1
 
 
@@ -249,7 +248,7 @@ class MacArray(wiring.Component):
             mine = weights[start : start + self.size.sharing]
             operand = Signal(signed(offset + self._bits + 1 if len(mine) == 2 else self._bits))
             m.d.sync += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
-            small = operand[:MULT18_OPERAND_BITS].as_signed()
+            small = operand[: multiply.SMALL_OPERAND].as_signed()
             both = multiply.multiply(m, small, later, "both")
             parts = [both] if len(mine) == 1 else dsp48.separate(both, offset, bits)
             for part in parts:

@@ -3,6 +3,8 @@
 from amaranth.hdl import Module, Signal, Value
 
 LATENCY = 3
+SMALL_OPERAND = 18
+"""Bits of a signed operand of an ECP5's MULT18X18D, and of the narrower one of a DSP48E1."""
 
 
 def multiply(m: Module, a: Value, b: Value | int, name: str) -> Signal:

@@ -9,14 +9,12 @@ from amaranth.lib.wiring import In, Out
 
 from hw import dsp48
 from hw.fifo import CreditFifo, memory_attributes, wrap
-from hw.multiply import multiply
+from hw.multiply import SMALL_OPERAND, multiply
 from hw.stream import lane_stream
 
 LUT_ROWS = 256
 """The ROM of biases and multipliers goes into LUTs up to this depth, into block RAM beyond."""
 ScalerKind = Literal["dsp48e1", "inferred"]
-SMALL_OPERAND = 18
-"""Bits of a signed operand of an ECP5's MULT18X18D, and of the narrower one of a DSP48E1."""
 LATENCY: dict[ScalerKind, int] = {"dsp48e1": 6, "inferred": 8}
 """Cycles from a transfer to its code."""
 DEPTH = max(LATENCY.values()) + 4
