@@ -19,14 +19,14 @@ from boards.serial import SerialBoard
 from boards.top import BoardTop
 from gen.assemble import Accelerator
 from gen.errors import FirebrickError
-from gen.ethernet import CHUNK, CORE_FILE, WINDOW, core_verilog, slowest_clock
+from gen.ethernet import CORE_FILE, core_verilog, slowest_clock
+from gen.link import packet_format
 from gen.network import QuantizedNetwork
 from gen.plan import Plan
 from gen.report import text_report
 from gen.rtlil import MODULE, split_top, write_rtlil
 from hw.shell import FrameServer, Shell, ShellModule
 from hw.uart import FEWEST_CYCLES
-from protocol.messages import DeviceInfo
 
 VERSION = "0.1.0"
 MANIFEST = "manifest.json"
@@ -170,25 +170,12 @@ def _write_files(
 
 def _link(network: QuantizedNetwork, plan: Plan, board: Board) -> SerialBoard | EthernetBoard:
     """The board's link, with all that is behind it."""
-    info = device_info(network, plan, board)
+    info = replace(packet_format(network, board), clock_hz=plan.clock_hz, digest=network.digest)
     shell = Shell(info, Accelerator(network, plan))
     if board.station is None:
         return SerialBoard(FrameServer(shell), plan.clock_hz, board.baud)
     assert board.phy is not None
     return EthernetBoard(shell, info, board.phy, plan.clock_hz)
-
-
-def device_info(network: QuantizedNetwork, plan: Plan, board: Board) -> DeviceInfo:
-    """What the board will say of itself."""
-    classes = network.output.shape[2]
-    info = DeviceInfo(
-        *network.input.shape,
-        classes,
-        plan.clock_hz,
-        network.digest,
-        streams=len(network.ops),
-    )
-    return info if board.station is None else replace(info, chunk=CHUNK, window=WINDOW)
 
 
 def _manifest(network: QuantizedNetwork, plan: Plan, board: Board) -> dict[str, object]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from boards.board import Board, Resources
 from gen.cost import BOARD, memory_cost, total
-from gen.ethernet import CHUNK
+from gen.ethernet import CHUNK, WINDOW
 from gen.network import QuantizedNetwork
 from hw.results import sums_memory
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, HEADER, OVERHEAD, RESULT, ROOM
 
+RARE = 128
+"""One byte in so many random ones has to be escaped on a byte stream."""
 UART_BITS = 10
 """Bits on the wire a byte: start, 8 data, stop."""
 NETWORK_CORE = {
@@ -27,9 +31,16 @@ _LINE = 8 + 4 + 12
 """Bytes of the line's time around a frame: preamble, check sequence, gap."""
 
 
+def packet_format(network: QuantizedNetwork, board: Board) -> DeviceInfo:
+    """What the board will say of itself, but for its clock and the network's digest."""
+    classes, streams = network.output.shape[2], len(network.ops)
+    info = DeviceInfo(*network.input.shape, classes, 1, bytes(8), streams=streams)
+    return info if board.station is None else replace(info, chunk=CHUNK, window=WINDOW)
+
+
 def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
     """The link and the shell around the accelerator, in what the 7-series has."""
-    info = DeviceInfo(*network.input.shape, network.output.shape[2], 1, bytes(8))
+    info = packet_format(network, board)
     memories = [
         memory_cost("block", info.window * info.chunk, 8),
         memory_cost(sums_memory(info.classes), info.classes, 32),
@@ -50,20 +61,31 @@ def link_name(board: Board) -> str:
     return f"UDP at {board.station.address}, port {board.station.port}, {rate} Mb/s"
 
 
+def shell_cycles(network: QuantizedNetwork, board: Board) -> int:
+    """Cycles in which the board's shell takes a frame: the bytes of its packets, one a cycle.
+
+    On a UART 1 byte in 128 is taken to be escaped, as of random ones.
+    """
+    info = packet_format(network, board)
+    if board.station is None:
+        return info.frame_bytes + info.frame_bytes // RARE + info.chunks * OVERHEAD
+    return info.frame_bytes + info.chunks * (HEADER.size + CHECK_BYTES)
+
+
 def link_frames_per_second(network: QuantizedNetwork, board: Board) -> float:
     """Frames a second that the link carries: pixels in, acknowledgements and a result out, at once.
 
-    Of a UART, bytes that have to be escaped, 1 in 128 of random ones, are not counted.
+    Escaped bytes are counted as in :func:`shell_cycles`, but for those of results.
     """
-    info = DeviceInfo(*network.input.shape, network.output.shape[2], 1, bytes(8))
+    info = packet_format(network, board)
     if board.station is None:
-        inwards = info.frame_bytes + info.chunks * OVERHEAD
+        inwards = shell_cycles(network, board)
         words = ROOM.size * info.chunks + RESULT.size * info.parts + 4 * info.classes
         outwards = words + OVERHEAD * (info.chunks + info.parts)
         return board.baud / UART_BITS / max(inwards, outwards)
     assert board.phy is not None
-    whole, rest = divmod(info.frame_bytes, CHUNK)
-    inwards = whole * _on_the_line(CHUNK) + (_on_the_line(rest) if rest else 0)
+    whole, rest = divmod(info.frame_bytes, info.chunk)
+    inwards = whole * _on_the_line(info.chunk) + (_on_the_line(rest) if rest else 0)
     results = RESULT.size + 4 * -(-info.classes // info.parts)
     outwards = (whole + (rest > 0)) * _on_the_line(ROOM.size) + info.parts * _on_the_line(results)
     return board.phy.bits_per_second / 8 / max(inwards, outwards)

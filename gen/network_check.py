@@ -46,6 +46,9 @@ def _problems(network: QuantizedNetwork) -> Iterator[str]:
         expected = output_shape(op, shapes)
         if network.tensors[op.name].shape != expected:
             yield f"{op.name}: shape {network.tensors[op.name].shape}, expected {expected}"
+        maps = {shape[:2] if isinstance(op, Concat) else shape for shape in shapes}
+        if len(maps) > 1:
+            yield f"{op.name}: joins {' and '.join(op.inputs)}, whose shapes {shapes} do not match"
         if isinstance(op, Conv):
             yield from _conv_problems(op, network.tensors[op.inputs[0]])
         if isinstance(op, Add):

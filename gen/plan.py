@@ -31,9 +31,10 @@ class Plan:
     lanes : dict of int
         Lanes at which every other op works, by name.
     costs : dict of LayerCost
-        By op name, plus ``"board"`` for the link and the shell around the accelerator.
+        By op name, plus ``"board"`` for the link and the shell around the accelerator, which takes
+        a frame's packets a byte a cycle.
     cycles : int
-        Cycles a frame in the steady state: those of the slowest op.
+        Cycles a frame in the steady state: those of what is slowest.
     headroom : dict of int
         What a tenth more of a resource would bring: cycles a frame by resource, and ``"all"``.
         Empty if nobody asked.
@@ -52,6 +53,11 @@ class Plan:
     def frames_per_second(self) -> float:
         """Rate of the accelerator itself, whatever the link brings."""
         return self.clock_hz / self.cycles
+
+    @property
+    def slowest(self) -> list[str]:
+        """Which of ``costs`` take so many cycles."""
+        return [name for name, cost in self.costs.items() if cost.cycles == self.cycles]
 
     @property
     def resources(self) -> Resources:

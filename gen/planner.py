@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf, sqrt
 from typing import Any
 
@@ -25,7 +26,7 @@ from gen.cost import (
 )
 from gen.errors import FirebrickError
 from gen.limits import granules, stream_limits
-from gen.link import link_cost
+from gen.link import link_cost, shell_cycles
 from gen.network import INPUT, Conv, GlobalSum, MaxPool, QuantizedNetwork
 from gen.options import RESOURCES, Option, Surroundings, choose, options, resource_row
 from gen.plan import EnginePlan, LayerCost, Plan
@@ -58,11 +59,17 @@ class _Problem:
         usable = replace(held, lut=int(held.lut * share), ff=int(held.ff * share))
         return resource_row(usable)
 
+    @cached_property
+    def shell_cycles(self) -> int:
+        """Cycles in which the board's shell takes a frame; nothing is faster."""
+        return shell_cycles(self.network, self.board)
+
     @property
     def slowest(self) -> int:
         """Cycles a frame at which every convolution may do with one multiplier."""
         tensors = self.network.tensors.values()
         return max(
+            self.shell_cycles,
             *(s.height * s.width * s.cin for s in self.shapes.values()),
             *(s.compute_cycles(1, 1) for s in self.shapes.values()),
             *(t.shape[0] * t.shape[1] * t.shape[2] for t in tensors),
@@ -193,7 +200,7 @@ def _most_multipliers(board: Board) -> int:
 
 def _attempt(problem: _Problem, cycles: int, clock_hz: int, *, even: bool = False) -> Plan | None:
     """A plan of at most ``cycles`` a frame, or None if none fits; ``even`` as for choose."""
-    least = granules(problem.network, cycles)
+    least = granules(problem.network, cycles) if cycles >= problem.shell_cycles else None
     choices = _choices(problem, cycles, least) if least else None
     if least is None or choices is None:
         return None
@@ -265,15 +272,16 @@ def _finish(
         op.name: LayerCost(slowest[op.name], on_family(own[op.name], problem.board.family))
         for op in network.ops
     }
-    link = link_cost(problem.board, network)
+    link = on_family(link_cost(problem.board, network), problem.board.family)
+    costs["board"] = LayerCost(problem.shell_cycles, link)
     return Plan(
         network=network.name,
         board=problem.board.name,
         clock_hz=clock_hz,
         engines=engines,
         lanes=lanes,
-        costs={"board": LayerCost(0, on_family(link, problem.board.family)), **costs},
-        cycles=max(slowest.values()),
+        costs=costs,
+        cycles=max(cost.cycles for cost in costs.values()),
     )
 
 

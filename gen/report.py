@@ -65,12 +65,14 @@ def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for op in network.ops:
         cost = plan.costs[op.name]
-        style = "bold" if cost.cycles == plan.cycles else None
+        style = "bold" if op.name in plan.slowest else None
         shape = "x".join(str(size) for size in network.tensors[op.name].shape)
         numbers = _numbers(cost.resources) if resources else ()
         table.add_row(Text(op.name), shape, *_engine(op, plan), *numbers, style=style)
-    if resources:
-        table.add_row("board", *[""] * 8, *_numbers(plan.costs["board"].resources), style="dim")
+    board = plan.costs["board"]
+    numbers = _numbers(board.resources) if resources else ()
+    style = "bold" if "board" in plan.slowest else "dim"
+    table.add_row("board", *[""] * 5, str(board.cycles), "", "", *numbers, style=style)
     return table
 
 
@@ -143,14 +145,13 @@ def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
     busy = sum(engine.pe * engine.simd for engine in plan.engines.values())
     link = link_frames_per_second(network, board)
     own = plan.frames_per_second
-    bottleneck = [op.name for op in network.ops if plan.costs[op.name].cycles == plan.cycles]
     table.add_row(
         "multipliers", f"{busy}, busy {network.macs / plan.cycles / busy:.1%} of the time"
     )
     table.add_row(
         "accelerator",
         f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: {own:.1f} frames/s "
-        f"(slowest: {escape(', '.join(bottleneck))})",
+        f"(slowest: {escape(', '.join(plan.slowest))})",
     )
     table.add_row("link", f"{link_name(board)}: {link:.1f} frames/s")
     if link <= own:

@@ -91,6 +91,8 @@ def test_accumulator_bounds_hold_and_are_reached():
     ("conv1", {"weights": np.zeros((8, 3, 3, 4), np.int8)}, "do not fit input"),
     ("conv1", {"weights": np.zeros((8, 3, 3, 3))}, "weights must be int8"),
     ("pool1", {"inputs": ("fire2/squeeze",)}, "pool1: reads .* out of order"),
+    ("fire3/add", {"inputs": ("fire3/concat", "conv1")}, "joins fire3/concat and conv1, whose"),
+    ("fire2/concat", {"inputs": ("fire2/squeeze", "conv1")}, "fire2/squeeze and conv1, whose"),
 ])  # fmt: skip
 def test_check_names_the_op(name, changes, message):
     with pytest.raises(FirebrickError, match=message):
