@@ -134,6 +134,23 @@ def cut_holes(images: torch.Tensor, side: int) -> None:
     images.masked_fill_(hole[..., None], ZERO_CODE)
 
 
+def mix_patch(images: torch.Tensor, *targets: torch.Tensor) -> list[torch.Tensor]:
+    """Replace a rectangle of each of (B, 32, 32, 3) images by that of another image of the batch.
+
+    Returns each of the targets (B, classes) mixed with the other image's in proportion to the areas
+    (S. Yun et al., "CutMix", arXiv 1905.04899).
+    """
+    side = SIDE * float(torch.rand(())) ** 0.5
+    middle = torch.randint(0, SIDE, (2,))
+    (top, left), (bottom, right) = (
+        (middle + shift).round().long().clamp(0, SIDE).tolist() for shift in (-side / 2, side / 2)
+    )
+    order = torch.randperm(len(images))
+    images[:, top:bottom, left:right] = images[order, top:bottom, left:right]
+    part = (bottom - top) * (right - left) / SIDE**2
+    return [torch.lerp(target, target[order], part) for target in targets]
+
+
 def run_command(run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
     """Run a training command with its `threads`; returns the exit status."""
     if args.threads:

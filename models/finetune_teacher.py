@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = teacher_arguments("finetune_teacher", __doc__, epochs=2.6, crops=5)
+    parser = teacher_arguments("finetune_teacher", __doc__, epochs=6, crops=4)
     return run_command(run, parser.parse_args(argv))
 
 
