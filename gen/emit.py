@@ -5,11 +5,13 @@ The folder appears complete or not at all: it is written beside its final place 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,7 +155,8 @@ def _write_files(
     platform = board.platform()
     if board.station is not None:
         platform.add_file(CORE_FILE, core_verilog(board, plan.clock_hz))
-    files = platform.prepare(top, TOP).files
+    with _no_collection():
+        files = platform.prepare(top, TOP).files
     phase("write RTLIL, constraints, scripts")
     for name, content in files.items():
         (folder / name).write_text(content)
@@ -166,6 +169,18 @@ def _write_files(
         server = Path(work) / "server.il"
         write_rtlil(FrameServer(ShellModule(MODULE)), server, SIM_TOP)
         split_top(folder / f"{TOP}.il", shell_path(board), server, SIM_TOP, "sim_top")
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the garbage collector back: it walks a netlist's millions of objects in vain."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _link(network: QuantizedNetwork, plan: Plan, board: Board) -> SerialBoard | EthernetBoard:
