@@ -46,8 +46,6 @@ def stream_limits(
 ) -> Iterator[Limit]:
     """Every limit on the cycles a frame of a complete plan."""
     source, source_lanes = network.input, 1
-    height, width, channels = source.shape
-    yield stages(network)[0].name, "pixel bytes", height * width * channels
     for stage in stages(network):
         if isinstance(stage, Conv):
             yield from engine_limits(shapes[stage.name], engines[stage.name], source_lanes)
@@ -99,8 +97,6 @@ def granules(network: QuantizedNetwork, cycles: int) -> dict[str, int] | None:
     """
     found: dict[str, int] = {"input": 1}
     source = network.input
-    if source.shape[0] * source.shape[1] * source.shape[2] > cycles:
-        return None
     try:
         for stage in stages(network):
             if isinstance(stage, Conv):

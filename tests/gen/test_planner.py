@@ -98,6 +98,10 @@ def test_a_whole_imagenet_network_on_an_arty():
     assert network.macs / (found.cycles * busy) > 0.85
 
 
+def test_four_bits_on_an_arty_with_the_usual_utilisation():
+    check(squeezenet1_1(4), ARTY, plan(squeezenet1_1(4), ARTY))
+
+
 def test_frames_a_second_that_will_do():
     network = cifar()
     fastest = plan(network, ARTY)
