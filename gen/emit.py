@@ -136,7 +136,8 @@ def emit(
             f"{folder}: cannot be written ({error.strerror}); choose another folder with --out"
         ) from None
     try:
-        _write_files(network, plan, board, work, phase)
+        with _no_collection():
+            _write_files(network, plan, board, work, phase)
         work.chmod(0o755)
         _move_in_place(work, folder)
     except OSError as error:
@@ -155,8 +156,7 @@ def _write_files(
     platform = board.platform()
     if board.station is not None:
         platform.add_file(CORE_FILE, core_verilog(board, plan.clock_hz))
-    with _no_collection():
-        files = platform.prepare(top, TOP).files
+    files = platform.prepare(top, TOP).files
     phase("write RTLIL, constraints, scripts")
     for name, content in files.items():
         (folder / name).write_text(content)
