@@ -215,13 +215,13 @@ class MacArray(wiring.Component):
         size = self.size
         weights = Signal.like(self.i_weights)
         m.d.sync += weights.eq(self.i_weights)
-        rows = [
-            [self._weight(weights, row, column) for column in range(size.simd)]
-            for row in range(size.pe)
-        ]
         if size.kind == "lut":
-            totals = lut_totals(m, rows, list(self.i_x))
+            totals = self._lut_totals(m, weights)
         else:
+            rows = [
+                [self._weight(weights, row, column) for column in range(size.simd)]
+                for row in range(size.pe)
+            ]
             totals = self._mult18_totals(m, rows)
         valid, begin = flags[0], flags[1]
         for row, total in enumerate(totals):
@@ -257,6 +257,52 @@ class MacArray(wiring.Component):
                 products.append(product)
         return products
 
+    def _lut_totals(self, m: Module, weights: Value) -> list[Signal]:
+        """Sums of each row's products, without multipliers.
+
+        A digit of two bits of a weight selects one of four multiples of its activation, which all
+        rows share. To select a bit and to add it to the sum so far fits one LUT, so the digits of a
+        row go through a chain of adders, the low digits first; a register follows each.
+        """
+        # All weights wait side by side, for simulators that copy words faster than numbers.
+        # Synthesis drops the bits that no stage uses any more.
+        waiting = _Delays(m, [weights])
+        multiples = [_Delays(m, _multiples(m, value)) for value in self.i_x]
+        columns = chains(self.size.simd)
+        longest = max(len(part) for part in columns)
+        totals = []
+        for row in range(self.size.pe):
+            ends = []
+            for part in columns:
+                end = self._chain(m, row, part, waiting, multiples)
+                late = _Delays(m, [end])
+                ends.append(late.after((longest - len(part)) * len(digits(self._bits)))[0])
+            totals.append(adder_tree(m, ends))
+        return totals
+
+    def _chain(
+        self, m: Module, row: int, columns: range, weights: "_Delays", multiples: list["_Delays"]
+    ) -> Signal:
+        """One row's chain over some of the columns."""
+        cuts = digits(self._bits)
+        done = None
+        sizes = chain_widths(cuts, len(columns), self._shape)
+        for stage, ((start, width), column) in enumerate(product(cuts, columns)):
+            weight = self._weight(weights.after(stage)[0], row, column)
+            # Taken off, not added: the operands of a difference cannot be swapped by synthesis
+            # tools, and the selection must be merged into the adder, not the sum so far.
+            top = (start, width) == cuts[-1]
+            sign = 1 if done is None else -1
+            values = multiples[column].after(stage)
+            part = _multiple(weight[start : start + width], values, top, sign)
+            total = Signal(signed(sizes[stage]))
+            if done is None:
+                m.d.sync += total.eq(part)
+            else:
+                m.d.sync += total.eq(Cat(done[:start], done[start:].as_signed() - part))
+            done = total
+        return done
+
 
 def digits(bits: int) -> list[tuple[int, int]]:
     """(start, width) of a weight's digits of two bits, lowest first; the last one has a sign."""
@@ -268,57 +314,6 @@ def chains(simd: int) -> list[range]:
     count = -(-simd // CHAIN)
     bounds = [simd * number // count for number in range(count + 1)]
     return [range(a, b) for a, b in pairwise(bounds)]
-
-
-def lut_totals(m: Module, rows: list[list[Value]], x: list[Value]) -> list[Signal]:
-    """Sums of the products of each row's weights with the activations ``x``, without multipliers.
-
-    A digit of two bits of a weight selects one of four multiples of its activation, which all rows
-    share. To select a bit and to add it to the sum so far fits one LUT, so the digits of a row go
-    through a chain of adders, the low digits first; a register follows each.
-    """
-    cuts = digits(len(rows[0][0]))
-    multiples = [_Delays(m, _multiples(m, value)) for value in x]
-    delayed = [[_Delays(m, [weight]) for weight in row] for row in rows]
-    columns = chains(len(x))
-    longest = max(len(part) for part in columns)
-    totals = []
-    for row in delayed:
-        ends = []
-        for part in columns:
-            end = _chain(
-                m, [row[c] for c in part], [multiples[c] for c in part], cuts, x[0].shape()
-            )
-            late = _Delays(m, [end]).after((longest - len(part)) * len(cuts))
-            ends.append(late[0])
-        totals.append(adder_tree(m, ends))
-    return totals
-
-
-def _chain(
-    m: Module,
-    weights: list["_Delays"],
-    multiples: list["_Delays"],
-    cuts: list[tuple[int, int]],
-    shape: Shape,
-) -> Signal:
-    """One row's chain over some of the columns."""
-    done = None
-    sizes = chain_widths(cuts, len(weights), shape)
-    terms = product(cuts, zip(weights, multiples, strict=True))
-    for stage, ((start, width), (weight, values)) in enumerate(terms):
-        code = weight.after(stage)[0][start : start + width]
-        # Taken off, not added: the operands of a difference cannot be swapped by synthesis
-        # tools, and the selection must be merged into the adder, not the sum so far.
-        top = (start, width) == cuts[-1]
-        part = _multiple(code, values.after(stage), top, 1 if done is None else -1)
-        total = Signal(signed(sizes[stage]))
-        if done is None:
-            m.d.sync += total.eq(part)
-        else:
-            m.d.sync += total.eq(Cat(done[:start], (done >> start) - part))
-        done = total
-    return done
 
 
 def chain_widths(cuts: list[tuple[int, int]], columns: int, shape: Shape) -> list[int]:
