@@ -1,10 +1,12 @@
 """Arrays of multiply-accumulate units, of the kinds that an FPGA has."""
 
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise, product
+from operator import or_
 from typing import Literal
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -270,38 +272,70 @@ class MacArray(wiring.Component):
         multiples = [_Delays(m, _multiples(m, value)) for value in self.i_x]
         columns = chains(self.size.simd)
         longest = max(len(part) for part in columns)
+        steps = [self._steps(m, part, multiples) for part in columns]
         totals = []
         for row in range(self.size.pe):
             ends = []
-            for part in columns:
-                end = self._chain(m, row, part, waiting, multiples)
-                late = _Delays(m, [end])
-                ends.append(late.after((longest - len(part)) * len(digits(self._bits)))[0])
+            for part in steps:
+                late = _Delays(m, [self._chain(m, row, part, waiting)])
+                ends.append(late.after(longest * len(digits(self._bits)) - len(part))[0])
             totals.append(adder_tree(m, ends))
         return totals
 
-    def _chain(
-        self, m: Module, row: int, columns: range, weights: "_Delays", multiples: list["_Delays"]
-    ) -> Signal:
-        """One row's chain over some of the columns."""
+    def _steps(self, m: Module, columns: range, multiples: list["_Delays"]) -> list["_Step"]:
+        """What all rows' chains over some of the columns select from, one step after another."""
         cuts = digits(self._bits)
-        done = None
         sizes = chain_widths(cuts, len(columns), self._shape)
+        steps = []
         for stage, ((start, width), column) in enumerate(product(cuts, columns)):
-            weight = self._weight(weights.after(stage)[0], row, column)
             # Taken off, not added: the operands of a difference cannot be swapped by synthesis
             # tools, and the selection must be merged into the adder, not the sum so far.
-            top = (start, width) == cuts[-1]
-            sign = 1 if done is None else -1
-            values = multiples[column].after(stage)
-            part = _multiple(weight[start : start + width], values, top, sign)
-            total = Signal(signed(sizes[stage]))
+            values = _choices(
+                multiples[column].after(stage), width, top=start == cuts[-1][0], negative=stage > 0
+            )
+            choices = [Signal(signed(max(len(value) for value in values) + 1)) for _ in values]
+            m.d.comb += [a.eq(b) for a, b in zip(choices, values, strict=True)]
+            steps.append(_Step(column, start, width, choices, sizes[stage]))
+        return steps
+
+    def _chain(self, m: Module, row: int, steps: list["_Step"], weights: "_Delays") -> Signal:
+        """One row's chain: the sum of its products."""
+        done = None
+        for stage, step in enumerate(steps):
+            weight = self._weight(weights.after(stage)[0], row, step.column)
+            code = weight[step.start : step.start + step.width]
+            # Not multiplexers: a simulator would branch on every bit of every weight.
+            part = reduce(
+                or_, (Mux(code == n, choice, 0) for n, choice in enumerate(step.choices, start=1))
+            )
+            total = Signal(signed(step.bits))
             if done is None:
                 m.d.sync += total.eq(part)
             else:
-                m.d.sync += total.eq(Cat(done[:start], done[start:].as_signed() - part))
+                kept, upper = done[: step.start], done[step.start :].as_signed()
+                m.d.sync += total.eq(Cat(kept, upper - part))
             done = total
         return done
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A digit of a chain: of which column and where in its weight, and what follows from it.
+
+    Attributes
+    ----------
+    column, start, width : int
+    choices : list of Signal
+        What the digit selects when it is 1, 2, 3; nothing when it is 0.
+    bits : int
+        Of the sum so far.
+    """
+
+    column: int
+    start: int
+    width: int
+    choices: list[Signal]
+    bits: int
 
 
 def digits(bits: int) -> list[tuple[int, int]]:
@@ -355,15 +389,13 @@ def _multiples(m: Module, x: Value) -> list[Value]:
     return values
 
 
-def _multiple(digit: Value, multiples: list[Value], top: bool, sign: int) -> Value:
-    """The multiple of the activation that a digit stands for, or its negative."""
-    once, negative, triple, negative_triple = multiples
+def _choices(multiples: list[Value], width: int, *, top: bool, negative: bool) -> list[Value]:
+    """What a digit 1, 2, 3 stands for: multiples of an activation, or their negatives."""
+    once, minus_once, triple, minus_triple = multiples
     of = {1: once, 2: once << 1, 3: triple}
-    of |= {-1: negative, -2: negative << 1, -3: negative_triple, 0: Const(0)}
-    if len(digit) == 1:
-        return Mux(digit[0], of[-sign], 0)
-    values = [of[sign * value] for value in ((0, 1, -2, -1) if top else (0, 1, 2, 3))]
-    return Mux(digit[1], Mux(digit[0], values[3], values[2]), Mux(digit[0], values[1], values[0]))
+    of |= {-1: minus_once, -2: minus_once << 1, -3: minus_triple}
+    worth = (1, 2, 3) if not top else (1, -2, -1) if width == 2 else (-1,)
+    return [of[-value if negative else value] for value in worth[: (1 << width) - 1]]
 
 
 def adder_tree(m: Module, terms: list[Signal]) -> Signal:

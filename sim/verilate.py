@@ -39,7 +39,7 @@ _OPTIONS = (
     # generators compare with constants that are always reached.
     *("-Wno-WIDTH", "-Wno-CASEINCOMPLETE", "-Wno-CASEOVERLAP", "-Wno-UNSIGNED", "-Wno-CMPCONST"),
     *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
-    *("-MAKEFLAGS", "OPT_FAST=-O1 OPT_SLOW=-O0"),
+    *("-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0"),
 )
 _COMPILATION = re.compile(r"\S*(g|c|clang)\+\+\S* .*-c ")
 _MEMORY_ROW = re.compile(r"\s+(\S+) ?\[(\d+)\] = \d+'h([0-9a-fxz_]+);\s*")
