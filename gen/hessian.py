@@ -54,15 +54,25 @@ class MomentSums:
     inputs : int
         Numbers in a window.
     outputs : int
+    origin : float32 array (D,), optional
+        Close to the windows' mean, so that little is rounded; the first windows' mean if None.
     """
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int, origin: np.ndarray | None = None):
         self._count = 0
-        self._origin: np.ndarray | None = None
+        self._origin = origin
         self._x = np.zeros(inputs)
         self._y = np.zeros(outputs)
         self._xx = np.zeros((inputs, inputs))
         self._yx = np.zeros((outputs, inputs))
+
+    def merge(self, other: MomentSums) -> None:
+        """Add what another with the same origin has counted."""
+        self._count += other._count
+        self._x += other._x
+        self._y += other._y
+        self._xx += other._xx
+        self._yx += other._yx
 
     def add(self, x: np.ndarray, y: np.ndarray) -> None:
         """Count windows, float32 (N, D), and the outputs wanted for them, float32 (N, Cout)."""

@@ -13,8 +13,8 @@ import numpy as np
 from gen.graph import FloatAdd, FloatConv, FloatOp
 from gen.network import Add, Concat, Conv, MaxPool, Op, Tensor
 
-BATCH_PIXELS = 200_000
-"""Input pixels that go through the network at once: bounds the memory."""
+BATCH_PIXELS = 12_000
+"""Input pixels that go through a layer at once: few, for the sake of the caches."""
 
 EXACT32 = 1 << 24
 """Sums of integers below this are exact in float32."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gen.calibrate import Statistics, observe
 from gen.classes import choose_labels
@@ -107,21 +108,22 @@ def quantise(
     widths = _widths(graph, weight_bits, rounding)
     graph = graph.fold_input(normalisation)
     coded = {name for name, width in widths.items() if width.levels is not None}
-    graph = equalise(graph, frames, coded)
-    shapes = graph.shapes()
     observed = OBSERVED / 2 if rounding == "together" else 1.0
-    statistics = observe(graph, frames, _part(progress, 0.0, observed))
-    tensors = _tensors(graph, statistics)
-    if rounding == "together":
-        ops = _together(graph, frames, tensors, widths, progress)
-    else:
-        ops = _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
+    # BLAS adds up in another order on another number of cores, which changes codes.
+    with threadpool_limits(1):
+        graph = equalise(graph, frames, coded)
+        statistics = observe(graph, frames, _part(progress, 0.0, observed))
+        tensors = _tensors(graph, statistics)
+        if rounding == "together":
+            ops = _together(graph, frames, tensors, widths, progress)
+        else:
+            ops = _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
     height, width, _ = graph.input_shape
     network = QuantizedNetwork(
         name=graph.name,
         ops=ops,
         tensors=tensors,
-        labels=choose_labels(shapes[ops[-1].name][2], graph.metadata, labels),
+        labels=choose_labels(graph.shapes()[ops[-1].name][2], graph.metadata, labels),
         preprocessing=preprocessing or default_preprocessing(height, width),
         source={"quantised": f"after training, on {len(frames)} frames", **(source or {})},
     )

@@ -8,7 +8,8 @@ the errors of those before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -25,6 +26,9 @@ from gen.widths import Width
 
 MEMORY = 3 << 30
 """Most bytes that activations may take; fewer frames are used if they would take more."""
+
+THREADS = 2
+"""How many work on batches at once. Always as many: sums are rounded as they are added up."""
 
 
 def quantise_in_sequence(
@@ -98,22 +102,8 @@ def _work(graph: FloatGraph) -> list[int]:
 
 
 def _run(layer: Callable[[list[np.ndarray]], np.ndarray], inputs: list[np.ndarray]) -> np.ndarray:
-    count = len(inputs[0])
-    parts = batches(count, inputs[0].shape[1:])
-    return _stack((layer([x[batch] for x in inputs]) for batch in parts), count)
-
-
-def _stack(parts: Iterable[np.ndarray], count: int) -> np.ndarray:
-    """Concatenate arrays that come one after another, ``count`` rows in all, without a copy."""
-    rest = iter(parts)
-    first = next(rest)
-    whole = np.empty((count, *first.shape[1:]), first.dtype)
-    whole[: len(first)] = first
-    start = len(first)
-    for part in rest:
-        whole[start : start + len(part)] = part
-        start += len(part)
-    return whole
+    """What a layer gives for all frames."""
+    return _fill(lambda thread, batch: layer([x[batch] for x in inputs]), inputs[0])
 
 
 def _measure(
@@ -121,18 +111,40 @@ def _measure(
 ) -> tuple[Moments, np.ndarray]:
     """Moments of the codes that reach a convolution, and what it gives in the float network."""
     weights = op.weights.reshape(len(op.weights), -1).astype(np.float64)
-    sums = MomentSums(weights.shape[1], weights.shape[0])
     border = border_codes(op, x)
+    origin = np.tile(codes[0].mean(axis=(0, 1), dtype=np.float32), op.weights[0, ..., 0].size)
+    sums = [MomentSums(weights.shape[1], len(weights), origin) for _ in range(THREADS)]
 
-    def outputs() -> Iterator[np.ndarray]:
-        for batch in batches(len(codes), codes.shape[1:]):
-            wanted = before_relu(op, real[batch])
-            windows = patches(op, codes[batch], border).astype(np.float32)
-            sums.add(windows.reshape(-1, weights.shape[1]), wanted.reshape(-1, weights.shape[0]))
-            yield np.maximum(wanted, 0, out=wanted) if op.relu else wanted
+    def outputs(thread: int, batch: slice) -> np.ndarray:
+        wanted = before_relu(op, real[batch])
+        windows = patches(op, codes[batch], border).astype(np.float32)
+        sums[thread].add(windows.reshape(-1, weights.shape[1]), wanted.reshape(-1, len(weights)))
+        return np.maximum(wanted, 0, out=wanted) if op.relu else wanted
 
-    given = _stack(outputs(), len(codes))
-    return sums.moments(weights, x.scale), given
+    given = _fill(outputs, codes)
+    for other in sums[1:]:
+        sums[0].merge(other)
+    return sums[0].moments(weights, x.scale), given
+
+
+def _fill(outputs: Callable[[int, slice], np.ndarray], frames: np.ndarray) -> np.ndarray:
+    """Outputs for all ``frames``, made batch by batch in threads.
+
+    ``outputs`` gets the number of the thread and the batch. Which thread has which batch depends
+    on nothing but the number of frames.
+    """
+    parts = list(batches(len(frames), frames.shape[1:]))
+    first = outputs(0, parts[0])
+    whole = np.empty((len(frames), *first.shape[1:]), first.dtype)
+    whole[parts[0]] = first
+
+    def fill(thread: int) -> None:
+        for batch in parts[1 + thread :: THREADS]:
+            whole[batch] = outputs(thread, batch)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(fill, range(THREADS)))
+    return whole
 
 
 def _convolution(

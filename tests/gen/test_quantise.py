@@ -248,19 +248,20 @@ def test_codebooks_beat_as_many_bits_without():
     graph = import_float(squeezenet(bypass=True, first_pad=1), "test")
     pictures = frames(40)
     expected = float_logits(graph.fold_input(NORMALISATION), pictures)
-    errors = []
-    for width in (Width(3), Width(3, 5)):
-        network = quantise(
-            graph,
-            frames(24, seed=5),
-            normalisation=NORMALISATION,
-            weight_bits=width,
-            rounding="together",
-        )
+    errors = dict.fromkeys((Width(3), Width(3, 5)), 0.0)
+    for width in errors:
+        for seed in range(16):  # with one, chance decides
+            network = quantise(
+                graph,
+                frames(24, seed=100 + seed),
+                normalisation=NORMALISATION,
+                weight_bits=width,
+                rounding="together",
+            )
+            errors[width] += relative_error(network, expected, pictures)
         assert {op.code_bits for op in network.convs} == {3}
         assert {op.weight_bits for op in network.convs} == {width.operand}
-        errors.append(relative_error(network, expected, pictures))
-    assert errors[1] < 0.9 * errors[0]
+    assert errors[Width(3, 5)] < errors[Width(3)]
 
 
 def test_a_codebook_wants_weights_rounded_together():
