@@ -20,6 +20,8 @@ WIDTH = 124
 """Columns of ``report.txt``."""
 WIDE = 105
 """Columns that the widest table needs."""
+NAMED = 3
+"""Most of the slowest layers that are named."""
 _TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
 
 
@@ -151,7 +153,7 @@ def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
     table.add_row(
         "accelerator",
         f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: {own:.1f} frames/s "
-        f"(slowest: {escape(', '.join(plan.slowest))})",
+        f"(slowest: {escape(_some(plan.slowest))})",
     )
     table.add_row("link", f"{link_name(board)}: {link:.1f} frames/s")
     if link <= own:
@@ -162,6 +164,13 @@ def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
     if plan.headroom:
         table.add_row("a tenth more of", _more(plan))
     return table
+
+
+def _some(names: list[str]) -> str:
+    """The names, or the first of many."""
+    if len(names) <= NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def _more(plan: Plan) -> str:
