@@ -87,6 +87,21 @@ def test_moments_give_the_least_squares_solution():
     np.testing.assert_allclose(away, weights, atol=1e-6)  # yx holds the pull towards truth
 
 
+def test_moments_may_be_counted_in_parts():
+    rng = np.random.default_rng(6)
+    x = rng.integers(0, 256, (500, 9)).astype(np.float32)
+    y = rng.normal(0, 1, (500, 4)).astype(np.float32)
+    weights, origin = rng.normal(0, 1, (4, 9)), x[0]
+    whole, *parts = (MomentSums(9, 4, origin) for _ in range(3))
+    whole.add(x, y)
+    parts[0].add(x[:200], y[:200])
+    parts[1].add(x[200:], y[200:])
+    parts[0].merge(parts[1])
+    expected, got = whole.moments(weights, 0.5), parts[0].moments(weights, 0.5)
+    for name in ("mean_x", "mean_y", "xx", "yx"):
+        np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=1e-4)
+
+
 def test_inputs_that_never_change_are_no_problem():
     sums = MomentSums(3, 2)
     sums.add(np.full((10, 3), 7, np.float32), np.ones((10, 2), np.float32))

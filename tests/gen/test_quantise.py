@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from gen import sequential
 from gen.calibrate import Histogram, float_logits, observe
@@ -242,6 +243,20 @@ def test_rounding_together_follows_the_float_network_better(bits):
         assert all(np.abs(op.weights).max() <= largest_code(bits) for op in network.convs)
         errors.append(relative_error(network, expected, pictures))
     assert errors[1] < 0.9 * errors[0]
+
+
+def test_blas_has_one_core_so_that_sums_are_the_same_on_all_machines():
+    graph = import_float(squeezenet(), "test")
+    told: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        told.extend(pool["num_threads"] for pool in threadpool_info())
+
+    with threadpool_limits(2):
+        quantise(
+            graph, frames(4), normalisation=NORMALISATION, rounding="together", progress=progress
+        )
+    assert set(told) == {1}
 
 
 def test_codebooks_beat_as_many_bits_without():
