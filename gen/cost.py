@@ -17,8 +17,9 @@ from boards.board import Family, Resources
 from gen.coefficients import Coefficients
 from gen.plan import EnginePlan
 from gen.shape import ConvShape
+from hw.digits import chain_widths, chains, digits
 from hw.fifo import MemoryKind
-from hw.mac import MacShape, chain_widths, chains, digits
+from hw.mac import MacShape
 from hw.matvec import result_depth
 from hw.multiply import SMALL_OPERAND
 from hw.requantise import DEPTH as REQUANTISE_DEPTH

@@ -7,7 +7,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw import dsp48
-from hw.mac import MacArray, MacShape, adder_tree
+from hw.adder_tree import adder_tree
+from hw.mac import MacArray, MacShape
 
 
 class Drain(wiring.Component):

@@ -1,9 +1,7 @@
 """Arrays of multiply-accumulate units, of the kinds that an FPGA has."""
 
 from dataclasses import dataclass
-from functools import reduce
-from itertools import pairwise, product
-from operator import or_
+from itertools import pairwise
 from typing import Literal
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
@@ -11,13 +9,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw import dsp48, multiply
+from hw.adder_tree import adder_tree
+from hw.digits import chains, digit_totals, digits
 
 MultiplierKind = Literal["dsp48e1", "mult18x18d", "lut"]
 PRODUCT_BITS = 8
 """A product of a signed weight and an activation is this much wider than the weight."""
-
-CHAIN = 4
-"""Most columns of a chain of adders: operands wait for their turn in flip-flops."""
 
 
 def mult18_offset(weight_bits: int) -> int:
@@ -218,7 +215,7 @@ class MacArray(wiring.Component):
         weights = Signal.like(self.i_weights)
         m.d.sync += weights.eq(self.i_weights)
         if size.kind == "lut":
-            totals = self._lut_totals(m, weights)
+            totals = digit_totals(m, weights, self._bits, list(self.i_x))
         else:
             rows = [
                 [self._weight(weights, row, column) for column in range(size.simd)]
@@ -258,157 +255,3 @@ class MacArray(wiring.Component):
                 m.d.sync += product.eq(part)
                 products.append(product)
         return products
-
-    def _lut_totals(self, m: Module, weights: Value) -> list[Signal]:
-        """Sums of each row's products, without multipliers.
-
-        A digit of two bits of a weight selects one of four multiples of its activation, which all
-        rows share. To select a bit and to add it to the sum so far fits one LUT, so the digits of a
-        row go through a chain of adders, the low digits first; a register follows each.
-        """
-        # All weights wait side by side, for simulators that copy words faster than numbers.
-        # Synthesis drops the bits that no stage uses any more.
-        waiting = _Delays(m, [weights])
-        multiples = [_Delays(m, _multiples(m, value)) for value in self.i_x]
-        columns = chains(self.size.simd)
-        longest = max(len(part) for part in columns)
-        steps = [self._steps(m, part, multiples) for part in columns]
-        totals = []
-        for row in range(self.size.pe):
-            ends = []
-            for part in steps:
-                late = _Delays(m, [self._chain(m, row, part, waiting)])
-                ends.append(late.after(longest * len(digits(self._bits)) - len(part))[0])
-            totals.append(adder_tree(m, ends))
-        return totals
-
-    def _steps(self, m: Module, columns: range, multiples: list["_Delays"]) -> list["_Step"]:
-        """What all rows' chains over some of the columns select from, one step after another."""
-        cuts = digits(self._bits)
-        sizes = chain_widths(cuts, len(columns), self._shape)
-        steps = []
-        for stage, ((start, width), column) in enumerate(product(cuts, columns)):
-            # Taken off, not added: the operands of a difference cannot be swapped by synthesis
-            # tools, and the selection must be merged into the adder, not the sum so far.
-            values = _choices(
-                multiples[column].after(stage), width, top=start == cuts[-1][0], negative=stage > 0
-            )
-            choices = [Signal(signed(max(len(value) for value in values) + 1)) for _ in values]
-            m.d.comb += [a.eq(b) for a, b in zip(choices, values, strict=True)]
-            steps.append(_Step(column, start, width, choices, sizes[stage]))
-        return steps
-
-    def _chain(self, m: Module, row: int, steps: list["_Step"], weights: "_Delays") -> Signal:
-        """One row's chain: the sum of its products."""
-        done = None
-        for stage, step in enumerate(steps):
-            weight = self._weight(weights.after(stage)[0], row, step.column)
-            code = weight[step.start : step.start + step.width]
-            # Not multiplexers: a simulator would branch on every bit of every weight.
-            part = reduce(
-                or_, (Mux(code == n, choice, 0) for n, choice in enumerate(step.choices, start=1))
-            )
-            total = Signal(signed(step.bits))
-            if done is None:
-                m.d.sync += total.eq(part)
-            else:
-                kept, upper = done[: step.start], done[step.start :].as_signed()
-                m.d.sync += total.eq(Cat(kept, upper - part))
-            done = total
-        return done
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A digit of a chain: of which column and where in its weight, and what follows from it.
-
-    Attributes
-    ----------
-    column, start, width : int
-    choices : list of Signal
-        What the digit selects when it is 1, 2, 3; nothing when it is 0.
-    bits : int
-        Of the sum so far.
-    """
-
-    column: int
-    start: int
-    width: int
-    choices: list[Signal]
-    bits: int
-
-
-def digits(bits: int) -> list[tuple[int, int]]:
-    """(start, width) of a weight's digits of two bits, lowest first; the last one has a sign."""
-    return [(start, min(2, bits - start)) for start in range(0, bits, 2)]
-
-
-def chains(simd: int) -> list[range]:
-    """Columns that go through one chain of adders: at most CHAIN, and evenly shared."""
-    count = -(-simd // CHAIN)
-    bounds = [simd * number // count for number in range(count + 1)]
-    return [range(a, b) for a, b in pairwise(bounds)]
-
-
-def chain_widths(cuts: list[tuple[int, int]], columns: int, shape: Shape) -> list[int]:
-    """Bits of the sum so far after each step of a chain: all columns' lowest digits come first."""
-    smallest, largest = (-128, 127) if shape.signed else (0, 255)
-    found, low, high = [], 0, 0
-    for start, width in cuts:
-        top = (start, width) == cuts[-1]
-        digit = range(-(1 << width - 1), 1 << width - 1) if top else range(1 << width)
-        reach = [a * b << start for a in (digit[0], digit[-1]) for b in (smallest, largest)]
-        for _ in range(columns):
-            low, high = low + min(reach), high + max(reach)
-            found.append(Shape.cast(range(min(low, -1), high + 1)).width)
-    return found
-
-
-class _Delays:
-    """Some values, and the same ones some cycles later."""
-
-    def __init__(self, m: Module, values: list[Value]):
-        self._m = m
-        self._stages = [values]
-
-    def after(self, cycles: int) -> list[Value]:
-        """The values ``cycles`` later."""
-        while len(self._stages) <= cycles:
-            before = self._stages[-1]
-            after = [Signal(value.shape()) for value in before]
-            self._m.d.sync += [b.eq(a) for a, b in zip(before, after, strict=True)]
-            self._stages.append(after)
-        return self._stages[cycles]
-
-
-def _multiples(m: Module, x: Value) -> list[Value]:
-    """An activation times 1, -1, 3 and -3, a cycle later."""
-    values = [Signal(x.shape()), Signal(signed(9)), Signal(signed(11)), Signal(signed(11))]
-    made = [x, -x, (x << 1) + x, -x - (x << 1)]
-    m.d.sync += [value.eq(source) for value, source in zip(values, made, strict=True)]
-    return values
-
-
-def _choices(multiples: list[Value], width: int, *, top: bool, negative: bool) -> list[Value]:
-    """What a digit 1, 2, 3 stands for: multiples of an activation, or their negatives."""
-    once, minus_once, triple, minus_triple = multiples
-    of = {1: once, 2: once << 1, 3: triple}
-    of |= {-1: minus_once, -2: minus_once << 1, -3: minus_triple}
-    worth = (1, 2, 3) if not top else (1, -2, -1) if width == 2 else (-1,)
-    return [of[-value if negative else value] for value in worth[: (1 << width) - 1]]
-
-
-def adder_tree(m: Module, terms: list[Signal]) -> Signal:
-    """Sum of signed terms, a register after every level."""
-    while len(terms) > 1:
-        sums = []
-        for a, b in zip(terms[::2], terms[1::2], strict=False):
-            total = Signal(signed(max(len(a), len(b)) + 1))
-            m.d.sync += total.eq(a + b)
-            sums.append(total)
-        if len(terms) % 2:
-            late = Signal.like(terms[-1])
-            m.d.sync += late.eq(terms[-1])
-            sums.append(late)
-        terms = sums
-    return terms[0]

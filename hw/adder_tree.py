@@ -1,0 +1,19 @@
+"""Sums of many terms."""
+
+from amaranth.hdl import Module, Signal, signed
+
+
+def adder_tree(m: Module, terms: list[Signal]) -> Signal:
+    """Sum of signed terms, a register after every level."""
+    while len(terms) > 1:
+        sums = []
+        for a, b in zip(terms[::2], terms[1::2], strict=False):
+            total = Signal(signed(max(len(a), len(b)) + 1))
+            m.d.sync += total.eq(a + b)
+            sums.append(total)
+        if len(terms) % 2:
+            late = Signal.like(terms[-1])
+            m.d.sync += late.eq(terms[-1])
+            sums.append(late)
+        terms = sums
+    return terms[0]
