@@ -22,9 +22,7 @@ from __future__ import annotations
 
 import json
 import lzma
-import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +33,7 @@ import constriction
 import numpy as np
 
 from gen.errors import FirebrickError
+from gen.files import replacing
 from gen.integers import real_scale
 from gen.network import Conv, QuantizedNetwork, check, flatten, unflatten
 
@@ -57,15 +56,8 @@ _LZMA = [
 def save_fbz(network: QuantizedNetwork, path: Path) -> int:
     """Write a network, complete or not at all; gives the file's bytes."""
     data = encode(network)
-    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path) as file:
+        file.write(data)
     return len(data)
 
 

@@ -18,8 +18,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
@@ -29,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from gen.errors import FirebrickError
+from gen.files import replacing
 from gen.network_check import check
 from gen.ops import (
     INPUT,
@@ -149,21 +148,13 @@ class QuantizedNetwork:
 
     def save(self, path: str | Path) -> None:
         """Write the network to ``path`` (a zip of one JSON header and NumPy arrays), atomically."""
-        path = Path(path)
         header, arrays = flatten(self)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-                _write_entry(archive, "network.json", json.dumps(header, indent=1).encode())
-                for key, array in arrays.items():
-                    buffer = io.BytesIO()
-                    np.save(buffer, array, allow_pickle=False)
-                    _write_entry(archive, key + ".npy", buffer.getvalue())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
+            _write_entry(archive, "network.json", json.dumps(header, indent=1).encode())
+            for key, array in arrays.items():
+                buffer = io.BytesIO()
+                np.save(buffer, array, allow_pickle=False)
+                _write_entry(archive, key + ".npy", buffer.getvalue())
 
     @staticmethod
     def load(path: str | Path) -> QuantizedNetwork:

@@ -14,8 +14,6 @@ of the input, so that zero padding pads with it, and the bias makes up for it.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from gen.errors import FirebrickError
+from gen.files import replacing
 from gen.network import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, QuantizedNetwork
 from gen.qdq import import_qdq
 
@@ -42,15 +41,8 @@ def export_qdq(network: QuantizedNetwork, path: Path) -> None:
         If the network's integers cannot be said in QDQ.
     """
     model = to_qdq(network)
-    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(model.SerializeToString())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path) as file:
+        file.write(model.SerializeToString())
 
 
 def to_qdq(network: QuantizedNetwork) -> onnx.ModelProto:

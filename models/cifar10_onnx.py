@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import onnx
@@ -11,6 +10,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from gen.files import replacing
 from models.cifar10_data import LABELS, SIDE
 from models.cifar10_net import CLASSES, ConvBNReLU, Fire, SqueezeNetCifar
 
@@ -117,7 +117,6 @@ def export_onnx(net: SqueezeNetCifar, path: Path, sample: torch.Tensor) -> float
     difference = float((torch.from_numpy(logits) - expected).abs().max())
     if difference > 1e-3 * max(1.0, float(expected.abs().max())):
         raise RuntimeError(f"{path}: ONNX logits differ from torch's by {difference}")
-    partial = path.with_suffix(".partial")
-    onnx.save(model, partial)
-    os.replace(partial, path)
+    with replacing(path) as file:
+        file.write(model.SerializeToString())
     return difference

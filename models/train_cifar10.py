@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ try:
     import torch
     import torch.nn.functional as F
 
+    from gen.files import replacing
     from models.cifar10_data import (
         LABELS,
         Views,
@@ -159,9 +159,8 @@ class Trainer:
             "step": self.step,
             "elapsed": self.elapsed,
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, path)
+        with replacing(path) as file:
+            torch.save(state, file)
 
     def restart(self, path: Path) -> None:
         """Begin a new schedule from a checkpoint's averaged weights."""

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gen.errors import FirebrickError
+from gen.files import replacing
 from sim.toolchain import VerilatorTool, verilator_environment
 
 NATIVE = Path(__file__).parent / "native"
@@ -83,7 +84,8 @@ def build(
         design, memories = split_memories(verilog.read_text(), folder / "memories")
         for path, text in memories.items():
             path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
+            with replacing(path) as file:  # other processes read it when a simulation starts
+                file.write(text.encode())
         arguments = [*_OPTIONS, *tool.extra_args]
         if waves:
             arguments += _wave_options(tool)
@@ -97,9 +99,8 @@ def build(
             (Path(work) / "design.v").write_text(design)
             shutil.copytree(NATIVE, Path(work) / "native")
             _verilate(tool, arguments, Path(work), folder / "build.log", progress)
-            part = folder / f"{_LIBRARY}.part"
-            shutil.copy(Path(work) / _LIBRARY, part)
-            part.replace(library)  # a process that runs the old one keeps it
+            with replacing(library) as file:  # a process that runs the old one keeps it
+                file.write((Path(work) / _LIBRARY).read_bytes())
         stamp.write_text(key)
     return library
 

@@ -10,6 +10,7 @@ from host.transport import Transport
 from protocol.device import Classify, Device
 from protocol.framing import Deframer, frame
 from protocol.messages import DeviceInfo
+from protocol.packets import ESCAPE, FLAG
 
 CLOCK_HZ = 100_000_000
 
@@ -48,7 +49,10 @@ class FakeBoard:
 
 
 class MemoryTransport(Transport):
-    """A :class:`FakeBoard` at the end of a link; ``spoil`` changes what the board says."""
+    """A :class:`FakeBoard` at the end of a link; ``spoil`` changes what the board says.
+
+    Frames are numbered from a number whose bytes must both be escaped.
+    """
 
     def __init__(self, board: FakeBoard, spoil: Callable[[bytes], bytes] = bytes):
         self.board, self.spoil = board, spoil
@@ -58,6 +62,10 @@ class MemoryTransport(Transport):
     @property
     def name(self) -> str:
         return "fake board"
+
+    @property
+    def first(self) -> int:
+        return ESCAPE << 8 | FLAG
 
     def now(self) -> float:
         return self._now

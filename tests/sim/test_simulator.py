@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,15 @@ def test_second_build_compiles_nothing(library, folder, verilog):
     before = library.stat().st_mtime_ns
     assert build(verilog, folder, progress=lambda *step: told.append(step)) == library
     assert (library.stat().st_mtime_ns, told) == (before, [])
+
+
+def test_contents_that_a_simulation_may_be_reading_are_not_written_over(library, folder, verilog):
+    path = folder / "memories" / "0.mem"
+    before = path.read_text()
+    with path.open() as reader:
+        build(verilog, folder)
+        assert not os.path.samestat(os.fstat(reader.fileno()), path.stat())
+    assert path.read_text() == before
 
 
 def test_memory_contents_are_no_part_of_the_design(verilog, tmp_path):
