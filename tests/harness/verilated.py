@@ -76,7 +76,7 @@ class VerilatedDesign:
         with log.open("a") as file:
             done = subprocess.run(
                 [str(part) for part in command],
-                env={**os.environ, **self._tool.env},
+                env=self._tool.env,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 check=False,
@@ -124,8 +124,8 @@ class VerilatedDesign:
 
 
 def _cache_key(tool: VerilatorTool) -> str:
-    made = tool.path.stat().st_mtime_ns
-    return hashlib.sha256(repr((tool, made, _OPTIMISE)).encode()).hexdigest()[:16]
+    parts = (tool.path, tool.path.stat().st_mtime_ns, tool.make_args, _OPTIMISE)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def _tail(log: Path, lines: int = 25) -> str:

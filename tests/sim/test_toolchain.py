@@ -68,7 +68,7 @@ def fake_program(folder, name, output=""):
 
 @pytest.fixture
 def only_path(tmp_path, monkeypatch):
-    for name in ("g++", "make", "perl"):
+    for name in ("g++", "make"):
         fake_program(tmp_path, name)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     monkeypatch.setattr(toolchain.shutil, "which", _which_in(tmp_path))
