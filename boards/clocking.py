@@ -17,6 +17,8 @@ TOLERANCE = Fraction(1, 10_000)
 """Relative error that a clock may have; a UART bears 200 times that."""
 RESET_CYCLES = 8
 """Long enough to outlast the registers' staggered start at the end of configuration."""
+RESET_HZ = 10_000_000
+"""A reset lasts a cycle of this or more: an IDELAYCTRL wants 59.28 ns (DS182)."""
 
 
 class Settings(Protocol):
@@ -77,8 +79,8 @@ class ClockGenerator(Elaboratable):
     They come from the platform's default clock and reset.
 
     The oscillator drives the domain directly if it has the wanted frequency, through what the
-    platform's ``make_clock`` builds otherwise. Reset is synchronous, lasts ``RESET_CYCLES`` after
-    configuration, and is held while that is not locked or the board's reset button is pressed.
+    platform's ``make_clock`` builds otherwise. Reset is synchronous, lasts ``RESET_CYCLES`` or more
+    after configuration, and is held while that is not locked or the reset button is pressed.
 
     Parameters
     ----------
@@ -109,5 +111,6 @@ class ClockGenerator(Elaboratable):
         if int(platform.default_clk_frequency) != self._clock_hz:
             clock, locked = platform.make_clock(m, buffer.i, self._clock_hz)
         platform.distribute_clock(m, clock, ClockSignal())
-        m.submodules.reset = ResetSynchronizer(button | ~locked, stages=RESET_CYCLES)
+        cycles = max(RESET_CYCLES, -(-self._clock_hz // RESET_HZ))
+        m.submodules.reset = ResetSynchronizer(button | ~locked, stages=cycles)
         return m

@@ -125,6 +125,9 @@ class Ecp5Platform(LatticeECP5Platform):
         """Drive a domain's ``clock``; nextpnr finds it and puts it on the global network."""
         m.d.comb += clock.eq(source)
 
+    def hold_pins(self, m: Module) -> None:
+        """Drive pins that must not float, though the design has no use for them."""
+
     def toolchain_prepare(self, fragment: Design, name: str, **kwargs: object) -> BuildPlan:
         """Write the design and what goes with it."""
         text, _ = rtlil.convert_fragment(

@@ -1,6 +1,6 @@
 """LambdaConcept ECPIX-5, with an LFE5UM5G-85F (``ecpix5_85``)."""
 
-from amaranth.build import Attrs
+from amaranth.build import Attrs, Pins, PinsN, Resource, Subsignal
 from amaranth_boards.ecpix5 import ECPIX585Platform
 from amaranth_boards.resources import LEDResources
 
@@ -9,10 +9,30 @@ from boards.ecp5 import Ecp5Platform, ecp5_board
 
 
 class Ecpix585Platform(Ecp5Platform, ECPIX585Platform):
-    """The board with the LFE5UM5G-85F; the green parts of its four RGB LEDs serve as LEDs."""
+    """The board with the LFE5UM5G-85F; the green parts of its four RGB LEDs serve as LEDs.
+
+    Its Ethernet PHY, a KSZ9031RNX, takes its mode from ``rx_data`` when its reset ends: pulled up,
+    they say RGMII with all speeds (data sheet, "Strapping Options"). An ECP5 pulls down by itself.
+    """
 
     resources = (
-        *(resource for resource in ECPIX585Platform.resources if resource.name != "rgb_led"),
+        *(
+            resource
+            for resource in ECPIX585Platform.resources
+            if resource.name not in ("rgb_led", "eth_rgmii")
+        ),
+        Resource(
+            "eth_rgmii",
+            0,
+            Subsignal("rst", PinsN("C13", dir="o")),
+            Subsignal("tx_clk", Pins("A12", dir="o")),
+            Subsignal("tx_ctrl", Pins("C9", dir="o")),
+            Subsignal("tx_data", Pins("D8 C8 B8 A8", dir="o")),
+            Subsignal("rx_clk", Pins("E11", dir="i")),
+            Subsignal("rx_ctrl", Pins("A11", dir="i")),
+            Subsignal("rx_data", Pins("B11 A10 B10 A9", dir="i"), Attrs(PULLMODE="UP")),
+            Attrs(IO_TYPE="LVCMOS33"),
+        ),
         *LEDResources(
             pins="R21 W21 K24 R23",
             invert=True,

@@ -42,7 +42,10 @@ report_power -file power.rpt
 write_checkpoint -force top.dcp
 
 if {{[get_property SLACK [get_timing_paths -delay_type max]] < 0}} {{
-    puts "WARNING: timing is not met, see timing.rpt; a lower --clock will be"
+    puts "WARNING: setup times are not met, see timing.rpt; a lower --clock will do"
+}}
+if {{[get_property SLACK [get_timing_paths -delay_type min]] < 0}} {{
+    puts "WARNING: hold times are not met, see timing.rpt; the bitstream is not fit for use"
 }}
 set_property CFGBVS VCCO [current_design]
 set_property CONFIG_VOLTAGE 3.3 [current_design]
@@ -58,7 +61,7 @@ _OPEN = """\
 # the Project X-Ray databases. Result: top.bit.
 set -eu
 if [ "$#" -ne 2 ]; then
-    sed -n 's/^# \\{{0,1\\}}//p' "$0" | head -n 4 >&2
+    sed -n '2,5s/^# //p' "$0" >&2
     exit 2
 fi
 chipdb=$1
@@ -139,11 +142,18 @@ class SevenSeriesPlatform(XilinxPlatform):
 
     def align_inputs(self, m: Module, reference: Value) -> None:
         """Calibrate the delays of inputs by a clock of 200 MHz, again behind every reset."""
-        m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=reference, i_RST=ResetSignal())
+        clock = Signal()
+        self.distribute_clock(m, reference, clock, "delay_clock")
+        m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=clock, i_RST=ResetSignal())
 
-    def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
-        """Drive a domain's ``clock`` over the global network."""
-        m.submodules.clock_buffer = Instance("BUFG", i_I=source, o_O=clock)
+    def distribute_clock(
+        self, m: Module, source: Value, clock: Value, name: str = "clock_buffer"
+    ) -> None:
+        """Drive a domain's ``clock`` over the global network, from a buffer of that name."""
+        m.submodules[name] = Instance("BUFG", i_I=source, o_O=clock)
+
+    def hold_pins(self, m: Module) -> None:
+        """Nothing: no pin that the design leaves alone disturbs the board."""
 
     def toolchain_prepare(self, fragment: Design, name: str, **kwargs: object) -> BuildPlan:
         """Write the design and what goes with it."""

@@ -42,4 +42,5 @@ class BoardTop(Elaboratable):
             pin = platform.request("led", index, dir="-")
             m.submodules[f"led{index}"] = buffer = io.Buffer("o", pin)
             m.d.comb += buffer.o.eq(light)
+        platform.hold_pins(m)
         return m

@@ -1,5 +1,7 @@
 """Radiona ULX3S, with an LFE5U-85F (``ulx3s_85``)."""
 
+from amaranth.hdl import Module
+from amaranth.lib import io
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from boards.board import FT232R_BAUD
@@ -8,6 +10,12 @@ from boards.ecp5 import Ecp5Platform, ecp5_board
 
 class Ulx3s85Platform(Ecp5Platform, ULX3S_85F_Platform):
     """The board with the LFE5U-85F; its oscillator gives 25 MHz, and it has no reset button."""
+
+    def hold_pins(self, m: Module) -> None:
+        """Keep ``gpio0`` of the ESP32 high; low, it may reboot and load another bitstream."""
+        pin = self.request("esp32", 0, dir="-").gpio0
+        m.submodules.esp32_gpio0 = buffer = io.Buffer("o", pin)
+        m.d.comb += buffer.o.eq(1)
 
 
 ULX3S_85 = ecp5_board(

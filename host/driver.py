@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
@@ -16,6 +18,8 @@ from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics
 from protocol.packets import OVERHEAD
 from protocol.session import Phase, Session
 
+GLANCE = 0.02
+"""Seconds that tasks wait for the link before they look after frames that came meanwhile."""
 EASE = 0.9
 """What is left of a patience above that with every step forward: it may have been a lost answer
 that made it grow, and no slow board."""
@@ -25,7 +29,8 @@ class Accelerator(Closing):
     """A board that classifies frames.
 
     What the link loses is sent again; an error means that the board does not answer at all, has
-    stopped, or is not the right one.
+    stopped, or is not the right one. Any number of an event loop's tasks may use it at once, but
+    only one thread.
 
     Parameters
     ----------
@@ -56,6 +61,10 @@ class Accelerator(Closing):
         self._results: dict[int, Result] = {}
         self._wanted: set[int] = set()
         self._patience = PATIENCE
+        self._turn = threading.RLock()
+        """Held by whoever uses the link: a task's step goes on when the task is cancelled."""
+        self._stepping: asyncio.Future[None] | None = None
+        """The step that all tasks wait for."""
         self._seen: deque[Statistics] = deque(maxlen=2)
         """What the board said of itself since it last came further."""
         self._begin()
@@ -68,7 +77,8 @@ class Accelerator(Closing):
 
     def close(self) -> None:
         """Give the link back."""
-        self._link.close()
+        with self._turn:
+            self._link.close()
 
     @property
     def session(self) -> Session:
@@ -160,14 +170,16 @@ class Accelerator(Closing):
         more = True
         try:
             while more or tickets:
-                while more and self._may_send(tickets, in_flight):
+                frame = None
+                if more and self._may_send(tickets, in_flight):
                     frame = next(source, None)
                     more = frame is not None
-                    if frame is not None:
-                        self._submit(frame, tickets)
+                if frame is not None:
+                    self._submit(frame, tickets)
+                    self._step(0.0)
                 ready = list(self._finished(tickets))
                 yield from ready
-                if not ready and (tickets or not self._session.room):
+                if frame is None and not ready and (tickets or not self._session.room):
                     self._step()
         finally:
             self._forget(tickets)
@@ -178,24 +190,33 @@ class Accelerator(Closing):
         *,
         in_flight: int | None = None,
     ) -> AsyncIterator[Result]:
-        """As :meth:`stream`, leaving the event loop to other tasks while the link is waited for."""
-        source = frames if isinstance(frames, AsyncIterable) else _each(frames)
-        iterator = aiter(source)
+        """As :meth:`stream`, leaving the event loop to other tasks while it waits.
+
+        It waits for the next frame and for results at the same time, so frames may depend on
+        results.
+        """
+        source = aiter(frames if isinstance(frames, AsyncIterable) else _each(frames))
         tickets: deque[int] = deque()
+        coming: asyncio.Future[np.ndarray | None] | None = None
         more = True
         try:
             while more or tickets:
-                while more and self._may_send(tickets, in_flight):
-                    frame = await anext(iterator, None)
+                if more and coming is None and self._may_send(tickets, in_flight):
+                    coming = asyncio.ensure_future(_next(source))
+                frame = None
+                if coming is not None and await _is_done(coming, wait=not tickets):
+                    frame, coming = coming.result(), None
                     more = frame is not None
-                    if frame is not None:
-                        self._submit(frame, tickets)
+                if frame is not None:
+                    await self._asubmit(frame, tickets)
                 ready = list(self._finished(tickets))
                 for result in ready:
                     yield result
-                if not ready and (tickets or not self._session.room):
-                    await asyncio.to_thread(self._step)
+                if frame is None and not ready and (tickets or not self._session.room):
+                    await self._astep(GLANCE)
         finally:
+            if coming is not None:
+                coming.cancel()
             self._forget(tickets)
 
     def _may_send(self, tickets: deque[int], in_flight: int | None) -> bool:
@@ -211,11 +232,26 @@ class Accelerator(Closing):
                 f"a frame for this board is uint8 of shape {expected}, "
                 f"not {frame.dtype} of {frame.shape}"
             )
-        if not self._session.unanswered:
-            self._begin()
-        ticket = self._session.submit(frame.tobytes())
+        with self._turn:
+            while not self._session.room:  # others may have sent since it was looked at
+                self._step()
+            if not self._session.unanswered:
+                self._begin()
+            ticket = self._session.submit(frame.tobytes())
         tickets.append(ticket)
         self._wanted.add(ticket)
+
+    async def _asubmit(self, frame: np.ndarray, tickets: deque[int]) -> None:
+        while not self._session.room or (self._stepping and not self._stepping.done()):
+            await self._astep(GLANCE)
+        self._submit(frame, tickets)
+        await self._astep(0.0)
+
+    async def _astep(self, wait: float) -> None:
+        """Take one step, together with all other tasks that wait for one."""
+        if self._stepping is None or self._stepping.done():
+            self._stepping = asyncio.ensure_future(asyncio.to_thread(self._step, wait))
+        await asyncio.shield(self._stepping)
 
     def _finished(self, tickets: deque[int]) -> Iterator[Result]:
         """Results that are there, as far as none is missing."""
@@ -235,8 +271,12 @@ class Accelerator(Closing):
         self._moved = self._retried = self._left = self._link.now()
         self._heard = self._session.heard
 
-    def _step(self) -> None:
+    def _step(self, wait: float = math.inf) -> None:
         """Send what may be sent, wait a little for what comes, and notice if nothing does."""
+        with self._turn:
+            self._exchange(wait)
+
+    def _exchange(self, wait: float) -> None:
         session, link = self._session, self._link
         info = session.info
         window = 0 if info is None else info.window * (info.chunk + OVERHEAD)
@@ -247,7 +287,7 @@ class Accelerator(Closing):
         link.send(list(session.packets()))
         left = max(self._moved, self._retried) + patience - link.now()
         try:
-            for packet in link.receive(max(left, 0.0)):
+            for packet in link.receive(min(max(left, 0.0), wait)):
                 session.receive(packet)
         except ProtocolError as error:
             raise FirebrickError(
@@ -316,6 +356,16 @@ class Accelerator(Closing):
             "no stream between its layers is stalled, so one of them has stopped by itself, or "
             "the board is slow (a simulated one may need a longer time-out)"
         )
+
+
+async def _next(source: AsyncIterator[np.ndarray]) -> np.ndarray | None:
+    return await anext(source, None)
+
+
+async def _is_done(coming: asyncio.Future[np.ndarray | None], *, wait: bool) -> bool:
+    """Let other tasks run; wait for this one if asked to."""
+    await asyncio.wait({coming}, timeout=None if wait else 0)
+    return coming.done()
 
 
 async def _each(frames: Iterable[np.ndarray]) -> AsyncIterator[np.ndarray]:

@@ -42,6 +42,11 @@ class RecordingTransport(Transport):
         return self._transport.name
 
     @property
+    def advice(self) -> str:
+        """The recorded transport's."""
+        return self._transport.advice
+
+    @property
     def seconds_per_byte(self) -> float:
         """The recorded transport's."""
         return self._transport.seconds_per_byte
@@ -110,6 +115,11 @@ class ReplayTransport(Transport):
     def name(self) -> str:
         """Of the board then."""
         return self._name
+
+    @property
+    def advice(self) -> str:
+        """About the recording."""
+        return "does the recording end here?"
 
     @property
     def first(self) -> int:

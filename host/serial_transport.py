@@ -36,7 +36,9 @@ class SerialTransport(Transport):
         self._name, self._baud = f"{port} at {baud} baud", baud
         try:
             patience = _WRITE_PATIENCE + _WRITE_CHUNK * self.seconds_per_byte
-            self._serial = serial.Serial(port, baud, timeout=0, write_timeout=patience)
+            self._serial = serial.Serial(
+                port, baud, timeout=0, write_timeout=patience, exclusive=True
+            )
             self._serial.reset_input_buffer()
             self._hurry()
         except (*_FAILURES, ValueError, OverflowError) as error:

@@ -58,6 +58,11 @@ class SimTransport(Transport):
         return self._name
 
     @property
+    def first(self) -> int:
+        """Always the same, since no earlier session's answers can come: runs are repeatable."""
+        return 0
+
+    @property
     def cycles(self) -> int:
         """Clock cycles simulated so far."""
         return self._before + self._simulator.cycles

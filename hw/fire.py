@@ -101,6 +101,12 @@ class Expand(wiring.Component):
             raise ValueError("expand wants a 1x1 without padding beside a KxK padded by K // 2")
         if one.stride != 1 or three.stride != 1 or one.size != three.size:
             raise ValueError("both expand branches must keep the size of their input")
+        if (one.channels[0], one.i_shape, one.o_shape) != (
+            three.channels[0],
+            three.i_shape,
+            three.o_shape,
+        ):
+            raise ValueError("both expand branches must read and give numbers of the same kind")
         if any(three.pad_code):
             raise ValueError("the expand branches pad with zeros")
         self._one, self._one_plan = _widen(one, three_plan.simd), one_plan

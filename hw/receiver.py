@@ -42,7 +42,7 @@ class PacketReceiver(wiring.Component):
     i : In(PACKETS)
         A byte is taken within two cycles.
     o : Out(lane_stream(1, unsigned(8)))
-        Pixels: of complete packets of complete frames, in order.
+        Pixels: of packets whose CRC is right, in order.
     o_first : Out(1)
         The pixel in ``o`` is the first of a frame.
     o_pixels : Out(range)

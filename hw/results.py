@@ -9,6 +9,8 @@ from hw.stream import lane_stream
 from protocol.messages import DeviceInfo
 
 CYCLE_BITS = 32
+LATENCY = 3
+"""Cycles that an accelerator takes at least."""
 
 
 def sums_memory(classes: int) -> MemoryKind:
@@ -29,14 +31,14 @@ class ResultQueue(wiring.Component):
         For one cycle: a frame's first pixel enters the accelerator. At most ``info.frames`` do so
         before the first of them has left ``o``.
     i : In(lane_stream(1, signed(32)))
-        Class sums, one a cycle.
+        Class sums, one a cycle; a frame's last one comes at least ``LATENCY`` cycles behind its
+        first pixel.
     o : Out(stream.Signature(32))
         The same.
     o_complete : Out(1)
-        All sums of the frame in ``o`` are here.
+        All sums of the frame in ``o`` are here; its first one may be taken from then on.
     o_cycles : Out(32)
-        Clock cycles of that frame, from its first pixel to its last class sum: right up to its last
-        sum in ``o``, and from there on perhaps the next one's.
+        Clock cycles of that frame, from its first pixel to its last class sum.
     o_done : Out(1)
         For one cycle: the last sum of a frame leaves.
     """
@@ -59,13 +61,13 @@ class ResultQueue(wiring.Component):
         m = Module()
         classes = self._info.classes
         m.submodules.starts = starts = StreamFifo(CYCLE_BITS, max(self._info.frames, 2))
-        # No deeper: two frames cannot be complete before the first one's last sum is next.
         m.submodules.sums = sums = StreamFifo(32, max(classes, 2), sums_memory(classes))
+        # As many frames as can be complete at once, which with a single class are all in ``sums``.
+        m.submodules.cycles = cycles = StreamFifo(CYCLE_BITS, 2)
         now = Signal(CYCLE_BITS)
         comes = self.i.valid & self.i.ready
         goes = self.o.valid & self.o.ready
         last_in = self._last(m, "entered", comes)
-        complete = Signal(2)
         m.d.comb += [
             sums.i.valid.eq(self.i.valid),
             sums.i.payload.eq(self.i.payload[0]),
@@ -73,17 +75,15 @@ class ResultQueue(wiring.Component):
             starts.i.valid.eq(self.i_began),
             starts.i.payload.eq(now),
             starts.o.ready.eq(last_in),
-            self.o_complete.eq(complete != 0),
+            cycles.i.valid.eq(last_in),
+            cycles.i.payload.eq(now - starts.o.payload),
+            cycles.o.ready.eq(self.o_done),
+            self.o_complete.eq(cycles.o.valid),
+            self.o_cycles.eq(cycles.o.payload),
             self.o_done.eq(self._last(m, "left", goes)),
         ]
         wiring.connect(m, sums.o, wiring.flipped(self.o))
         m.d.sync += now.eq(now + 1)
-        with m.If(last_in):
-            m.d.sync += self.o_cycles.eq(now - starts.o.payload)
-        with m.If(last_in & ~self.o_done):
-            m.d.sync += complete.eq(complete + 1)
-        with m.Elif(self.o_done & ~last_in):
-            m.d.sync += complete.eq(complete - 1)
         return m
 
     def _last(self, m: Module, name: str, moves):

@@ -131,7 +131,7 @@ class Statistics:
     Attributes
     ----------
     cycles : int
-        Clock cycles of the frame that left the accelerator last.
+        Clock cycles of the frame that is being answered, or was answered last.
     stalled : int
         Cycles in which a pixel waited for the accelerator, modulo 2^32.
     pixels : int

@@ -29,7 +29,7 @@ kind           from the host                     from the board
 ============== ================================= ===============================================
 
 The board takes frames in the order of their sequence numbers, and packets in that of their indices.
-So what was lost is sent again, and a frame reaches the accelerator complete or not at all.
+So what was lost is sent again, and a frame reaches the accelerator whole unless a reset cuts it.
 """
 
 from __future__ import annotations

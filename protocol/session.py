@@ -212,7 +212,8 @@ class Session:
 
     def _advance(self, phase: Phase) -> None:
         self._phase = phase
-        self.progress += 1
+        # Once: a board that is reset over and over brings no frame further.
+        self.progress += self.resets == 0
 
     def _meet(self, info: DeviceInfo) -> None:
         if self._digest is not None and info.digest != self._digest:

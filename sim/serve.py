@@ -65,10 +65,11 @@ class Terminal(Server):
     def __init__(self, simulator: Simulator):
         super().__init__()
         self._simulator = simulator
-        self._ours, self._theirs = os.openpty()
-        tty.setraw(self._theirs)
+        self._ours, theirs = os.openpty()
+        self._ends = [self._ours, theirs]
+        tty.setraw(theirs)
         os.set_blocking(self._ours, False)
-        self.port = os.ttyname(self._theirs)
+        self.port = os.ttyname(theirs)
         self._inwards = b""
         self._outwards = b""
 
@@ -79,8 +80,8 @@ class Terminal(Server):
 
     def close(self) -> None:
         """Close both ends of the terminal."""
-        os.close(self._theirs)
-        os.close(self._ours)
+        while self._ends:
+            os.close(self._ends.pop())
 
     def _advance(self) -> bool:
         moved = self._simulator.advance(self._inwards, SLICE)

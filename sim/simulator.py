@@ -70,14 +70,21 @@ class Simulator(Closing):
         except OSError as error:
             raise FirebrickError(f"{library}: cannot load the simulation ({error})") from None
         _declare(self._library)
-        self._handle = self._library.firebrick_create()
+        self._open: int | None = self._library.firebrick_create()
         self.reset()
 
     def close(self) -> None:
         """End the simulation; what waves were recorded are complete afterwards."""
-        if self._handle:
-            self._library.firebrick_destroy(self._handle)
-            self._handle = None
+        if self._open is not None:
+            self._library.firebrick_destroy(self._open)
+            self._open = None
+
+    @property
+    def _handle(self) -> int:
+        """What the library knows the simulation by."""
+        if self._open is None:
+            raise ValueError("the simulation is closed")
+        return self._open
 
     @property
     def cycles(self) -> int:

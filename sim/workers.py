@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 
 from threadpoolctl import threadpool_limits
 
@@ -88,6 +89,11 @@ def run_processes(
         try:
             done = (future.result() for future in as_completed(futures))
             return _gather(done, len(images), tell)
+        except BrokenProcessPool:
+            raise FirebrickError(
+                "a process that measured was ended from outside, perhaps for memory; "
+                "use fewer with --processes"
+            ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -1,5 +1,11 @@
 """Settings of the whole test suite."""
 
+from hypothesis import settings
+
+# The same examples in every run, on however slow a machine.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
 
 def pytest_configure(config):
     # A component whose constructor refuses its parameters is never elaborated, and rightly so.

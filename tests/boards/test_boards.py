@@ -66,6 +66,32 @@ def test_build_files_for_ecp5(name):
     assert re.search(r"^ +synth_ecp5 -top top -run", files["build_open.sh"], re.MULTILINE)
 
 
+def test_pins_that_others_on_the_board_read():
+    class Top(Blink):
+        def elaborate(self, platform):
+            m = super().elaborate(platform)
+            platform.hold_pins(m)
+            return m
+
+    files = BOARDS["ulx3s_85"].platform().prepare(Top(25_000_000), "top").files
+    assert 'COMP "esp32_0__gpio0__io" SITE "L2"' in files["top.lpf"]
+    assert re.search(r"^connect \\o\S* 1'1$", files["top.il"], re.MULTILINE)
+
+
+def test_the_ethernet_phys_straps_are_pulled_up():
+    platform = BOARDS["ecpix5_85"].platform()
+    pins = platform.request("eth_rgmii", 0, dir="-")
+    assert pins.rx_data.io.metadata
+    for metadata in pins.rx_data.io.metadata:
+        assert metadata.attrs["PULLMODE"] == "UP"
+        assert metadata.attrs["IO_TYPE"] == "LVCMOS33"
+
+
+def test_a_reset_lasts_long_enough_for_delay_control():
+    text = BOARDS["genesys2"].platform().prepare(Blink(200_000_000), "top").files["top.il"]
+    assert text.count("FDPE") >= 200e6 * 60e-9
+
+
 @pytest.mark.parametrize(("name", "pin"), [("ulx3s_85", "G2"), ("ecpix5_85", "K23")])
 def test_the_ecp5_oscillator_is_constrained(name, pin):
     platform = BOARDS[name].platform()

@@ -1,5 +1,6 @@
 import asyncio
 import random
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,85 @@ def test_async_streams_share_the_loop(network, transport):
     np.testing.assert_array_equal([r.sums for r in results], expected)
 
 
+def test_a_result_is_there_before_the_next_frame_is_asked_for(network, transport):
+    drawn = 0
+
+    def camera():
+        nonlocal drawn
+        for frame in random_frames(network, 5):
+            drawn += 1
+            yield frame
+
+    with Accelerator(transport, network) as board:
+        for answered, _ in enumerate(board.stream(camera()), start=1):
+            assert drawn == answered
+
+
+class Trickle(MemoryTransport):
+    """Hands over a few bytes at a time, and takes real time for it, in which nobody may disturb."""
+
+    def read(self, timeout: float) -> bytes:
+        taken = bytes(self.board.replies[:7])
+        time.sleep(0.0005)
+        del self.board.replies[:7]
+        self.wait(0.0 if taken else timeout)
+        return taken
+
+
+@pytest.fixture
+def trickle(network):
+    return Trickle(FakeBoard(device_info(network), classify))
+
+
+def test_tasks_share_the_board(network, trickle):
+    frames = random_frames(network, 20)
+
+    async def run():
+        with Accelerator(trickle, network) as board:
+            results = await asyncio.gather(*(board.ainfer(frame) for frame in frames))
+            assert set(board.losses().values()) == {0}
+            return results
+
+    np.testing.assert_array_equal([r.sums for r in asyncio.run(run())], list(map(classify, frames)))
+
+
+def test_frames_may_depend_on_results(network, trickle):
+    frames = random_frames(network, 4)
+
+    async def run():
+        answers = asyncio.Queue()
+
+        async def camera():
+            for number, frame in enumerate(frames):
+                if number:
+                    await answers.get()
+                yield frame
+
+        with Accelerator(trickle, network) as board:
+            async for result in board.astream(camera()):
+                yield result
+                answers.put_nowait(result)
+
+    async def collect():
+        return [result.sums async for result in run()]
+
+    np.testing.assert_array_equal(asyncio.run(collect()), list(map(classify, frames)))
+
+
+def test_a_cancelled_task_leaves_the_board_to_others(network, trickle):
+    frames = random_frames(network, 2)
+
+    async def run():
+        with Accelerator(trickle, network) as board:
+            task = asyncio.create_task(board.ainfer(frames[0]))
+            await asyncio.sleep(0.002)
+            task.cancel()
+            return board.infer(frames[1])
+
+    np.testing.assert_array_equal(asyncio.run(run()).sums, classify(frames[1]))
+    assert trickle.closed
+
+
 def test_results_that_nobody_wants_are_not_taken_for_others(network, transport):
     frames = random_frames(network, 9)
     with Accelerator(transport, network) as board:
@@ -162,6 +242,29 @@ def test_a_board_that_goes_silent(network, transport):
 def without_results(said: bytes) -> bytes:
     packets = [Packet.decode(data) for data in framing.Deframer().feed(said)]
     return b"".join(framing.frame(p.encode()) for p in packets if p and p.kind != Kind.RESULT)
+
+
+def test_a_board_that_makes_the_host_reset_for_ever(network, transport):
+    def spoil(said: bytes) -> bytes:
+        transport.wait(0.01)
+        packets = [Packet.decode(data) for data in framing.Deframer().feed(said)]
+        return b"".join(
+            framing.frame(
+                (
+                    replace(packet, sequence=packet.sequence + 1000)
+                    if packet.kind in (Kind.ACK, Kind.NACK)
+                    else packet
+                ).encode()
+            )
+            for packet in packets
+            if packet
+        )
+
+    with Accelerator(transport, network, timeout=1.0) as board:
+        transport.spoil = spoil
+        with pytest.raises(FirebrickError, match="the board answers, but"):
+            board.infer(random_frames(network, 1)[0])
+        assert board.losses()["sessions begun again"] > 3
 
 
 def test_an_accelerator_without_results(network, transport):

@@ -97,7 +97,7 @@ def test_a_bad_link(seed):
     assert spoiler.faults > 5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.floats(0.0, 0.5), st.integers(1, 12))
 def test_any_bad_link(seed, chance, count):
     session, device = Session(INFO.digest, first=seed), Device(INFO, classify)

@@ -82,6 +82,15 @@ def test_stalled_design_is_given_up(library):
         assert simulator.run(b"\1", 1).data == translated(b"\1")
 
 
+def test_a_closed_simulation_is_not_run(library):
+    simulator = Simulator(library)
+    simulator.close()
+    simulator.close()
+    for use in (simulator.reset, lambda: simulator.run(b"a", 1), lambda: simulator.cycles):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+
+
 def test_simulations_are_independent(library):
     with Simulator(library) as one, Simulator(library) as two:
         one.run(b"abc", 3)
