@@ -21,6 +21,9 @@ RESET_CYCLES = 16
 class Answerer(wiring.Component):
     """Answers commands, acknowledges, and sends results, in this order when several are due.
 
+    A result goes before a second acknowledgement, so that a line full of refused packets does not
+    hold results up.
+
     A command that comes while another waits is lost: hosts ask one thing at a time. A reset begins
     when no packet is under way, and is answered when it is over.
 
@@ -89,14 +92,16 @@ class Answerer(wiring.Component):
         command, pending, resets = self._command(m, busy)
         sequence, part = Signal(SEQUENCE_BITS), Signal(range(max(self._info.parts, 2)))
         due, refused = Signal(), Signal()
+        acknowledged = (kind == Kind.ACK) | (kind == Kind.NACK)
+        acknowledges = due & ~(acknowledged & self.i_complete)
         with m.If(~busy):
             m.d.comb += begins.eq(pending | (~resets & (due | self.i_complete)))
             m.d.sync += [busy.eq(begins), kind.eq(Kind.RESULT)]
-            with m.If(due):
+            with m.If(acknowledges):
                 m.d.sync += kind.eq(Mux(refused, Kind.NACK, Kind.ACK))
             with m.If(pending):
                 m.d.sync += kind.eq(command.kind)
-            with m.If(begins & ~pending):
+            with m.If(begins & ~pending & acknowledges):
                 m.d.sync += [due.eq(0), refused.eq(0)]
         with m.Elif(ends):
             m.d.sync += busy.eq(0)
