@@ -13,7 +13,6 @@ from gen.errors import FirebrickError
 from gen.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
 from gen.network import INPUT, Concat, GlobalSum, MaxPool, QuantizedNetwork
 from gen.onnx_nodes import (
-    TAIL,
     Nodes,
     attributes,
     check_global_pool,
@@ -23,6 +22,7 @@ from gen.onnx_nodes import (
     refuse,
 )
 from gen.qdq import QUANTIZED, import_qdq
+from gen.tails import Tail
 
 
 def load_onnx(
@@ -69,15 +69,14 @@ def import_float(model: onnx.ModelProto, name: str) -> FloatGraph:
 
 
 class _FloatImport:
-    """One walk over the nodes; ``_tensor`` maps ONNX tensors to ours, ``_tail`` follows the end."""
+    """One walk over the nodes; ``_tensor`` maps ONNX tensors to ours, ``_tail`` has the logits."""
 
     def __init__(self, model: onnx.ModelProto, name: str):
         self._nodes = Nodes(model)
         self._name = name
-        self._opset = max((o.version for o in model.opset_import if not o.domain), default=1)
         self._shape = self._nodes.input_shape()
         self._tensor = {self._nodes.input_name: INPUT}
-        self._tail: set[str] = set()
+        self._tail = Tail(self._nodes)
         self._ops: dict[str, FloatOp] = {}
 
     def graph(self) -> FloatGraph:
@@ -91,18 +90,17 @@ class _FloatImport:
             "Sum": self._add,
             "Dropout": self._identity,
             "Identity": self._identity,
+            "Shape": self._shape_node,
             "GlobalAveragePool": self._global_pool,
             "AveragePool": self._global_pool,
             "ReduceMean": self._global_pool,
         }
         for node in self._nodes.layers:
-            fed = [name for name in node.input if name and name not in self._nodes.constants]
-            if node.op_type == "Shape" or (fed and all(name in self._tail for name in fed)):
-                self._drop(node)
-            elif node.op_type not in handlers:
+            if self._tail.follow(node):
+                continue
+            if node.op_type not in handlers:
                 refuse(node, self._reason(node))
-            else:
-                handlers[node.op_type](node)
+            handlers[node.op_type](node)
         return self._finish()
 
     def _reason(self, node: onnx.NodeProto) -> str:
@@ -118,18 +116,11 @@ class _FloatImport:
             raise FirebrickError(
                 f"ends in {ops[-1].name!r}: a SqueezeNet ends in a global average of its classes"
             )
-        outputs = [value.name for value in self._nodes.model.graph.output]
-        if len(outputs) != 1 or outputs[0] not in self._tail:
-            raise FirebrickError(f"outputs {outputs}: there must be one, behind the global average")
+        self._tail.check_output()
         metadata = {entry.key: entry.value for entry in self._nodes.model.metadata_props}
         graph = FloatGraph(self._name, self._shape, ops, metadata)
         graph.shapes()
         return graph
-
-    def _drop(self, node: onnx.NodeProto) -> None:
-        if node.op_type not in TAIL:
-            refuse(node, "unsupported behind the global average")
-        self._tail.update(node.output)
 
     def _source(self, node: onnx.NodeProto, index: int = 0) -> str:
         name = node.input[index]
@@ -147,6 +138,10 @@ class _FloatImport:
 
     def _identity(self, node: onnx.NodeProto) -> None:
         self._tensor[node.output[0]] = self._source(node)
+
+    def _shape_node(self, node: onnx.NodeProto) -> None:
+        height, width, channels = self._shape_of(self._source(node))
+        self._nodes.fold_shape(node, (self._nodes.batch, channels, height, width))
 
     def _conv(self, node: onnx.NodeProto) -> None:
         weights = self._nodes.constant(node, 1)
@@ -187,12 +182,17 @@ class _FloatImport:
         if any(p is None or p.shape != op.bias.shape for p in parameters):
             refuse(node, f"needs scale, bias, mean and variance of {len(op.bias)} channels")
         scale, bias, mean, variance = (np.asarray(p, dtype=np.float64) for p in parameters)
-        gain = scale / np.sqrt(variance + values.get("epsilon", 1e-5))
-        self._ops[op.name] = replace(
-            op,
-            weights=(op.weights * gain[:, None, None, None]).astype(np.float32),
-            bias=((op.bias - mean) * gain + bias).astype(np.float32),
-        )
+        with np.errstate(all="ignore"):
+            gain = scale / np.sqrt(variance + values.get("epsilon", 1e-5))
+            weights = (op.weights * gain[:, None, None, None]).astype(np.float32)
+            bias = ((op.bias - mean) * gain + bias).astype(np.float32)
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+            refuse(
+                node,
+                f"folded into {op.name!r} it gives weights that are not all finite numbers (a "
+                "variance below zero?); train or export the model again",
+            )
+        self._ops[op.name] = replace(op, weights=weights, bias=bias)
         self._tensor[node.output[0]] = op.name
 
     def _relu(self, node: onnx.NodeProto) -> None:
@@ -249,7 +249,8 @@ class _FloatImport:
         source = self._source(node)
         if source == INPUT:
             refuse(node, "averages the input itself")
-        check_global_pool(self._nodes, node, self._shape_of(source), self._opset)
+        shape = self._shape_of(source)
+        check_global_pool(self._nodes, node, shape)
         self._append(node, GlobalSum(self._nodes.new_name(node), (source,)))
-        self._tail.add(node.output[0])
+        self._tail.begin(node, shape[2])
         del self._tensor[node.output[0]]

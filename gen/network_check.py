@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gen.errors import FirebrickError
-from gen.ops import INPUT, Add, Concat, Conv, GlobalSum, Tensor, output_shape
+from gen.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
 
 if TYPE_CHECKING:
     from gen.network import QuantizedNetwork
+
+BOARD = "board"
+"""Name under which a plan has the costs of the shell around the network: no op may have it."""
 
 _TYPES: dict[str, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
 
@@ -41,6 +44,8 @@ def _problems(network: QuantizedNetwork) -> Iterator[str]:
         missing = [name for name in op.inputs if name not in known]
         if missing or op.name in known or op.name not in network.tensors:
             yield f"{op.name}: reads {missing or op.inputs} or writes a tensor out of order"
+        if op.name == BOARD:
+            yield f"{op.name}: this name is the board's own; rename the layer"
         known.add(op.name)
         shapes = [network.tensors[name].shape for name in op.inputs]
         expected = output_shape(op, shapes)
@@ -49,14 +54,9 @@ def _problems(network: QuantizedNetwork) -> Iterator[str]:
         maps = {shape[:2] if isinstance(op, Concat) else shape for shape in shapes}
         if len(maps) > 1:
             yield f"{op.name}: joins {' and '.join(op.inputs)}, whose shapes {shapes} do not match"
-        if isinstance(op, Conv):
-            yield from _conv_problems(op, network.tensors[op.inputs[0]])
-        if isinstance(op, Add):
-            yield from _add_problems(op)
-        if isinstance(op, Concat):
-            scales = {network.tensors[n].scale for n in (*op.inputs, op.name)}
-            if len(scales) != 1:
-                yield f"{op.name}: concatenates tensors of different scales {sorted(scales)}"
+        yield from _op_problems(
+            op, [network.tensors[n] for n in op.inputs], network.tensors[op.name]
+        )
     if not isinstance(network.ops[-1], GlobalSum):
         yield f"ends in {network.ops[-1].name}, not in a global sum"
     if len(network.labels) != network.output.shape[2]:
@@ -85,6 +85,8 @@ def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
             yield f"tensor {tensor.name}: shape {tensor.shape} or {tensor.bits} bits out of range"
         if not 0 < tensor.scale < np.inf:
             yield f"tensor {tensor.name}: scale {tensor.scale} is not a positive number"
+    if (network.input.bits, network.input.signed) != (8, False):
+        yield "tensor input: pixels must have 8 bits without a sign"
     crop, resize = network.preprocessing.crop, network.preprocessing.resize
     if crop != network.input.shape[:2] or resize < 1:
         yield f"preprocessing crops to {crop}, but the input is {network.input.shape}"
@@ -93,11 +95,32 @@ def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
         yield "its name, labels and source notes must be text"
 
 
-def _add_problems(op: Add) -> Iterator[str]:
-    if len(op.inputs) != 2 or not all(0 <= factor < 1 << 16 for factor in op.multiplier):
+def _op_problems(op: Op, inputs: list[Tensor], y: Tensor) -> Iterator[str]:
+    """What makes an op's codes mean something else than its tensors say."""
+    if isinstance(op, Conv):
+        yield from _conv_problems(op, inputs[0])
+    if isinstance(op, Add) and (
+        len(inputs) != 2 or not all(0 <= factor < 1 << 16 for factor in op.multiplier)
+    ):
         yield f"{op.name}: needs two inputs, with 16-bit multipliers, not {op.multiplier}"
-    if not 1 <= op.shift <= 47 or not -128 <= op.low <= op.high <= 255:
-        yield f"{op.name}: shift {op.shift} or clamp {op.low}..{op.high} out of range"
+    if isinstance(op, Conv | Add) and not (
+        1 <= op.shift <= 47 and y.low <= op.low <= op.high <= y.high
+    ):
+        yield (
+            f"{op.name}: shift {op.shift} or clamp {op.low}..{op.high} out of range for codes of "
+            f"{y.low}..{y.high}"
+        )
+    if isinstance(op, MaxPool | Concat):
+        kinds = sorted({(x.scale, x.signed) for x in (*inputs, y)})
+        if len(kinds) != 1:
+            yield f"{op.name}: joins tensors of different scales or signs {kinds}"
+    if isinstance(op, GlobalSum):
+        pixels = inputs[0].shape[0] * inputs[0].shape[1]
+        if inputs[0].low * pixels < y.low or inputs[0].high * pixels > y.high:
+            yield f"{op.name}: sums of {pixels} pixels do not fit codes of {y.low}..{y.high}"
+    for tensor in inputs if isinstance(op, GlobalSum) else (*inputs, y):
+        if tensor.bits != 8:
+            yield f"{op.name}: activation {tensor.name} must have 8 bits, not {tensor.bits}"
 
 
 def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
@@ -118,8 +141,6 @@ def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
         array = getattr(op, name)
         if array.shape != (cout,) or array.dtype != dtype:
             yield f"{op.name}: {name} must be {np.dtype(dtype)} of shape ({cout},)"
-    if not 1 <= op.shift <= 47 or not -128 <= op.low <= op.high <= 255:
-        yield f"{op.name}: shift {op.shift} or clamp {op.low}..{op.high} out of range"
     if len(op.pad_code) != cin or any(not x.low <= code <= x.high for code in op.pad_code):
         yield f"{op.name}: pad_code must hold {cin} codes of the input tensor"
 

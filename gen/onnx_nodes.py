@@ -14,12 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from gen.errors import FirebrickError
 from gen.network import INPUT
-
-TAIL = {
-    "Cast", "Concat", "Constant", "DequantizeLinear", "Dropout", "Flatten", "Gather", "Identity",
-    "LogSoftmax", "QuantizeLinear", "Reshape", "Shape", "Slice", "Softmax", "Squeeze", "Unsqueeze",
-}  # fmt: skip
-"""Operators that may follow the global average: none of them changes the order of the classes."""
+from gen.network_check import BOARD
 
 MAX_FOLDED = 1 << 24
 
@@ -70,37 +65,61 @@ class Nodes:
     model: onnx.ModelProto
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     layers: list[onnx.NodeProto] = field(default_factory=list)
-    _names: set[str] = field(default_factory=lambda: {INPUT})
+    _names: set[str] = field(default_factory=lambda: {INPUT, BOARD})
 
     def __post_init__(self) -> None:
         graph = self.model.graph
         for tensor in graph.initializer:
             self.constants[tensor.name] = numpy_helper.to_array(tensor)
         for node in graph.node:
-            if node.op_type == "DequantizeLinear" or not self._fold(node):
+            if not self.fold(node):
                 self.layers.append(node)
 
-    def _fold(self, node: onnx.NodeProto) -> bool:
-        """Evaluate a node that depends on constants alone."""
+    def fold(self, node: onnx.NodeProto) -> bool:
+        """Evaluate a node that depends on constants alone, but for weights that are quantised."""
         used = [name for name in node.input if name]
         if any(name not in self.constants for name in used) or not node.output:
             return False
-        if sum(self.constants[name].size for name in used) > MAX_FOLDED:
+        if node.op_type == "DequantizeLinear":
+            return False
+        values = self._evaluate(node, {name: self.constants[name] for name in used})
+        self.constants.update(zip([n for n in node.output if n], values, strict=True))
+        return True
+
+    def fold_shape(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> None:
+        """Evaluate a Shape node whose input has ``shape``."""
+        values = attributes(node)
+        part = shape[values.get("start", 0) : values.get("end")]
+        self.constants[node.output[0]] = np.array(part, np.int64)
+
+    def reshaped(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of what a node whose other inputs are constants makes of ``shape``."""
+        constants = [self.constant(node, index) for index in range(1, len(node.input))]
+        pairs = zip(node.input, [np.zeros(shape, np.float32), *constants], strict=True)
+        used = {name: value for name, value in pairs if value is not None}
+        return tuple(self._evaluate(node, used)[0].shape)
+
+    def _evaluate(self, node: onnx.NodeProto, used: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """A node's outputs for given values of all its inputs."""
+        if sum(value.size for value in used.values()) > MAX_FOLDED:
             refuse(node, "computes on constants too large to fold")
         body = helper.make_graph(
             [node],
             "constant",
             [],
             [onnx.ValueInfoProto(name=name) for name in node.output if name],
-            [numpy_helper.from_array(self.constants[n], n) for n in dict.fromkeys(used)],
+            [numpy_helper.from_array(value, name) for name, value in used.items()],
         )
         piece = helper.make_model(body, opset_imports=list(self.model.opset_import))
         try:
-            values = list(ReferenceEvaluator(piece).run(None, {}))
+            return list(ReferenceEvaluator(piece).run(None, {}))
         except Exception as error:  # whatever the operator's own evaluation raises
             refuse(node, f"cannot be folded into a constant ({error})")
-        self.constants.update(zip([n for n in node.output if n], values, strict=True))
-        return True
+
+    @property
+    def opset(self) -> int:
+        """Version of the standard operators."""
+        return max((o.version for o in self.model.opset_import if not o.domain), default=1)
 
     @property
     def input_name(self) -> str:
@@ -113,6 +132,11 @@ class Nodes:
             names = ", ".join(repr(value.name) for value in fed) or "none"
             raise FirebrickError(f"the model must have one input, not {len(fed)} ({names})")
         return fed[0]
+
+    @property
+    def batch(self) -> int:
+        """Frames that are fed at once; one where the model leaves it open."""
+        return self._input().type.tensor_type.shape.dim[0].dim_value or 1
 
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the input."""
@@ -255,18 +279,19 @@ def _windows(size: int, window: Window, ceil: bool) -> int:
     return (-(-span // window.stride) if ceil else span // window.stride) + 1
 
 
-def check_global_pool(
-    nodes: Nodes, node: onnx.NodeProto, shape: tuple[int, int, int], opset: int
-) -> None:
+def check_global_pool(nodes: Nodes, node: onnx.NodeProto, shape: tuple[int, int, int]) -> None:
     """Refuse an average that does not cover the whole map of ``shape``."""
     if node.op_type == "GlobalAveragePool":
         return
     if node.op_type == "ReduceMean":
-        axes = attributes(node).get("axes") if opset < 18 else nodes.constant(node, 1)
+        axes = attributes(node).get("axes") if nodes.opset < 18 else nodes.constant(node, 1)
         if axes is None or sorted(int(a) % 4 for a in axes) != [2, 3]:
             refuse(node, "only the mean over height and width is supported")
         return
     values = attributes(node)
+    auto = values.get("auto_pad", b"NOTSET").decode()
+    if auto not in ("NOTSET", "VALID"):
+        refuse(node, f"auto_pad {auto} is not supported: export it as a GlobalAveragePool")
     kernel = tuple(values.get("kernel_shape", ()))
     if kernel != shape[:2] or any(values.get("pads", ())):
         refuse(node, f"averages {list(kernel)} of a map of {list(shape[:2])}: only whole maps")

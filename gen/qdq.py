@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import onnx
+from onnx import TensorProto, helper
 
 from gen.classes import choose_labels
 from gen.errors import FirebrickError
-from gen.fixed_point import fixed_point
 from gen.images import default_preprocessing
 from gen.network import (
     INPUT,
@@ -27,7 +26,6 @@ from gen.network import (
     output_shape,
 )
 from gen.onnx_nodes import (
-    TAIL,
     Nodes,
     attributes,
     check_global_pool,
@@ -35,6 +33,8 @@ from gen.onnx_nodes import (
     read_window,
     refuse,
 )
+from gen.qdq_integers import Layer, Scale, usable_scales, with_integers
+from gen.tails import Tail
 
 QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
 INPUT_SCALES = (1.0, 1.0 / 255.0)
@@ -54,32 +54,6 @@ def import_qdq(
     return _QdqImport(model, name, labels).network()
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """What a QuantizeLinear says: code = round(real / scale), signed or not."""
-
-    scale: float
-    signed: bool
-
-    @property
-    def range(self) -> tuple[int, int]:
-        return (-128, 127) if self.signed else (0, 255)
-
-
-@dataclass
-class _Layer:
-    """An op whose final scale is not known before all nodes are read.
-
-    ``own`` is the scale that the file gives its output, None until a QuantizeLinear is met;
-    ``final`` replaces it where a concat has another.
-    """
-
-    op: Op
-    relu: bool = False
-    own: _Scale | None = None
-    final: _Scale | None = None
-
-
 class _QdqImport:
     """One walk over the nodes; ``_tensor`` maps ONNX tensors, real or codes, to ours."""
 
@@ -87,13 +61,12 @@ class _QdqImport:
         self._nodes = Nodes(model)
         self._name = name
         self._labels = labels
-        self._opset = max((o.version for o in model.opset_import if not o.domain), default=1)
         self._tensor = {self._nodes.input_name: INPUT}
-        self._tail: set[str] = set()
+        self._tail = Tail(self._nodes)
         self._decoded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._layers: dict[str, _Layer] = {}
+        self._layers: dict[str, Layer] = {}
         self._shapes = {INPUT: self._nodes.input_shape()}
-        self._input: _Scale | None = None
+        self._input: Scale | None = None
         self._border = np.zeros(3, np.int64)
         self._metadata = {entry.key: entry.value for entry in model.metadata_props}
 
@@ -108,34 +81,30 @@ class _QdqImport:
             "Add": self._add,
             "Dropout": self._identity,
             "Identity": self._identity,
+            "Shape": self._shape_node,
             "GlobalAveragePool": self._global_pool,
             "AveragePool": self._global_pool,
             "ReduceMean": self._global_pool,
         }
         for node in self._nodes.layers:
-            known = self._nodes.constants.keys() | self._decoded.keys()
-            fed = [name for name in node.input if name and name not in known]
-            if node.op_type == "Shape" or (fed and all(name in self._tail for name in fed)):
-                if node.op_type not in TAIL:
-                    refuse(node, "unsupported behind the global average")
-                self._tail.update(node.output)
-            elif node.op_type not in handlers:
+            if self._tail.follow(node):
+                continue
+            if node.op_type not in handlers:
                 refuse(
                     node,
                     "unsupported in a quantised network; use QuantizeLinear and "
                     "DequantizeLinear (QDQ) around Conv, Relu, MaxPool, Concat and Add",
                 )
-            else:
-                handlers[node.op_type](node)
+            handlers[node.op_type](node)
         return self._finish()
 
     def _source(self, node: onnx.NodeProto, index: int = 0) -> str:
         name = node.input[index]
         if name not in self._tensor:
-            refuse(node, f"its input {name!r} is no map of activations")
+            refuse(node, f"its input {name!r} is no map of activations, or was merged with a ReLU")
         return self._tensor[name]
 
-    def _append(self, node: onnx.NodeProto, layer: _Layer) -> None:
+    def _append(self, node: onnx.NodeProto, layer: Layer) -> None:
         op = layer.op
         self._layers[op.name] = layer
         self._shapes[op.name] = output_shape(op, [self._shapes[name] for name in op.inputs])
@@ -144,7 +113,11 @@ class _QdqImport:
     def _identity(self, node: onnx.NodeProto) -> None:
         self._tensor[node.output[0]] = self._source(node)
 
-    def _scale_of(self, node: onnx.NodeProto, name: str) -> _Scale:
+    def _shape_node(self, node: onnx.NodeProto) -> None:
+        height, width, channels = self._shapes[self._source(node)]
+        self._nodes.fold_shape(node, (self._nodes.batch, channels, height, width))
+
+    def _scale_of(self, node: onnx.NodeProto, name: str) -> Scale:
         """The scale at which tensor ``name`` is read."""
         layer = self._layers.get(name)
         scale = self._input if layer is None else layer.own
@@ -152,10 +125,11 @@ class _QdqImport:
             refuse(node, f"reads {name!r}, which is not quantised before, or for a concat only")
         return scale
 
-    def _read_scale(self, node: onnx.NodeProto) -> _Scale:
+    def _read_scale(self, node: onnx.NodeProto, kind: np.dtype) -> Scale:
+        """What a node says; ``kind`` is the type of its codes unless a zero point tells it."""
         scale = self._nodes.constant(node, 1)
         zero = self._nodes.constant(node, 2)
-        kind = np.dtype(np.uint8) if zero is None else zero.dtype
+        kind = kind if zero is None else zero.dtype
         code = 0 if zero is None else int(zero.reshape(-1)[0])
         if scale is None or scale.size != 1 or kind not in (np.uint8, np.int8):
             refuse(node, f"activations must be 8 bits with one scale, not {kind}")
@@ -166,18 +140,19 @@ class _QdqImport:
                 f"zero point {code} of {kind} activations is not supported: quantise "
                 "with unsigned codes behind ReLUs and symmetric ones elsewhere",
             )
-        return _Scale(float(scale.reshape(-1)[0]), signed=lowest < 0)
+        return Scale(float(scale.reshape(-1)[0]), signed=lowest < 0, kind=kind)
 
     def _quantize(self, node: onnx.NodeProto) -> None:
         name = self._source(node)
-        scale = self._read_scale(node)
+        kind = attributes(node).get("output_dtype", 0) or TensorProto.UINT8
+        scale = self._read_scale(node, np.dtype(helper.tensor_dtype_to_np_dtype(kind)))
         if name == INPUT:
             self._take_input(node, scale)
         else:
             self._settle(node, self._layers[name], scale)
         self._tensor[node.output[0]] = name
 
-    def _take_input(self, node: onnx.NodeProto, scale: _Scale) -> None:
+    def _take_input(self, node: onnx.NodeProto, scale: Scale) -> None:
         if scale.signed or not any(abs(scale.scale / raw - 1) < 1e-3 for raw in INPUT_SCALES):
             refuse(
                 node,
@@ -192,10 +167,10 @@ class _QdqImport:
         scale, zero = self._nodes.constant(node, 1), self._nodes.constant(node, 2)
         if scale is None or zero is None or np.ptp(scale) != 0 or zero.dtype != np.uint8:
             refuse(node, "the input must be uint8 pixels with one scale and with zero points")
-        self._take_input(node, _Scale(float(scale.reshape(-1)[0]), signed=False))
+        self._take_input(node, Scale(float(scale.reshape(-1)[0]), False, zero.dtype))
         self._border = np.broadcast_to(zero.reshape(-1), 3).astype(np.int64)
 
-    def _settle(self, node: onnx.NodeProto, layer: _Layer, scale: _Scale) -> None:
+    def _settle(self, node: onnx.NodeProto, layer: Layer, scale: Scale) -> None:
         """Take ``scale`` for a layer's output, and for what shares it."""
         op = layer.op
         if isinstance(op, Concat) and layer.own is None:
@@ -207,7 +182,7 @@ class _QdqImport:
         elif layer.own != scale:
             refuse(node, f"{op.name!r} has scale {layer.own.scale:g} already, not {scale.scale:g}")
 
-    def _join(self, node: onnx.NodeProto, name: str, scale: _Scale) -> None:
+    def _join(self, node: onnx.NodeProto, name: str, scale: Scale) -> None:
         """Let a branch of a concat requantise to the concat's scale."""
         branch = self._layers[name]
         if branch.own is None:
@@ -224,15 +199,17 @@ class _QdqImport:
             name = self._tensor[node.input[0]]
             if name == INPUT and self._input is None:
                 self._read_codes(node)
-            elif self._scale_of(node, name) != self._read_scale(node):
-                refuse(node, "does not undo the QuantizeLinear before it")
+            else:
+                own = self._scale_of(node, name)
+                if self._read_scale(node, own.kind) != own:
+                    refuse(node, "does not undo the QuantizeLinear before it")
             self._tensor[node.output[0]] = name
             return
         codes, scale = self._nodes.constant(node, 0), self._nodes.constant(node, 1)
         zero = self._nodes.constant(node, 2)
         if codes is None or scale is None:
             refuse(node, "has no constant input")
-        if scale.size > 1 and attributes(node).get("axis", 1) != 0:
+        if scale.size > 1 and attributes(node).get("axis", 1) not in (0, -codes.ndim):
             refuse(node, "weights must have one scale an output channel (axis 0)")
         shift = np.zeros(1, np.int64) if zero is None else zero.astype(np.int64)
         shift = shift.reshape(-1, *[1] * (codes.ndim - 1)) if shift.size > 1 else shift.reshape(())
@@ -248,7 +225,11 @@ class _QdqImport:
         if codes.min() < -128 or codes.max() > 127:
             refuse(node, "weight codes must be 8 bits around zero")
         window = read_window(node, self._shapes[source], codes.shape[2])
-        weight_scale = np.broadcast_to(scale.astype(np.float64), codes.shape[:1]).copy()
+        weight_scale = usable_scales(
+            codes, np.broadcast_to(scale.astype(np.float64), codes.shape[:1])
+        )
+        if not (weight_scale > 0).all():
+            refuse(node, "its weights' scales are not all positive; quantise it again")
         weights = codes.transpose(0, 2, 3, 1)
         unit = self._scale_of(node, source).scale * weight_scale
         bias, border = self._bias(node, unit), np.zeros(codes.shape[1], np.int64)
@@ -272,7 +253,7 @@ class _QdqImport:
             pad=window.pad,
             pad_code=tuple(border.tolist()),
         )
-        self._append(node, _Layer(op))
+        self._append(node, Layer(op))
 
     def _bias(self, node: onnx.NodeProto, unit: np.ndarray) -> np.ndarray:
         """The bias in units of the accumulator: the file's integers where its scale is that."""
@@ -280,14 +261,14 @@ class _QdqImport:
             return np.zeros(len(unit), np.int32)
         if node.input[2] in self._decoded:
             codes, scale = self._decoded[node.input[2]]
-            if np.allclose(scale, unit, rtol=1e-4, atol=0):
-                return codes.astype(np.int32)
             real = codes * scale.astype(np.float64)
+            rounded = np.where(
+                np.isclose(scale, unit, rtol=1e-4, atol=0), codes, np.floor(real / unit + 0.5)
+            )
         else:
-            constant = self._nodes.constant(node, 2)
-            real = np.asarray(constant, dtype=np.float64)
-        rounded = np.floor(real / unit + 0.5)
-        if np.abs(rounded).max() > 2**31 - 1:
+            real = np.asarray(self._nodes.constant(node, 2), dtype=np.float64)
+            rounded = np.floor(real / unit + 0.5)
+        if not np.abs(rounded).max() <= 2**31 - 1:
             refuse(node, "its bias does not fit 32 bits")
         return rounded.astype(np.int32)
 
@@ -297,17 +278,27 @@ class _QdqImport:
         if layer is None or (layer.own is not None and layer.own.signed):
             refuse(node, f"behind {name!r}, which is quantised with signs; merge the ReLU first")
         if layer.own is None:
-            if not isinstance(layer.op, Conv | Add):
-                refuse(node, f"cannot be merged into {name!r}")
-            layer.relu = True
+            self._rectify(node, layer)
         self._tensor[node.output[0]] = name
+
+    def _rectify(self, node: onnx.NodeProto, layer: Layer) -> None:
+        """Put a ReLU into a layer, whose value without it nothing else may read."""
+        name = layer.op.name
+        if not isinstance(layer.op, Conv | Add):
+            refuse(node, f"cannot be merged into {name!r}")
+        if layer.relu:
+            return
+        if any(name in other.op.inputs for other in self._layers.values()):
+            refuse(node, f"cannot be merged into {name!r}, whose value others read too")
+        self._tensor = {key: value for key, value in self._tensor.items() if value != name}
+        layer.relu = True
 
     def _max_pool(self, node: onnx.NodeProto) -> None:
         source = self._source(node)
         own = self._scale_of(node, source)
         kernel, stride, ceil = read_max_pool(node, self._shapes[source])
         op = MaxPool(self._nodes.new_name(node), (source,), kernel, stride, ceil)
-        self._append(node, _Layer(op, own=own))
+        self._append(node, Layer(op, own=own))
 
     def _concat(self, node: onnx.NodeProto) -> None:
         axis = attributes(node).get("axis", 1)
@@ -316,7 +307,7 @@ class _QdqImport:
         sources = tuple(self._source(node, i) for i in range(len(node.input)))
         if INPUT in sources:
             refuse(node, "concatenating the input is not supported")
-        layer = _Layer(Concat(self._nodes.new_name(node), sources))
+        layer = Layer(Concat(self._nodes.new_name(node), sources))
         scales = {self._layers[name].own for name in sources}
         self._append(node, layer)
         if len(scales) == 1:
@@ -331,16 +322,16 @@ class _QdqImport:
         if self._shapes[sources[0]] != self._shapes[sources[1]]:
             refuse(node, "adds maps of different shapes")
         op = Add(self._nodes.new_name(node), sources, (0, 0), 1, 0, 0)
-        self._append(node, _Layer(op))
+        self._append(node, Layer(op))
 
     def _global_pool(self, node: onnx.NodeProto) -> None:
         source = self._source(node)
         scale = self._scale_of(node, source)
-        height, width, _ = self._shapes[source]
-        check_global_pool(self._nodes, node, self._shapes[source], self._opset)
+        height, width, channels = self._shapes[source]
+        check_global_pool(self._nodes, node, self._shapes[source])
         op = GlobalSum(self._nodes.new_name(node), (source,))
-        self._append(node, _Layer(op, own=replace(scale, scale=scale.scale / (height * width))))
-        self._tail.add(node.output[0])
+        self._append(node, Layer(op, own=replace(scale, scale=scale.scale / (height * width))))
+        self._tail.begin(node, channels)
         del self._tensor[node.output[0]]
 
     def _finish(self) -> QuantizedNetwork:
@@ -349,10 +340,11 @@ class _QdqImport:
             raise FirebrickError("holds no convolution: this is no CNN")
         if not isinstance(layers[-1].op, GlobalSum) or self._input is None:
             raise FirebrickError("does not lead from a quantised input to a global average")
+        self._tail.check_output()
         tensors = {INPUT: Tensor(INPUT, self._shapes[INPUT], self._input.scale)}
         ops: list[Op] = []
         for layer in layers:
-            op = _with_integers(layer, tensors)
+            op = with_integers(layer, tensors)
             ops.append(op)
             tensors[op.name] = self._make_tensor(layer)
         height, width, _ = self._shapes[INPUT]
@@ -367,32 +359,10 @@ class _QdqImport:
         check(network)
         return network
 
-    def _make_tensor(self, layer: _Layer) -> Tensor:
+    def _make_tensor(self, layer: Layer) -> Tensor:
         name, scale = layer.op.name, layer.final or layer.own
         if scale is None:
             raise FirebrickError(f"{name!r} is never quantised (no QuantizeLinear behind it)")
         if isinstance(layer.op, GlobalSum):
             return Tensor(name, self._shapes[name], scale.scale, signed=True, bits=32)
         return Tensor(name, self._shapes[name], scale.scale, scale.signed)
-
-
-def _with_integers(layer: _Layer, tensors: dict[str, Tensor]) -> Op:
-    """Multipliers, shift and clamp of an op now that its output's scale is known."""
-    op, own, final = layer.op, layer.own, layer.final or layer.own
-    if not isinstance(op, Conv | Add) or own is None or final is None:
-        return op
-    low, high = final.range
-    ratio = own.scale / final.scale
-    low = max(low, int(np.floor(own.range[0] * ratio + 0.5)))
-    high = min(high, int(np.floor(own.range[1] * ratio + 0.5)))
-    values: dict[str, Any] = {"low": 0 if layer.relu else low, "high": high}
-    inputs = [tensors[name].scale / final.scale for name in op.inputs]
-    try:
-        if isinstance(op, Conv):
-            multiplier, shift = fixed_point(op.weight_scale * inputs[0])
-            return replace(op, multiplier=multiplier, shift=shift, **values)
-        multiplier, shift = fixed_point(np.array(inputs))
-    except ValueError as error:
-        raise FirebrickError(f"{op.name}: {error}") from None
-    pair = (int(multiplier[0]), int(multiplier[1]))
-    return replace(op, multiplier=pair, shift=shift, **values)

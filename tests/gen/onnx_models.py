@@ -192,6 +192,55 @@ def _tail(net: OnnxBuilder, x: str, tail: str) -> str:
     return net.node("Flatten", [x], "flatten", axis=1)
 
 
+class QdqBuilder:
+    """Write a QDQ model by hand, with a choice of zero points and of branch scales."""
+
+    def __init__(self, signed_codes: bool = False):
+        self.net = OnnxBuilder(13)
+        self.codes: dict[str, str] = {}
+        self.unsigned_zero = np.int8(-128) if signed_codes else np.uint8(0)
+        self.symmetric_zero = np.int8(0) if signed_codes else np.uint8(128)
+
+    def quantise(self, x: str, name: str, scale: float, zero) -> str:
+        net = self.net
+        inputs = [net.constant(f"{name}_s", np.float32(scale).reshape(())),
+                  net.constant(f"{name}_z", np.asarray(zero))]  # fmt: skip
+        self.codes[name] = net.node("QuantizeLinear", [x, *inputs], f"{name}_q")
+        return net.node("DequantizeLinear", [self.codes[name], *inputs], f"{name}_dq")
+
+    def conv(self, x: str, name: str, cin: int, cout: int, kernel: int, unit: float, **pads) -> str:
+        net, rng = self.net, self.net.rng
+        codes = rng.integers(-127, 128, (cout, cin, kernel, kernel)).astype(np.int8)
+        scale = rng.uniform(0.5, 1.0, cout).astype(np.float32) * 0.02
+        bias = rng.integers(-3000, 3000, cout).astype(np.int32)
+        inputs = [
+            net.node("DequantizeLinear", [
+                net.constant(f"{name}_{part}", values), net.constant(f"{name}_{part}_s", scales),
+            ], f"{name}_{part}_dq", axis=0)
+            for part, values, scales in (("w", codes, scale), ("b", bias, scale * np.float32(unit)))
+        ]  # fmt: skip
+        return net.node("Conv", [x, *inputs], name, **pads)
+
+
+def qdq_squeezenet(signed_codes: bool = False) -> tuple[onnx.ModelProto, dict[str, str]]:
+    """A Fire module with bypass, branches with scales of their own, a linear classifier."""
+    q = QdqBuilder(signed_codes)
+    zero = q.unsigned_zero
+    x = q.quantise("data", "data", 1.0, zero)
+    x = q.quantise(q.net.relu(q.conv(x, "conv1", 3, 8, 3, 1.0, strides=[2, 2]), "conv1"),
+                   "conv1", 5.0, zero)  # fmt: skip
+    x = q.net.node("MaxPool", [x], "pool1", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+    x = q.quantise(x, "pool1", 5.0, zero)
+    s = q.quantise(q.conv(x, "squeeze", 8, 5, 1, 5.0), "squeeze", 6.0, zero)
+    e1 = q.quantise(q.conv(s, "expand1x1", 5, 4, 1, 6.0), "expand1x1", 8.0, zero)
+    e3 = q.quantise(q.conv(s, "expand3x3", 5, 4, 3, 6.0, pads=[1] * 4), "expand3x3", 20.0, zero)
+    y = q.quantise(q.net.node("Concat", [e1, e3], "cat", axis=1), "cat", 20.0, zero)
+    y = q.quantise(q.net.node("Add", [y, x], "add"), "add", 22.7, zero)
+    y = q.quantise(q.conv(y, "conv10", 8, CLASSES, 1, 22.7), "conv10", 60.0, q.symmetric_zero)
+    y = q.quantise(q.net.node("GlobalAveragePool", [y], "pool10"), "pool10", 10.0, zero)
+    return q.net.model(q.net.node("Flatten", [y], "flat")), q.codes
+
+
 def frames(count: int, seed: int = 3) -> np.ndarray:
     """Smooth random pictures, so that the layers have something to tell apart."""
     rng = np.random.default_rng(seed)

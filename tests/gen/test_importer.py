@@ -1,17 +1,15 @@
-import re
-
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto
 
 from gen.calibrate import float_logits
 from gen.errors import FirebrickError
 from gen.graph import FloatGraph
 from gen.images import Normalisation
 from gen.importer import import_float, load_onnx
-from gen.network import INPUT, Concat, MaxPool, QuantizedNetwork
-from sim import golden, reference
+from gen.network import Concat, MaxPool
+from sim import reference
 from tests.gen.onnx_models import CLASSES, HEIGHT, WIDTH, OnnxBuilder, frames, squeezenet
 
 NORMALISATION = Normalisation(mean=(120.0, 110.0, 100.0), std=(60.0, 58.0, 62.0))
@@ -61,6 +59,96 @@ def test_softmax_tail_keeps_the_order():
     expected = reference.logits(reference.session(model), frames(3), NORMALISATION)
     order = np.argsort(float_logits(graph, frames(3)), axis=1)
     np.testing.assert_array_equal(order, np.argsort(expected, axis=1))
+
+
+def with_tail(build, opset: int = 13, batch: int | str = 1) -> onnx.ModelProto:
+    """A small network, from whose globally averaged map ``build`` goes on."""
+    net = OnnxBuilder(opset)
+    x = net.relu(net.conv("data", "conv1", 3, 4, 3), "conv1")
+    x = net.node("GlobalAveragePool", [net.conv(x, "conv2", 4, 5)], "pool")
+    return net.model(build(net, x), shape=(batch, 3, HEIGHT, WIDTH))
+
+
+def integers(net: OnnxBuilder, name: str, *values: int) -> str:
+    return net.constant(name, np.array(values, np.int64))
+
+
+def shape_kept(net: OnnxBuilder, x: str) -> str:
+    """A Reshape to the first two of the logits' own dimensions, as exporters write it."""
+    shape = net.node("Shape", [x], "shape")
+    ends = [integers(net, "from", 0), integers(net, "to", 2), integers(net, "along", 0)]
+    return net.node("Reshape", [x, net.node("Slice", [shape, *ends], "slice")], "view")
+
+
+def shape_of_the_picture(net: OnnxBuilder, x: str) -> str:
+    shape = net.node("Shape", ["data"], "shape")
+    first = net.node("Gather", [shape, integers(net, "zero", 0)], "gather")
+    target = net.node("Concat", [first, integers(net, "rest", -1)], "target", axis=0)
+    return net.node("Reshape", [x, target], "view")
+
+
+@pytest.mark.parametrize("build", [
+    lambda n, x: n.node("Identity", [n.dropout(n.node("Flatten", [x], axis=1))]),
+    lambda n, x: n.node("Squeeze", [x, integers(n, "axes", 2, 3)]),
+    lambda n, x: n.node("Reshape", [x, integers(n, "target", -1, 5)]),
+    lambda n, x: n.node("Cast", [n.node("Flatten", [x], axis=-3)], to=TensorProto.FLOAT),
+    shape_kept,
+    shape_of_the_picture,
+])  # fmt: skip
+@pytest.mark.parametrize("batch", [1, "N"])
+def test_logits_may_be_reshaped(build, batch):
+    import_and_compare(with_tail(build, batch=batch))
+
+
+def softmax(axis: int | None, flat: bool, kind: str = "Softmax"):
+    def build(net: OnnxBuilder, x: str) -> str:
+        if flat:
+            x = net.node("Flatten", [x], "flat")
+        y = net.node(kind, [x], "prob", **({} if axis is None else {"axis": axis}))
+        return y if flat else net.node("Flatten", [y], "flat")
+
+    return build
+
+
+@pytest.mark.parametrize(("opset", "axis", "flat"), [
+    (13, 1, True), (13, -1, True), (13, None, True), (13, 1, False), (13, -3, False),
+    (11, 1, True), (11, -1, True), (11, None, True), (11, 1, False), (11, None, False),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", ["Softmax", "LogSoftmax"])
+def test_softmax_over_the_classes(opset, axis, flat, kind):
+    model = with_tail(softmax(axis, flat, kind), opset)
+    graph = import_float(model, "test").fold_input(NORMALISATION)
+    given = reference.logits(reference.session(model), frames(3), NORMALISATION)
+    logits = float_logits(graph, frames(3))
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    given = np.exp(given) if kind == "LogSoftmax" else given
+    np.testing.assert_allclose(given, expected, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize(("opset", "axis", "flat"), [
+    (13, 0, True), (13, 2, False), (13, -1, False), (13, None, False), (11, 2, False),
+    (11, -1, False),
+])  # fmt: skip
+def test_softmax_over_something_else_is_refused(opset, axis, flat):
+    model = with_tail(softmax(axis, flat), opset, batch=2)
+    with pytest.raises(FirebrickError, match=r"node 'prob' \(Softmax\): .*not over the classes"):
+        import_float(model, "test")
+
+
+@pytest.mark.parametrize(("build", "named"), [
+    (lambda n, x: n.node("Gather", [x, integers(n, "order", 4, 3, 2, 1, 0)], "y", axis=1),
+     r"'y' \(Gather\): unsupported behind the global average"),
+    (lambda n, x: n.node("Slice", [x, *(integers(n, *k) for k in (("a", 1), ("b", 5), ("c", 1)))],
+                         "y"), r"'y' \(Slice\)"),
+    (lambda n, x: n.node("Concat", [n.constant("k", np.ones((1, 1, 1, 1), np.float32)), x], "y",
+                         axis=1), r"'y' \(Concat\)"),
+    (lambda n, x: n.node("Transpose", [x], "y", perm=[1, 0, 2, 3]), r"'y' \(Transpose\)"),
+    (lambda n, x: n.node("Cast", [x], "y", to=TensorProto.INT32), r"'y' \(Cast\): rounds"),
+    (lambda n, x: n.node("Shape", [x], "y"), "outputs .*must be one, behind the global average"),
+])  # fmt: skip
+def test_tails_that_change_classes_are_refused(build, named):
+    with pytest.raises(FirebrickError, match=named):
+        import_float(with_tail(build), "test")
 
 
 @pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])
@@ -116,9 +204,29 @@ def refused(build, message: str) -> None:
      r"node 'a' \(Add\): adding a constant"),
     (lambda n, x: n.batch_norm(x, "bn", 4), r"node 'bn' \(BatchNormalization\): supported only"),
     (lambda n, x: n.node("AveragePool", [x], "avg", kernel_shape=[2, 2]), "only whole maps"),
+    (lambda n, x: n.node("AveragePool", [x], "avg", kernel_shape=[HEIGHT - 2, WIDTH - 2],
+                         auto_pad="SAME_UPPER"), r"'avg' \(AveragePool\): auto_pad SAME_UPPER"),
 ])  # fmt: skip
 def test_unsupported_is_named(build, message):
     refused(build, message)
+
+
+@pytest.mark.parametrize("variance", [-1.0, np.nan])
+def test_batch_norm_without_a_finite_result_is_named(variance):
+    net = OnnxBuilder()
+    x = net.batch_norm(net.conv("data", "conv1", 3, 4, 3), "bn", 4)
+    next(t for t in net.tensors if t.name == "bn.var").CopyFrom(
+        named("bn.var", np.array([1.0, variance, 1.0, 1.0]))
+    )
+    with pytest.raises(FirebrickError, match=r"'bn' \(BatchNormalization\): .*not all finite"):
+        import_float(net.model(net.node("GlobalAveragePool", [x])), "test")
+
+
+def test_no_layer_gets_the_name_of_the_board():
+    net = OnnxBuilder()
+    x = net.relu(net.conv("data", "board", 3, 4, 3), "board")
+    graph = import_float(net.model(net.node("GlobalAveragePool", [x], "pool")), "test")
+    assert [op.name for op in graph.ops] == ["board_2", "pool"]
 
 
 def test_value_read_before_and_after_relu_is_refused():
@@ -201,126 +309,3 @@ def test_load_keeps_metadata(tmp_path):
     assert isinstance(graph, FloatGraph)
     assert graph.name == "net"
     assert graph.metadata["mean"] == "1,2,3"
-
-
-class _Qdq:
-    """Write a QDQ model by hand, with a choice of zero points and of branch scales."""
-
-    def __init__(self, signed_codes: bool = False):
-        self.net = OnnxBuilder(13)
-        self.codes: dict[str, str] = {}
-        self.unsigned_zero = np.int8(-128) if signed_codes else np.uint8(0)
-        self.symmetric_zero = np.int8(0) if signed_codes else np.uint8(128)
-
-    def quantise(self, x: str, name: str, scale: float, zero) -> str:
-        net = self.net
-        inputs = [net.constant(f"{name}_s", np.float32(scale).reshape(())),
-                  net.constant(f"{name}_z", np.asarray(zero))]  # fmt: skip
-        self.codes[name] = net.node("QuantizeLinear", [x, *inputs], f"{name}_q")
-        return net.node("DequantizeLinear", [self.codes[name], *inputs], f"{name}_dq")
-
-    def conv(self, x: str, name: str, cin: int, cout: int, kernel: int, unit: float, **pads) -> str:
-        net, rng = self.net, self.net.rng
-        codes = rng.integers(-127, 128, (cout, cin, kernel, kernel)).astype(np.int8)
-        scale = rng.uniform(0.5, 1.0, cout).astype(np.float32) * 0.02
-        bias = rng.integers(-3000, 3000, cout).astype(np.int32)
-        inputs = [
-            net.node("DequantizeLinear", [
-                net.constant(f"{name}_{part}", values), net.constant(f"{name}_{part}_s", scales),
-            ], f"{name}_{part}_dq", axis=0)
-            for part, values, scales in (("w", codes, scale), ("b", bias, scale * np.float32(unit)))
-        ]  # fmt: skip
-        return net.node("Conv", [x, *inputs], name, **pads)
-
-
-def qdq_squeezenet(signed_codes: bool = False) -> tuple[onnx.ModelProto, dict[str, str]]:
-    """A Fire module with bypass, branches with scales of their own, a linear classifier."""
-    q = _Qdq(signed_codes)
-    zero = q.unsigned_zero
-    x = q.quantise("data", "data", 1.0, zero)
-    x = q.quantise(q.net.relu(q.conv(x, "conv1", 3, 8, 3, 1.0, strides=[2, 2]), "conv1"),
-                   "conv1", 5.0, zero)  # fmt: skip
-    x = q.net.node("MaxPool", [x], "pool1", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
-    x = q.quantise(x, "pool1", 5.0, zero)
-    s = q.quantise(q.conv(x, "squeeze", 8, 5, 1, 5.0), "squeeze", 6.0, zero)
-    e1 = q.quantise(q.conv(s, "expand1x1", 5, 4, 1, 6.0), "expand1x1", 8.0, zero)
-    e3 = q.quantise(q.conv(s, "expand3x3", 5, 4, 3, 6.0, pads=[1] * 4), "expand3x3", 20.0, zero)
-    y = q.quantise(q.net.node("Concat", [e1, e3], "cat", axis=1), "cat", 20.0, zero)
-    y = q.quantise(q.net.node("Add", [y, x], "add"), "add", 22.7, zero)
-    y = q.quantise(q.conv(y, "conv10", 8, CLASSES, 1, 22.7), "conv10", 60.0, q.symmetric_zero)
-    y = q.quantise(q.net.node("GlobalAveragePool", [y], "pool10"), "pool10", 10.0, zero)
-    return q.net.model(q.net.node("Flatten", [y], "flat")), q.codes
-
-
-@pytest.mark.parametrize("signed_codes", [False, True])
-def test_qdq_codes_agree_with_onnx_runtime(tmp_path, signed_codes):
-    model, codes = qdq_squeezenet(signed_codes)
-    path = tmp_path / "qdq.onnx"
-    onnx.save(model, path)
-    network = load_onnx(path)
-    assert isinstance(network, QuantizedNetwork)
-    names = {"conv1", "pool1", "squeeze", "cat", "add", "conv10"}
-    model.graph.output.extend(
-        helper.make_tensor_value_info(codes[n], 0, None) for n in sorted(names)
-    )
-    for value in model.graph.output[1:]:
-        value.ClearField("type")
-    runtime = reference.session(model, optimise=False)
-    for picture in frames(4)[:, None]:
-        fed = reference.normalise(picture, Normalisation())
-        outputs = runtime.run([codes[n] for n in sorted(names)], {"data": fed})
-        expected = dict(zip(sorted(names), outputs, strict=True))
-        tensors = {INPUT: picture}
-        for op in network.ops:  # each op on the reference's inputs, where these are known
-            codes_in = [tensors[name] for name in op.inputs]
-            tensors[op.name] = golden.apply(network, op, codes_in)
-            if op.name in names:
-                offset = (-128 if op.name == "conv10" else 0) + (128 if signed_codes else 0)
-                reference_codes = expected[op.name].transpose(0, 2, 3, 1).astype(int) + offset
-                difference = tensors[op.name] - reference_codes
-                assert np.abs(difference).max() <= 1, op.name
-                twice_rounded = op.name == "cat"  # in the file, whose branch has its own scale
-                assert np.mean(difference != 0) < (0.08 if twice_rounded else 0.02), op.name
-                tensors[op.name] = reference_codes.astype(tensors[op.name].dtype)
-
-
-def test_qdq_keeps_integers_and_branch_range():
-    model, _ = qdq_squeezenet()
-    network = import_qdq_model(model)
-    initialisers = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
-    for conv in network.convs:
-        codes = initialisers[f"{conv.name}_w"].transpose(0, 2, 3, 1)
-        np.testing.assert_array_equal(conv.weights, codes)
-        np.testing.assert_array_equal(conv.bias, initialisers[f"{conv.name}_b"])
-    assert network.op("expand1x1").high == round(255 * 8 / 20)
-    assert network.op("expand3x3").high == 255
-    assert network.tensors["expand1x1"].scale == network.tensors["cat"].scale == 20.0
-    assert network.tensors["conv10"].signed
-
-
-def import_qdq_model(model: onnx.ModelProto) -> QuantizedNetwork:
-    from gen.qdq import import_qdq
-
-    return import_qdq(model, "qdq")
-
-
-@pytest.mark.parametrize(("tensor", "value", "message"), [
-    ("data_s", np.float32(0.02), "are not the raw pixels"),
-    ("squeeze_z", np.uint8(7), "zero point 7 of uint8"),
-    ("pool1_s", np.float32(4.0), "has scale 5 already, not 4"),
-])  # fmt: skip
-def test_qdq_refusals(tensor, value, message):
-    model, _ = qdq_squeezenet()
-    for initialiser in model.graph.initializer:
-        if initialiser.name == tensor:
-            initialiser.CopyFrom(onnx.numpy_helper.from_array(np.asarray(value), tensor))
-    with pytest.raises(FirebrickError, match=re.escape(message)):
-        import_qdq_model(model)
-
-
-def test_operator_format_is_refused(tmp_path):
-    net = OnnxBuilder()
-    inputs = [net.constant(f"k{i}", np.array(1, np.uint8)) for i in range(7)]
-    y = net.node("QLinearConv", ["data", *inputs], "qconv")
-    with pytest.raises(FirebrickError, match=r"'qconv' \(QLinearConv\): .*QDQ"):
-        import_qdq_model(net.model(y))

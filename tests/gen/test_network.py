@@ -93,6 +93,10 @@ def test_accumulator_bounds_hold_and_are_reached():
     ("pool1", {"inputs": ("fire2/squeeze",)}, "pool1: reads .* out of order"),
     ("fire3/add", {"inputs": ("fire3/concat", "conv1")}, "joins fire3/concat and conv1, whose"),
     ("fire2/concat", {"inputs": ("fire2/squeeze", "conv1")}, "fire2/squeeze and conv1, whose"),
+    ("conv1", {"low": -1}, r"conv1: .* clamp -1\.\.255 out of range for codes of 0\.\.255"),
+    ("conv1", {"high": 256}, "clamp 0..256 out of range"),
+    ("conv10", {"high": 128}, "clamp -128..128 out of range for codes of -128..127"),
+    ("fire3/add", {"low": -128}, "fire3/add: .* clamp -128..255 out of range"),
 ])  # fmt: skip
 def test_check_names_the_op(name, changes, message):
     with pytest.raises(FirebrickError, match=message):
@@ -155,6 +159,29 @@ def test_check_whole_network():
     short = network.ops[:-1]
     with pytest.raises(FirebrickError, match="not in a global sum"):
         check(replace(network, ops=short, labels=network.labels))
+
+
+@pytest.mark.parametrize(("name", "changes", "message"), [
+    ("pool1", {"scale": 9.0}, "pool1: joins tensors of different scales or signs"),
+    ("pool1", {"signed": True}, "pool1: joins tensors of different scales or signs"),
+    ("fire2/concat", {"signed": True}, "fire2/concat: joins tensors of different scales or signs"),
+    ("fire3/squeeze", {"bits": 9}, "activation fire3/squeeze must have 8 bits, not 9"),
+    ("sums", {"bits": 10}, "sums: sums of 6 pixels do not fit codes of -512..511"),
+    ("input", {"signed": True}, "input: pixels must have 8 bits without a sign"),
+])  # fmt: skip
+def test_check_that_codes_mean_what_their_tensors_say(name, changes, message):
+    network = tiny_network()
+    tensors = dict(network.tensors)
+    tensors[name] = replace(tensors[name], **changes)
+    with pytest.raises(FirebrickError, match=message):
+        check(replace(network, tensors=tensors))
+
+
+def test_no_op_has_the_name_of_the_board():
+    builder = NetworkBuilder((4, 4, 3), 1)
+    x = builder.conv("board", "input", 4, 1)
+    with pytest.raises(FirebrickError, match="board: this name is the board's own"):
+        builder.finish("named", x)
 
 
 def test_files_that_are_no_networks(tmp_path):
