@@ -15,6 +15,7 @@ from rich.table import Table
 
 from gen.console import run_app
 from gen.errors import FirebrickError
+from gen.files import replacing
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -57,7 +58,9 @@ def bench(
         raise FirebrickError(f"{json}: cannot write there, no such folder")
     figures = _module(name).run(console, shared, limit)
     if json is not None:
-        json.write_text(json_format.dumps({name: figures}, indent=2, default=asdict) + "\n")
+        text = json_format.dumps({name: figures}, indent=2, default=asdict) + "\n"
+        with replacing(json) as file:
+            file.write(text.encode())
         console.print(f"written to {json}")
 
 

@@ -102,7 +102,7 @@ def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) 
     target : Board
         Whose UART or Ethernet it is.
     count : int
-        Frames, two or more; what the board holds of them at first is not measured, if it can be.
+        Frames, two or more.
     folder : path
         Where the board is generated.
     """
@@ -118,8 +118,7 @@ def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) 
             sums, finished = result.sums, result.finished
             bits, rate, ticks = UART_BITS, link.baud, link.clock_hz
     wrong = (sums != golden.class_sums(network, frames)).any(axis=1)
-    first = min(8, count // 2)
-    seconds = float(finished[-1] - finished[first]) / (count - 1 - first) / ticks
+    seconds = pace(finished) / ticks
     return {
         "frames": count,
         "wrong frames": int(wrong.sum()),
@@ -129,6 +128,15 @@ def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) 
         "frames/s, as reported": round(link_frames_per_second(network, target), 1),
         "pixels, of the line's rate": round(frames[0].size * bits / rate / seconds, 4),
     }
+
+
+def pace(finished: np.ndarray) -> float:
+    """Ticks a frame, where ``finished`` has the tick of each one's result, of two or more.
+
+    The first frames, which the board takes in without waiting, are left out as far as can be.
+    """
+    first = min(8, len(finished) // 2, len(finished) - 2)
+    return float(finished[-1] - finished[first]) / (len(finished) - 1 - first)
 
 
 def _over_network(

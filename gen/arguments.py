@@ -98,7 +98,8 @@ MemoryBudget = Annotated[
     ),
 ]
 Seed = Annotated[
-    int, typer.Option(metavar="N", help="Picks the images out of a large calibration folder.")
+    int,
+    typer.Option(metavar="N", min=0, help="Picks the images out of a large calibration folder."),
 ]
 Preprocess = Annotated[
     str | None,

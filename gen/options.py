@@ -8,7 +8,7 @@ from itertools import pairwise, product
 from math import ceil, gcd
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import LinearConstraint
 from scipy.sparse import csr_array
 
 from boards.board import Family, Resources
@@ -16,6 +16,7 @@ from gen.cost import engine_cost, on_family, scaler_kind, window_cost
 from gen.limits import divisors, engine_limits
 from gen.plan import EnginePlan
 from gen.shape import ConvShape
+from gen.solver import solve
 from hw.fifo import MemoryKind
 from hw.mac import MultiplierKind
 
@@ -198,15 +199,14 @@ def choose(
         (np.ones(len(use)), (owner, np.arange(len(use)))), (len(sizes), len(use) + 1)
     )
     taken = np.column_stack([use.T, -np.asarray(room) if even else np.zeros(len(room))])
-    result = milp(
+    result = solve(
         np.append(use @ np.asarray(weights), PEAK_PRICE if even else 0),
-        constraints=[
+        np.append(np.ones(len(use)), 0),
+        [
             LinearConstraint(one_each, 1, 1),
             LinearConstraint(taken, -np.inf, np.zeros(len(room)) if even else room),
         ],
-        integrality=np.append(np.ones(len(use)), 0),
-        bounds=Bounds(0, 1),
-        options={"mip_rel_gap": MIP_GAP},
+        mip_rel_gap=MIP_GAP,
     )
     if result.x is None:
         return None

@@ -15,10 +15,12 @@ from gen.network import QuantizedNetwork
 from gen.options import RESOURCES
 from gen.plan import Plan
 from gen.problem import Problem, attempt, finish
-from gen.shortage import shortage
+from gen.shortage import feasible, shortage
 
 UTILISATION = 0.8
 """Part of a device's LUTs and flip-flops that is planned with unless asked otherwise."""
+SLOWEST = 0.001
+"""Fewest frames a second that may be asked for."""
 STEP = 0.1
 """How much more of a resource :func:`headroom` asks about."""
 RUNGS = (0.99, 0.97, 0.95, 0.92, 0.89, 0.85, 0.8)
@@ -56,12 +58,12 @@ def plan(
     FirebrickError
         If it does not fit: which resource is short, by how much, and what would fit.
     """
-    _check_wishes(fps, utilisation)
+    check_wishes(fps, utilisation)
     problem = Problem.of(network, board, utilisation)
     clock = board.clock_hz if clock_hz is None else clock_hz
     best = attempt(problem, problem.slowest, clock)
     if best is None:
-        raise FirebrickError(shortage(problem, boards))
+        raise FirebrickError(shortage(problem, boards, clock, fps))
     if fps is not None:
         return _smallest(problem, fps, clock, best)
     fastest = _fastest(problem, clock, best)
@@ -83,19 +85,24 @@ def fits(
     FirebrickError
         If the options make no sense.
     """
-    _check_wishes(fps, utilisation)
+    check_wishes(fps, utilisation)
     problem = Problem.of(network, board, utilisation)
     clock = board.clock_hz if clock_hz is None else clock_hz
-    if fps is None:
-        return attempt(problem, problem.slowest, clock) is not None
-    return attempt(problem, int(clock / fps), clock, even=True) is not None
+    return feasible(problem, clock, fps)
 
 
-def _check_wishes(fps: float | None, utilisation: float) -> None:
+def check_wishes(fps: float | None, utilisation: float) -> None:
+    """Check that there can be so many frames a second, or any, from such a part of a device.
+
+    Raises
+    ------
+    FirebrickError
+        With the reason.
+    """
     if not 0 < utilisation <= 1:
         raise FirebrickError(f"a utilisation of {utilisation:g}; it takes more than 0, at most 1")
-    if fps is not None and not 0 < fps < inf:
-        raise FirebrickError(f"{fps:g} frames a second; --fps takes a number above 0")
+    if fps is not None and not SLOWEST <= fps < inf:
+        raise FirebrickError(f"{fps:g} frames a second; --fps takes a number from {SLOWEST:g} up")
 
 
 def estimate(network: QuantizedNetwork, board: Board, made: Plan) -> Plan:

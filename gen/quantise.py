@@ -42,7 +42,7 @@ from gen.network import (
     Tensor,
     check,
 )
-from gen.sequential import quantise_in_sequence
+from gen.sequential import frames_in_memory, quantise_in_sequence
 from gen.widths import WIDEST, Width, check_width
 
 Rounding = Literal["nearest", "together", "shared"]
@@ -107,17 +107,9 @@ def quantise(
         )
     widths = _widths(graph, weight_bits, rounding)
     graph = graph.fold_input(normalisation)
-    coded = {name for name, width in widths.items() if width.levels is not None}
-    observed = OBSERVED / 2 if rounding == "together" else 1.0
     # BLAS adds up in another order on another number of cores, which changes codes.
     with threadpool_limits(1):
-        graph = equalise(graph, frames, coded)
-        statistics = observe(graph, frames, _part(progress, 0.0, observed))
-        tensors = _tensors(graph, statistics)
-        if rounding == "together":
-            ops = _together(graph, frames, tensors, widths, progress)
-        else:
-            ops = _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
+        tensors, ops = _integers(graph, frames, widths, rounding, progress)
     height, width, _ = graph.input_shape
     network = QuantizedNetwork(
         name=graph.name,
@@ -125,10 +117,35 @@ def quantise(
         tensors=tensors,
         labels=choose_labels(graph.shapes()[ops[-1].name][2], graph.metadata, labels),
         preprocessing=preprocessing or default_preprocessing(height, width),
-        source={"quantised": f"after training, on {len(frames)} frames", **(source or {})},
+        source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
     )
     check(network)
     return network
+
+
+def _frames_told(graph: FloatGraph, count: int, rounding: Rounding) -> str:
+    """How many frames were looked at, for people."""
+    rounded = frames_in_memory(graph, count) if rounding == "together" else count
+    fewer = f", {rounded} of them for rounding weights" if rounded < count else ""
+    return f"after training, on {count} frames{fewer}"
+
+
+def _integers(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    widths: dict[str, Width],
+    rounding: Rounding,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[dict[str, Tensor], tuple[Op, ...]]:
+    """Every tensor with its scale, and all ops."""
+    coded = {name for name, width in widths.items() if width.levels is not None}
+    observed = OBSERVED / 2 if rounding == "together" else 1.0
+    graph = equalise(graph, frames, coded)
+    statistics = observe(graph, frames, _part(progress, 0.0, observed))
+    tensors = _tensors(graph, statistics)
+    if rounding == "together":
+        return tensors, _together(graph, frames, tensors, widths, progress)
+    return tensors, _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
 
 
 def _together(
@@ -143,7 +160,8 @@ def _together(
     looking = _part(progress, OBSERVED / 2, OBSERVED)
     couplings = channel_couplings(graph, frames, narrow, looking)
     rest = _part(progress, OBSERVED, 1.0)
-    both = with_mirror_images(frames)
+    count = frames_in_memory(graph, len(frames))
+    both = with_mirror_images(frames[np.arange(count) * len(frames) // count])
     return quantise_in_sequence(graph, both, tensors, widths, couplings, rest)
 
 

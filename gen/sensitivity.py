@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import LinearConstraint
 from scipy.sparse import csr_array
 from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
 
 from gen.calibrate import run_float
 from gen.codebook import round_to_levels
@@ -25,6 +26,7 @@ from gen.graph import FloatConv, FloatGraph, FloatOp
 from gen.hessian import Moments, MomentSums
 from gen.layers import batches, float_layer, patches
 from gen.network import INPUT
+from gen.solver import solve
 from gen.widths import WIDEST, Width
 
 FRAMES = 64
@@ -68,12 +70,14 @@ def measure(
         if progress:
             progress(done, steps)
 
-    moments = _moments(graph, frames, advance)
-    errors, rounded = {}, {}
-    for op in convs:
-        errors[op.name], rounded[op.name] = _errors(op, moments[op.name])
-        advance(1)
-    divergence = _divergences(graph, frames, rounded, advance)
+    # BLAS adds up in another order on another number of cores, which changes what is chosen.
+    with threadpool_limits(1):
+        moments = _moments(graph, frames, advance)
+        errors, rounded = {}, {}
+        for op in convs:
+            errors[op.name], rounded[op.name] = _errors(op, moments[op.name])
+            advance(1)
+        divergence = _divergences(graph, frames, rounded, advance)
     return {
         name: {width: divergence[name] * errors[name][width] for width in WIDTHS} for name in errors
     }
@@ -176,12 +180,12 @@ def choose_bits(loss: Table, cost: Table, budget: float) -> dict[str, Width]:
     which = csr_array((ones, ([rows[name] for name, _ in choices], np.arange(len(choices)))))
     costs = np.array([[cost[name][width] for name, width in choices]])
     losses = np.array([loss[name].get(width, 0.0) for name, width in choices])
-    found = milp(
+    found = solve(
         losses / (losses.max() or 1.0),
-        integrality=ones,
-        bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(which, 1, 1), LinearConstraint(costs, -np.inf, budget)],
-        options={"mip_rel_gap": 0, "presolve": False},  # HiGHS' presolve prints to stdout
+        ones,
+        [LinearConstraint(which, 1, 1), LinearConstraint(costs, -np.inf, budget)],
+        mip_rel_gap=0,
+        presolve=False,  # with it a choice in fifty is another one, as good within a thousandth
     )
     if found.x is None:
         raise FirebrickError(f"no widths found for a memory budget of {budget:g}: {found.message}")

@@ -31,6 +31,11 @@ THREADS = 2
 """How many work on batches at once. Always as many: sums are rounded as they are added up."""
 
 
+def frames_in_memory(graph: FloatGraph, count: int) -> int:
+    """How many of ``count`` frames, one at least, fit :data:`MEMORY` with their mirror images."""
+    return max(1, min(count, MEMORY // (2 * _frame_bytes(graph))))
+
+
 def quantise_in_sequence(
     graph: FloatGraph,
     frames: np.ndarray,
@@ -46,6 +51,7 @@ def quantise_in_sequence(
     graph : FloatGraph
         With its input normalisation folded in.
     frames : uint8 array (N, H, W, 3)
+        Twice :func:`frames_in_memory`, at most.
     tensors : mapping
         Every tensor with its scale.
     widths : mapping
@@ -56,7 +62,6 @@ def quantise_in_sequence(
     progress : callable
         Told multiply-accumulates done and in all, of a frame.
     """
-    frames = frames[: max(1, MEMORY // _frame_bytes(graph))]
     real, codes = {INPUT: frames}, {INPUT: frames}
     last = {name: i for i, op in enumerate(graph.ops) for name in op.inputs}
     work = _work(graph)

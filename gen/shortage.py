@@ -8,14 +8,37 @@ from math import inf
 
 from boards.board import Board
 from gen.cost import weight_cost
+from gen.emit import check_clock
+from gen.errors import FirebrickError
 from gen.limits import granules
+from gen.network import INPUT
 from gen.options import RESOURCES, Option, choose, resource_row
 from gen.problem import Problem, attempt, engine_options, fixed_costs
-from gen.shape import ConvShape
+from gen.widths import Width, width_for_all
 
 
-def shortage(problem: Problem, boards: Sequence[Board]) -> str:
-    """Why nothing fits, and what would."""
+def feasible(problem: Problem, clock_hz: int, fps: float | None) -> bool:
+    """Whether there is a plan, with ``fps`` frames a second if that is given."""
+    cycles = problem.slowest if fps is None else int(clock_hz / fps)
+    return attempt(problem, cycles, clock_hz, even=fps is not None) is not None
+
+
+def shortage(
+    problem: Problem, boards: Sequence[Board], clock_hz: int, fps: float | None = None
+) -> str:
+    """Why nothing fits, and what would.
+
+    Parameters
+    ----------
+    problem : Problem
+        Without a plan, however slow.
+    boards : sequence of Board
+        Others to suggest, if they do with the same link, frames a second and clock, but that a
+        board's own clock stands for another's own.
+    clock_hz : int
+    fps : float, optional
+        Frames a second that are wanted.
+    """
     least = granules(problem.network, problem.slowest)
     choices = engine_options(problem, problem.slowest, least) if least else None
     if least is None or choices is None:
@@ -37,7 +60,7 @@ def shortage(problem: Problem, boards: Sequence[Board]) -> str:
     else:
         story = "its LUTs, DSP blocks and block RAMs each suffice, but not all of them together"
     subject = f"{problem.network.name} does not fit {problem.board.name}"
-    return f"{subject}: {story}; {_advice(problem, boards)}"
+    return f"{subject}: {story}; {_advice(problem, boards, clock_hz, fps)}"
 
 
 def _story(
@@ -59,36 +82,56 @@ def _story(
     )
 
 
-def _advice(problem: Problem, boards: Sequence[Board]) -> str:
+def _advice(problem: Problem, boards: Sequence[Board], clock_hz: int, fps: float | None) -> str:
     """The largest weight width that would fit here, and the boards that would hold it as it is."""
     hints = []
     widest = max(shape.code_bits for shape in problem.shapes.values())
     for bits in range(widest - 1, 1, -1):
-        shapes = {name: _narrowed(shape, bits) for name, shape in problem.shapes.items()}
-        if _fits(replace(problem, shapes=shapes)):
+        if feasible(_with_width(problem, Width(bits)), clock_hz, fps):
             hints.append(
                 f"weights of {bits} bits would fit here (--weight-bits {bits} on a float model)"
             )
             break
     else:
-        hints.append("no weight width would fit here")
-    others = [other for other in boards if other.name != problem.board.name]
-    holds = [other.name for other in others if _fits(replace(problem, board=other))]
+        pace = "" if fps is None else f" with {fps:g} frames a second"
+        hints.append(f"no one width for all weights would fit here{pace}")
+    own = problem.board.clock_hz
+    holds = []
+    for board in boards:
+        clock = board.clock_hz if clock_hz == own else clock_hz
+        other = _linked_alike(board, problem.board, clock)
+        if other is not None and feasible(replace(problem, board=other), clock, fps):
+            holds.append(other.name)
     if holds:
         hints.append(f"as it is it would fit {' or '.join(holds)}")
     return ", ".join(hints)
 
 
-def _narrowed(shape: ConvShape, bits: int) -> ConvShape:
-    """The same convolution with weights rescaled to at most ``bits`` bits."""
-    less = max(shape.weight_bits - bits, 0)
-    return replace(
-        shape,
-        weight_bits=shape.weight_bits - less,
-        code_bits=min(shape.code_bits, bits),
-        accumulator_bits=shape.accumulator_bits - less,
-    )
+def _with_width(problem: Problem, asked: Width) -> Problem:
+    """The same network with weights as if all were asked to have so many bits."""
+    shapes = {}
+    for op in problem.network.convs:
+        width, shape = width_for_all(asked, INPUT in op.inputs), problem.shapes[op.name]
+        shapes[op.name] = replace(
+            shape,
+            weight_bits=width.operand,
+            code_bits=width.bits,
+            accumulator_bits=shape.accumulator_bits + width.operand - shape.weight_bits,
+        )
+    return replace(problem, shapes=shapes)
 
 
-def _fits(problem: Problem) -> bool:
-    return attempt(problem, problem.slowest, problem.board.clock_hz) is not None
+def _linked_alike(other: Board, board: Board, clock_hz: int) -> Board | None:
+    """Another board with the link of ``board``; None if it has none, or not at that clock."""
+    if other.name == board.name:
+        return None
+    if board.station is not None:
+        linked = replace(other, station=board.station) if other.phy is not None else None
+    else:
+        linked = replace(other, baud=board.baud) if board.baud <= other.most_baud else None
+    try:
+        if linked is not None:
+            check_clock(linked, clock_hz)
+    except FirebrickError:
+        return None
+    return linked

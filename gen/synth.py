@@ -24,6 +24,7 @@ from boards.board import TOP, Family, Resources
 from gen.assemble import stage_names
 from gen.cells import CellCount, count_cells
 from gen.ethernet import CORE_FILE
+from gen.files import replacing
 from gen.network import Conv, QuantizedNetwork
 from gen.plan import Plan
 from gen.rtlil import run_yosys
@@ -218,7 +219,9 @@ def save(path: Path, family: Family, plan: Plan, counts: dict[str, CellCount]) -
         for name, count in counts.items()
     }
     total = {"planned": asdict(plan.resources), "synthesised": asdict(_total(counts))}
-    path.write_text(json.dumps({"family": family, "layers": layers, "total": total}, indent=2))
+    text = json.dumps({"family": family, "layers": layers, "total": total}, indent=2)
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def _total(counts: dict[str, CellCount]) -> CellCount:

@@ -100,11 +100,9 @@ class Widths:
         FirebrickError
             If a name is of no layer or of several.
         """
+        everywhere = self.all or Width(WIDEST)
         convs = [op for op in graph.ops if isinstance(op, FloatConv)]
-        widths = {op.name: self.all or Width(WIDEST) for op in convs}
-        for op in convs:
-            if INPUT in op.inputs and widths[op.name].bits < FIRST_BELOW:
-                widths[op.name] = Width(FIRST_BITS)
+        widths = {op.name: width_for_all(everywhere, INPUT in op.inputs) for op in convs}
         return widths | self.named(graph)
 
     def named(self, graph: FloatGraph) -> dict[str, Width]:
@@ -120,6 +118,11 @@ class Widths:
         for pattern, width in sorted(self.layers.items(), key=lambda item: "*" not in item[0]):
             found |= dict.fromkeys(_matches(pattern, names), width)
         return found
+
+
+def width_for_all(width: Width, reads_pixels: bool) -> Width:
+    """What one layer gets where all are asked to have ``width``."""
+    return Width(FIRST_BITS) if reads_pixels and width.bits < FIRST_BELOW else width
 
 
 def describe(widths: Mapping[str, Width]) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from gen.files import replacing
+
 LABELS = (
     "airplane", "automobile", "bird", "cat", "deer",
     "dog", "frog", "horse", "ship", "truck",
@@ -68,14 +70,15 @@ def load_split(data: Path, split: str, cache: Path | None) -> tuple[torch.Tensor
         Images (N, 32, 32, 3) uint8 RGB, and labels (N,) int64.
     """
     files = [cache / f"{split}_{kind}.npy" for kind in ("images", "labels")] if cache else []
-    if files and all(file.is_file() for file in files):
-        images, labels = (np.load(file) for file in files)
+    if files and all(path.is_file() for path in files):
+        images, labels = (np.load(path) for path in files)
     else:
         images, labels = _decode(data / f"{split}.tar")
         if cache:
             cache.mkdir(parents=True, exist_ok=True)
-            for file, array in zip(files, (images, labels), strict=True):
-                np.save(file, array)
+            for path, array in zip(files, (images, labels), strict=True):
+                with replacing(path) as file:
+                    np.save(file, array)
     return torch.from_numpy(images), torch.from_numpy(labels)
 
 

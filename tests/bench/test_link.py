@@ -1,8 +1,9 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from bench.link import ARTY, light_network, measure
+from bench.link import ARTY, light_network, measure, pace
 from gen.ethernet import Address, on_network
 from tests.networks import tiny_network
 
@@ -13,6 +14,13 @@ def test_pixels_fill_a_serial_line(tmp_path):
     assert figures["wrong frames"] == 0
     assert 0.9 < figures["pixels, of the line's rate"] < 1
     assert figures["frames/s"] == pytest.approx(figures["frames/s, as reported"], rel=0.03)
+
+
+@pytest.mark.parametrize(("count", "first"), [(2, 0), (3, 1), (6, 3), (40, 8)])
+def test_the_pace_is_that_of_the_last_frames(count, first):
+    finished = np.arange(count) * 10
+    finished[:first] = 0
+    assert pace(finished) == 10
 
 
 def test_pixels_fill_an_ethernet(tmp_path):

@@ -1,6 +1,6 @@
 """The planner: what it promises holds."""
 
-from math import ceil, gcd
+from math import ceil, gcd, inf, nan
 
 import pytest
 
@@ -10,7 +10,7 @@ from gen.limits import stream_limits
 from gen.link import shell_cycles
 from gen.network import Conv, QuantizedNetwork
 from gen.plan import Plan
-from gen.planner import fits, headroom, plan
+from gen.planner import SLOWEST, fits, headroom, plan
 from gen.shape import ConvShape
 from gen.stages import FireStage, stages
 from tests.gen.devices import ARTY, KINTEX, SMALL, board, refusal
@@ -112,6 +112,13 @@ def test_frames_a_second_that_will_do():
     assert found.resources.lut < fastest.resources.lut
 
 
+def test_the_fewest_frames_a_second_that_may_be_asked_for():
+    assert fits(cifar(), SMALL, fps=SLOWEST)
+    found = plan(cifar(), SMALL, fps=SLOWEST)
+    check(cifar(), SMALL, found)
+    assert found.cycles == plan(cifar(), SMALL, fps=2 * SLOWEST).cycles
+
+
 def test_too_many_frames_a_second():
     assert fits(cifar(), SMALL)
     assert not fits(cifar(), SMALL, fps=1e6)
@@ -123,8 +130,11 @@ def test_too_many_frames_a_second():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"fps": 0}, "--fps takes a number above 0"),
-        ({"fps": -1.0}, "--fps takes a number above 0"),
+        ({"fps": 0}, "--fps takes a number from 0.001 up"),
+        ({"fps": -1.0}, "--fps takes a number from 0.001 up"),
+        ({"fps": 1e-310}, "1e-310 frames a second; --fps takes a number from 0.001 up"),
+        ({"fps": inf}, "--fps takes a number from 0.001 up"),
+        ({"fps": nan}, "--fps takes a number from 0.001 up"),
         ({"utilisation": 0}, "takes more than 0, at most 1"),
     ],
 )

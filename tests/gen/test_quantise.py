@@ -13,7 +13,7 @@ from gen.errors import FirebrickError
 from gen.fixed_point import fixed_point
 from gen.gptq import largest_code
 from gen.graph import FloatConv
-from gen.images import Normalisation, load_tar
+from gen.images import Normalisation, load_tar, with_mirror_images
 from gen.importer import import_float
 from gen.integers import round_weights, weight_scales
 from gen.layers import integer_layer
@@ -312,15 +312,25 @@ def test_fewer_frames_where_memory_is_short(monkeypatch):
     seen = []
     measured = sequential._measure
 
-    def counting(op, real, codes, x):
-        seen.append(len(codes))
+    def noting(op, real, codes, x):
+        seen.append(codes)
         return measured(op, real, codes, x)
 
-    monkeypatch.setattr(sequential, "_measure", counting)
-    quantise(graph, frames(8), normalisation=NORMALISATION, rounding="together")
-    assert set(seen) == {16}  # mirror images count too
+    def told(count):
+        pictures = frames(count)
+        network = quantise(graph, pictures, normalisation=NORMALISATION, rounding="together")
+        return pictures, network.source["quantised"]
+
+    monkeypatch.setattr(sequential, "_measure", noting)
+    pictures, text = told(8)
+    np.testing.assert_array_equal(seen[0], with_mirror_images(pictures))
+    assert {len(codes) for codes in seen} == {16}
+    assert text == "after training, on 8 frames"
     seen.clear()
-    monkeypatch.setattr(sequential, "MEMORY", 1 << 17)
-    quantise(graph, frames(40), normalisation=NORMALISATION, rounding="together")
-    assert len(set(seen)) == 1
-    assert 1 < seen[0] < 40
+    monkeypatch.setattr(sequential, "MEMORY", 21 * sequential._frame_bytes(graph))
+    pictures, text = told(40)
+    np.testing.assert_array_equal(seen[0], with_mirror_images(pictures[::4]))
+    assert {len(codes) for codes in seen} == {20}
+    assert text == "after training, on 40 frames, 10 of them for rounding weights"
+    monkeypatch.setattr(sequential, "MEMORY", 0)
+    assert told(3)[1] == "after training, on 3 frames, 1 of them for rounding weights"

@@ -2,6 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from gen.calibrate import float_logits
 from gen.errors import FirebrickError
@@ -36,6 +37,17 @@ def test_fewer_bits_cost_more_in_every_layer(loss):
         values = [by_width[bits] for bits in WIDTHS]
         assert values == sorted(values, reverse=True)
         assert values[0] > 20 * values[-1] > 0
+
+
+def test_blas_has_one_core_so_that_sums_are_the_same_on_all_machines(graph):
+    told: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        told.extend(pool["num_threads"] for pool in threadpool_info())
+
+    with threadpool_limits(2):
+        measure(graph.fold_input(NORMALISATION), frames(2), progress)
+    assert set(told) == {1}
 
 
 def test_chosen_bits_fit_and_beat_bits_shared_evenly(graph, loss):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 
 import pytest
@@ -71,7 +72,10 @@ def test_the_layers_add_up_to_the_whole(made, counted):
 def test_tables_and_files_hold_both_sides(made, counted, tmp_path):
     board, _, layout, _ = made
     counts, _ = counted
+    (tmp_path / "synth.json").write_text("old")
+    os.link(tmp_path / "synth.json", tmp_path / "as it was")
     save(tmp_path / "synth.json", board.family, layout, counts)
+    assert (tmp_path / "as it was").read_text() == "old"  # replaced, not written over
     stored = json.loads((tmp_path / "synth.json").read_text())
     assert stored["total"]["planned"]["lut"] == layout.resources.lut
     assert stored["total"]["synthesised"]["lut"] == sum(c.lut for c in counts.values())

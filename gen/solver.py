@@ -1,0 +1,58 @@
+"""Integer programs, solved by HiGHS, whose own words never reach standard output."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
+
+_STDOUT = 1
+_C = ctypes.CDLL(None)
+_ONE_AT_A_TIME = Lock()
+
+
+def solve(
+    costs: np.ndarray,
+    integrality: np.ndarray,
+    constraints: Sequence[LinearConstraint],
+    **options: Any,
+) -> OptimizeResult:
+    """Find variables between 0 and 1 of least cost; :func:`scipy.optimize.milp` says what is what.
+
+    HiGHS prints a line now and then, whatever its options say, and results go where it prints.
+    """
+    with _silence():
+        return milp(
+            costs,
+            integrality=integrality,
+            bounds=Bounds(0, 1),
+            constraints=constraints,
+            options=options,
+        )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Drop what C code prints to standard output; Python's own output waits in its buffer."""
+    with _ONE_AT_A_TIME:
+        _C.fflush(None)
+        try:
+            kept = os.dup(_STDOUT)
+        except OSError:  # closed: there is nothing to keep clean
+            yield
+            return
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, _STDOUT)
+        os.close(nothing)
+        try:
+            yield
+        finally:
+            _C.fflush(None)
+            os.dup2(kept, _STDOUT)
+            os.close(kept)
