@@ -56,7 +56,12 @@ def bench(
         raise FirebrickError(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
     if json is not None and not json.absolute().parent.is_dir():
         raise FirebrickError(f"{json}: cannot write there, no such folder")
-    figures = _module(name).run(console, shared, limit)
+    try:
+        figures = _module(name).run(console, shared, limit)
+    except FileNotFoundError as error:
+        raise FirebrickError(
+            f"{error.filename}: missing; point --shared at the folder with the networks and images"
+        ) from None
     if json is not None:
         text = json_format.dumps({name: figures}, indent=2, default=asdict) + "\n"
         with replacing(json) as file:

@@ -235,19 +235,16 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, S
 
     Raises
     ------
-    FirebrickError
+    FileNotFoundError
         If the folder lacks a file.
     """
     scores: dict[str, Score] = {}
-    try:
-        with Progress(console=console, transient=True) as progress:
-            scores |= embedded_network(shared, progress, limit)
-            for version in VERSIONS:
-                scores |= float_network(shared, version, progress, limit)
-                scores |= quantised_network(shared, version, progress, limit)
-            scores |= compressed_network(shared, progress, limit)
-    except FileNotFoundError as error:
-        raise FirebrickError(f"{error.filename}: missing; accuracy needs it") from None
+    with Progress(console=console, transient=True) as progress:
+        scores |= embedded_network(shared, progress, limit)
+        for version in VERSIONS:
+            scores |= float_network(shared, version, progress, limit)
+            scores |= quantised_network(shared, version, progress, limit)
+        scores |= compressed_network(shared, progress, limit)
     console.print(_table(scores))
     return scores
 

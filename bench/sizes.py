@@ -64,14 +64,11 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, S
 
     Raises
     ------
-    FirebrickError
+    FileNotFoundError
         If the folder lacks a file.
     """
-    try:
-        with Progress(console=console, transient=True) as progress:
-            sizes = _measure(shared, progress, limit)
-    except FileNotFoundError as error:
-        raise FirebrickError(f"{error.filename}: missing; sizes needs it") from None
+    with Progress(console=console, transient=True) as progress:
+        sizes = _measure(shared, progress, limit)
     console.print(_table(sizes))
     return sizes
 

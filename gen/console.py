@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import signal
 import sys
 import warnings
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -27,6 +31,7 @@ class ClassifyByDefault(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command's name in front of arguments that lack one."""
         if args and args[0] not in self.commands and args[0] != "--help":
+            _refuse_misspelt(args[0], self.commands)
             args = ["classify", *args]
         return super().parse_args(ctx, args)
 
@@ -37,7 +42,16 @@ class GenerateByDefault(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command's name in front of arguments that lack one."""
         named = bool(args) and args[0] in self.commands
+        if args and not named:
+            _refuse_misspelt(args[0], self.commands)
         return super().parse_args(ctx, args if named else ["generate", *args])
+
+
+def _refuse_misspelt(word: str, commands: Iterable[str]) -> None:
+    """Refuse what is no option and no file, but nearly a command."""
+    near = difflib.get_close_matches(word, commands, n=1)
+    if near and not word.startswith("-") and not Path(word).exists():
+        raise FirebrickError(f"there is no command {word!r}; did you mean {near[0]!r}?")
 
 
 def run_app(app: typer.Typer) -> NoReturn:
@@ -46,6 +60,9 @@ def run_app(app: typer.Typer) -> NoReturn:
     User errors are ours, wrong options, and whatever the operating system refuses: a full disk, a
     file that may not be read.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
     # Amaranth's, of hardware that was being built when something else went wrong.
     warnings.filterwarnings("ignore", message=".* created but never used")
     try:
@@ -53,6 +70,8 @@ def run_app(app: typer.Typer) -> NoReturn:
     except FirebrickError as error:
         _fail(str(error))
     except _UsageError as error:
+        if not str(error):  # there were no arguments, and the help has been shown
+            sys.exit(BAD_INPUT)
         _fail(_usage(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -62,6 +81,11 @@ def run_app(app: typer.Typer) -> NoReturn:
     if status == INTERRUPTED:
         Console(stderr=True).print("interrupted")
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    """End as after Ctrl-C, so that nothing is left half-written."""
+    raise SystemExit(128 + number)
 
 
 def _fail(message: str) -> NoReturn:

@@ -1,6 +1,7 @@
 """Write everything that a board's bitstream is built from, and what simulation and host read.
 
-The folder appears complete or not at all: it is written beside its final place and then moved.
+The folder appears complete or not at all: it is written beside its final place and then moved. What
+others have put into a folder that is written again, bitstreams for one, stays in it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ from gen.network import QuantizedNetwork
 from gen.plan import Plan
 from gen.report import text_report
 from gen.rtlil import MODULE, split_top, write_rtlil
+from gen.synth import RESULT
 from hw.shell import FrameServer, Shell, ShellModule
 from hw.uart import FEWEST_CYCLES
 
 VERSION = "0.1.0"
 MANIFEST = "manifest.json"
+SIMULATION = "sim"
+"""Where simulations of the board are compiled, by :mod:`sim.verilate`; what is out of date there is
+compiled again."""
 BOARD = f"{TOP}.board"
 """In ``top.il``: the board without clock, pads and network core."""
 SIM_TOP = "simtop"
@@ -89,16 +94,32 @@ def check_output(folder: Path) -> None:
     if folder.resolve() in (Path.cwd(), *Path.cwd().parents):
         raise FirebrickError(f"{folder}: is the folder you are in, or around it; {remedy}")
     parent = next(path for path in folder.absolute().parents if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise FirebrickError(f"{folder}: cannot be written, {parent} is in the way; {remedy}")
+    if not parent.is_dir():
+        raise FirebrickError(f"{folder}: cannot be written, {parent} is no folder; {remedy}")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise FirebrickError(f"{folder}: cannot be written, no permission in {parent}; {remedy}")
 
 
 def _is_ours(folder: Path) -> bool:
+    return _read_manifest(folder).get("generator") == "firebrick"
+
+
+def _read_manifest(folder: Path) -> dict[str, object]:
+    """What the folder says of itself; nothing if it has no manifest that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("generator") == "firebrick"
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Names in a folder that we wrote of what others have put there since, in order."""
+    if not folder.is_dir():
+        return []
+    ours = _read_manifest(folder).get("files")
+    written = {MANIFEST, SIMULATION, RESULT, *(ours if isinstance(ours, list) else ())}
+    return sorted(path.name for path in folder.iterdir() if path.name not in written)
 
 
 def emit(
@@ -163,12 +184,14 @@ def _write_files(
     network.save(folder / "network.npz")
     (folder / "plan.json").write_text(plan.to_json())
     (folder / "report.txt").write_text(text_report(network, plan, board))
-    (folder / MANIFEST).write_text(json.dumps(_manifest(network, plan, board), indent=2) + "\n")
     phase("translate to Verilog")
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
         server = Path(work) / "server.il"
         write_rtlil(FrameServer(ShellModule(MODULE)), server, SIM_TOP)
         split_top(folder / f"{TOP}.il", shell_path(board), server, SIM_TOP, "sim_top")
+    names = sorted(path.name for path in folder.iterdir())
+    manifest = {**_manifest(network, plan, board), "files": names}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 @contextmanager
@@ -212,17 +235,25 @@ def _manifest(network: QuantizedNetwork, plan: Plan, board: Board) -> dict[str, 
 
 
 def _move_in_place(work: Path, folder: Path) -> None:
-    """Rename ``work`` to ``folder``, putting what is there aside first and back on failure."""
+    """Rename ``work`` to ``folder``, with what others have put there, or leave all as it was."""
     if not folder.exists():
         os.rename(work, folder)
         return
+    kept = [name for name in foreign_files(folder) if not (work / name).exists()]
+    if (folder / SIMULATION).exists():
+        kept.append(SIMULATION)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.old."))
+    old, moved = aside / folder.name, False
     try:
-        os.rename(folder, aside / folder.name)
-        try:
-            os.rename(work, folder)
-        except OSError:
-            os.rename(aside / folder.name, folder)
-            raise
+        os.rename(folder, old)
+        for name in kept:
+            os.rename(old / name, work / name)
+        os.rename(work, folder)
+        moved = True
     finally:
+        if not moved and old.exists():
+            for name in kept:
+                if (work / name).exists():
+                    os.rename(work / name, old / name)
+            os.rename(old, folder)
         shutil.rmtree(aside, ignore_errors=True)

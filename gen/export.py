@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,20 +34,25 @@ class Targets:
         Raises
         ------
         FirebrickError
-            If nothing is asked for, one file twice, or a folder is missing.
+            If nothing is asked for, one file twice, or one where none can be written.
         """
         paths = [path for path in (self.qdq, self.fbz, self.npz) if path is not None]
         if not paths:
             raise FirebrickError(
                 "say what to write: --qdq OUT.onnx, --fbz OUT.fbz or --npz OUT.npz, or several"
             )
-        for path in paths:
-            if paths.count(path) > 1:
+        resolved = [path.resolve() for path in paths]
+        for path, real in zip(paths, resolved, strict=True):
+            if resolved.count(real) > 1:
                 raise FirebrickError(f"{path}: named for two files; give each its own")
-            if not path.absolute().parent.is_dir():
+            if not real.parent.is_dir():
                 raise FirebrickError(f"{path}: cannot write there, no such folder")
             if path.is_dir():
                 raise FirebrickError(f"{path}: is a folder; name a file to write")
+            if path.exists() and not path.is_file():
+                raise FirebrickError(f"{path}: is a device; name a file to write")
+            if not os.access(real.parent, os.W_OK | os.X_OK):
+                raise FirebrickError(f"{path}: cannot write there, no permission in {real.parent}")
 
 
 def export(options: NetworkOptions, targets: Targets) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -19,14 +20,20 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path : Path
-        In a folder that is there.
+        In a folder that is there; where a symbolic link is, what it points to takes the place.
 
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file cannot be written, or ``path`` is a folder or a device.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, suffix=".part")
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

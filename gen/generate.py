@@ -14,7 +14,7 @@ from rich.text import Text
 from boards import BOARDS
 from boards.board import Board
 from gen.arguments import NetworkOptions
-from gen.emit import check_clock, check_output, emit
+from gen.emit import check_clock, check_output, emit, foreign_files
 from gen.errors import FirebrickError
 from gen.ethernet import Address, on_network
 from gen.load import load_network
@@ -137,6 +137,10 @@ def generate(
     console.print(report(network, made, board, console.width))
     if synth:
         console.print(comparison(made, counts))
+    kept = foreign_files(folder)
+    if kept:
+        text = f"\nKept in {folder}, though of an earlier build perhaps: {', '.join(kept)}"
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
     _next_steps(console, board, folder)
 
 

@@ -104,10 +104,14 @@ def list_images(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FirebrickError(f"{folder}: no such folder of images; check the path")
+        problem = "is no folder" if folder.exists() else "no such folder"
+        raise FirebrickError(f"{folder}: {problem}; name a folder of images")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not found:
-        raise FirebrickError(f"{folder}: holds no image (looked for {', '.join(sorted(SUFFIXES))})")
+        deeper = any(path.is_dir() for path in folder.iterdir())
+        hint = "; folders in it are not looked into, name one of them" if deeper else ""
+        looked = ", ".join(sorted(SUFFIXES))
+        raise FirebrickError(f"{folder}: holds no image (looked for {looked}){hint}")
     return found
 
 
@@ -125,6 +129,8 @@ def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
         If the file is missing or is no image that Pillow can read.
     """
     path = Path(path)
+    if path.is_dir():
+        raise FirebrickError(f"{path}: is a folder; name the images in it")
     if not path.is_file():
         raise FirebrickError(f"{path}: no such image; check the path")
     with path.open("rb") as file:
@@ -192,6 +198,8 @@ def _decode(file: BinaryIO, name: str) -> Image.Image:
         return _to_rgb(ImageOps.exif_transpose(image))
     except FirebrickError:
         raise
+    except Image.DecompressionBombError:
+        raise FirebrickError(f"{name}: has too many pixels; resize it first") from None
     except UnidentifiedImageError:
         raise FirebrickError(f"{name}: not an image that can be read; try JPEG or PNG") from None
     except Exception as error:  # damaged files fail in many ways inside the decoders

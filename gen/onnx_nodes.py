@@ -17,6 +17,9 @@ from gen.network import INPUT
 from gen.network_check import BOARD
 
 MAX_FOLDED = 1 << 24
+MOST_SIDE = (1 << 16) - 1
+MOST_PIXELS = 1 << 25
+"""Bytes of a frame, which a board's link cuts into at most 65536 packets of 512."""
 
 
 def refuse(node: onnx.NodeProto, reason: str) -> NoReturn:
@@ -158,6 +161,11 @@ class Nodes:
                 f"model input {value.name!r} has no fixed height and width; export the model "
                 "with fixed ones (say 224 by 224)"
             )
+        if height * width * channels > MOST_PIXELS or max(height, width) > MOST_SIDE:
+            raise FirebrickError(
+                f"model input {value.name!r} has shape {shape}: a frame may have {MOST_PIXELS} "
+                f"bytes and sides of {MOST_SIDE} pixels; export the model with smaller ones"
+            )
         return height, width, channels
 
     def constant(self, node: onnx.NodeProto, index: int) -> np.ndarray | None:
@@ -260,8 +268,12 @@ def read_max_pool(node: onnx.NodeProto, shape: tuple[int, int, int]) -> tuple[in
     ceil_mode = bool(attributes(node).get("ceil_mode", 0))
     if top or left:
         refuse(node, f"pads {list(window.pad)}: padding at the top or left is not supported")
-    if window.kernel < window.stride:
-        refuse(node, f"kernel {window.kernel} is smaller than stride {window.stride}")
+    if window.kernel not in (window.stride, window.stride + 1):
+        refuse(
+            node,
+            f"kernel {window.kernel} at stride {window.stride} is not supported: the kernel must "
+            "be the stride or one more",
+        )
     fits = {False: True, True: True}
     for size, pad in ((shape[0], bottom), (shape[1], right)):
         if size < window.kernel:

@@ -15,6 +15,8 @@ RESHAPES = {"Flatten", "Reshape", "Squeeze", "Unsqueeze"}
 KEEPS = {"Cast", "DequantizeLinear", "Dropout", "Identity", "QuantizeLinear"}
 SOFTMAXES = {"LogSoftmax", "Softmax"}
 FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
+MOST_CLASSES = (1 << 16) - 1
+"""A board's packets number them with 16 bits."""
 
 
 class Tail:
@@ -34,6 +36,8 @@ class Tail:
 
     def begin(self, node: onnx.NodeProto, classes: int) -> None:
         """Take the output of a global average of ``classes`` channels for the logits."""
+        if classes > MOST_CLASSES:
+            refuse(node, f"gives {classes} classes; at most {MOST_CLASSES} are supported")
         keep = node.op_type != "ReduceMean" or attributes(node).get("keepdims", 1)
         self._shapes[node.output[0]] = (self._nodes.batch, classes, *([1, 1] if keep else []))
         self._classes = classes

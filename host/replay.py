@@ -105,7 +105,7 @@ class ReplayTransport(Transport):
                 self._entries.append((who, bytes.fromhex(data)))
         except _MALFORMED as error:
             raise FirebrickError(
-                f"{path}: no recorded session ({error!r}); make one with --record"
+                f"{path}: no recorded session ({_reason(error)}); make one with --record"
             ) from None
         self._said = b""
         self._position = 0
@@ -156,3 +156,12 @@ class ReplayTransport(Transport):
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def _reason(error: Exception) -> str:
+    """Short, and without what the file holds."""
+    if isinstance(error, UnicodeDecodeError | json.JSONDecodeError):
+        return "not lines of JSON"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)[:100] if isinstance(error, ValueError) else "malformed"

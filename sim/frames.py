@@ -167,7 +167,7 @@ def _receive(session: Session, packets: list[bytes]) -> None:
             session.receive(packet)
     except ProtocolError as error:
         raise FirebrickError(
-            f"the simulated board: {error}; is the build folder from this version?"
+            f"the simulated board: {error}; generate the build folder again"
         ) from None
     if session.damaged:
         raise FirebrickError("the simulated board sent a damaged packet; generate it again")

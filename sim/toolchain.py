@@ -94,7 +94,12 @@ def _environment() -> dict[str, str]:
 def _verilator_version(path: Path) -> tuple[int, int] | None:
     try:
         done = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, timeout=30, check=False
+            [path, "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=30,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

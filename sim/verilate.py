@@ -197,7 +197,10 @@ def _verilate(
         log.write_text("".join(output))
         lines = [text.strip() for text in output if re.search(r"rror[:-]|^%", text)]
         reason = (lines or [text.strip() for text in output[-1:]] or ["no message"])[0]
-        raise FirebrickError(f"Verilator could not build the design: {reason} (all of it in {log})")
+        raise FirebrickError(
+            f"Verilator could not build the design: {reason} (all of it in {log}); if something "
+            "has changed the build folder, generate it again"
+        )
 
 
 def _objects(folder: Path) -> int:

@@ -1,11 +1,12 @@
 import errno
 import os
+import signal
 import sys
 
 import pytest
 import typer
 
-from gen.console import run_app
+from gen.console import ClassifyByDefault, run_app
 from gen.errors import FirebrickError
 
 FAILURES = [
@@ -33,3 +34,45 @@ def test_exit_status_and_one_line(monkeypatch, capsys, failure, status, message)
     assert end.value.code == status
     assert err.startswith(message)
     assert err.count("\n") == bool(message)
+
+
+def test_being_terminated_cleans_up(monkeypatch):
+    app, cleaned = typer.Typer(), []
+
+    @app.command()
+    def run() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            cleaned.append(True)
+
+    monkeypatch.setattr(sys, "argv", ["run"])
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as end:
+            run_app(app)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert end.value.code == 128 + signal.SIGTERM
+    assert cleaned
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("steam", "no command 'steam'; did you mean 'stream'"), ("cat.png", "classified cat.png")],
+)
+def test_a_misspelt_command_is_no_picture(monkeypatch, capsys, word, message):
+    app = typer.Typer(cls=ClassifyByDefault)
+
+    @app.command()
+    def classify(image: str) -> None:
+        raise FirebrickError(f"classified {image}")
+
+    @app.command()
+    def stream() -> None:
+        pass
+
+    monkeypatch.setattr(sys, "argv", ["run", word])
+    with pytest.raises(SystemExit):
+        run_app(app)
+    assert message in capsys.readouterr().err

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import stat
 
@@ -6,7 +7,7 @@ import pytest
 
 import gen.emit
 from boards import BOARDS
-from gen.emit import MANIFEST, VERSION, emit
+from gen.emit import MANIFEST, VERSION, emit, foreign_files
 from gen.errors import FirebrickError
 from gen.network import QuantizedNetwork
 from gen.plan import Plan
@@ -103,9 +104,17 @@ def test_our_folder_is_replaced_and_others_are_kept(network, made, tmp_path, mon
     ours, other = tmp_path / "ours", tmp_path / "other"
     ours.mkdir()
     emit(network, made, BOARD, ours)
-    (ours / "old").touch()
+    written = sorted(path.name for path in ours.iterdir())
+    (ours / "top.bit").write_bytes(b"bitstream")
+    (ours / "sim").mkdir()
+    (ours / "sim" / "simulation.so").touch()
+    (ours / "plan.json").write_text("old")
     emit(network, made, BOARD, ours)
-    assert not (ours / "old").exists()
+    assert foreign_files(ours) == ["top.bit"]
+    assert (ours / "top.bit").read_bytes() == b"bitstream"
+    assert (ours / "sim" / "simulation.so").exists()
+    assert (ours / "plan.json").read_text() == made.to_json()
+    assert sorted(path.name for path in ours.iterdir()) == sorted([*written, "sim", "top.bit"])
     other.mkdir()
     (other / "thesis.tex").touch()
     with pytest.raises(FirebrickError, match="not empty"):
@@ -126,6 +135,27 @@ def test_a_failure_leaves_what_was_there(network, made, tmp_path, monkeypatch):
     with pytest.raises(FirebrickError, match="Yosys failed"):
         emit(network, made, BOARD, target)
     assert (target / MANIFEST).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["board"]
+
+
+def test_an_interruption_amid_the_renames_loses_nothing(network, made, tmp_path, monkeypatch):
+    monkeypatch.setattr(gen.emit, "split_top", lambda *arguments: None)
+    target, rename, renames = tmp_path / "board", os.rename, []
+    emit(network, made, BOARD, target)
+    (target / "top.bit").write_bytes(b"bitstream")
+    (target / "plan.json").write_text("old")
+
+    def interrupted(source, destination):
+        renames.append(source)
+        if len(renames) == 3:
+            raise KeyboardInterrupt
+        rename(source, destination)
+
+    monkeypatch.setattr("os.rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        emit(network, made, BOARD, target)
+    assert (target / "top.bit").read_bytes() == b"bitstream"
+    assert (target / "plan.json").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["board"]
 
 

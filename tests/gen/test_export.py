@@ -122,6 +122,8 @@ def test_pruning_makes_zeros(call, tmp_path, float_file):
         (["--fbz", "none/a.fbz"], "no such folder"),
         (["--npz", "photos"], "is a folder"),
         (["--fbz", "a", "--npz", "a"], "named for two files"),
+        (["--fbz", "a", "--npz", "photos/../a"], "named for two files"),
+        (["--npz", "/dev/null"], "is a device"),
         (["--fbz", "a", "--size", "9"], "leave out --size"),
         (["--fbz", "a", "--prune", "0.5"], "goes with --size"),
         (["--fbz", "a", "--size", "0"], "--size"),

@@ -199,6 +199,8 @@ def refused(build, message: str) -> None:
      r"kernel \[3, 2\] is not square"),
     (lambda n, x: n.node("MaxPool", [x], "p", kernel_shape=[3, 3], strides=[2, 1]),
      "strides .* differ"),
+    (lambda n, x: n.node("MaxPool", [x], "p", kernel_shape=[5, 5], strides=[2, 2]),
+     r"node 'p' \(MaxPool\): kernel 5 at stride 2 is not supported"),
     (lambda n, x: n.node("Concat", [x, x], "cat", axis=2), "along axis 2"),
     (lambda n, x: n.node("Add", [x, n.constant("k", np.ones((1, 4, 1, 1), np.float32))], "a"),
      r"node 'a' \(Add\): adding a constant"),
@@ -219,6 +221,13 @@ def test_batch_norm_without_a_finite_result_is_named(variance):
         named("bn.var", np.array([1.0, variance, 1.0, 1.0]))
     )
     with pytest.raises(FirebrickError, match=r"'bn' \(BatchNormalization\): .*not all finite"):
+        import_float(net.model(net.node("GlobalAveragePool", [x])), "test")
+
+
+def test_more_classes_than_packets_number_are_refused():
+    net = OnnxBuilder()
+    x = net.conv("data", "conv1", 3, 70_000, 1)
+    with pytest.raises(FirebrickError, match="gives 70000 classes; at most 65535"):
         import_float(net.model(net.node("GlobalAveragePool", [x])), "test")
 
 
@@ -257,6 +266,8 @@ def test_no_global_average_and_open_input_size():
         import_float(net.model(x, shape=("N", 3, "H", "W")), "test")
     with pytest.raises(FirebrickError, match="channels first"):
         import_float(net.model(x, shape=(1, 24, 24, 3)), "test")
+    with pytest.raises(FirebrickError, match="a frame may have 33554432 bytes"):
+        import_float(net.model(x, shape=(1, 3, 20000, 20000)), "test")
     with pytest.raises(FirebrickError, match="this is no network on images"):
         import_float(net.model(x, shape=(1, 10)), "test")
 

@@ -90,6 +90,12 @@ def test_forged_sessions_are_refused_or_end_in_an_error(data, session, network, 
     check(play(folder / "b.jsonl", network), network)
 
 
+def test_what_is_no_session_is_not_shown(folder):
+    (folder / "c.jsonl").write_bytes(b"\x89PNG\r\n" + bytes(range(256)))
+    with pytest.raises(FirebrickError, match=r"no recorded session \(not lines of JSON\); make"):
+        ReplayTransport(folder / "c.jsonl")
+
+
 def test_no_such_session(folder):
     with pytest.raises(FirebrickError, match="no recorded session"):
         ReplayTransport(folder / "none.jsonl")
