@@ -36,7 +36,7 @@ BATCH = 16
 VERSIONS = {"1.1": "imagenet", "1.0": "caffe"}
 """SqueezeNet's versions, and how the input of their float files is normalised."""
 
-WIDTHS = {"1.1": ("8", "4", "4c", "3", "3c"), "1.0": ("8",)}
+WIDTHS = {"1.1": ("8", "4", "4,conv10=3", "4c", "3", "3c"), "1.0": ("8",)}
 """Widths of weights to measure, as ``--weight-bits`` takes them."""
 SEEDED = ("8", "4", "3c")
 """Of SqueezeNet v1.1's widths, those to measure with other calibration images too."""

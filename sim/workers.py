@@ -94,8 +94,10 @@ def run_processes(
                 "a process that measured was ended from outside, perhaps for memory; "
                 "use fewer with --processes"
             ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
 
 
 def run_cluster(

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import pickle
 import sys
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ def test_processes_change_nothing(case, monkeypatch, capsys):
     options = ("--float", case.folder / "float.onnx")
     alone = run(case, monkeypatch, capsys, *options, "--processes", 1)
     together = run(case, monkeypatch, capsys, *options, "--processes", 2)
+    assert multiprocessing.active_children() == []
     ratios = [entry.pop("signal_to_noise_db") for entry in (alone, together)]
     assert ratios[0] == pytest.approx(ratios[1])
     for entry in (alone, together):
