@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,13 @@ class Answer:
 
 
 def answers_table(network: QuantizedNetwork, answers: Sequence[Answer], k: int = 5) -> Table:
-    """The likeliest classes of every image, with their probabilities."""
+    """The likeliest classes of every image, with their probabilities.
+
+    Images are called by their file names alone where these tell them apart.
+    """
+    names = {answer.image: Path(answer.image).name for answer in answers}
+    if len(set(names.values())) < len(names):
+        names = {image: image for image in names}
     table = Table(title=f"{network.name}: top {k}", title_justify="left")
     table.add_column("image", overflow="fold")
     table.add_column("class", overflow="fold")
@@ -42,7 +49,7 @@ def answers_table(network: QuantizedNetwork, answers: Sequence[Answer], k: int =
         ranked = top_k(answer.sums, network, k)
         for place, (label, probability) in enumerate(ranked):
             style = "bold" if place == 0 else "dim"
-            image = answer.image if place == 0 else ""
+            image = names[answer.image] if place == 0 else ""
             last = place == len(ranked) - 1
             name, text = Text(image), Text(label, style)
             table.add_row(name, text, f"{probability:.1%}", end_section=last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
@@ -145,17 +146,24 @@ def generate(
 
 
 def _next_steps(console: Console, board: Board, folder: Path) -> None:
-    path = shlex.quote(str(folder))
+    path, python = shlex.quote(str(folder)), _python()
     console.print(Text.assemble("\nWrote ", (str(folder), "bold"), ". Next:"), soft_wrap=True)
     for command, purpose in (
-        (f"python -m sim --build {path} IMAGE...", "run the hardware in simulation"),
-        (f"python -m host --sim {path} IMAGE...", "classify through the host's driver"),
-        (f"python -m sim board {path}", "serve a simulated board, its link included"),
+        (f"{python} -m sim --build {path} IMAGE...", "run the hardware in simulation"),
+        (f"{python} -m host --sim {path} IMAGE...", "classify through the host's driver"),
+        (f"{python} -m sim board {path}", "serve a simulated board, its link included"),
         *((f"cd {path} && {step.command}", step.purpose) for step in board.platform().build_steps),
-        (f"python -m host {_way(board)} --build {path} IMAGE...", "classify on the board"),
+        (f"{python} -m host {_way(board)} --build {path} IMAGE...", "classify on the board"),
     ):
         line = Text.assemble(f"  {command}  ", (f"# {purpose}", "dim"))
         console.print(line, soft_wrap=True)
+
+
+def _python() -> str:
+    """What starts this Python here, whether its environment is activated or not."""
+    executable, here = Path(sys.executable), Path.cwd()
+    inside = executable.is_relative_to(here)
+    return shlex.quote(str(executable.relative_to(here) if inside else executable))
 
 
 def _way(board: Board) -> str:
