@@ -21,6 +21,7 @@ from gen.network import QuantizedNetwork
 from gen.phases import Phases
 from gen.quantise import quantise
 from gen.sensitivity import choose_bits, measure, weight_memory
+from gen.stages import check_stages
 from gen.widths import Width, Widths, describe
 
 CALIBRATION_IMAGES = 256
@@ -148,6 +149,8 @@ def _is_compressed(request: Request) -> bool:
 def _quantise(
     graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, phases: Phases
 ) -> QuantizedNetwork:
+    if request.memory_limit is not None:  # for a board, whose planner would say so much later
+        check_stages(graph)
     if request.calibrate is None:
         raise FirebrickError(
             f"{request.model}: is a float model, and quantising it needs photographs like those "

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gen.errors import FirebrickError
-from gen.network import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, QuantizedNetwork
+from gen.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
+from gen.network import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, QuantizedNetwork
 
 
 @dataclass(frozen=True)
@@ -40,25 +43,73 @@ def stages(network: QuantizedNetwork) -> tuple[Stage, ...]:
     FirebrickError
         If the network is no chain of convolutions, pools and Fire modules; it names the tensor.
     """
-    found: list[Stage] = []
-    cursor = INPUT
-    while network.consumers(cursor):
-        stage = _stage(network, cursor)
-        found.append(stage)
-        cursor = stage.name
-    used = sum(
-        5 if isinstance(s, FireStage) and s.add else 4 if isinstance(s, FireStage) else 1
-        for s in found
+    return _Layers(network.name, network.ops).stages()
+
+
+def check_stages(graph: FloatGraph) -> None:
+    """Check that a float network has stages once it is quantised.
+
+    Raises
+    ------
+    FirebrickError
+        As :func:`stages` does.
+    """
+    _Layers(graph.name, tuple(map(_outline, graph.ops))).stages()
+
+
+def _outline(op: FloatOp) -> Op:
+    """The quantised op, as far as it is known before its integers are."""
+    if isinstance(op, FloatAdd):
+        return Add(op.name, op.inputs, multiplier=(1, 1), shift=1, low=0, high=255)
+    if not isinstance(op, FloatConv):
+        return op
+    channels = np.ones(op.weights.shape[0])
+    return Conv(
+        name=op.name,
+        inputs=op.inputs,
+        weights=np.zeros(op.weights.shape, np.int8),
+        weight_bits=8,
+        weight_scale=channels,
+        bias=channels.astype(np.int32),
+        multiplier=channels.astype(np.uint16),
+        shift=1,
+        low=0,
+        high=255,
+        stride=op.stride,
+        pad=op.pad,
     )
-    if used != len(network.ops) or not isinstance(found[-1], GlobalSum):
-        raise FirebrickError(
-            f"network {network.name!r}: after {cursor!r} the layers form no chain that ends in a "
-            "global pool; firebrick builds SqueezeNet-family networks"
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """A network's name, for people, and its ops."""
+
+    name: str
+    ops: tuple[Op, ...]
+
+    def consumers(self, tensor: str) -> tuple[Op, ...]:
+        return tuple(op for op in self.ops if tensor in op.inputs)
+
+    def stages(self) -> tuple[Stage, ...]:
+        found: list[Stage] = []
+        cursor = INPUT
+        while self.consumers(cursor):
+            stage = _stage(self, cursor)
+            found.append(stage)
+            cursor = stage.name
+        used = sum(
+            5 if isinstance(s, FireStage) and s.add else 4 if isinstance(s, FireStage) else 1
+            for s in found
         )
-    return tuple(found)
+        if used != len(self.ops) or not isinstance(found[-1], GlobalSum):
+            raise FirebrickError(
+                f"network {self.name!r}: after {cursor!r} the layers form no chain that ends in a "
+                "global pool; firebrick builds SqueezeNet-family networks"
+            )
+        return tuple(found)
 
 
-def _stage(network: QuantizedNetwork, cursor: str) -> Stage:
+def _stage(network: _Layers, cursor: str) -> Stage:
     readers = network.consumers(cursor)
     add = next((op for op in readers if isinstance(op, Add)), None)
     first = next(op for op in readers if op is not add) if len(readers) > (add is not None) else add
@@ -77,7 +128,7 @@ def _stage(network: QuantizedNetwork, cursor: str) -> Stage:
     )
 
 
-def _fire(network: QuantizedNetwork, squeeze: Conv, add: Add | None) -> FireStage | None:
+def _fire(network: _Layers, squeeze: Conv, add: Add | None) -> FireStage | None:
     branches = network.consumers(squeeze.name)
     if len(branches) != 2 or not all(isinstance(op, Conv) for op in branches):
         return None

@@ -1,6 +1,7 @@
 import onnx
 import pytest
 
+from gen.errors import FirebrickError
 from gen.load import PARTS, Request, load_network
 from gen.phases import phases
 from tests.gen.onnx_models import squeezenet
@@ -52,3 +53,15 @@ def test_wide_weights_stay_where_there_is_room(files):
 
     network = load(files, 9 * weights(files), fits)
     assert {op.weight_bits for op in network.convs} == {8}
+
+
+def test_what_no_board_can_be_built_of_is_refused_before_photographs_are_asked_for(files):
+    model = squeezenet()
+    for node in model.graph.node:
+        if node.op_type == "Concat":
+            node.input[:] = reversed(node.input)
+            break
+    onnx.save(model, files / "swapped.onnx")
+    request = Request(files / "swapped.onnx", memory_limit=10_000_000)
+    with phases() as display, pytest.raises(FirebrickError, match="a Fire module concatenates"):
+        load_network(request, display)
