@@ -1,5 +1,4 @@
 import os
-import time
 
 import numpy as np
 import pytest
@@ -33,10 +32,8 @@ def test_frames_over_a_serial_port(network):
 def test_silent_port_times_out(network):
     ours, theirs = os.openpty()
     try:
-        start = time.monotonic()
         with pytest.raises(FirebrickError, match="at 9600 baud: the board has said nothing"):
             Accelerator(SerialTransport(os.ttyname(theirs), 9600), network, timeout=0.2)
-        assert time.monotonic() - start < 15
     finally:
         os.close(theirs)
         os.close(ours)
@@ -49,6 +46,19 @@ def test_port_that_vanishes(network):
     os.close(ours)
     with pytest.raises(FirebrickError, match="unplugged"):
         Accelerator(transport, network)
+
+
+def test_a_port_belongs_to_one_program():
+    ours, theirs = os.openpty()
+    try:
+        with (
+            SerialTransport(os.ttyname(theirs), 9600),
+            pytest.raises(FirebrickError, match="cannot open"),
+        ):
+            SerialTransport(os.ttyname(theirs), 9600)
+    finally:
+        os.close(theirs)
+        os.close(ours)
 
 
 def test_missing_port():

@@ -1,6 +1,5 @@
 """The golden model against plain Python integers, one multiplication at a time."""
 
-import time
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
@@ -170,11 +169,9 @@ def test_wrong_frames_are_refused():
 
 
 @pytest.mark.skipif(not (SHARED / "models").is_dir(), reason=f"real networks are not in {SHARED}")
-def test_full_network_is_fast_enough():
+def test_frames_of_a_full_network_are_independent():
     network = load_onnx(SHARED / "models" / "squeezenet1.1_u8in_int8_qdq.onnx")
-    paths = list_images(SHARED / "imagenet" / "evaluation")[:8]
+    paths = list_images(SHARED / "imagenet" / "evaluation")[:5]
     frames = load_frames(paths, network.preprocessing)
-    golden.class_sums(network, frames[:1])
-    start = time.process_time()
-    golden.class_sums(network, frames)
-    assert len(frames) / (time.process_time() - start) > 5 / 2  # of two cores' time
+    alone = [golden.class_sums(network, frame[None])[0] for frame in frames]
+    np.testing.assert_array_equal(golden.class_sums(network, frames), alone)
