@@ -1,6 +1,6 @@
 """The Fire module against the golden model, every tensor inside it included."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from amaranth.hdl import unsigned
@@ -139,3 +139,6 @@ def test_refuses_what_is_no_fire_module():
     folding = plan(4, 4, 2, RING)
     with pytest.raises(ValueError, match="1x1 without padding beside"):
         Expand(three, folding, one, folding, i_lanes=1, lanes=2)
+    other = replace(one, signed_output=True)
+    with pytest.raises(ValueError, match="numbers of the same kind"):
+        Expand(other, folding, three, folding, i_lanes=1, lanes=2)
