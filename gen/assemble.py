@@ -66,20 +66,17 @@ class Accelerator(wiring.Component):
         Pixel bytes, red, green, blue, in raster order; frame after frame.
     o : Out(lane_stream(1, signed(32)))
         Each frame's class sums, in label order.
-
-    Attributes
-    ----------
-    stalled : Signal
+    o_stalled : Out(ops)
         A bit for each op of the network, in their order: its stream was stalled a cycle ago.
     """
 
     def __init__(self, network: QuantizedNetwork, plan: Plan):
         self._network, self._plan = network, plan
-        self.stalled = Signal(len(network.ops))
         super().__init__(
             {
                 "i": In(lane_stream(1, code_shape(False))),
                 "o": Out(lane_stream(1, signed(SUM_BITS))),
+                "o_stalled": Out(len(network.ops)),
             }
         )
 
@@ -110,11 +107,13 @@ class Accelerator(wiring.Component):
             source, lanes = unit.o, unit.o.payload.shape().length
             if isinstance(stage, FireStage):
                 ops = (stage.squeeze, stage.one, stage.three, stage.concat, stage.add)
-                stalled |= {op.name: unit.stalled[k] for k, op in enumerate(ops) if op is not None}
+                stalled |= {
+                    op.name: unit.o_stalled[k] for k, op in enumerate(ops) if op is not None
+                }
             else:
                 stalled[stage.name] = late = Signal()
                 m.d.sync += late.eq(waiting(source))
-        m.d.comb += self.stalled.eq(Cat(stalled[op.name] for op in self._network.ops))
+        m.d.comb += self.o_stalled.eq(Cat(stalled[op.name] for op in self._network.ops))
         self._finish(m, domain, source, lanes)
         return m
 

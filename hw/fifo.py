@@ -54,11 +54,6 @@ class StreamFifo(wiring.Component):
         self._kind = kind
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
-    @property
-    def depth(self) -> int:
-        """Words that the memory holds."""
-        return self._depth
-
     def elaborate(self, platform):
         """Build the hardware."""
         m = Module()

@@ -78,10 +78,7 @@ class Expand(wiring.Component):
     i : In(lane_stream(i_lanes, 8 bits))
     o : Out(lane_stream(lanes, 8 bits))
         Each pixel's 1x1 channels, then its 3x3 channels.
-
-    Attributes
-    ----------
-    stalled : Signal(3)
+    o_stalled : Out(3)
         The streams of the 1x1 branch, of the 3x3 branch and of both were stalled a cycle ago.
     """
 
@@ -112,11 +109,11 @@ class Expand(wiring.Component):
         self._one, self._one_plan = _widen(one, three_plan.simd), one_plan
         self._three, self._three_plan = three, three_plan
         self._i_lanes, self._lanes = i_lanes, lanes
-        self.stalled = Signal(3)
         super().__init__(
             {
                 "i": In(lane_stream(i_lanes, three.i_shape)),
                 "o": Out(lane_stream(lanes, three.o_shape)),
+                "o_stalled": Out(3),
             }
         )
 
@@ -152,7 +149,7 @@ class Expand(wiring.Component):
         wiring.connect(m, queue1.o, concat.i0)
         wiring.connect(m, queue3.o, concat.i1)
         wiring.connect(m, concat.o, wiring.flipped(self.o))
-        m.d.sync += self.stalled.eq(waiting(engine1.o, requantise3.o, concat.o))
+        m.d.sync += self.o_stalled.eq(waiting(engine1.o, requantise3.o, concat.o))
         return m
 
     def _queue(self, channels: int) -> StreamFifo:
@@ -190,10 +187,7 @@ class Fire(wiring.Component):
     i : In(lane_stream(i_lanes, 8 bits))
     o : Out(lane_stream(lanes, 8 bits))
         Of the concatenation's lanes, or of the bypass's.
-
-    Attributes
-    ----------
-    stalled : Signal
+    o_stalled : Out(4), or Out(5) with a bypass
         Streams that were stalled a cycle ago: of the squeeze layer, of the expand branches and of
         their concatenation, and of the bypass if there is one.
     """
@@ -211,7 +205,6 @@ class Fire(wiring.Component):
         self._expand, self._i_lanes, self._bypass = expand, i_lanes, bypass
         payload = expand.o.payload.shape()
         self._fire_lanes, self._fire_shape = payload.length, payload.elem_shape
-        self.stalled = Signal(4 if bypass is None else 5)
         lanes, shape = self._fire_lanes, self._fire_shape
         if bypass is not None:
             lanes, shape = bypass.lanes, code_shape(bypass.signed_output)
@@ -219,6 +212,7 @@ class Fire(wiring.Component):
             {
                 "i": In(lane_stream(i_lanes, squeeze.i_shape)),
                 "o": Out(lane_stream(lanes, shape)),
+                "o_stalled": Out(4 if bypass is None else 5),
             }
         )
 
@@ -236,7 +230,7 @@ class Fire(wiring.Component):
         wiring.connect(m, out, wiring.flipped(self.o))
         outer = Signal(2)
         m.d.sync += outer.eq(waiting(squeeze.o, out))
-        m.d.comb += self.stalled.eq(Cat(outer[0], expand.stalled, outer[1]))
+        m.d.comb += self.o_stalled.eq(Cat(outer[0], expand.o_stalled, outer[1]))
         return m
 
     def _with_bypass(self, m: Module, squeeze: ConvEngine, expand: Expand):

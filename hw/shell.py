@@ -56,7 +56,7 @@ class Shell(wiring.Component):
     accelerator : wiring.Component
         With ports ``i``: lane_stream(1, unsigned(8)) of pixel bytes, ``o``:
         lane_stream(1, signed(32)) of class sums; and, if ``info.streams`` are to be watched, a
-        signal ``stalled`` with a bit for each of them.
+        port ``o_stalled`` with a bit for each of them.
 
     Members
     -------
@@ -118,7 +118,7 @@ class Shell(wiring.Component):
         if self._info.streams:
             m.submodules.stalls = stalls = StallSampler(self._info.streams)
             m.d.comb += [
-                stalls.i.eq(accelerator.stalled),
+                stalls.i.eq(accelerator.o_stalled),
                 stalls.i_index.eq(answerer.o_stream),
                 answerer.i_stalls.eq(stalls.o),
             ]

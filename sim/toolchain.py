@@ -1,9 +1,4 @@
-"""Find the simulation tools, and turn an Amaranth component into Verilog.
-
-The path is component -> RTLIL on disk -> Yosys in a subprocess -> Verilog. Memories stay arrays
-with their initial contents, the hierarchy stays, and ports keep their names: port ``i.payload`` of
-a component is ``i__payload`` in Verilog, of the top and of every submodule.
-"""
+"""Find Verilator and what it needs."""
 
 from __future__ import annotations
 
@@ -16,10 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from amaranth.lib.wiring import Component
-
 from gen.errors import FirebrickError
-from gen.rtlil import rtlil_to_verilog, write_rtlil
 
 OLDEST_VERILATOR = (5, 22)
 """Oldest Verilator that is used when the system has one."""
@@ -109,10 +101,3 @@ def _verilator_version(path: Path) -> tuple[int, int] | None:
 
 def _dotted(version: tuple[int, int] | None) -> str:
     return f"{version[0]}.{version[1]:03}" if version else "unknown"
-
-
-def write_verilog(component: Component, path: str | Path, name: str) -> None:
-    """Write ``component`` to ``path`` as Verilog; the RTLIL stays beside it as ``.il``."""
-    intermediate = Path(path).with_suffix(".il")
-    write_rtlil(component, intermediate, name)
-    rtlil_to_verilog(intermediate, path)

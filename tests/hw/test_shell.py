@@ -18,8 +18,8 @@ from protocol.messages import DeviceInfo, Statistics
 from protocol.packets import HEADER, Kind, Packet
 from protocol.session import Session
 from sim.simulator import Simulator
-from sim.toolchain import write_verilog
 from sim.verilate import build
+from tests.harness.verilog import write_verilog
 
 INFO = DeviceInfo(
     6, 5, 3, 150, 50_000_000, bytes(range(8)), chunk=32, window=4, frames=4, streams=3
@@ -36,9 +36,12 @@ class Weigher(wiring.Component):
 
     def __init__(self, pixels: int, classes: int):
         self._pixels, self._classes = pixels, classes
-        self.stalled = Signal(3)
         super().__init__(
-            {"i": In(lane_stream(1, unsigned(8))), "o": Out(lane_stream(1, signed(32)))}
+            {
+                "i": In(lane_stream(1, unsigned(8))),
+                "o": Out(lane_stream(1, signed(32))),
+                "o_stalled": Out(3),
+            }
         )
 
     def elaborate(self, platform):
@@ -48,7 +51,7 @@ class Weigher(wiring.Component):
         full = count == self._pixels
         factor = index + 1
         m.d.comb += [
-            self.stalled.eq(Cat(Const(0, 1), Const(1, 1), self.o.valid & ~self.o.ready)),
+            self.o_stalled.eq(Cat(Const(0, 1), Const(1, 1), self.o.valid & ~self.o.ready)),
             self.i.ready.eq(~full),
             self.o.valid.eq(full),
             self.o.payload[0].eq(Mux(index[0], -(total * factor), total * factor)),
