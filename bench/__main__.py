@@ -38,10 +38,15 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @app.command()
 def bench(
-    name: Annotated[str | None, typer.Argument(help="Which one; none lists them.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which one; none lists them.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the figures to this file.")
+    ] = None,
     shared: Annotated[
-        Path, typer.Option(help="Folder with `models`, `imagenet` and `cifar10`.")
+        Path,
+        typer.Option(metavar="DIR", help="Folder with `models`, `imagenet` and `cifar10`."),
     ] = _SHARED,
     limit: Annotated[
         int | None, typer.Option(min=2, help="Use only about so many images of each set.")

@@ -54,7 +54,7 @@ Fps = Annotated[
     typer.Option(
         metavar="N",
         help="Frames a second that will do: plans the smallest design that reaches them. The "
-        "fastest that fits, if not given.",
+        "fastest that fits, if not given. The link may carry fewer; the report tells.",
     ),
 ]
 Utilisation = Annotated[
