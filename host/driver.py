@@ -249,6 +249,7 @@ class Accelerator(Closing):
 
     async def _astep(self, wait: float) -> None:
         """Take one step, together with all other tasks that wait for one."""
+        await asyncio.sleep(0)  # whoever has a frame to send goes first
         if self._stepping is None or self._stepping.done():
             self._stepping = asyncio.ensure_future(asyncio.to_thread(self._step, wait))
         await asyncio.shield(self._stepping)

@@ -136,6 +136,24 @@ def test_tasks_share_the_board(network, trickle):
     np.testing.assert_array_equal([r.sums for r in asyncio.run(run())], list(map(classify, frames)))
 
 
+def test_a_task_that_waits_does_not_keep_another_from_sending(network, trickle):
+    frames, held = random_frames(network, 2), []
+
+    def until_both_are_there(said: bytes) -> bytes:
+        held.append(said)
+        return b"" if trickle.board.frames < 2 else b"".join(held)
+
+    async def run():
+        with Accelerator(trickle, network) as board:
+            trickle.spoil = until_both_are_there
+            first = asyncio.create_task(board.ainfer(frames[0]))
+            while not trickle.board.frames:
+                await asyncio.sleep(0)
+            return await asyncio.gather(first, board.ainfer(frames[1]))
+
+    np.testing.assert_array_equal([r.sums for r in asyncio.run(run())], list(map(classify, frames)))
+
+
 def test_frames_may_depend_on_results(network, trickle):
     frames = random_frames(network, 4)
 
