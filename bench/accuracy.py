@@ -215,8 +215,7 @@ def embedded_network(shared: Path, progress: Progress, limit: int | None) -> dic
             lambda x: reference.logits(runtime, x, normalisation or Normalisation()),
             frames, truth, progress, "default, float",
         )  # fmt: skip
-    bits = network.convs[0].weight_bits
-    scores[f"{title}, {bits} bits, firebrick"] = score(
+    scores[f"{title}, firebrick"] = score(
         lambda x: class_sums(network, x), frames, truth, progress, "default, integers"
     )
     return scores
