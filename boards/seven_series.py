@@ -143,14 +143,13 @@ class SevenSeriesPlatform(XilinxPlatform):
     def align_inputs(self, m: Module, reference: Value) -> None:
         """Calibrate the delays of inputs by a clock of 200 MHz, again behind every reset."""
         clock = Signal()
-        self.distribute_clock(m, reference, clock, "delay_clock")
+        m.submodules.delay_clock = part = Module()
+        self.distribute_clock(part, reference, clock)
         m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=clock, i_RST=ResetSignal())
 
-    def distribute_clock(
-        self, m: Module, source: Value, clock: Value, name: str = "clock_buffer"
-    ) -> None:
-        """Drive a domain's ``clock`` over the global network, from a buffer of that name."""
-        m.submodules[name] = Instance("BUFG", i_I=source, o_O=clock)
+    def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
+        """Drive a domain's ``clock`` over the global network."""
+        m.submodules.clock_buffer = Instance("BUFG", i_I=source, o_O=clock)
 
     def hold_pins(self, m: Module) -> None:
         """Nothing: no pin that the design leaves alone disturbs the board."""

@@ -118,7 +118,7 @@ def foreign_files(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     ours = _read_manifest(folder).get("files")
-    written = {MANIFEST, SIMULATION, RESULT, *(ours if isinstance(ours, list) else ())}
+    written = {MANIFEST, SIMULATION, RESULT, *(map(str, ours) if isinstance(ours, list) else ())}
     return sorted(path.name for path in folder.iterdir() if path.name not in written)
 
 
@@ -243,15 +243,14 @@ def _move_in_place(work: Path, folder: Path) -> None:
     if (folder / SIMULATION).exists():
         kept.append(SIMULATION)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.old."))
-    old, moved = aside / folder.name, False
+    old = aside / folder.name
     try:
         os.rename(folder, old)
         for name in kept:
             os.rename(old / name, work / name)
         os.rename(work, folder)
-        moved = True
     finally:
-        if not moved and old.exists():
+        if old.exists() and not folder.exists():
             for name in kept:
                 if (work / name).exists():
                     os.rename(work / name, old / name)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gen.network import QuantizedNetwork
 
 BOARD = "board"
-"""Name under which a plan has the costs of the shell around the network: no op may have it."""
+"""Where a plan has the costs of what is no layer, link, shell and clock: no op has this name."""
 
 _TYPES: dict[str, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
 

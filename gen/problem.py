@@ -23,6 +23,7 @@ from gen.cost import (
 from gen.limits import granules, stream_limits
 from gen.link import link_cost, shell_cycles
 from gen.network import INPUT, Conv, GlobalSum, MaxPool, QuantizedNetwork
+from gen.network_check import BOARD
 from gen.options import Option, Surroundings, choose, options, resource_row
 from gen.plan import EnginePlan, LayerCost, Plan
 from gen.shape import ConvShape
@@ -156,7 +157,7 @@ def finish(
         for op in network.ops
     }
     link = on_family(link_cost(problem.board, network), problem.board.family)
-    costs["board"] = LayerCost(problem.shell_cycles, link)
+    costs[BOARD] = LayerCost(problem.shell_cycles, link)
     return Plan(
         network=network.name,
         board=problem.board.name,

@@ -14,6 +14,7 @@ from rich.text import Text
 from boards.board import Board, Resources
 from gen.link import link_frames_per_second, link_name
 from gen.network import Conv, Op, QuantizedNetwork
+from gen.network_check import BOARD
 from gen.plan import Plan
 
 WIDTH = 124
@@ -71,10 +72,10 @@ def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
         shape = "x".join(str(size) for size in network.tensors[op.name].shape)
         numbers = _numbers(cost.resources) if resources else ()
         table.add_row(Text(op.name), shape, *_engine(op, plan), *numbers, style=style)
-    board = plan.costs["board"]
+    board = plan.costs[BOARD]
     numbers = _numbers(board.resources) if resources else ()
-    style = "bold" if "board" in plan.slowest else "dim"
-    table.add_row("board", *[""] * 5, str(board.cycles), "", "", *numbers, style=style)
+    style = "bold" if BOARD in plan.slowest else "dim"
+    table.add_row(BOARD, *[""] * 5, str(board.cycles), "", "", *numbers, style=style)
     return table
 
 

@@ -26,14 +26,13 @@ from gen.cells import CellCount, count_cells
 from gen.ethernet import CORE_FILE
 from gen.files import replacing
 from gen.network import Conv, QuantizedNetwork
+from gen.network_check import BOARD
 from gen.plan import Plan
 from gen.rtlil import run_yosys
 from gen.stages import FireStage, stages
 
 ACCELERATOR = ".shell.accelerator"
 """End of the accelerator's path in the hierarchy."""
-BOARD = "board"
-"""What is no layer: the link, the shell, the clock."""
 RESULT = "synth.json"
 MOST_PROCESSES = 4
 """Yosys processes at once, if there are so many processors; each may take a gigabyte."""

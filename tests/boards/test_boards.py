@@ -87,6 +87,18 @@ def test_the_ethernet_phys_straps_are_pulled_up():
         assert metadata.attrs["IO_TYPE"] == "LVCMOS33"
 
 
+def test_delay_control_has_a_buffered_clock():
+    class Top(Blink):
+        def elaborate(self, platform):
+            m = super().elaborate(platform)
+            platform.align_inputs(m, Signal())
+            return m
+
+    text = BOARDS["genesys2"].platform().prepare(Top(100_000_000), "top").files["top.il"]
+    assert "cell \\IDELAYCTRL" in text
+    assert text.count("cell \\BUFG ") == 2
+
+
 def test_a_reset_lasts_long_enough_for_delay_control():
     text = BOARDS["genesys2"].platform().prepare(Blink(200_000_000), "top").files["top.il"]
     assert text.count("FDPE") >= 200e6 * 60e-9

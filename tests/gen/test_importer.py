@@ -180,7 +180,7 @@ def test_constants_are_folded():
     import_and_compare(net.model(net.node("Flatten", [net.node("GlobalAveragePool", [x])])))
 
 
-def refused(build, message: str) -> None:
+def assert_refused(build, message: str) -> None:
     net = OnnxBuilder()
     x = net.relu(net.conv("data", "conv1", 3, 4, 3), "conv1")
     y = build(net, x)
@@ -210,7 +210,7 @@ def refused(build, message: str) -> None:
                          auto_pad="SAME_UPPER"), r"'avg' \(AveragePool\): auto_pad SAME_UPPER"),
 ])  # fmt: skip
 def test_unsupported_is_named(build, message):
-    refused(build, message)
+    assert_refused(build, message)
 
 
 @pytest.mark.parametrize("variance", [-1.0, np.nan])
@@ -243,7 +243,7 @@ def test_value_read_before_and_after_relu_is_refused():
         y = net.conv(x, "c", 4, 4)
         return net.node("Add", [net.relu(y, "c"), y], "sum")
 
-    refused(build, "merged with a ReLU")
+    assert_refused(build, "merged with a ReLU")
 
 
 def test_no_cnn():

@@ -51,20 +51,28 @@ def test_stream_answers_in_order(network, transport, in_flight):
     assert transport.now() == 0.0  # nothing was waited for
 
 
+class Drawn:
+    """Iterates over frames, and counts those that were asked for."""
+
+    def __init__(self, frames: np.ndarray):
+        self._frames, self.count = iter(frames), 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> np.ndarray:
+        frame = next(self._frames)
+        self.count += 1
+        return frame
+
+
 def test_stream_keeps_at_most_in_flight(network, transport):
-    drawn = 0
-
-    def frames():
-        nonlocal drawn
-        for frame in random_frames(network, 6):
-            drawn += 1
-            yield frame
-
+    drawn = Drawn(random_frames(network, 6))
     with Accelerator(transport, network) as board:
-        for answered, _ in enumerate(board.stream(frames(), in_flight=2), start=1):
+        for answered, _ in enumerate(board.stream(drawn, in_flight=2), start=1):
             assert transport.board.frames - answered < 2
-            assert drawn <= answered + 2
-    assert answered == drawn == 6
+            assert drawn.count <= answered + 2
+    assert answered == drawn.count == 6
 
 
 def test_a_slow_caller_is_no_silent_board(network, transport):
@@ -95,17 +103,11 @@ def test_async_streams_share_the_loop(network, transport):
 
 
 def test_a_result_is_there_before_the_next_frame_is_asked_for(network, transport):
-    drawn = 0
-
-    def camera():
-        nonlocal drawn
-        for frame in random_frames(network, 5):
-            drawn += 1
-            yield frame
-
+    drawn = Drawn(random_frames(network, 5))
     with Accelerator(transport, network) as board:
-        for answered, _ in enumerate(board.stream(camera()), start=1):
-            assert drawn == answered
+        for answered, _ in enumerate(board.stream(drawn), start=1):
+            assert drawn.count == answered
+    assert answered == 5
 
 
 class Trickle(MemoryTransport):
