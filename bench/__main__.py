@@ -13,9 +13,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gen.console import run_app
-from gen.errors import FirebrickError
-from gen.files import replacing
+from gen.common.console import run_app
+from gen.common.errors import FirebrickError
+from gen.common.files import replacing
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 

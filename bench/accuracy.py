@@ -16,19 +16,25 @@ from rich.progress import Progress
 from rich.table import Table
 
 from boards import BOARDS
-from gen.calibrate import float_logits
-from gen.deep_compression import load_compressed
-from gen.default import default_network
-from gen.errors import FirebrickError
-from gen.graph import FloatGraph
-from gen.images import Normalisation, default_preprocessing, list_images, load_frames, load_tar
-from gen.importer import load_onnx
-from gen.load import Request, load_network
-from gen.network import Preprocessing, QuantizedNetwork
-from gen.phases import Phases
-from gen.planner import fits
-from gen.quantise import quantise
-from gen.widths import Widths
+from gen.common.errors import FirebrickError
+from gen.common.progress import Phases
+from gen.compile import Request, load_network
+from gen.formats.deep_compression import load_compressed
+from gen.formats.default import default_network
+from gen.formats.onnx_float import load_onnx
+from gen.frames.images import (
+    Normalisation,
+    default_preprocessing,
+    list_images,
+    load_frames,
+    load_tar,
+)
+from gen.ir.graph import FloatGraph
+from gen.ir.network import Preprocessing, QuantizedNetwork
+from gen.ir.widths import Widths
+from gen.plan.planner import fits
+from gen.quantise.calibrate import float_logits
+from gen.quantise.post_training import quantise
 from sim import reference
 from sim.golden import class_sums
 

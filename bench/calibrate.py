@@ -14,14 +14,14 @@ from scipy.optimize import nnls
 from bench.designs import emitted
 from boards import BOARDS
 from boards.board import Board
-from gen.cells import CellCount
-from gen.coefficients import Coefficients
-from gen.cost import estimating_with
-from gen.default import default_network
-from gen.network import Conv, QuantizedNetwork
-from gen.plan import Plan
-from gen.planner import estimate
-from gen.synth import BOARD, synthesise
+from gen.backend.cells import CellCount
+from gen.backend.synth import BOARD, synthesise
+from gen.formats.default import default_network
+from gen.ir.network import Conv, QuantizedNetwork
+from gen.plan.coefficients import Coefficients
+from gen.plan.cost import estimating_with
+from gen.plan.plan import Plan
+from gen.plan.planner import estimate
 
 COUNTED = ("lut", "ff")
 TOTALS = 3
@@ -39,7 +39,7 @@ class Design:
     bits : int
     board : str
     fps : float or None
-        As :func:`gen.planner.plan` takes it.
+        As :func:`gen.plan.planner.plan` takes it.
     dsp : int or None
         The board's own unless given.
     """
@@ -87,7 +87,7 @@ def _rescaled(op: Conv, bits: int) -> Conv:
 def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
     """Synthesise a few designs layer by layer, and fit the coefficients to all of them at once.
 
-    ``--json gen/fitted.json`` makes the result the planner's.
+    ``--json gen/plan/fitted.json`` makes the result the planner's.
 
     Parameters
     ----------

@@ -15,9 +15,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from gen.errors import FirebrickError
-from gen.images import list_images, load_frames, load_tar
-from gen.network import QuantizedNetwork
+from gen.common.errors import FirebrickError
+from gen.frames.images import list_images, load_frames, load_tar
+from gen.ir.network import QuantizedNetwork
 from sim import golden
 from sim.frames import GeneratedBoard, simulate
 from sim.simulator import Simulator

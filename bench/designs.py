@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from boards.board import Board
-from gen.default import default_network
-from gen.emit import emit
-from gen.network import QuantizedNetwork
-from gen.plan import Plan
-from gen.planner import plan
+from gen.backend.emit import emit
+from gen.formats.default import default_network
+from gen.ir.network import QuantizedNetwork
+from gen.plan.plan import Plan
+from gen.plan.planner import plan
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def emitted(
     network : QuantizedNetwork, optional
         The default if not given.
     fps : float, optional
-        As :func:`gen.planner.plan` takes it.
+        As :func:`gen.plan.planner.plan` takes it.
     """
     network = network or default_network()
     made = plan(network, board, fps=fps)

@@ -15,10 +15,10 @@ from rich.table import Table
 
 from bench.designs import emitted
 from boards import BOARDS
-from gen.default import default_network
-from gen.display import progress_line
-from gen.errors import FirebrickError
-from gen.network import QuantizedNetwork
+from gen.common.errors import FirebrickError
+from gen.common.progress import progress_line
+from gen.formats.default import default_network
+from gen.ir.network import QuantizedNetwork
 from host.driver import Accelerator
 from host.sim_transport import SimTransport
 from host.transport import Transport

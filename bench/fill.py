@@ -14,11 +14,11 @@ from rich.table import Table
 from bench.chain import Case, measure
 from boards import BOARDS
 from boards.board import RAMB36_BITS, Resources
-from gen.cost import requantise_cost, weight_cost
-from gen.network import QuantizedNetwork
-from gen.plan import Plan
-from gen.shape import ConvShape
-from gen.synth import RESULT
+from gen.backend.synth import RESULT
+from gen.ir.network import QuantizedNetwork
+from gen.plan.conv_shape import ConvShape
+from gen.plan.cost import requantise_cost, weight_cost
+from gen.plan.plan import Plan
 
 _FRAMES = 3
 _MODEL = ("models/squeezenet1.1.onnx", "imagenet/calibration")

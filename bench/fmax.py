@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bench.designs import emitted
 from boards import BOARDS
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 
 _BOARDS = ("ulx3s_85",)
 _FPS = 200.0

@@ -14,18 +14,18 @@ from rich.table import Table
 
 from boards import BOARDS
 from boards.board import Board
-from gen.default import default_network
-from gen.emit import emit
-from gen.errors import FirebrickError
-from gen.ethernet import Address, on_network
-from gen.link import UART_BITS, link_frames_per_second
-from gen.network import INPUT, QuantizedNetwork
-from gen.planner import plan
+from gen.backend.emit import emit
+from gen.backend.ethernet_core import Address, on_network
+from gen.common.errors import FirebrickError
+from gen.formats.default import default_network
+from gen.ir.network import INPUT, QuantizedNetwork
+from gen.plan.link import UART_BITS, link_frames_per_second
+from gen.plan.planner import plan
 from protocol.session import Session
 from sim import golden
 from sim.board import Network, build_board, load_link
 from sim.frames import GeneratedBoard, simulate
-from sim.network import Machine
+from sim.lan import Machine
 from sim.simulator import Simulator
 from tests.networks import NetworkBuilder, random_frames
 

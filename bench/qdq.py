@@ -11,14 +11,20 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.accuracy import BATCH, evaluation
-from gen.default import default_network
-from gen.errors import FirebrickError
-from gen.graph import FloatGraph
-from gen.images import Normalisation, default_preprocessing, list_images, load_frames, load_tar
-from gen.importer import load_onnx
-from gen.network import QuantizedNetwork
-from gen.qdq_export import to_qdq
-from gen.quantise import quantise
+from gen.common.errors import FirebrickError
+from gen.formats.default import default_network
+from gen.formats.onnx_float import load_onnx
+from gen.formats.qdq_export import to_qdq
+from gen.frames.images import (
+    Normalisation,
+    default_preprocessing,
+    list_images,
+    load_frames,
+    load_tar,
+)
+from gen.ir.graph import FloatGraph
+from gen.ir.network import QuantizedNetwork
+from gen.quantise.post_training import quantise
 from sim import reference
 from sim.golden import class_sums
 

@@ -12,16 +12,16 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.accuracy import Score, evaluation, score
-from gen.classes import read_labels
-from gen.compress import quantise_to_size
-from gen.errors import FirebrickError
-from gen.fbz import load_fbz, save_fbz
-from gen.graph import FloatGraph
-from gen.images import Normalisation, default_preprocessing, list_images, load_frames
-from gen.importer import load_onnx
-from gen.network import QuantizedNetwork
-from gen.quantise import quantise
-from gen.widths import Widths
+from gen.common.errors import FirebrickError
+from gen.formats.fbz import load_fbz, save_fbz
+from gen.formats.onnx_float import load_onnx
+from gen.frames.images import Normalisation, default_preprocessing, list_images, load_frames
+from gen.ir.graph import FloatGraph
+from gen.ir.labels import read_labels
+from gen.ir.network import QuantizedNetwork
+from gen.ir.widths import Widths
+from gen.quantise.post_training import quantise
+from gen.quantise_to_size import quantise_to_size
 from sim import reference
 from sim.golden import class_sums
 

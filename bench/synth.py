@@ -12,9 +12,9 @@ from rich.table import Table
 from bench.designs import emitted
 from boards import BOARDS
 from boards.board import TOP, Resources
-from gen.cells import CellCount, count_cells
-from gen.rtlil import run_yosys
-from gen.synth import SYNTHESIS
+from gen.backend.cells import CellCount, count_cells
+from gen.backend.rtlil import run_yosys
+from gen.backend.synth import SYNTHESIS
 
 _BOARDS = ("arty_a7_35", "arty_a7", "ulx3s_85")
 

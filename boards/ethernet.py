@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from boards.board import Phy
 from boards.clocking import ClockGenerator
-from hw.datagrams import DatagramPort
-from hw.shell import Shell
+from hw.link.datagrams import DatagramPort
+from hw.link.shell import Shell
 from protocol.messages import DeviceInfo
 
 CORE = "liteeth_core"
@@ -49,7 +49,7 @@ class EthernetBoard(wiring.Component):
         The PHY, where it is wired as MII. RGMII has no signals inside the chip: there the core
         has buffers of its own, and delays in them.
     o_busy, o_wrong : Out(1)
-        See :class:`hw.shell.Shell`.
+        See :class:`hw.link.shell.Shell`.
     """
 
     def __init__(self, shell: Shell, info: DeviceInfo, phy: Phy, clock_hz: int):

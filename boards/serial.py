@@ -6,8 +6,8 @@ from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out
 
 from boards.clocking import ClockGenerator
-from hw.shell import FrameServer
-from hw.uart import UartReceiver, UartTransmitter
+from hw.link.shell import FrameServer
+from hw.link.uart import UartReceiver, UartTransmitter
 
 
 class SerialBoard(wiring.Component):
@@ -27,7 +27,7 @@ class SerialBoard(wiring.Component):
     o_tx : Out(1)
         The one to the host.
     o_busy, o_wrong : Out(1)
-        See :class:`hw.shell.Shell`.
+        See :class:`hw.link.shell.Shell`.
     """
 
     def __init__(self, server: FrameServer, clock_hz: int, baud: int):

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from gen.ethernet import ADDRESS
-from gen.images import PRESETS
-from gen.load import Request
-from gen.network import QuantizedNetwork
-from gen.widths import Widths
+from gen.backend.ethernet_core import ADDRESS
+from gen.compile import Request
+from gen.frames.images import PRESETS
+from gen.ir.network import QuantizedNetwork
+from gen.ir.widths import Widths
 from protocol.packets import UDP_PORT
 
 BoardName = Annotated[
@@ -116,7 +116,7 @@ Labels = Annotated[
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Which network, as the command line has it; see :class:`gen.load.Request`."""
+    """Which network, as the command line has it; see :class:`gen.compile.Request`."""
 
     model: Path | None = None
     calibrate: Path | None = None

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from gen.arguments import NetworkOptions
-from gen.errors import FirebrickError
-from gen.fbz import save_fbz
-from gen.load import load_network
-from gen.network import QuantizedNetwork
-from gen.phases import phases
-from gen.qdq_export import export_qdq
+from gen.common.errors import FirebrickError
+from gen.common.progress import phases
+from gen.compile import load_network
+from gen.formats.fbz import save_fbz
+from gen.formats.qdq_export import export_qdq
+from gen.ir.network import QuantizedNetwork
 
 FLOAT_BITS = 32
 

@@ -15,15 +15,15 @@ from rich.text import Text
 from boards import BOARDS
 from boards.board import Board
 from gen.arguments import NetworkOptions
-from gen.emit import check_clock, check_output, emit, foreign_files
-from gen.errors import FirebrickError
-from gen.ethernet import Address, on_network
-from gen.load import load_network
-from gen.phases import phases
-from gen.planner import fits, headroom, plan
-from gen.report import WIDTH, report
-from gen.rtlil import check_yosys
-from gen.synth import RESULT, comparison, save, synthesise
+from gen.backend.emit import check_clock, check_output, emit, foreign_files
+from gen.backend.ethernet_core import Address, on_network
+from gen.backend.report import WIDTH, report
+from gen.backend.rtlil import check_yosys
+from gen.backend.synth import RESULT, comparison, save, synthesise
+from gen.common.errors import FirebrickError
+from gen.common.progress import phases
+from gen.compile import load_network
+from gen.plan.planner import fits, headroom, plan
 from protocol.packets import UDP_PORT
 
 

@@ -15,12 +15,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gen.answers import Answer, answers_json, answers_table
-from gen.classes import top_k
-from gen.console import ClassifyByDefault, run_app
-from gen.display import progress_line
-from gen.images import load_frame
-from gen.network import QuantizedNetwork
+from gen.common.console import ClassifyByDefault, run_app
+from gen.common.progress import progress_line
+from gen.frames.class_results import Answer, answers_json, answers_table
+from gen.frames.images import load_frame
+from gen.ir.labels import top_k
+from gen.ir.network import QuantizedNetwork
 from host.driver import Accelerator
 from host.open import BoardOptions, for_a_board, open_board
 from host.pictures import pictures

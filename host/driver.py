@@ -10,9 +10,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 import numpy as np
 
-from gen.closing import Closing
-from gen.errors import FirebrickError
-from gen.network import QuantizedNetwork
+from gen.common.closing import Closing
+from gen.common.errors import FirebrickError
+from gen.ir.network import QuantizedNetwork
 from host.transport import PATIENCE, ByteLink, Link, Transport
 from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics
 from protocol.packets import OVERHEAD

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gen.display import progress_line
-from gen.errors import FirebrickError
-from gen.network import QuantizedNetwork
+from gen.common.errors import FirebrickError
+from gen.common.progress import progress_line
+from gen.ir.network import QuantizedNetwork
 from host.driver import Accelerator
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport

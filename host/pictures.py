@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gen.errors import FirebrickError
-from gen.images import list_images, load_frame, prepare
-from gen.network import Preprocessing
+from gen.common.errors import FirebrickError
+from gen.frames.images import list_images, load_frame, prepare
+from gen.ir.network import Preprocessing
 
 CAMERA = "camera"
 Picture = tuple[str, np.ndarray]

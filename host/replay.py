@@ -6,7 +6,7 @@ import json
 from collections import deque
 from pathlib import Path
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.transport import Transport
 
 _FORMAT = "firebrick session 1"

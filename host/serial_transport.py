@@ -8,7 +8,7 @@ from contextlib import suppress
 import serial
 from serial.tools import list_ports
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.transport import Transport
 
 _BITS_PER_BYTE = 10

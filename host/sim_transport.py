@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.transport import Transport
 
 CYCLES_PER_SECOND = 1_000_000

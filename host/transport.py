@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 
-from gen.closing import Closing
+from gen.common.closing import Closing
 from protocol.framing import Deframer, frame
 
 PATIENCE = 0.25

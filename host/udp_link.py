@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import socket
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.transport import Link
 
 _BITS_PER_SECOND = 100_000_000

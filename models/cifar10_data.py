@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gen.files import replacing
+from gen.common.files import replacing
 
 LABELS = (
     "airplane", "automobile", "bird", "cat", "deer",

@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from gen.files import replacing
+from gen.common.files import replacing
 from models.cifar10_data import LABELS, SIDE
 from models.cifar10_net import CLASSES, ConvBNReLU, Fire, SqueezeNetCifar
 

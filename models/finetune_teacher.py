@@ -21,7 +21,7 @@ try:
     from torch import nn
 
     from models.cifar10_data import LABELS, Views, run_command
-    from models.lessons import teach, teacher_arguments
+    from models.distillation import teach, teacher_arguments
 except ModuleNotFoundError as error:
     print(f"error: training needs the package {error.name}", file=sys.stderr)
     raise SystemExit(2) from None

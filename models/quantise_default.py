@@ -14,13 +14,13 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from gen.calibrate import float_logits
-from gen.errors import FirebrickError
-from gen.graph import FloatGraph
-from gen.images import Normalisation, default_preprocessing, load_tar
-from gen.importer import load_onnx
-from gen.network import QuantizedNetwork
-from gen.quantise import quantise
+from gen.common.errors import FirebrickError
+from gen.formats.onnx_float import load_onnx
+from gen.frames.images import Normalisation, default_preprocessing, load_tar
+from gen.ir.graph import FloatGraph
+from gen.ir.network import QuantizedNetwork
+from gen.quantise.calibrate import float_logits
+from gen.quantise.post_training import quantise
 from sim.golden import class_sums
 
 MAX_WEIGHT_BITS = 1_200_000

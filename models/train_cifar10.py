@@ -17,7 +17,7 @@ try:
     import torch
     import torch.nn.functional as F
 
-    from gen.files import replacing
+    from gen.common.files import replacing
     from models.cifar10_data import (
         LABELS,
         Views,
@@ -35,7 +35,7 @@ try:
         count_weights,
     )
     from models.cifar10_onnx import export_onnx
-    from models.lessons import distillation_loss, read_lessons
+    from models.distillation import distillation_loss, read_lessons
 except ModuleNotFoundError as error:
     if error.name in ("models", "models.cifar10_data"):
         print("error: run this from the repository's root, with python -m", file=sys.stderr)

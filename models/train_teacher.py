@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.cifar10_data import Views, normalise, run_command
-from models.lessons import teach, teacher_arguments
+from models.distillation import teach, teacher_arguments
 
 BATCH = 1000
 MOMENTUM = 0.85

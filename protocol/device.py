@@ -1,4 +1,4 @@
-"""The board's end of the protocol in plain Python: the model of ``hw/shell.py``.
+"""The board's end of the protocol in plain Python: the model of ``hw/link/shell.py``.
 
 It answers at once, where the hardware takes its time and may merge acknowledgements that follow
 each other: what it says is what the hardware says when it is asked one thing at a time.

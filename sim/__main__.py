@@ -13,19 +13,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gen.answers import Answer, answers_json, answers_table
-from gen.console import ClassifyByDefault, run_app
-from gen.display import progress_line
-from gen.errors import FirebrickError
-from gen.images import PRESETS, load_frames
-from gen.load import ASSUMED
+from gen.common.console import ClassifyByDefault, run_app
+from gen.common.errors import FirebrickError
+from gen.common.progress import progress_line
+from gen.compile import ASSUMED
+from gen.frames.class_results import Answer, answers_json, answers_table
+from gen.frames.images import PRESETS, load_frames
 from sim import golden
 from sim.accuracy import prepare
 from sim.accuracy_report import tally_json, tally_tables
 from sim.board import PATIENT, Line, Network, build_board, load_link
 from sim.frames import GeneratedBoard, SimulatedFrames, simulate
 from sim.labelled import read_labelled, spread
-from sim.network import Machine
+from sim.lan import Machine
 from sim.serve import Bridge, Server, Terminal
 from sim.simulator import Simulator
 from sim.verilate import build

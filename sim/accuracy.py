@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from gen.calibrate import run_float
-from gen.errors import FirebrickError
-from gen.graph import FloatGraph
-from gen.images import Normalisation, load_frames
-from gen.importer import load_onnx
-from gen.load import ASSUMED, read_quantised
-from gen.network import QuantizedNetwork
+from gen.common.errors import FirebrickError
+from gen.compile import ASSUMED, read_quantised
+from gen.formats.onnx_float import load_onnx
+from gen.frames.images import Normalisation, load_frames
+from gen.ir.graph import FloatGraph
+from gen.ir.network import QuantizedNetwork
+from gen.quantise.calibrate import run_float
 from sim import golden
 from sim.labelled import Labelled
 
@@ -68,7 +68,7 @@ def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
         A float ONNX file.
     preprocess : str or None
         Name of the normalisation that ``model`` expects; else what it says itself, else
-        :data:`gen.load.ASSUMED`.
+        :data:`gen.compile.ASSUMED`.
 
     Raises
     ------

@@ -20,11 +20,11 @@ from amaranth.lib.wiring import In, Out
 
 from boards import BOARDS
 from boards.board import TOP, Phy, Station
-from gen.emit import BOARD, MANIFEST, SIM_TOP
-from gen.errors import FirebrickError
-from gen.ethernet import CORE_FILE
-from gen.rtlil import MODULE, extract, write_rtlil
-from hw.uart import UartReceiver, UartTransmitter
+from gen.backend.emit import BOARD, MANIFEST, SIM_TOP
+from gen.backend.ethernet_core import CORE_FILE
+from gen.backend.rtlil import MODULE, extract, write_rtlil
+from gen.common.errors import FirebrickError
+from hw.link.uart import UartReceiver, UartTransmitter
 from sim.frames import GeneratedBoard
 from sim.mii import MiiPhy
 from sim.rgmii import TICK_HZ, RgmiiPhy

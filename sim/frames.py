@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.errors import FirebrickError
-from gen.network import QuantizedNetwork
-from gen.plan import Plan
+from gen.common.errors import FirebrickError
+from gen.ir.network import QuantizedNetwork
+from gen.plan.plan import Plan
 from protocol.framing import Deframer, frame
 from protocol.messages import ProtocolError, Result
 from protocol.session import Session

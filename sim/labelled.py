@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.errors import FirebrickError
-from gen.images import list_images
+from gen.common.errors import FirebrickError
+from gen.frames.images import list_images
 
 
 @dataclass(frozen=True)

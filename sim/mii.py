@@ -17,7 +17,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from boards.ethernet import MII_INPUTS, MII_OUTPUTS
-from gen.rtlil import MODULE
+from gen.backend.rtlil import MODULE
 
 CLOCK_HZ = 25_000_000
 DATA_VALID = 0x10

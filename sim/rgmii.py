@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 
 from boards.board import Phy
 from boards.ethernet import rgmii_ports
-from gen.rtlil import MODULE
+from gen.backend.rtlil import MODULE
 from sim.mii import DATA_VALID, ERROR, clock_of
 
 TICK_HZ = 500_000_000

@@ -9,8 +9,8 @@ import tty
 from abc import abstractmethod
 from collections.abc import Callable
 
-from gen.closing import Closing
-from sim.network import Machine
+from gen.common.closing import Closing
+from sim.lan import Machine
 from sim.simulator import Simulator
 
 SLICE = 2_000

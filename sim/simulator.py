@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.closing import Closing
-from gen.errors import FirebrickError
+from gen.common.closing import Closing
+from gen.common.errors import FirebrickError
 
 SLICE = 100_000
 """Cycles between two looks at the keyboard and the progress display."""

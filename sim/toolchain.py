@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 
 OLDEST_VERILATOR = (5, 22)
 """Oldest Verilator that is used when the system has one."""

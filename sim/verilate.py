@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gen.errors import FirebrickError
-from gen.files import replacing
+from gen.common.errors import FirebrickError
+from gen.common.files import replacing
 from sim.toolchain import VerilatorTool, verilator_environment
 
 NATIVE = Path(__file__).parent / "native"

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from threadpoolctl import threadpool_limits
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from sim.accuracy import Job, Tally, measure
 from sim.labelled import Labelled
 

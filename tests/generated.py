@@ -12,10 +12,10 @@ from PIL import Image
 
 from boards import BOARDS
 from boards.board import Board
-from gen.console import run_app
-from gen.emit import emit
-from gen.ethernet import Address, on_network
-from gen.planner import plan
+from gen.backend.emit import emit
+from gen.backend.ethernet_core import Address, on_network
+from gen.common.console import run_app
+from gen.plan.planner import plan
 from sim.frames import GeneratedBoard
 from sim.verilate import build
 from tests.networks import tiny_network

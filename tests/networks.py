@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from gen.network import (
+from gen.ir.network import (
     INPUT,
     Add,
     Concat,

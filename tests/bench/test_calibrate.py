@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bench.calibrate import COUNTED, Design, Sample, errors, fit, lut4_per_lut6
-from gen.cells import CellCount
-from gen.coefficients import Coefficients
-from gen.planner import plan
+from gen.backend.cells import CellCount
+from gen.plan.coefficients import Coefficients
+from gen.plan.planner import plan
 
 
 def sample(design: Design, truth: Coefficients) -> Sample:

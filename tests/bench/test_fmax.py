@@ -4,9 +4,9 @@ import pytest
 
 from bench.fmax import build, read_timing
 from boards import BOARDS
-from gen.emit import emit
-from gen.errors import FirebrickError
-from gen.planner import plan
+from gen.backend.emit import emit
+from gen.common.errors import FirebrickError
+from gen.plan.planner import plan
 from tests.networks import tiny_network
 
 

@@ -1,9 +1,9 @@
 import pytest
 from rich.progress import Progress
 
-from gen.images import Normalisation
-from gen.importer import import_float
-from gen.quantise import quantise
+from gen.formats.onnx_float import import_float
+from gen.frames.images import Normalisation
+from gen.quantise.post_training import quantise
 from tests.gen.onnx_models import frames, squeezenet
 
 

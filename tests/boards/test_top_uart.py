@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from boards import BOARDS
-from gen.emit import emit
-from gen.network import QuantizedNetwork
-from gen.planner import plan
-from gen.rtlil import run_yosys
+from gen.backend.emit import emit
+from gen.backend.rtlil import run_yosys
+from gen.ir.network import QuantizedNetwork
+from gen.plan.planner import plan
 from protocol.framing import Deframer, frame
 from protocol.messages import DeviceInfo, decode_part
 from protocol.packets import INFO, OVERHEAD, RESULT, ROOM, Kind, Packet

@@ -3,9 +3,9 @@
 import pytest
 
 from boards.board import Board, Resources
-from gen.errors import FirebrickError
-from gen.network import QuantizedNetwork
-from gen.planner import plan
+from gen.common.errors import FirebrickError
+from gen.ir.network import QuantizedNetwork
+from gen.plan.planner import plan
 
 
 def board(name: str, lut: int, ff: int, dsp: int, bram36: float) -> Board:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gen.network import (
+from gen.ir.network import (
     INPUT,
     Add,
     Concat,

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from gen.cli import app
-from gen.console import run_app
-from gen.network import INPUT, QuantizedNetwork
+from gen.common.console import run_app
+from gen.ir.network import INPUT, QuantizedNetwork
 from tests.gen.onnx_models import squeezenet
 from tests.networks import NetworkBuilder, tiny_network
 

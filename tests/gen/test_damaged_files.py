@@ -1,6 +1,6 @@
 """Network files that are damaged or forged are refused in our own words, or hold a network.
 
-``tests/gen/test_fbz.py`` does the same for the compressed format.
+``tests/gen/formats/test_fbz.py`` does the same for the compressed format.
 """
 
 import io
@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gen.deep_compression import load_compressed
-from gen.errors import FirebrickError
-from gen.graph import FloatConv, FloatGraph
-from gen.importer import load_onnx
-from gen.network import QuantizedNetwork, flatten
+from gen.common.errors import FirebrickError
+from gen.formats.deep_compression import load_compressed
+from gen.formats.onnx_float import load_onnx
+from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.network import QuantizedNetwork, flatten
 from tests.damage import changed, damaged
+from tests.gen.formats.test_deep_compression import made  # noqa: F401 (a fixture)
 from tests.gen.onnx_models import squeezenet
-from tests.gen.test_deep_compression import made  # noqa: F401 (a fixture)
 from tests.networks import tiny_network
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -3,15 +3,15 @@ import onnx
 import pytest
 from PIL import Image
 
-from gen import compress
-from gen.calibrate import float_logits
+from gen import quantise_to_size as compress
 from gen.cli import app
-from gen.default import default_network
-from gen.fbz import encode, load_fbz, save_fbz
-from gen.images import Normalisation
-from gen.importer import import_float, load_onnx
-from gen.load import read_quantised
-from gen.network import QuantizedNetwork
+from gen.compile import read_quantised
+from gen.formats.default import default_network
+from gen.formats.fbz import encode, load_fbz, save_fbz
+from gen.formats.onnx_float import import_float, load_onnx
+from gen.frames.images import Normalisation
+from gen.ir.network import QuantizedNetwork
+from gen.quantise.calibrate import float_logits
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
 from tests.generated import run_command

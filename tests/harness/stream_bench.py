@@ -8,7 +8,7 @@ import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data, stream, wiring
 
-from gen.rtlil import run_yosys, write_rtlil
+from gen.backend.rtlil import run_yosys, write_rtlil
 from tests.harness.packing import Packing
 from tests.harness.verilated import TOP, VerilatedDesign
 from tests.harness.verilog import write_verilog

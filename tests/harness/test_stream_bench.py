@@ -6,8 +6,8 @@ from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.skid import SkidBuffer
-from hw.stream import lane_stream
+from hw.stream.lane_stream import lane_stream
+from hw.stream.skid_buffer import SkidBuffer
 from tests.harness import Monitor, StreamBench
 
 PORT = lane_stream(2, unsigned(8))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from amaranth.lib.wiring import Component
 
-from gen.rtlil import rtlil_to_verilog, write_rtlil
+from gen.backend.rtlil import rtlil_to_verilog, write_rtlil
 
 
 def write_verilog(component: Component, path: Path, name: str) -> None:

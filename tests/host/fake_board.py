@@ -5,7 +5,7 @@ import threading
 import tty
 from collections.abc import Callable
 
-from gen.network import QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
 from host.transport import Transport
 from protocol.device import Classify, Device
 from protocol.framing import Deframer, frame

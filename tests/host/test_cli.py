@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from gen.images import load_frames
+from gen.frames.images import load_frames
 from host.__main__ import app
 from sim import golden
 from tests.generated import photographs, run_command

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.driver import Accelerator
 from protocol import framing
 from protocol.packets import Kind, Packet, stall_turn

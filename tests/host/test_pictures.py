@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from gen.errors import FirebrickError
-from gen.images import load_frame
-from gen.network import Preprocessing
+from gen.common.errors import FirebrickError
+from gen.frames.images import load_frame
+from gen.ir.network import Preprocessing
 from host import pictures as module
 from host.pictures import pictures
 from tests.generated import photographs

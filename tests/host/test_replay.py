@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.driver import Accelerator
 from host.replay import RecordingTransport, ReplayTransport
 from tests.damage import JSON, changed, damaged

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.driver import Accelerator
 from host.serial_transport import SerialTransport
 from tests.host.fake_board import FakeBoard, SerialBoard, device_info

@@ -4,7 +4,7 @@ import threading
 import numpy as np
 import pytest
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.driver import Accelerator
 from host.replay import RecordingTransport, ReplayTransport
 from host.transport import FramedLink

@@ -5,13 +5,13 @@ from random import Random
 
 import numpy as np
 
-from gen.network import QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
 from protocol.messages import Result, Statistics
 from protocol.packets import Kind, Packet
 from protocol.session import Session
 from sim import golden
+from sim.lan import Machine
 from sim.mii import CHECK_BYTES, GAP
-from sim.network import Machine
 from tests.networks import random_frames
 
 PORT = 4711

@@ -10,11 +10,11 @@ import onnx
 import pytest
 from PIL import Image
 
-from gen.calibrate import float_logits, run_float
-from gen.images import Normalisation
-from gen.importer import import_float
-from gen.network import QuantizedNetwork
-from gen.quantise import quantise
+from gen.formats.onnx_float import import_float
+from gen.frames.images import Normalisation
+from gen.ir.network import QuantizedNetwork
+from gen.quantise.calibrate import float_logits, run_float
+from gen.quantise.post_training import quantise
 from sim import golden
 from sim.__main__ import app
 from sim.accuracy import Job, Tally, prepare

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from host.driver import Accelerator
 from host.serial_transport import SerialTransport
 from sim import golden

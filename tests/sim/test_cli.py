@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from gen.images import load_frames
+from gen.frames.images import load_frames
 from sim import golden
 from sim.__main__ import app
 from tests.generated import photographs, run_command

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from sim import golden
 from sim.frames import GeneratedBoard, simulate
 from sim.simulator import Simulator

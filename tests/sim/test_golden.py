@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gen.images import list_images, load_frames
-from gen.importer import load_onnx
-from gen.network import INPUT, Add, Concat, Conv, MaxPool, QuantizedNetwork
+from gen.formats.onnx_float import load_onnx
+from gen.frames.images import list_images, load_frames
+from gen.ir.network import INPUT, Add, Concat, Conv, MaxPool, QuantizedNetwork
 from sim import golden
 from tests.networks import NetworkBuilder, conv_network, fire_network, random_frames, tiny_network
-
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+from tests.paths import SHARED
 
 Map = list[list[list[int]]]
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from boards import BOARDS
-from gen.ethernet import PING, Address, on_network
+from gen.backend.ethernet_core import PING, Address, on_network
 from host.driver import Accelerator
 from host.udp_link import UdpLink
 from sim import golden
 from sim.board import Network, build_board, load_link
-from sim.network import Machine
+from sim.lan import Machine
 from sim.rgmii import TICK_HZ
 from sim.serve import Bridge
 from sim.simulator import Simulator

@@ -3,8 +3,8 @@ import os
 import numpy as np
 import pytest
 
-from gen.errors import FirebrickError
-from gen.rtlil import rtlil_to_verilog, write_rtlil
+from gen.backend.rtlil import rtlil_to_verilog, write_rtlil
+from gen.common.errors import FirebrickError
 from sim.simulator import Simulator
 from sim.verilate import build, split_memories
 from tests.generated import shared_folder

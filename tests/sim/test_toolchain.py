@@ -1,6 +1,6 @@
 import pytest
 
-from gen.errors import FirebrickError
+from gen.common.errors import FirebrickError
 from sim import toolchain
 from sim.toolchain import verilator_environment
 

@@ -1,0 +1,1 @@
+"""From a plan to hardware, and to the files that a bitstream is built from."""

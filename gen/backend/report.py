@@ -1,0 +1,185 @@
+"""What a plan amounts to: tables of layers and totals, for the terminal and for ``report.txt``."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import fields
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from boards.board import Board, Resources
+from gen.ir.check import BOARD
+from gen.ir.network import Conv, Op, QuantizedNetwork
+from gen.plan.link import link_frames_per_second, link_name
+from gen.plan.plan import Plan
+
+WIDTH = 124
+"""Columns of ``report.txt``."""
+WIDE = 105
+"""Columns that the widest table needs."""
+NAMED = 3
+"""Most of the slowest layers that are named."""
+_TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
+
+
+def text_report(network: QuantizedNetwork, plan: Plan, board: Board) -> str:
+    """The whole report in plain text."""
+    buffer = io.StringIO()
+    console = Console(file=buffer, width=WIDTH, color_system=None, force_terminal=False)
+    console.print(report(network, plan, board))
+    lines = (line.rstrip() for line in buffer.getvalue().splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def report(
+    network: QuantizedNetwork, plan: Plan, board: Board, width: int = WIDTH
+) -> RenderableType:
+    """Layers, totals against the board's budget, and rates.
+
+    Each layer's resources are shown where ``width`` columns have room for them.
+    """
+    layers = _layers(network, plan, resources=width >= WIDE)
+    parts = (
+        (f"{network.name} on {plan.board}", layers),
+        (f"{board.title} ({board.part})", _totals(plan, board)),
+        ("Network", _about(network)),
+        ("Rates", _rates(network, plan, board)),
+    )
+    # Titles of their own, since those of tables are wrapped to the table's width.
+    titled = ((Text(title, "bold"), table) for title, table in parts)
+    return Group(*(item for pair in titled for item in pair))
+
+
+def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
+    table = _table(
+        caption="bits stored>multiplied; cycles a frame, the slowest in bold; what multiplies; "
+        "memory of weights/window\n"
+    )
+    table.add_column("layer", overflow="fold")
+    for name in ("shape", "weights", "bits", "pe", "simd", "cycles"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("by", "memory"):
+        table.add_column(name, no_wrap=True)
+    for title in _TITLES.values() if resources else ():
+        table.add_column(title, justify="right", no_wrap=True)
+    for op in network.ops:
+        cost = plan.costs[op.name]
+        style = "bold" if op.name in plan.slowest else None
+        shape = "x".join(str(size) for size in network.tensors[op.name].shape)
+        numbers = _numbers(cost.resources) if resources else ()
+        table.add_row(Text(op.name), shape, *_engine(op, plan), *numbers, style=style)
+    board = plan.costs[BOARD]
+    numbers = _numbers(board.resources) if resources else ()
+    style = "bold" if BOARD in plan.slowest else "dim"
+    table.add_row(BOARD, *[""] * 5, str(board.cycles), "", "", *numbers, style=style)
+    return table
+
+
+def _table(*, caption: str | None = None, header: bool = True) -> Table:
+    return Table(
+        caption=caption,
+        caption_justify="left",
+        show_header=header,
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _engine(op: Op, plan: Plan) -> tuple[str, ...]:
+    """Cells from weights to memory."""
+    cycles = str(plan.costs[op.name].cycles)
+    if not isinstance(op, Conv):
+        return "", "", "", "", cycles, "", ""
+    engine = plan.engines[op.name]
+    return (
+        str(op.weights.size),
+        _bits(op),
+        str(engine.pe),
+        str(engine.simd),
+        cycles,
+        "LUT" if engine.multiplier == "lut" else "DSP",
+        f"{engine.weight_memory}/{engine.window_memory}",
+    )
+
+
+def _bits(op: Conv) -> str:
+    """Bits a weight; with a codebook those of a code, then those that it is decoded to."""
+    if op.codebook is None:
+        return str(op.weight_bits)
+    return f"{op.code_bits}>{op.weight_bits}"
+
+
+def _numbers(resources: Resources) -> tuple[str, ...]:
+    return tuple(f"{getattr(resources, name):g}" for name in _TITLES)
+
+
+def _totals(plan: Plan, board: Board) -> Table:
+    table = _table()
+    for name in ("resource", "planned", "available", "used"):
+        table.add_column(name, justify="left" if name == "resource" else "right")
+    total = plan.resources
+    for item in fields(Resources):
+        used, available = getattr(total, item.name), getattr(board.resources, item.name)
+        share = f"{used / available:.1%}"
+        table.add_row(_TITLES[item.name], f"{used:g}", f"{available:g}", share)
+    return table
+
+
+def _about(network: QuantizedNetwork) -> Table:
+    """Where the network comes from, and its size."""
+    table = _table(header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for about, text in network.source.items():
+        table.add_row(Text(about), Text(text))
+    table.add_row("weights", f"{network.weight_count} in {network.weight_bit_count} bits")
+    table.add_row("work", f"{network.macs} multiply-accumulates a frame")
+    return table
+
+
+def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
+    table = _table(header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    busy = sum(engine.pe * engine.simd for engine in plan.engines.values())
+    link = link_frames_per_second(network, board)
+    own = plan.frames_per_second
+    table.add_row(
+        "multipliers", f"{busy}, busy {network.macs / plan.cycles / busy:.1%} of the time"
+    )
+    table.add_row(
+        "accelerator",
+        f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: {own:.1f} frames/s "
+        f"(slowest: {escape(_some(plan.slowest))})",
+    )
+    table.add_row("link", f"{link_name(board)}: {link:.1f} frames/s")
+    if link <= own:
+        limit = "the link; the accelerator takes every byte as it comes"
+    else:
+        limit = "the accelerator; the host sends no more than it has room for"
+    table.add_row("what limits", limit)
+    if plan.headroom:
+        table.add_row("a tenth more of", _more(plan))
+    return table
+
+
+def _some(names: list[str]) -> str:
+    """The names, or the first of many."""
+    if len(names) <= NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+
+
+def _more(plan: Plan) -> str:
+    """What a tenth more of each resource would bring."""
+    rates = {name: plan.clock_hz / cycles for name, cycles in plan.headroom.items()}
+    gains = [
+        f"{_TITLES.get(name, name)} {rate:.1f}"
+        for name, rate in rates.items()
+        if rate > plan.frames_per_second
+    ]
+    return f"{', '.join(gains)} frames/s" if gains else "anything on the chip: nothing"

@@ -1,0 +1,264 @@
+"""Synthesis of an emitted design with Yosys, layer by layer, against the plan's estimates.
+
+Every large convolution or Fire module is synthesised in a Yosys process of its own, and so is what
+is left with black boxes in their place. Inside each, modules that belong to different layers keep
+their hierarchy, so that cells can be counted by layer; all else is flattened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from boards import ecp5, seven_series
+from boards.board import TOP, Family, Resources
+from gen.backend.assemble import stage_names
+from gen.backend.cells import CellCount, count_cells
+from gen.backend.ethernet_core import CORE_FILE
+from gen.backend.rtlil import run_yosys
+from gen.common.files import replacing
+from gen.ir.check import BOARD
+from gen.ir.network import Conv, QuantizedNetwork
+from gen.ir.topology import FireStage, stages
+from gen.plan.plan import Plan
+
+ACCELERATOR = ".shell.accelerator"
+"""End of the accelerator's path in the hierarchy."""
+RESULT = "synth.json"
+MOST_PROCESSES = 4
+"""Yosys processes at once, if there are so many processors; each may take a gigabyte."""
+SMALL = 500_000
+"""Characters of RTLIL below which a module is not worth a process: each takes 4 s to get going."""
+
+SYNTHESIS = {"xc7": seven_series.synthesis, "ecp5": ecp5.synthesis}
+
+Progress = Callable[[int, int], None]
+"""Told how many parts are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one Yosys process synthesises.
+
+    Attributes
+    ----------
+    top : str
+        Name of the module.
+    kept : names of the modules below it whose cells are counted by themselves
+    verilog : files of modules that it instantiates beside those
+    """
+
+    top: str
+    kept: tuple[str, ...]
+    verilog: tuple[Path, ...] = ()
+
+
+class _Owners:
+    """Which layer a module of the design belongs to, by its path in the hierarchy."""
+
+    def __init__(self, network: QuantizedNetwork, modules: Iterable[str]):
+        names = stage_names(network)
+        accelerator = next(name for name in modules if name.endswith(ACCELERATOR))
+        self._owner = {TOP: BOARD, f"{accelerator}.class_sums": network.ops[-1].name}
+        for stage in stages(network):
+            path = f"{accelerator}.{names[stage.name]}"
+            self._owner |= {path: stage.name, f"{path}_lanes": stage.name}
+            if isinstance(stage, FireStage):
+                self._owner |= {f"{path}.{k}": v for k, v in _fire_owners(stage).items()}
+        self.heads = [
+            f"{accelerator}.{names[stage.name]}"
+            for stage in stages(network)
+            if isinstance(stage, Conv | FireStage)
+        ]
+        """Modules that are synthesised by themselves."""
+
+    def owner(self, module: str) -> str:
+        """The layer of ``module``: that of the longest part of its path that is known."""
+        while module not in self._owner:
+            module = module.rpartition(".")[0]
+        return self._owner[module]
+
+    def kept(self, module: str) -> bool:
+        """Whether ``module`` belongs to another layer than the module around it."""
+        parent = module.rpartition(".")[0]
+        return not parent or self.owner(parent) != self.owner(module)
+
+
+def _fire_owners(stage: FireStage) -> dict[str, str]:
+    """Parts of a Fire module; the window memory that both branches read is the 3x3's."""
+    joining = ("concat", "lanes1", "lanes3", "queue1", "queue3")
+    return {
+        "squeeze": stage.squeeze.name,
+        "expand": stage.three.name,
+        "expand.engine1": stage.one.name,
+        **{f"expand.{name}": stage.concat.name for name in joining},
+    }
+
+
+def synthesise(
+    folder: Path,
+    family: Family,
+    network: QuantizedNetwork,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, CellCount]:
+    """Synthesise the design in an emitted folder.
+
+    Parameters
+    ----------
+    folder : path
+        With ``top.il``.
+    family : str
+        Of the FPGA.
+    network : QuantizedNetwork
+        That the design was made for.
+    progress : callable
+        See :data:`Progress`.
+
+    Returns
+    -------
+    dict of CellCount
+        By name of the layer, and :data:`BOARD`.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys is missing or fails, or makes cells that are not known.
+    """
+    design = folder / f"{TOP}.il"
+    modules = _modules(design.read_text())
+    owners = _Owners(network, modules)
+    counts = {name: CellCount() for name in (BOARD, *(op.name for op in network.ops))}
+    with tempfile.TemporaryDirectory(prefix="firebrick-synth-") as scratch:
+        parts = _split(design, Path(scratch), modules, owners)
+        workers = min(MOST_PROCESSES, os.cpu_count() or 1)
+        with ThreadPoolExecutor(workers) as pool:
+            running = [
+                pool.submit(_synthesise_part, path, part, family, frozenset(modules))
+                for path, part in parts.items()
+            ]
+            try:
+                for done, future in enumerate(as_completed(running)):
+                    for module, count in future.result().items():
+                        counts[owners.owner(module)] += count
+                    progress(done + 1, len(running))
+            finally:
+                for future in running:
+                    future.cancel()
+    return counts
+
+
+def _modules(text: str) -> dict[str, int]:
+    """Names of the modules in a design, and how many characters of RTLIL each takes."""
+    found = list(re.finditer(r"^module \\(\S+)$", text, re.MULTILINE))
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    return {match[1]: end - match.start() for match, end in zip(found, ends, strict=True)}
+
+
+def _split(
+    design: Path, scratch: Path, modules: dict[str, int], owners: _Owners
+) -> dict[Path, _Part]:
+    """Write each part's modules to a file of their own; returns the parts, the largest first."""
+    groups = {
+        head: [name for name in modules if name == head or name.startswith(f"{head}.")]
+        for head in owners.heads
+    }
+    groups = {k: own for k, own in groups.items() if sum(modules[n] for n in own) >= SMALL}
+    groups[TOP] = [n for n in modules if not any(n in own for own in groups.values())]
+    commands = [f'read_rtlil "{design}"']
+    parts = {}
+    for number, (head, own) in enumerate(groups.items()):
+        path = scratch / f"part{number}.il"
+        parts[path] = _Part(head, tuple(name for name in own if owners.kept(name)))
+        if head == TOP:  # the last one
+            parts[path] = replace(parts[path], verilog=tuple(design.parent.glob(CORE_FILE)))
+            commands += ["select -clear", *(f"blackbox {k} {k}.*" for k in groups if k != TOP)]
+            commands.append(f'write_rtlil "{path}"')
+        else:
+            commands += [f"select {head} {head}.*", f'write_rtlil -selected "{path}"']
+    run_yosys(*commands)
+    largest = sorted(parts, key=lambda path: path.stat().st_size, reverse=True)
+    return {path: parts[path] for path in largest}
+
+
+def _synthesise_part(
+    path: Path, part: _Part, family: Family, modules: frozenset[str]
+) -> dict[str, CellCount]:
+    """Cells of one part, by kept module."""
+    statistics = path.with_suffix(".json")
+    run_yosys(
+        *(f'read_verilog "{verilog}"' for verilog in part.verilog),
+        f'read_rtlil "{path}"',
+        f"setattr -mod -set keep_hierarchy 1 {' '.join(part.kept)}",
+        *SYNTHESIS[family](part.top, pads=False),
+        f'tee -q -o "{statistics}" stat -json',
+    )
+    found = json.loads(statistics.read_text())["modules"]
+    return {
+        name.lstrip("\\"): count_cells(
+            family,
+            {k: n for k, n in entry["num_cells_by_type"].items() if k.lstrip("\\") not in modules},
+        )
+        for name, entry in found.items()
+    }
+
+
+def save(path: Path, family: Family, plan: Plan, counts: dict[str, CellCount]) -> None:
+    """Write estimate and synthesis of every layer, and of all together, as JSON."""
+    layers = {
+        name: {"planned": asdict(plan.costs[name].resources), "synthesised": asdict(count)}
+        for name, count in counts.items()
+    }
+    total = {"planned": asdict(plan.resources), "synthesised": asdict(_total(counts))}
+    text = json.dumps({"family": family, "layers": layers, "total": total}, indent=2)
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def _total(counts: dict[str, CellCount]) -> CellCount:
+    return sum(counts.values(), start=CellCount())
+
+
+_COLUMNS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
+
+
+def comparison(plan: Plan, counts: dict[str, CellCount]) -> Table:
+    """Estimate against synthesis, a layer a row; block RAMs of 18 Kibit are half a RAMB36."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="each resource as estimated, then as synthesised; the last two are part of those",
+        caption_justify="left",
+    )
+    table.add_column("layer", overflow="fold")
+    for title in _COLUMNS.values():
+        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column("Yosys", justify="right", no_wrap=True)
+    for title in ("halves", "LUTRAM"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, count in counts.items():
+        table.add_row(name, *_cells(plan.costs[name].resources, count))
+    total = _total(counts)
+    table.add_row("total", *_cells(plan.resources, total), style="bold")
+    ratios = _ratios(plan.resources, total.resources)
+    table.add_row("estimate / Yosys", *(cell for ratio in ratios for cell in (ratio, "")), "", "")
+    return table
+
+
+def _cells(planned: Resources, count: CellCount) -> list[str]:
+    real = count.resources
+    pairs = ((getattr(planned, key), getattr(real, key)) for key in _COLUMNS)
+    return [f"{n:g}" for pair in pairs for n in pair] + [str(count.bram18), str(count.lutram)]
+
+
+def _ratios(planned: Resources, real: Resources) -> list[str]:
+    pairs = ((getattr(planned, key), getattr(real, key)) for key in _COLUMNS)
+    return [f"{estimate / made:.2f}" if made else "-" for estimate, made in pairs]

@@ -1,0 +1,265 @@
+"""Get a quantised network from whatever the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gen.common.errors import FirebrickError
+from gen.common.progress import Phases
+from gen.formats import fbz
+from gen.formats.deep_compression import SUFFIX, load_compressed
+from gen.formats.default import default_network
+from gen.formats.onnx_float import load_onnx
+from gen.frames.images import Normalisation, default_preprocessing, list_images, load_frames
+from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.labels import read_labels
+from gen.ir.network import QuantizedNetwork
+from gen.ir.topology import check_stages
+from gen.ir.widths import Width, Widths, describe
+from gen.quantise.post_training import quantise
+from gen.quantise.sensitivity import choose_bits, measure, weight_memory
+from gen.quantise_to_size import quantise_to_size
+
+CALIBRATION_IMAGES = 256
+"""Images that are used of a larger calibration folder."""
+PARTS = (0.99, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7, 0.65, 0.6)
+"""Parts of a board's memory that weights may get where firebrick chooses their bits: small ones go
+into LUTs, and buffers need some of the rest."""
+ASSUMED = "imagenet"
+"""Normalisation of a float model whose file carries none."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Attributes
+    ----------
+    model : Path or None
+        ONNX, Deep Compression or network file; the embedded default if None.
+    calibrate : Path or None
+        Folder of images; needed for float models, senseless for others.
+    weight_bits : Widths or None
+        8 unless given; only for float models. A Deep Compression file keeps its shared weights
+        unless widths are given.
+    memory_budget : int or None
+        Bits that all weights together may take; layers get the widths that lose least. Only for
+        float models.
+    memory_limit : int or None
+        Bits that the board has: weights may take a part of them, one of :data:`PARTS`, where
+        nothing else is asked for and weights of 8 bits take more.
+    fits : callable or None
+        Says whether the board holds a network, weights and buffers: the largest of the parts is
+        taken for which it does. None takes the largest.
+    seed : int
+        Picks the calibration images out of a large folder.
+    preprocess : str or None
+        Name of a normalisation; else the model's metadata, else :data:`ASSUMED`.
+    labels : Path or None
+        Class names, one a line.
+    file_size : int or None
+        Most bytes that the compressed file may have: steps are chosen for it. Only for float
+        models, and in place of widths.
+    pruned : float
+        Part of the weights to set to zero, with ``file_size`` only.
+    """
+
+    model: Path | None = None
+    calibrate: Path | None = None
+    weight_bits: Widths | None = None
+    memory_budget: int | None = None
+    memory_limit: int | None = None
+    fits: Callable[[QuantizedNetwork], bool] | None = None
+    seed: int = 0
+    preprocess: str | None = None
+    labels: Path | None = None
+    file_size: int | None = None
+    pruned: float = 0.0
+
+
+def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
+    """Import, and quantise if it is a float model.
+
+    Raises
+    ------
+    FirebrickError
+        If something is missing, unreadable, unsupported, or does not go together.
+    """
+    labels = read_labels(request.labels) if request.labels else None
+    phases.begin("import")
+    model = _read(request, labels)
+    if isinstance(model, FloatGraph):
+        return _quantise(model, request, labels, phases)
+    for option, value in (
+        ("--calibrate", request.calibrate),
+        ("--weight-bits", request.weight_bits),
+        ("--memory-budget", request.memory_budget),
+        ("--preprocess", request.preprocess),
+        ("--size", request.file_size),
+    ):
+        if value is not None:
+            name = request.model or "the embedded default network"
+            raise FirebrickError(
+                f"{name}: is quantised already and taken as it is; leave out {option}, "
+                "or give a float ONNX model"
+            )
+    return model
+
+
+def read_quantised(path: Path) -> QuantizedNetwork:
+    """A network that is quantised already, from any file that holds one.
+
+    Raises
+    ------
+    FirebrickError
+        If it cannot be read or is a float network.
+    """
+    network = _read(Request(path), None)
+    if isinstance(network, FloatGraph):
+        raise FirebrickError(
+            f"{path}: is a float model; quantise it first, with `python -m gen export --npz` or "
+            "`python -m gen --board`"
+        )
+    return network
+
+
+def _read(request: Request, labels: tuple[str, ...] | None) -> FloatGraph | QuantizedNetwork:
+    if request.model is not None and _is_compressed(request):
+        return load_compressed(request.model)
+    kind = None if request.model is None else request.model.suffix.lower()
+    if request.model is not None and kind not in (".npz", fbz.SUFFIX):
+        return load_onnx(request.model, labels)
+    if labels is not None:
+        raise FirebrickError("--labels is for ONNX models; network files carry their class names")
+    if request.model is None:
+        return default_network()
+    if kind == fbz.SUFFIX:
+        return fbz.load_fbz(request.model)
+    return QuantizedNetwork.load(request.model)
+
+
+def _is_compressed(request: Request) -> bool:
+    return request.model is not None and request.model.suffix.lower() == SUFFIX
+
+
+def _quantise(
+    graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, phases: Phases
+) -> QuantizedNetwork:
+    if request.memory_limit is not None:  # for a board, whose planner would say so much later
+        check_stages(graph)
+    if request.calibrate is None:
+        raise FirebrickError(
+            f"{request.model}: is a float model, and quantising it needs photographs like those "
+            "it will see; give a folder of some 100 with --calibrate DIR"
+        )
+    normalisation, pixels = _normalisation(request, graph)
+    frames = _calibration(request.calibrate, request.seed, graph, phases)
+    if request.file_size is not None:
+        return quantise_to_size(
+            graph,
+            frames,
+            request.file_size,
+            normalisation=normalisation,
+            pruned=request.pruned,
+            labels=labels,
+            begin=phases.begin,
+            progress=phases.advance,
+            source={"pixels": pixels},
+        )
+    widths = request.weight_bits or Widths()
+    if request.memory_budget is not None and widths.all is not None:
+        raise FirebrickError(
+            f"--weight-bits {widths.all} for all layers, and --memory-budget to choose them; "
+            "leave one out, or name layers in --weight-bits"
+        )
+    bits = widths.of(graph)
+    shared = _is_compressed(request) and widths == Widths() and request.memory_budget is None
+    budgets = [request.memory_budget] if request.memory_budget is not None else []
+    if not budgets and widths.all is None and not shared:
+        budgets = _needed_budgets(graph, bits, request.memory_limit)
+    if budgets:
+        folded = graph.fold_input(normalisation)
+        bits = _chosen(folded, frames, budgets, widths.named(folded), request.fits, phases)
+    phases.begin("quantise")
+    return quantise(
+        graph,
+        frames,
+        normalisation=normalisation,
+        weight_bits=bits,
+        rounding="shared" if shared else "together",
+        labels=labels,
+        progress=phases.advance,
+        source={"pixels": pixels, "widths": describe(bits)},
+    )
+
+
+def _calibration(folder: Path, seed: int, graph: FloatGraph, phases: Phases) -> np.ndarray:
+    """Frames of a folder of images, or of some that the seed picks."""
+    paths = list_images(folder)
+    if len(paths) > CALIBRATION_IMAGES:
+        picks = np.random.default_rng(seed).choice(len(paths), CALIBRATION_IMAGES, replace=False)
+        paths = [paths[index] for index in sorted(picks)]
+    height, width, _ = graph.input_shape
+    phases.begin(f"read {len(paths)} images")
+    return load_frames(paths, default_preprocessing(height, width))
+
+
+def _needed_budgets(graph: FloatGraph, widths: Mapping[str, Width], limit: int | None) -> list[int]:
+    """What the weights may take, most first, where those of ``widths`` take more; else nothing."""
+    taken = sum(
+        op.weights.size * widths[op.name].bits for op in graph.ops if isinstance(op, FloatConv)
+    )
+    if limit is None or taken <= PARTS[0] * limit:
+        return []
+    return [int(part * limit) for part in PARTS]
+
+
+def _chosen(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    budgets: list[int],
+    named: Mapping[str, Width],
+    fits: Callable[[QuantizedNetwork], bool] | None,
+    phases: Phases,
+) -> dict[str, Width]:
+    """Widths that lose least, for the first of the budgets whose network fits, else the first.
+
+    What fits hardly depends on the weights themselves, so for a look they are rounded for one frame
+    only. ``graph`` has its input normalisation folded in.
+    """
+    phases.begin("measure what each layer's bits are worth")
+    loss, cost = measure(graph, frames, phases.advance), weight_memory(graph, named)
+    choices = [choose_bits(loss, cost, budgets[0])]
+    least = sum(min(table.values()) for table in cost.values())
+    choices += [choose_bits(loss, cost, budget) for budget in budgets[1:] if budget >= least]
+    if fits is None or len(choices) == 1:
+        return choices[0]
+    phases.begin("see what fits the board")
+    for bits in choices:
+        network = quantise(
+            graph,
+            frames[:1],
+            normalisation=Normalisation(),
+            weight_bits=bits,
+            rounding="together",
+        )
+        if fits(network):
+            return bits
+    return choices[0]
+
+
+def _normalisation(request: Request, graph: FloatGraph) -> tuple[Normalisation, str]:
+    """What the model expects of its pixels, and how we know."""
+    if request.preprocess is not None:
+        return Normalisation.preset(request.preprocess), f"{request.preprocess} normalisation"
+    given = Normalisation.from_metadata(graph.metadata)
+    if given is not None:
+        return given, "normalised as the model's metadata says"
+    return (
+        Normalisation.preset(ASSUMED),
+        f"{ASSUMED} normalisation (assumed; --preprocess to change)",
+    )

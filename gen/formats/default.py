@@ -1,0 +1,14 @@
+"""The network that ships with firebrick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gen.ir.network import QuantizedNetwork
+
+DEFAULT_PATH = Path(__file__).resolve().parents[2] / "models" / "default.npz"
+
+
+def default_network() -> QuantizedNetwork:
+    """The embedded default: a SqueezeNet with bypass for CIFAR-10's ten classes at 32x32."""
+    return QuantizedNetwork.load(DEFAULT_PATH)

@@ -1,0 +1,225 @@
+"""Export of our integers as a QDQ ONNX network, which ONNX Runtime and other tools run.
+
+The file says in real numbers what the integers mean. Requantisation by ``M / 2**S`` becomes scales
+of the weights, ``M / 2**S`` times output scale over input scale, so that importing the file
+gives the same integers again. What remains different in other tools is rounding: they round halves
+to even and compute convolutions in float or rescale with a float factor, which may move a code by
+one where it lies on the edge between two; :mod:`gen.quantise.robust_multipliers` makes that rare.
+
+The input is ``uint8`` (N, 3, height, width), raw RGB: mean, standard deviation and channel order
+are inside the first layer. Where that layer pads with the mean's code, the code is the zero point
+of the input, so that zero padding pads with it, and the bias makes up for it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from gen.common.errors import FirebrickError
+from gen.common.files import replacing
+from gen.formats.onnx_qdq import import_qdq
+from gen.ir.network import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, QuantizedNetwork
+
+OPSET = 13
+IR_VERSION = 8
+FED = "image"
+GIVEN = "logits"
+
+
+def export_qdq(network: QuantizedNetwork, path: Path) -> None:
+    """Write a network as a QDQ ONNX file, complete or not at all.
+
+    Raises
+    ------
+    FirebrickError
+        If the network's integers cannot be said in QDQ.
+    """
+    model = to_qdq(network)
+    with replacing(path) as file:
+        file.write(model.SerializeToString())
+
+
+def to_qdq(network: QuantizedNetwork) -> onnx.ModelProto:
+    """A network as a QDQ model, checked by importing it again.
+
+    Raises
+    ------
+    FirebrickError
+        If the network's integers cannot be said in QDQ.
+    """
+    model = _Writer(network).model()
+    onnx.checker.check_model(model)
+    _check_same(network, import_qdq(model, network.name))
+    return model
+
+
+class _Writer:
+    """Nodes and constants, op by op; ``_real`` maps our tensors to real ones in the file."""
+
+    def __init__(self, network: QuantizedNetwork):
+        self._network = network
+        self._scale = _file_scales(network)
+        self._zero = _input_zero(network)
+        self._real: dict[str, str] = {}
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+
+    def model(self) -> onnx.ModelProto:
+        zero = self._zero if self._zero.any() else np.uint8(0)  # one scale where one will do
+        scale = np.full_like(zero, self._scale[INPUT], np.float32)
+        self._real[INPUT] = self._dequantize(FED, INPUT, scale, zero)
+        for op in self._network.ops:
+            self._write(op)
+        height, width, channels = self._network.input.shape
+        graph = helper.make_graph(
+            self._nodes,
+            self._network.name,
+            [_value(FED, TensorProto.UINT8, ["N", channels, height, width])],
+            [_value(GIVEN, TensorProto.FLOAT, ["N", len(self._network.labels)])],
+            list(self._constants.values()),
+            doc_string=f"{FED}: raw RGB pixels, uint8, channels first; no mean, no scaling",
+        )
+        model = helper.make_model(
+            graph,
+            producer_name="firebrick",
+            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+        )
+        helper.set_model_props(model, {"labels": json.dumps(self._network.labels)})
+        return model
+
+    def _write(self, op: Op) -> None:
+        inputs = [self._real[name] for name in op.inputs]
+        if isinstance(op, GlobalSum):
+            mean = self._node("GlobalAveragePool", inputs, op.name)
+            self._nodes.append(helper.make_node("Flatten", [mean], [GIVEN], "flatten", axis=1))
+            return
+        if isinstance(op, Conv):
+            real = self._conv(op, inputs[0])
+        elif isinstance(op, MaxPool):
+            window = {"kernel_shape": [op.kernel] * 2, "strides": [op.stride] * 2}
+            real = self._node("MaxPool", inputs, op.name, ceil_mode=int(op.ceil), **window)
+        elif isinstance(op, Concat):
+            real = self._node("Concat", inputs, op.name, axis=1)
+        else:
+            real = self._node("Add", inputs, op.name)
+        if isinstance(op, Conv | Add):
+            y = self._network.tensors[op.name]
+            if op.high != y.high or op.low not in (0, y.low):
+                raise FirebrickError(
+                    f"{op.name}: clamps to {op.low}..{op.high}, which QDQ cannot say for codes of "
+                    f"{y.low}..{y.high}; export the float network it came from instead"
+                )
+            if op.low == 0:
+                real = self._node("Relu", [real], f"{op.name}/relu")
+        self._real[op.name] = self._requantize(op.name, real)
+
+    def _requantize(self, name: str, real: str) -> str:
+        kind = np.int8 if self._network.tensors[name].signed else np.uint8
+        scale = self._constant(f"{name}/scale", np.float32(self._scale[name]))
+        zero = self._constant(f"{name}/zero", kind(0))
+        codes = self._node("QuantizeLinear", [real, scale, zero], f"{name}/codes")
+        return self._node("DequantizeLinear", [codes, scale, zero], f"{name}/real")
+
+    def _conv(self, op: Conv, x: str) -> str:
+        step = self._scale[op.inputs[0]]
+        scale = op.multiplier * 2.0**-op.shift * self._scale[op.name] / step
+        weights = np.ascontiguousarray(op.weights.transpose(0, 3, 1, 2))
+        bias = op.bias.astype(np.int64)
+        if op.inputs[0] == INPUT:
+            bias = bias + (op.weights.astype(np.int64) * self._zero).sum(axis=(1, 2, 3))
+        if np.abs(bias).max() >= 1 << 31:
+            raise FirebrickError(f"{op.name}: its bias with the padding in it exceeds 32 bits")
+        scale = scale.astype(np.float32)
+        unit = (scale.astype(np.float64) * step).astype(np.float32)
+        inputs = [
+            x,
+            self._dequantize(self._constant(f"{op.name}/weights", weights), "", scale, None, 0),
+            self._dequantize(
+                self._constant(f"{op.name}/bias", bias.astype(np.int32)), "", unit, None, 0
+            ),
+        ]
+        return self._node(
+            "Conv",
+            inputs,
+            op.name,
+            kernel_shape=[op.kernel] * 2,
+            strides=[op.stride] * 2,
+            pads=list(op.pad),
+        )
+
+    def _dequantize(
+        self,
+        codes: str,
+        name: str,
+        scale: np.ndarray,
+        zero: np.ndarray | np.uint8 | None,
+        axis: int = 1,
+    ) -> str:
+        title = name or codes
+        inputs = [codes, self._constant(f"{title}/scale", scale)]
+        if zero is not None:
+            inputs.append(self._constant(f"{title}/zero", zero))
+        return self._node("DequantizeLinear", inputs, f"{title}/real", axis=axis)
+
+    def _constant(self, name: str, value: np.ndarray | np.generic) -> str:
+        self._constants.setdefault(name, numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def _node(self, kind: str, inputs: list[str], name: str, **values: Any) -> str:
+        self._nodes.append(helper.make_node(kind, inputs, [name], name, **values))
+        return name
+
+
+def _value(name: str, kind: int, shape: list[str | int]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def _file_scales(network: QuantizedNetwork) -> dict[str, float]:
+    """Scale of every tensor as a float32 number.
+
+    Inputs of an addition get what their multipliers say of the output's, from the last to the
+    first; what a pool or a concatenation joins shares a scale.
+    """
+    scales = {name: float(np.float32(t.scale)) for name, t in network.tensors.items()}
+    for op in reversed(network.ops):
+        for index, name in enumerate(op.inputs):
+            if isinstance(op, Add):
+                factor = op.multiplier[index] * 2.0**-op.shift
+                scales[name] = float(np.float32(factor * scales[op.name]))
+            elif isinstance(op, MaxPool | Concat):
+                scales[name] = scales[op.name]
+    return scales
+
+
+def _input_zero(network: QuantizedNetwork) -> np.ndarray:
+    """Zero points of the input, uint8 (channels,): the code that its readers pad with."""
+    codes = {op.pad_code for op in network.convs if INPUT in op.inputs and any(op.pad)}
+    if len(codes) > 1:
+        raise FirebrickError(f"{network.name}: pads its input with several codes, {sorted(codes)}")
+    return np.array(codes.pop() if codes else [0] * network.input.shape[2], np.uint8)
+
+
+def _check_same(network: QuantizedNetwork, again: QuantizedNetwork) -> None:
+    for op, other in zip(network.ops, again.ops, strict=True):
+        names: tuple[str, ...] = ()
+        if isinstance(op, Conv | Add):
+            names = ("multiplier", "shift", "low", "high")
+        if isinstance(op, Conv):
+            names += ("weights", "bias", "stride", "pad")
+            names += ("pad_code",) if any(op.pad) else ()
+        wrong = "kind"
+        if type(op) is type(other):
+            pairs = {name: (getattr(op, name), getattr(other, name)) for name in names}
+            wrong = ", ".join(n for n, pair in pairs.items() if not np.array_equal(*pair))
+        if wrong:
+            raise FirebrickError(
+                f"{op.name}: its {wrong} cannot be said exactly in QDQ; quantise the float network "
+                "with firebrick and export that"
+            )

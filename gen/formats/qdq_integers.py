@@ -1,0 +1,116 @@
+"""From the scales of a QDQ file to multipliers, shifts and clamps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from gen.common.errors import FirebrickError
+from gen.ir.fixed_point import fixed_point
+from gen.ir.network import Add, Conv, Op, Tensor
+
+LARGEST_DEAD, SMALLEST_DEAD = 2.0, 2.0**-12
+"""A dead channel's scale as a part of the layer's largest live one: kept in between."""
+
+COARSEST = 1.0
+"""Codes of output by which rounding a multiplier to an integer may at most move a channel: what one
+of 7 bits may where the channel uses the whole range."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a QuantizeLinear says: code = round(real / scale), signed or not.
+
+    ``kind`` is the type that the file stores codes in.
+    """
+
+    scale: float
+    signed: bool
+    kind: np.dtype = field(compare=False)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Smallest and largest code."""
+        return (-128, 127) if self.signed else (0, 255)
+
+
+@dataclass
+class Layer:
+    """An op whose final scale is not known before all nodes are read.
+
+    ``own`` is the scale that the file gives its output, None until a QuantizeLinear is met;
+    ``final`` replaces it where a concat has another.
+    """
+
+    op: Op
+    relu: bool = False
+    own: Scale | None = None
+    final: Scale | None = None
+
+
+def usable_scales(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Scales (Cout,) of weights (Cout, ...); a dead channel's that is far off is replaced.
+
+    It gets the largest of the live ones, so that its bias becomes an integer like theirs.
+
+    Quantisers give channels whose weights are all zero any scale (ONNX Runtime 1.0), next to which
+    the others' multipliers would have no precision left.
+    """
+    dead = ~codes.any(axis=tuple(range(1, codes.ndim)))
+    if dead.all():
+        return scale
+    largest = scale[~dead].max()
+    near = (scale >= largest * SMALLEST_DEAD) & (scale <= largest * LARGEST_DEAD)
+    return np.where(dead & ~near, largest, scale)
+
+
+def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
+    """Multipliers, shift and clamp of an op now that its output's scale is known.
+
+    Raises
+    ------
+    FirebrickError
+        If scales are too far apart to requantise.
+    """
+    op, own, final = layer.op, layer.own, layer.final or layer.own
+    if not isinstance(op, Conv | Add) or own is None or final is None:
+        return op
+    low, high = final.range
+    ratio = own.scale / final.scale
+    low = max(low, int(np.floor(own.range[0] * ratio + 0.5)))
+    high = min(high, int(np.floor(own.range[1] * ratio + 0.5)))
+    values: dict[str, Any] = {"low": 0 if layer.relu else low, "high": high}
+    inputs = [tensors[name].scale / final.scale for name in op.inputs]
+    try:
+        if isinstance(op, Conv):
+            factor = op.weight_scale * inputs[0]
+            multiplier, shift = fixed_point(factor)
+            op = replace(op, multiplier=multiplier, shift=shift, **values)
+            _check_precision(op, tensors[op.inputs[0]], factor)
+            return op
+        multiplier, shift = fixed_point(np.array(inputs))
+    except ValueError as error:
+        raise FirebrickError(f"{op.name}: {error}") from None
+    pair = (int(multiplier[0]), int(multiplier[1]))
+    return replace(op, multiplier=pair, shift=shift, **values)
+
+
+def _check_precision(op: Conv, x: Tensor, factor: np.ndarray) -> None:
+    """Refuse multipliers so small that their rounding shows in the output's codes."""
+    weights = op.weights.reshape(op.channels, -1).astype(np.int64)
+    positive, negative = (np.where(weights * s > 0, weights, 0).sum(axis=1) for s in (1, -1))
+    highest = (positive * x.high + negative * x.low + op.bias) * factor
+    lowest = (negative * x.high + positive * x.low + op.bias) * factor
+    reach = np.maximum(np.minimum(highest, op.high), np.minimum(-lowest, -op.low))
+    error = reach * np.abs(op.multiplier * 2.0**-op.shift / factor - 1)
+    worst = int(error.argmax())
+    if error[worst] > COARSEST:
+        raise FirebrickError(
+            f"node {op.name!r} (Conv): the weight scale of channel {worst}, "
+            f"{op.weight_scale[worst]:g}, is so far below the largest, {op.weight_scale.max():g}, "
+            f"that its multiplier would be only {op.multiplier[worst]}; quantise with one scale a "
+            "layer, or import the float network"
+        )

@@ -1,0 +1,1 @@
+"""From photographs to frames, and from class sums to tables."""

@@ -1,0 +1,245 @@
+"""From photographs to frames of raw pixels, and what a network expects of its pixels."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gen.common.errors import FirebrickError
+from gen.ir.network import Preprocessing
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+MAX_PIXELS = 1 << 27
+MAX_ASPECT = 16
+"""Longer pictures are cut to this before they are resized, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What a float network expects: ``(pixel - mean) / std`` for pixels of 0 to 255.
+
+    Attributes
+    ----------
+    mean, std : tuple of float
+        One a channel, in the network's channel order.
+    channel_order : "RGB" or "BGR"
+        The network's; frames are always RGB.
+    """
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    channel_order: str = "RGB"
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
+            raise FirebrickError(
+                f"input normalisation needs 3 means and 3 positive standard deviations, not "
+                f"{self.mean} and {self.std}"
+            )
+        if self.channel_order not in ("RGB", "BGR"):
+            raise FirebrickError(f"channel order {self.channel_order!r} is neither RGB nor BGR")
+
+    @staticmethod
+    def preset(name: str) -> Normalisation:
+        """The preset of that name, one of ``PRESETS``."""
+        if name not in PRESETS:
+            raise FirebrickError(
+                f"unknown input normalisation {name!r}; known are {', '.join(PRESETS)}"
+            )
+        return PRESETS[name]
+
+    @staticmethod
+    def from_metadata(metadata: Mapping[str, str]) -> Normalisation | None:
+        """What a model file says in ``mean``, ``std`` and ``channel_order``, or ``None``."""
+        if not {"mean", "std", "channel_order"} & metadata.keys():
+            return None
+        order = metadata.get("channel_order", "RGB").strip().upper()
+        return Normalisation(_triple(metadata, "mean", 0.0), _triple(metadata, "std", 1.0), order)
+
+
+PRESETS = {
+    "imagenet": Normalisation(
+        mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), std=(0.229 * 255, 0.224 * 255, 0.225 * 255)
+    ),
+    "caffe": Normalisation(mean=(104.0, 117.0, 123.0), channel_order="BGR"),
+    "raw": Normalisation(),
+}
+"""``imagenet``: torchvision and the ONNX zoo; ``caffe``: BGR minus the mean; ``raw``: as is."""
+
+
+def _triple(metadata: Mapping[str, str], key: str, default: float) -> tuple[float, float, float]:
+    if key not in metadata:
+        return (default,) * 3
+    try:
+        a, b, c = (float(part) for part in metadata[key].strip("[]() ").split(","))
+    except ValueError:
+        raise FirebrickError(
+            f"model metadata {key!r} is {metadata[key]!r}, not three numbers with commas"
+        ) from None
+    return a, b, c
+
+
+def default_preprocessing(height: int, width: int) -> Preprocessing:
+    """The customary preprocessing: photographs lose a margin (256 to 224), thumbnails do not."""
+    short = min(height, width)
+    margin = short * 8 // 7 // 32 * 32 if short >= 128 else short
+    return Preprocessing(resize=max(short, margin), crop=(height, width))
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """The image files in ``folder``, sorted by name.
+
+    Raises
+    ------
+    FirebrickError
+        If there is no such folder, or no image in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        problem = "is no folder" if folder.exists() else "no such folder"
+        raise FirebrickError(f"{folder}: {problem}; name a folder of images")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        deeper = any(path.is_dir() for path in folder.iterdir())
+        hint = "; folders in it are not looked into, name one of them" if deeper else ""
+        looked = ", ".join(sorted(SUFFIXES))
+        raise FirebrickError(f"{folder}: holds no image (looked for {looked}){hint}")
+    return found
+
+
+def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
+    """Read a photograph as a frame.
+
+    Returns
+    -------
+    uint8 array (height, width, 3)
+        Raw RGB, resized and cropped as ``preprocessing`` says.
+
+    Raises
+    ------
+    FirebrickError
+        If the file is missing or is no image that Pillow can read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise FirebrickError(f"{path}: is a folder; name the images in it")
+    if not path.is_file():
+        raise FirebrickError(f"{path}: no such image; check the path")
+    with path.open("rb") as file:
+        return prepare(_decode(file, str(path)), preprocessing)
+
+
+def load_frames(paths: list[Path], preprocessing: Preprocessing) -> np.ndarray:
+    """Several photographs as one uint8 array (N, height, width, 3)."""
+    return np.stack([load_frame(path, preprocessing) for path in paths])
+
+
+def with_mirror_images(frames: np.ndarray) -> np.ndarray:
+    """Frames (N, height, width, 3), and behind them the mirror image of each."""
+    return np.concatenate([frames, frames[:, :, ::-1]])
+
+
+def load_tar(
+    path: str | Path, preprocessing: Preprocessing, limit: int | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Read photographs from a tar file of ``SPLIT/CLASS/NAME``.
+
+    Parameters
+    ----------
+    path : path
+    preprocessing : Preprocessing
+    limit : int or None
+        Take about this many, spread evenly over the sorted names.
+
+    Returns
+    -------
+    frames : uint8 array (N, height, width, 3)
+    classes : list of str
+        The class folder of each.
+    """
+    if not Path(path).is_file():
+        raise FirebrickError(f"{path}: no such tar file")
+    frames, classes = [], []
+    try:
+        with tarfile.open(path) as tar:
+            members = [m for m in tar.getmembers() if Path(m.name).suffix.lower() in SUFFIXES]
+            members.sort(key=lambda member: member.name)
+            if limit is not None and limit < len(members):
+                picks = np.arange(limit) * len(members) // limit
+                members = [members[i] for i in picks]
+            for member in members:
+                data = io.BytesIO(tar.extractfile(member).read())  # type: ignore[union-attr]
+                frames.append(prepare(_decode(data, f"{path}: {member.name}"), preprocessing))
+                classes.append(PurePosixPath(member.name).parent.name)
+    except tarfile.TarError as error:
+        raise FirebrickError(f"{path}: not a readable tar file ({error})") from None
+    if not frames:
+        raise FirebrickError(f"{path}: holds no image")
+    return np.stack(frames), classes
+
+
+def _decode(file: BinaryIO, name: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings():  # our own limit is below
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(file)
+        if image.width * image.height > MAX_PIXELS:
+            raise FirebrickError(
+                f"{name}: {image.width}x{image.height} pixels is too large; resize it first"
+            )
+        return _to_rgb(ImageOps.exif_transpose(image))
+    except FirebrickError:
+        raise
+    except Image.DecompressionBombError:
+        raise FirebrickError(f"{name}: has too many pixels; resize it first") from None
+    except UnidentifiedImageError:
+        raise FirebrickError(f"{name}: not an image that can be read; try JPEG or PNG") from None
+    except Exception as error:  # damaged files fail in many ways inside the decoders
+        raise FirebrickError(f"{name}: damaged image ({error}); replace it") from None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB; transparency lies on black, 16-bit greys keep their upper byte."""
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        if image.mode.startswith("I;16") or values.max(initial=0) > 255:
+            values = values / 257
+        grey = np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert(
+            "RGB"
+        )
+    return image.convert("RGB")
+
+
+def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    """Resize and crop an RGB image as ``preprocessing`` says."""
+    height, width = preprocessing.crop
+    shorter = max(preprocessing.resize, 1)
+    fits = height <= image.height <= shorter and width <= image.width <= shorter
+    if not fits:
+        longest = MAX_ASPECT * max(min(image.size), 1)
+        image = _cut(image, min(image.width, longest), min(image.height, longest))
+        factor = shorter / min(image.size)
+        size = tuple(
+            max(round(side * factor), least)
+            for side, least in zip(image.size, (width, height), strict=True)
+        )
+        image = image.resize(size, Image.Resampling.BILINEAR)  # type: ignore[arg-type]
+    return np.asarray(_cut(image, width, height), dtype=np.uint8)
+
+
+def _cut(image: Image.Image, width: int, height: int) -> Image.Image:
+    """The middle of an image."""
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))

@@ -1,0 +1,1 @@
+"""Networks as data, in float and in integers, and what follows from them alone."""

@@ -1,0 +1,163 @@
+"""Whether a quantised network's parts fit together, and stay inside the numerics contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gen.common.errors import FirebrickError
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
+
+if TYPE_CHECKING:
+    from gen.ir.network import QuantizedNetwork
+
+BOARD = "board"
+"""Where a plan has the costs of what is no layer, link, shell and clock: no op has this name."""
+
+_TYPES: dict[str, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
+
+
+def check(network: QuantizedNetwork) -> None:
+    """Check that the network's parts fit together and stay inside the numerics contract.
+
+    Raises
+    ------
+    FirebrickError
+        Naming the op and what is wrong with it.
+    """
+    for problem in _problems(network):
+        raise FirebrickError(f"network {network.name!r}: {problem}")
+
+
+def _problems(network: QuantizedNetwork) -> Iterator[str]:
+    if INPUT not in network.tensors or not network.ops:
+        yield "no input tensor or no ops"
+    for part in (*network.tensors.values(), *network.ops, network.preprocessing):
+        yield from _mistyped(part)
+    yield from _tensor_problems(network)
+    known = {INPUT}
+    for op in network.ops:
+        missing = [name for name in op.inputs if name not in known]
+        if missing or op.name in known or op.name not in network.tensors:
+            yield f"{op.name}: reads {missing or op.inputs} or writes a tensor out of order"
+        if op.name == BOARD:
+            yield f"{op.name}: this name is the board's own; rename the layer"
+        known.add(op.name)
+        shapes = [network.tensors[name].shape for name in op.inputs]
+        expected = output_shape(op, shapes)
+        if network.tensors[op.name].shape != expected:
+            yield f"{op.name}: shape {network.tensors[op.name].shape}, expected {expected}"
+        maps = {shape[:2] if isinstance(op, Concat) else shape for shape in shapes}
+        if len(maps) > 1:
+            yield f"{op.name}: joins {' and '.join(op.inputs)}, whose shapes {shapes} do not match"
+        yield from _op_problems(
+            op, [network.tensors[n] for n in op.inputs], network.tensors[op.name]
+        )
+    if not isinstance(network.ops[-1], GlobalSum):
+        yield f"ends in {network.ops[-1].name}, not in a global sum"
+    if len(network.labels) != network.output.shape[2]:
+        yield f"{len(network.labels)} labels for {network.output.shape[2]} classes"
+
+
+def _mistyped(part: Any) -> Iterator[str]:
+    """Fields that do not hold what their annotations say; files may say anything."""
+    for item in fields(part):
+        name, value = str(item.type), getattr(part, item.name)
+        kinds = name.removeprefix("tuple[").removesuffix("]").split(", ")
+        if kinds[0] not in _TYPES:
+            continue
+        values = value if name.startswith("tuple") else (value,)
+        fits = isinstance(values, tuple) and all(
+            isinstance(v, _TYPES[kinds[0]]) and isinstance(v, bool) == (kinds[0] == "bool")
+            for v in values
+        )
+        if not fits or (kinds[-1] != "..." and len(values) != len(kinds)):
+            yield f"{getattr(part, 'name', 'preprocessing')}: {item.name} is {value!r}, not {name}"
+
+
+def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
+    for tensor in network.tensors.values():
+        if min(tensor.shape) < 1 or not 1 <= tensor.bits <= 64:
+            yield f"tensor {tensor.name}: shape {tensor.shape} or {tensor.bits} bits out of range"
+        if not 0 < tensor.scale < np.inf:
+            yield f"tensor {tensor.name}: scale {tensor.scale} is not a positive number"
+    if (network.input.bits, network.input.signed) != (8, False):
+        yield "tensor input: pixels must have 8 bits without a sign"
+    crop, resize = network.preprocessing.crop, network.preprocessing.resize
+    if crop != network.input.shape[:2] or resize < 1:
+        yield f"preprocessing crops to {crop}, but the input is {network.input.shape}"
+    texts = (network.name, *network.labels, *network.source, *network.source.values())
+    if not all(isinstance(text, str) for text in texts):
+        yield "its name, labels and source notes must be text"
+
+
+def _op_problems(op: Op, inputs: list[Tensor], y: Tensor) -> Iterator[str]:
+    """What makes an op's codes mean something else than its tensors say."""
+    if isinstance(op, Conv):
+        yield from _conv_problems(op, inputs[0])
+    if isinstance(op, Add) and (
+        len(inputs) != 2 or not all(0 <= factor < 1 << 16 for factor in op.multiplier)
+    ):
+        yield f"{op.name}: needs two inputs, with 16-bit multipliers, not {op.multiplier}"
+    if isinstance(op, Conv | Add) and not (
+        1 <= op.shift <= 47 and y.low <= op.low <= op.high <= y.high
+    ):
+        yield (
+            f"{op.name}: shift {op.shift} or clamp {op.low}..{op.high} out of range for codes of "
+            f"{y.low}..{y.high}"
+        )
+    if isinstance(op, MaxPool | Concat):
+        kinds = sorted({(x.scale, x.signed) for x in (*inputs, y)})
+        if len(kinds) != 1:
+            yield f"{op.name}: joins tensors of different scales or signs {kinds}"
+    if isinstance(op, GlobalSum):
+        pixels = inputs[0].shape[0] * inputs[0].shape[1]
+        if inputs[0].low * pixels < y.low or inputs[0].high * pixels > y.high:
+            yield f"{op.name}: sums of {pixels} pixels do not fit codes of {y.low}..{y.high}"
+    for tensor in inputs if isinstance(op, GlobalSum) else (*inputs, y):
+        if tensor.bits != 8:
+            yield f"{op.name}: activation {tensor.name} must have 8 bits, not {tensor.bits}"
+
+
+def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
+    if op.weights.ndim != 4 or op.weights.dtype != np.int8:
+        yield f"{op.name}: weights must be int8 of shape (Cout, K, K, Cin)"
+        return
+    cout, kernel, kernel_x, cin = op.weights.shape
+    if kernel != kernel_x or cin != x.shape[2]:
+        yield f"{op.name}: weights {op.weights.shape} do not fit input {x.shape}"
+    if not 2 <= op.weight_bits <= 8:
+        yield f"{op.name}: weight_bits {op.weight_bits} is not 2 to 8"
+    limit = 1 << (op.weight_bits - 1)
+    if op.weights.min() < -limit or op.weights.max() >= limit:
+        yield f"{op.name}: weight codes exceed {op.weight_bits} bits"
+    if op.codebook is not None:
+        yield from _codebook_problems(op, op.codebook)
+    for name, dtype in (("bias", np.int32), ("multiplier", np.uint16)):
+        array = getattr(op, name)
+        if array.shape != (cout,) or array.dtype != dtype:
+            yield f"{op.name}: {name} must be {np.dtype(dtype)} of shape ({cout},)"
+    if len(op.pad_code) != cin or any(not x.low <= code <= x.high for code in op.pad_code):
+        yield f"{op.name}: pad_code must hold {cin} codes of the input tensor"
+
+
+def _codebook_problems(op: Conv, codebook: np.ndarray) -> Iterator[str]:
+    """A codebook that codes and multiplier cannot use, or weights that are not in it."""
+    if not isinstance(codebook, np.ndarray) or codebook.ndim != 1 or codebook.dtype != np.int8:
+        yield f"{op.name}: codebook must be a one-dimensional int8 array"
+        return
+    if codebook.size not in {1 << bits for bits in range(2, op.weight_bits + 1)}:
+        yield (
+            f"{op.name}: codebook of {codebook.size} levels, not a power of two from 4 to "
+            f"2**weight_bits = {1 << op.weight_bits}"
+        )
+    low, high = int(codebook.min()), int(codebook.max())
+    limit = 1 << (op.weight_bits - 1)
+    if (codebook[1:] < codebook[:-1]).any() or low < -limit or high >= limit:
+        yield f"{op.name}: codebook levels must ascend within {op.weight_bits} bits"
+    elif not np.isin(op.weights, codebook).all():
+        yield f"{op.name}: weights that are not in its codebook"

@@ -1,0 +1,268 @@
+"""The quantised network: integers, scales, labels and preprocessing, in one file.
+
+This is the only thing that the golden model, the planner, the hardware generator and the host
+share. Every number that the hardware computes with is an integer held here; the float scales are
+for people and for the host's softmax.
+
+Numerics (all exact, two's complement)
+--------------------------------------
+- Activations are 8-bit codes, unsigned behind a ReLU, signed otherwise; real value = code * scale.
+- Weights are signed integers of ``weight_bits`` bits with one scale an output channel. A layer may
+  have a codebook: then it stores codes of ``code_bits`` bits that stand for levels of its weights.
+- Requantise: ``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
+- Layout is HWC for tensors and O, K, K, I for weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gen.common.errors import FirebrickError
+from gen.common.files import replacing
+from gen.ir.check import check
+from gen.ir.ops import (
+    INPUT,
+    Add,
+    Concat,
+    Conv,
+    GlobalSum,
+    MaxPool,
+    Op,
+    Preprocessing,
+    Tensor,
+    output_shape,
+    pool_size,
+)
+
+__all__ = [
+    "INPUT",
+    "Add",
+    "Concat",
+    "Conv",
+    "GlobalSum",
+    "MaxPool",
+    "Op",
+    "Preprocessing",
+    "QuantizedNetwork",
+    "Tensor",
+    "check",
+    "output_shape",
+    "pool_size",
+]
+
+FORMAT_VERSION = 2
+"""Of files with codebooks; those without are written in format 1, which has none."""
+
+_KINDS: dict[str, Any] = {c.__name__: c for c in (Conv, MaxPool, Concat, Add, GlobalSum)}
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedNetwork:
+    """A whole network in integers.
+
+    Attributes
+    ----------
+    name : str
+    ops : tuple of Op
+        In topological order; the last one is a GlobalSum.
+    tensors : dict
+        Every tensor by name, ``"input"`` included.
+    labels : tuple of str
+        Class names, in the order of the class sums.
+    preprocessing : Preprocessing
+    source : dict
+        Where the network came from and how it was quantised, for people.
+    """
+
+    name: str
+    ops: tuple[Op, ...]
+    tensors: dict[str, Tensor]
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing
+    source: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def input(self) -> Tensor:
+        """The tensor of raw pixels."""
+        return self.tensors[INPUT]
+
+    @property
+    def output(self) -> Tensor:
+        """The tensor of class sums, shape (1, 1, classes)."""
+        return self.tensors[self.ops[-1].name]
+
+    @property
+    def convs(self) -> tuple[Conv, ...]:
+        """The convolutions, in order."""
+        return tuple(op for op in self.ops if isinstance(op, Conv))
+
+    @property
+    def weight_count(self) -> int:
+        """Number of weights, biases not counted."""
+        return sum(op.weights.size for op in self.convs)
+
+    @property
+    def weight_bit_count(self) -> int:
+        """Bits that the weights take as they are stored: codes where a layer has a codebook."""
+        return sum(op.weights.size * op.code_bits for op in self.convs)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates a frame."""
+        total = 0
+        for op in self.convs:
+            height, width, _ = self.tensors[op.name].shape
+            total += height * width * op.weights.size
+        return total
+
+    def consumers(self, name: str) -> tuple[Op, ...]:
+        """The ops that read tensor ``name``."""
+        return tuple(op for op in self.ops if name in op.inputs)
+
+    def op(self, name: str) -> Op:
+        """The op that produces tensor ``name``."""
+        for op in self.ops:
+            if op.name == name:
+                return op
+        raise KeyError(name)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """First 8 bytes of the SHA-256 of everything that decides the class sums."""
+        digest = hashlib.sha256()
+        header, arrays = flatten(replace(self, name="", labels=(), source={}))
+        digest.update(json.dumps(header, sort_keys=True).encode())
+        for key in sorted(arrays):
+            digest.update(key.encode())
+            digest.update(np.ascontiguousarray(arrays[key]).tobytes())
+        return digest.digest()[:8]
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to ``path`` (a zip of one JSON header and NumPy arrays), atomically."""
+        header, arrays = flatten(self)
+        with replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
+            _write_entry(archive, "network.json", json.dumps(header, indent=1).encode())
+            for key, array in arrays.items():
+                buffer = io.BytesIO()
+                np.save(buffer, array, allow_pickle=False)
+                _write_entry(archive, key + ".npy", buffer.getvalue())
+
+    @staticmethod
+    def load(path: str | Path) -> QuantizedNetwork:
+        """Read a network file.
+
+        Raises
+        ------
+        FirebrickError
+            If the file is missing, is no network file, or its parts do not fit together.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                header = json.loads(archive.read("network.json"))
+                if header.get("format") not in range(1, FORMAT_VERSION + 1):
+                    raise FirebrickError(
+                        f"{path}: network file format {header.get('format')!r}, but this version "
+                        f"reads formats up to {FORMAT_VERSION}; generate the file again"
+                    )
+                arrays = {
+                    entry[:-4]: np.load(io.BytesIO(archive.read(entry)), allow_pickle=False)
+                    for entry in archive.namelist()
+                    if entry.endswith(".npy")
+                }
+            network = unflatten(header, arrays)
+            _check_file(network, path)
+        except FileNotFoundError:
+            raise FirebrickError(f"{path}: no such network file; check the path") from None
+        except FirebrickError:
+            raise
+        except Exception as error:  # a damaged file can fail in any of the readers
+            raise FirebrickError(
+                f"{path}: not a firebrick network file ({_reason(error)}); generate it again"
+            ) from None
+        return network
+
+
+def _check_file(network: QuantizedNetwork, path: str | Path) -> None:
+    """Check a network that came from a file; an error names it."""
+    try:
+        check(network)
+    except FirebrickError as error:
+        raise FirebrickError(f"{path}: {error}") from None
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _write_entry(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    """Add an entry with a fixed date, so that equal networks make equal files."""
+    info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    info.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(info, data)
+
+
+def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A network as plain data for JSON and arrays by layer and field, for files."""
+    arrays: dict[str, np.ndarray] = {}
+    ops = []
+    for op in network.ops:
+        entry: dict[str, Any] = {"kind": type(op).__name__}
+        for item in fields(op):
+            value = getattr(op, item.name)
+            if isinstance(value, np.ndarray):
+                key = f"{op.name.replace('/', '__')}.{item.name}"
+                if key in arrays:
+                    raise FirebrickError(
+                        f"network {network.name!r}: {op.name!r} and another layer differ only in "
+                        "slashes and underscores; rename one"
+                    )
+                arrays[key] = value
+            elif value is not None:
+                entry[item.name] = value
+        ops.append(entry)
+    coded = any(op.codebook is not None for op in network.convs)
+    header = {
+        "format": FORMAT_VERSION if coded else 1,
+        "name": network.name,
+        "ops": ops,
+        "tensors": [asdict(t) for t in network.tensors.values()],
+        "labels": list(network.labels),
+        "preprocessing": asdict(network.preprocessing),
+        "source": network.source,
+    }
+    return header, arrays
+
+
+def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> QuantizedNetwork:
+    """The network of :func:`flatten`; whatever is wrong raises as it happens to."""
+    ops: list[Op] = []
+    for entry in header["ops"]:
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()
+        }
+        kind = _KINDS[values.pop("kind")]
+        for item in fields(kind):
+            key = f"{values['name'].replace('/', '__')}.{item.name}"
+            if key in arrays:
+                values[item.name] = arrays[key]
+        ops.append(kind(**values))
+    tensors = {t["name"]: Tensor(**{**t, "shape": tuple(t["shape"])}) for t in header["tensors"]}
+    preprocessing = header["preprocessing"]
+    return QuantizedNetwork(
+        name=header["name"],
+        ops=tuple(ops),
+        tensors=tensors,
+        labels=tuple(header["labels"]),
+        preprocessing=Preprocessing(preprocessing["resize"], tuple(preprocessing["crop"])),
+        source=dict(header["source"]),
+    )

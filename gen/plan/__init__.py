@@ -1,0 +1,1 @@
+"""How much hardware each layer gets, and what that costs on a board."""

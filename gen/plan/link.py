@@ -1,0 +1,96 @@
+"""What a board's link to its host costs, and how much goes over it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from boards.board import Board, Resources
+from gen.backend.ethernet_core import CHUNK, WINDOW
+from gen.ir.network import QuantizedNetwork
+from gen.plan.cost import BOARD, memory_cost, total
+from hw.link.results import sums_memory
+from protocol.messages import DeviceInfo
+from protocol.packets import CHECK_BYTES, HEADER, OVERHEAD, RESULT, ROOM
+
+RARE = 128
+"""One byte in so many random ones has to be escaped on a byte stream."""
+UART_BITS = 10
+"""Bits on the wire a byte: start, 8 data, stop."""
+NETWORK_CORE = {
+    "mii": Resources(lut=2250, ff=2200, dsp=0, bram36=2.5),
+    "rgmii": Resources(lut=3500, ff=2470, dsp=0, bram36=3.5),
+}
+"""What Ethernet takes more than a UART, by how the PHY is wired; as Yosys counts it."""
+STALLS = Resources(lut=70, ff=45, dsp=0, bram36=0)
+STALLS_PER_STREAM = Resources(lut=1, ff=1, dsp=0, bram36=0)
+"""Counting the cycles in which layers wait."""
+_DATAGRAM = 14 + 20 + 8
+"""Bytes of Ethernet's, IP's and UDP's headers."""
+_SHORTEST = 60
+_LINE = 8 + 4 + 12
+"""Bytes of the line's time around a frame: preamble, check sequence, gap."""
+
+
+def packet_format(network: QuantizedNetwork, board: Board) -> DeviceInfo:
+    """What the board will say of itself, but for its clock and the network's digest."""
+    classes, streams = network.output.shape[2], len(network.ops)
+    info = DeviceInfo(*network.input.shape, classes, 1, bytes(8), streams=streams)
+    return info if board.station is None else replace(info, chunk=CHUNK, window=WINDOW)
+
+
+def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
+    """The link and the shell around the accelerator, in what the 7-series has."""
+    info = packet_format(network, board)
+    memories = [
+        memory_cost("block", info.window * info.chunk, 8),
+        memory_cost(sums_memory(info.classes), info.classes, 32),
+    ]
+    parts = [BOARD, *memories, STALLS, *([STALLS_PER_STREAM] * len(network.ops))]
+    if board.station is not None:
+        assert board.phy is not None
+        parts.append(NETWORK_CORE[board.phy.kind])
+    return total(parts)
+
+
+def link_name(board: Board) -> str:
+    """For people."""
+    if board.station is None:
+        return f"UART at {board.baud} baud"
+    assert board.phy is not None
+    rate = board.phy.bits_per_second // 1_000_000
+    return f"UDP at {board.station.address}, port {board.station.port}, {rate} Mb/s"
+
+
+def shell_cycles(network: QuantizedNetwork, board: Board) -> int:
+    """Cycles in which the board's shell takes a frame: the bytes of its packets, one a cycle.
+
+    On a UART 1 byte in 128 is taken to be escaped, as of random ones.
+    """
+    info = packet_format(network, board)
+    if board.station is None:
+        return info.frame_bytes + info.frame_bytes // RARE + info.chunks * OVERHEAD
+    return info.frame_bytes + info.chunks * (HEADER.size + CHECK_BYTES)
+
+
+def link_frames_per_second(network: QuantizedNetwork, board: Board) -> float:
+    """Frames a second that the link carries: pixels in, acknowledgements and a result out, at once.
+
+    Escaped bytes are counted as in :func:`shell_cycles`, but for those of results.
+    """
+    info = packet_format(network, board)
+    if board.station is None:
+        inwards = shell_cycles(network, board)
+        words = ROOM.size * info.chunks + RESULT.size * info.parts + 4 * info.classes
+        outwards = words + OVERHEAD * (info.chunks + info.parts)
+        return board.baud / UART_BITS / max(inwards, outwards)
+    assert board.phy is not None
+    whole, rest = divmod(info.frame_bytes, info.chunk)
+    inwards = whole * _on_the_line(info.chunk) + (_on_the_line(rest) if rest else 0)
+    results = RESULT.size + 4 * -(-info.classes // info.parts)
+    outwards = (whole + (rest > 0)) * _on_the_line(ROOM.size) + info.parts * _on_the_line(results)
+    return board.phy.bits_per_second / 8 / max(inwards, outwards)
+
+
+def _on_the_line(payload: int) -> int:
+    """Bytes of a line's time for a packet with so much payload."""
+    return max(_SHORTEST, _DATAGRAM + HEADER.size + payload + CHECK_BYTES) + _LINE

@@ -1,0 +1,1 @@
+"""From float networks to integers, after training."""

@@ -1,0 +1,178 @@
+"""Quantising layer by layer, each on what the layers before it really give.
+
+The float network and the integers made so far run side by side over the calibration frames. Each
+convolution gets the weights and the bias that bring its outputs, for the integers that will reach
+it, closest to the float network's outputs; only then are they rounded. So a layer makes up for
+the errors of those before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.network import INPUT, Conv, Op, Tensor
+from gen.ir.widths import Width
+from gen.quantise.codebook import round_to_levels
+from gen.quantise.gptq import largest_code, round_together
+from gen.quantise.hessian import Moments, MomentSums
+from gen.quantise.integers import WEAKEST, border_codes, integer_conv, integer_op, scale_floor
+from gen.quantise.layers import batches, before_relu, float_layer, integer_layer, patches
+from gen.quantise.rate import Step, bits_for, round_to_step
+
+MEMORY = 3 << 30
+"""Most bytes that activations may take; fewer frames are used if they would take more."""
+
+THREADS = 2
+"""How many work on batches at once. Always as many: sums are rounded as they are added up."""
+
+
+def frames_in_memory(graph: FloatGraph, count: int) -> int:
+    """How many of ``count`` frames, one at least, fit :data:`MEMORY` with their mirror images."""
+    return max(1, min(count, MEMORY // (2 * _frame_bytes(graph))))
+
+
+def quantise_in_sequence(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    tensors: Mapping[str, Tensor],
+    widths: Mapping[str, Width],
+    couplings: Mapping[str, np.ndarray],
+    progress: Callable[[int, int], None],
+) -> tuple[Op, ...]:
+    """All ops in integers.
+
+    Parameters
+    ----------
+    graph : FloatGraph
+        With its input normalisation folded in.
+    frames : uint8 array (N, H, W, 3)
+        Twice :func:`frames_in_memory`, at most.
+    tensors : mapping
+        Every tensor with its scale.
+    widths : mapping
+        By convolution.
+    couplings : mapping
+        Of the channels' errors, float64 (Cout, Cout), for any convolutions; see
+        :mod:`gen.quantise.fisher`.
+    progress : callable
+        Told multiply-accumulates done and in all, of a frame.
+    """
+    real, codes = {INPUT: frames}, {INPUT: frames}
+    last = {name: i for i, op in enumerate(graph.ops) for name in op.inputs}
+    work = _work(graph)
+    ops: list[Op] = []
+    for i, op in enumerate(graph.ops[:-1]):
+        if isinstance(op, FloatConv):
+            x = tensors[op.inputs[0]]
+            moments, real[op.name] = _measure(op, real[x.name], codes[x.name], x)
+            ops.append(_convolution(op, moments, widths[op.name], couplings.get(op.name), tensors))
+        else:
+            real[op.name] = _run(partial(float_layer, op), [real[name] for name in op.inputs])
+            ops.append(integer_op(op, tensors))
+        layer = partial(integer_layer, ops[-1], x=tensors[op.inputs[0]], y=tensors[op.name])
+        codes[op.name] = _run(layer, [codes[name] for name in op.inputs])
+        for name in set(op.inputs):
+            if last[name] == i:
+                del real[name], codes[name]
+        progress(sum(work[: i + 1]), sum(work))
+    return (*ops, integer_op(graph.ops[-1], tensors))
+
+
+def _frame_bytes(graph: FloatGraph) -> int:
+    """Bytes a frame of what is live at the fullest moment: float32 and codes side by side."""
+    sizes = {name: 5 * int(np.prod(shape)) for name, shape in graph.shapes().items()}
+    sizes[INPUT] = 2 * int(np.prod(graph.input_shape))
+    last = {name: i for i, op in enumerate(graph.ops) for name in op.inputs}
+    live, most = {INPUT}, 0
+    for i, op in enumerate(graph.ops):
+        live.add(op.name)
+        most = max(most, sum(sizes[name] for name in live))
+        live -= {name for name in live if last.get(name, len(graph.ops)) <= i}
+    return most
+
+
+def _work(graph: FloatGraph) -> list[int]:
+    shapes = graph.shapes()
+    return [
+        op.weights.size * shapes[op.name][0] * shapes[op.name][1]
+        if isinstance(op, FloatConv)
+        else 0
+        for op in graph.ops
+    ]
+
+
+def _run(layer: Callable[[list[np.ndarray]], np.ndarray], inputs: list[np.ndarray]) -> np.ndarray:
+    """What a layer gives for all frames."""
+    return _fill(lambda thread, batch: layer([x[batch] for x in inputs]), inputs[0])
+
+
+def _measure(
+    op: FloatConv, real: np.ndarray, codes: np.ndarray, x: Tensor
+) -> tuple[Moments, np.ndarray]:
+    """Moments of the codes that reach a convolution, and what it gives in the float network."""
+    weights = op.weights.reshape(len(op.weights), -1).astype(np.float64)
+    border = border_codes(op, x)
+    origin = np.tile(codes[0].mean(axis=(0, 1), dtype=np.float32), op.weights[0, ..., 0].size)
+    sums = [MomentSums(weights.shape[1], len(weights), origin) for _ in range(THREADS)]
+
+    def outputs(thread: int, batch: slice) -> np.ndarray:
+        wanted = before_relu(op, real[batch])
+        windows = patches(op, codes[batch], border).astype(np.float32)
+        sums[thread].add(windows.reshape(-1, weights.shape[1]), wanted.reshape(-1, len(weights)))
+        return np.maximum(wanted, 0, out=wanted) if op.relu else wanted
+
+    given = _fill(outputs, codes)
+    for other in sums[1:]:
+        sums[0].merge(other)
+    return sums[0].moments(weights, x.scale), given
+
+
+def _fill(outputs: Callable[[int, slice], np.ndarray], frames: np.ndarray) -> np.ndarray:
+    """Outputs for all ``frames``, made batch by batch in threads.
+
+    ``outputs`` gets the number of the thread and the batch. Which thread has which batch depends
+    on nothing but the number of frames.
+    """
+    parts = list(batches(len(frames), frames.shape[1:]))
+    first = outputs(0, parts[0])
+    whole = np.empty((len(frames), *first.shape[1:]), first.dtype)
+    whole[parts[0]] = first
+
+    def fill(thread: int) -> None:
+        for batch in parts[1 + thread :: THREADS]:
+            whole[batch] = outputs(thread, batch)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(fill, range(THREADS)))
+    return whole
+
+
+def _convolution(
+    op: FloatConv,
+    moments: Moments,
+    width: Width,
+    coupling: np.ndarray | None,
+    tensors: Mapping[str, Tensor],
+) -> Conv:
+    weights = moments.best_weights(op.weights.reshape(len(op.weights), -1).astype(np.float64))
+    weakest = np.abs(weights).max() / largest_code(width.operand) * WEAKEST
+    floor = np.maximum(scale_floor(op, tensors[op.inputs[0]]), weakest or 1.0)
+    operand = width.operand
+    if isinstance(width, Step):
+        codes, scale = round_to_step(weights, moments.xx, width, floor)
+        operand, codebook = bits_for(codes), None
+    elif width.levels is None:
+        codes, scale = round_together(weights, moments.xx, width.bits, floor, coupling)
+        codebook = None
+    else:
+        codes, scale, codebook = round_to_levels(
+            weights, moments.xx, width.bits, width.levels, floor, coupling
+        )
+    bias = moments.best_bias(codes * scale[:, None])
+    codes = codes.reshape(op.weights.shape)
+    return integer_conv(op, codes, scale, bias, operand, tensors, codebook)

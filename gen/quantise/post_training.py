@@ -1,0 +1,272 @@
+"""Quantisation after training: a float graph and some frames become integers.
+
+Weights get one symmetric scale an output channel, activations one scale a tensor, chosen so that
+clipping and rounding together make the smallest mean square error over the calibration frames.
+What rounding the weights adds on average to each channel is taken off its bias. How weights are
+rounded is a choice: see :func:`quantise`.
+
+A first layer that pads does so with the code nearest to the mean. That is at most half a code from
+what the float network pads with, and touches border pixels only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from gen.common.errors import FirebrickError
+from gen.frames.images import Normalisation, default_preprocessing, with_mirror_images
+from gen.ir.graph import FloatConv, FloatGraph, SharedConv
+from gen.ir.labels import choose_labels
+from gen.ir.network import (
+    INPUT,
+    Concat,
+    MaxPool,
+    Op,
+    Preprocessing,
+    QuantizedNetwork,
+    Tensor,
+    check,
+)
+from gen.ir.widths import WIDEST, Width, check_width
+from gen.quantise.calibrate import Statistics, observe
+from gen.quantise.equalise import equalise
+from gen.quantise.fisher import channel_couplings
+from gen.quantise.integers import (
+    integer_conv,
+    integer_op,
+    levels_of,
+    round_weights,
+    scale_floor,
+    weight_scales,
+)
+from gen.quantise.layer_by_layer import frames_in_memory, quantise_in_sequence
+
+Rounding = Literal["nearest", "together", "shared"]
+"""What weights are rounded to.
+
+Each to the nearest code, which is right for weights that were trained to be rounded. All of a layer
+together, so that errors make up for one another and for those of earlier layers
+(:mod:`gen.quantise.layer_by_layer`), which is right for all others; mirror images of the frames
+then count as well, since weights must not suit a few hundred frames only. Or by layer the values
+that its weights share (:class:`~gen.ir.graph.SharedConv`), which then become its codebook.
+"""
+
+OBSERVED = 0.3
+"""Part of the time that looking at activations and gradients takes, where that is not all."""
+COUPLED_BITS = 5
+"""Up to this width the channels of a layer make up for one another; beyond, errors are too small
+to be worth the time."""
+
+
+def quantise(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    *,
+    normalisation: Normalisation,
+    weight_bits: int | Width | Mapping[str, int | Width] = 8,
+    rounding: Rounding = "nearest",
+    labels: tuple[str, ...] | None = None,
+    preprocessing: Preprocessing | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    source: Mapping[str, str] | None = None,
+) -> QuantizedNetwork:
+    """Quantise a float network.
+
+    Parameters
+    ----------
+    graph : FloatGraph
+    frames : uint8 array (N, H, W, 3)
+        Calibration frames, raw RGB, of the network's input size.
+    normalisation : Normalisation
+        What the float network expects; folded into the first layer.
+    weight_bits : int, Width or mapping
+        2 to 8, or a width with a codebook (only if rounded together), for all layers or by layer
+        name (8 for layers that are not named).
+    rounding : "nearest", "together" or "shared"
+        Of weights, see :data:`Rounding`.
+    labels : tuple of str or None
+        Class names; else those in the model's metadata, else numbers.
+    preprocessing : Preprocessing or None
+    progress : callable or None
+        Told how much is done, and of how much.
+    source : mapping or None
+        Notes for people, kept with the network.
+
+    Raises
+    ------
+    FirebrickError
+        If frames, widths or labels do not fit the network.
+    """
+    if frames.ndim != 4 or frames.shape[1:] != graph.input_shape or not len(frames):
+        raise FirebrickError(
+            f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
+        )
+    widths = _widths(graph, weight_bits, rounding)
+    graph = graph.fold_input(normalisation)
+    # BLAS adds up in another order on another number of cores, which changes codes.
+    with threadpool_limits(1):
+        tensors, ops = _integers(graph, frames, widths, rounding, progress)
+    height, width, _ = graph.input_shape
+    network = QuantizedNetwork(
+        name=graph.name,
+        ops=ops,
+        tensors=tensors,
+        labels=choose_labels(graph.shapes()[ops[-1].name][2], graph.metadata, labels),
+        preprocessing=preprocessing or default_preprocessing(height, width),
+        source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
+    )
+    check(network)
+    return network
+
+
+def _frames_told(graph: FloatGraph, count: int, rounding: Rounding) -> str:
+    """How many frames were looked at, for people."""
+    rounded = frames_in_memory(graph, count) if rounding == "together" else count
+    fewer = f", {rounded} of them for rounding weights" if rounded < count else ""
+    return f"after training, on {count} frames{fewer}"
+
+
+def _integers(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    widths: dict[str, Width],
+    rounding: Rounding,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[dict[str, Tensor], tuple[Op, ...]]:
+    """Every tensor with its scale, and all ops."""
+    coded = {name for name, width in widths.items() if width.levels is not None}
+    observed = OBSERVED / 2 if rounding == "together" else 1.0
+    graph = equalise(graph, frames, coded)
+    statistics = observe(graph, frames, _part(progress, 0.0, observed))
+    tensors = _tensors(graph, statistics)
+    if rounding == "together":
+        return tensors, _together(graph, frames, tensors, widths, progress)
+    return tensors, _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
+
+
+def _together(
+    graph: FloatGraph,
+    frames: np.ndarray,
+    tensors: dict[str, Tensor],
+    widths: dict[str, Width],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Op, ...]:
+    """The ops, each rounded on what those before it really give."""
+    narrow = {name for name, width in widths.items() if width.bits <= COUPLED_BITS}
+    looking = _part(progress, OBSERVED / 2, OBSERVED)
+    couplings = channel_couplings(graph, frames, narrow, looking)
+    rest = _part(progress, OBSERVED, 1.0)
+    count = frames_in_memory(graph, len(frames))
+    both = with_mirror_images(frames[np.arange(count) * len(frames) // count])
+    return quantise_in_sequence(graph, both, tensors, widths, couplings, rest)
+
+
+def _part(
+    progress: Callable[[int, int], None] | None, start: float, stop: float
+) -> Callable[[int, int], None]:
+    """Progress of a part of the work, told as progress of the whole in thousandths."""
+
+    def tell(done: int, total: int) -> None:
+        if progress:
+            progress(round(1000 * (start + (stop - start) * done / total)), 1000)
+
+    return tell
+
+
+def _widths(
+    graph: FloatGraph, weight_bits: int | Width | Mapping[str, int | Width], rounding: Rounding
+) -> dict[str, Width]:
+    names = [op.name for op in graph.ops if isinstance(op, FloatConv)]
+    if isinstance(weight_bits, int | Width):
+        widths = dict.fromkeys(names, Width.of(weight_bits))
+    else:
+        unknown = sorted(weight_bits.keys() - set(names))
+        if unknown:
+            raise FirebrickError(f"weight bits for unknown layers: {', '.join(unknown)}")
+        widths = {name: Width.of(weight_bits.get(name, WIDEST)) for name in names}
+    for name, width in widths.items():
+        check_width(width, name)
+        if width.levels is not None and rounding != "together":
+            raise FirebrickError(f"{name}: a codebook for weights that are rounded {rounding!r}")
+    return widths
+
+
+def _tensors(graph: FloatGraph, statistics: Statistics) -> dict[str, Tensor]:
+    """Every tensor with its scale; what a pool or a concat joins has one scale together."""
+    group = {op.name: op.name for op in graph.ops} | {INPUT: INPUT}
+
+    def root(name: str) -> str:
+        while group[name] != name:
+            name = group[name]
+        return name
+
+    for op in graph.ops:
+        if isinstance(op, MaxPool | Concat):
+            for name in op.inputs:
+                group[root(name)] = root(op.name)
+    nonnegative = graph.nonnegative()
+    members: dict[str, list[str]] = {}
+    for name in statistics.histograms:
+        members.setdefault(root(name), []).append(name)
+    scales: dict[str, tuple[float, bool]] = {root(INPUT): (1.0, False)}
+    for key, names in members.items():
+        signed = not all(nonnegative[name] for name in names)
+        histogram = statistics.histograms[names[0]]
+        for name in names[1:]:
+            histogram.merge(statistics.histograms[name])
+        scales[key] = (histogram.best_scale(127 if signed else 255), signed)
+    shapes = graph.shapes()
+    tensors = {}
+    for name in (INPUT, *(op.name for op in graph.ops[:-1])):
+        scale, signed = scales[root(name)]
+        tensors[name] = Tensor(name, shapes[name], scale, signed)
+    last = graph.ops[-1]
+    height, width, _ = shapes[last.inputs[0]]
+    scale = tensors[last.inputs[0]].scale / (height * width)
+    tensors[last.name] = Tensor(last.name, shapes[last.name], scale, signed=True, bits=32)
+    return tensors
+
+
+def _to_nearest(
+    graph: FloatGraph,
+    tensors: Mapping[str, Tensor],
+    means: Mapping[str, np.ndarray],
+    widths: Mapping[str, Width],
+    shared: bool,
+) -> tuple[Op, ...]:
+    """All ops in integers, every weight rounded to the nearest code on its own.
+
+    With ``shared`` it is the shared values that are rounded, not the weights, to one scale a layer.
+    """
+    ops: list[Op] = []
+    for op in graph.ops:
+        if not isinstance(op, FloatConv):
+            ops.append(integer_op(op, tensors))
+            continue
+        bits, floor = widths[op.name].bits, scale_floor(op, tensors[op.inputs[0]])
+        if shared:
+            codes, scale = _shared_codes(op, bits, floor)
+        else:
+            weights = op.weights.astype(np.float64)
+            scale = weight_scales(weights, bits, floor)
+            codes = round_weights(weights, scale, bits)
+        codebook = levels_of(codes) if shared else None
+        error = codes * scale[:, None, None, None] - op.weights
+        bias = op.bias - (error * means[op.inputs[0]]).sum(axis=(1, 2, 3))
+        ops.append(integer_conv(op, codes, scale, bias, bits, tensors, codebook))
+    return tuple(ops)
+
+
+def _shared_codes(op: FloatConv, bits: int, floor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Integers (Cout, K, K, Cin) that a layer's shared values become, and its scale (Cout,)."""
+    if not isinstance(op, SharedConv):
+        raise FirebrickError(f"{op.name}: its weights are not shared, so there are none to keep")
+    used = np.bincount(op.codes.reshape(-1), minlength=len(op.values)) > 0
+    values = np.where(used, op.values, 0).astype(np.float64)[None, None, None]
+    scale = weight_scales(values, bits, floor.max(keepdims=True))
+    levels = round_weights(values, scale, bits).reshape(-1)
+    return levels[op.codes], np.repeat(scale, len(op.codes))

@@ -1,0 +1,1 @@
+"""Multipliers, adders and the memories of their operands."""

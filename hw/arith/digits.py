@@ -1,0 +1,167 @@
+"""Sums of products without multipliers: digits of a weight select multiples of an activation."""
+
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise, product
+from operator import or_
+
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
+
+from hw.arith.adder_tree import adder_tree
+
+CHAIN = 4
+"""Most columns of a chain of adders: operands wait for their turn in flip-flops."""
+
+
+def digits(bits: int) -> list[tuple[int, int]]:
+    """(start, width) of a weight's digits of two bits, lowest first; the last one has a sign."""
+    return [(start, min(2, bits - start)) for start in range(0, bits, 2)]
+
+
+def chains(simd: int) -> list[range]:
+    """Columns that go through one chain of adders: at most CHAIN, and evenly shared."""
+    count = -(-simd // CHAIN)
+    bounds = [simd * number // count for number in range(count + 1)]
+    return [range(a, b) for a, b in pairwise(bounds)]
+
+
+def chain_widths(cuts: list[tuple[int, int]], columns: int, shape: Shape) -> list[int]:
+    """Bits of the sum so far after each step of a chain: all columns' lowest digits come first."""
+    smallest, largest = (-128, 127) if shape.signed else (0, 255)
+    found, low, high = [], 0, 0
+    for start, width in cuts:
+        top = (start, width) == cuts[-1]
+        digit = range(-(1 << width - 1), 1 << width - 1) if top else range(1 << width)
+        reach = [a * b << start for a in (digit[0], digit[-1]) for b in (smallest, largest)]
+        for _ in range(columns):
+            low, high = low + min(reach), high + max(reach)
+            found.append(Shape.cast(range(min(low, -1), high + 1)).width)
+    return found
+
+
+def digit_totals(m: Module, weights: Value, bits: int, x: list[Value]) -> list[Signal]:
+    """Sums of each row's products, without multipliers.
+
+    A digit of two bits of a weight selects one of four multiples of its activation, which all rows
+    share. To select a bit and to add it to the sum so far fits one LUT, so the digits of a row go
+    through a chain of adders, the low digits first; a register follows each.
+
+    Parameters
+    ----------
+    m : Module
+    weights : Value
+        Row r's signed weight for activation s at bit ``(r * len(x) + s) * bits``.
+    bits : int
+        Of a weight.
+    x : list of Value
+        Activations.
+    """
+    # All weights wait side by side, for simulators that copy words faster than numbers.
+    # Synthesis drops the bits that no stage uses any more.
+    waiting = _Delays(m, [weights])
+    multiples = [_Delays(m, _multiples(m, value)) for value in x]
+    columns = chains(len(x))
+    longest = max(len(part) for part in columns)
+    steps = [_steps(m, bits, x[0].shape(), part, multiples) for part in columns]
+    totals = []
+    for row in range(len(weights) // (len(x) * bits)):
+        ends = []
+        for part in steps:
+            late = _Delays(m, [_chain(m, row * len(x) * bits, part, waiting)])
+            ends.append(late.after(longest * len(digits(bits)) - len(part))[0])
+        totals.append(adder_tree(m, ends))
+    return totals
+
+
+def _steps(
+    m: Module, bits: int, shape: Shape, columns: range, multiples: list["_Delays"]
+) -> list["_Step"]:
+    """What all rows' chains over some of the columns select from, one step after another."""
+    cuts = digits(bits)
+    sizes = chain_widths(cuts, len(columns), shape)
+    steps = []
+    for stage, ((start, width), column) in enumerate(product(cuts, columns)):
+        # Taken off, not added: the operands of a difference cannot be swapped by synthesis
+        # tools, and the selection must be merged into the adder, not the sum so far.
+        values = _choices(
+            multiples[column].after(stage), width, top=start == cuts[-1][0], negative=stage > 0
+        )
+        choices = [Signal(signed(max(len(value) for value in values) + 1)) for _ in values]
+        m.d.comb += [a.eq(b) for a, b in zip(choices, values, strict=True)]
+        steps.append(_Step(column * bits + start, start, width, choices, sizes[stage]))
+    return steps
+
+
+def _chain(m: Module, row: int, steps: list["_Step"], weights: "_Delays") -> Signal:
+    """The sum of the products of a row, whose weights begin at bit ``row``."""
+    done = None
+    for stage, step in enumerate(steps):
+        at = row + step.at
+        code = weights.after(stage)[0][at : at + step.width]
+        # Not multiplexers: a simulator would branch on every bit of every weight.
+        part = reduce(
+            or_, (Mux(code == n, choice, 0) for n, choice in enumerate(step.choices, start=1))
+        )
+        total = Signal(signed(step.bits))
+        if done is None:
+            m.d.sync += total.eq(part)
+        else:
+            kept, upper = done[: step.start], done[step.start :].as_signed()
+            m.d.sync += total.eq(Cat(kept, upper - part))
+        done = total
+    return done
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A digit of a chain: where it is, and what follows from it.
+
+    Attributes
+    ----------
+    at, start, width : int
+        Where in the weights of a row, where in its own weight, and of how many bits.
+    choices : list of Signal
+        What the digit selects when it is 1, 2, 3; nothing when it is 0.
+    bits : int
+        Of the sum so far.
+    """
+
+    at: int
+    start: int
+    width: int
+    choices: list[Signal]
+    bits: int
+
+
+class _Delays:
+    """Some values, and the same ones some cycles later."""
+
+    def __init__(self, m: Module, values: list[Value]):
+        self._m = m
+        self._stages = [values]
+
+    def after(self, cycles: int) -> list[Value]:
+        """The values ``cycles`` later."""
+        while len(self._stages) <= cycles:
+            before = self._stages[-1]
+            after = [Signal(value.shape()) for value in before]
+            self._m.d.sync += [b.eq(a) for a, b in zip(before, after, strict=True)]
+            self._stages.append(after)
+        return self._stages[cycles]
+
+
+def _multiples(m: Module, x: Value) -> list[Value]:
+    """An activation times 1, -1, 3 and -3, a cycle later."""
+    values = [Signal(x.shape()), Signal(signed(9)), Signal(signed(11)), Signal(signed(11))]
+    made = [x, -x, (x << 1) + x, -x - (x << 1)]
+    m.d.sync += [value.eq(source) for value, source in zip(values, made, strict=True)]
+    return values
+
+
+def _choices(multiples: list[Value], width: int, *, top: bool, negative: bool) -> list[Value]:
+    """What a digit 1, 2, 3 stands for: multiples of an activation, or their negatives."""
+    once, minus_once, triple, minus_triple = multiples
+    of = {1: once, 2: once << 1, 3: triple}
+    of |= {-1: minus_once, -2: minus_once << 1, -3: minus_triple}
+    worth = (1, 2, 3) if not top else (1, -2, -1) if width == 2 else (-1,)
+    return [of[-value if negative else value] for value in worth[: (1 << width) - 1]]

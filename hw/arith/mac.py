@@ -1,0 +1,257 @@
+"""Arrays of multiply-accumulate units, of the kinds that an FPGA has."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arith import dsp48, multiply
+from hw.arith.adder_tree import adder_tree
+from hw.arith.digits import chains, digit_totals, digits
+
+MultiplierKind = Literal["dsp48e1", "mult18x18d", "lut"]
+PRODUCT_BITS = 8
+"""A product of a signed weight and an activation is this much wider than the weight."""
+
+
+def mult18_offset(weight_bits: int) -> int:
+    """The k of two products in one: ``(w1 * 2**k + w0) * x``."""
+    return weight_bits + PRODUCT_BITS
+
+
+def lanes_per_unit(
+    kind: MultiplierKind, weight_bits: int, accumulator_bits: int, symmetric: bool
+) -> int:
+    """Output channels that one multiplier of a kind serves.
+
+    Parameters
+    ----------
+    kind : "dsp48e1", "mult18x18d" or "lut"
+    weight_bits, accumulator_bits : int
+    symmetric : bool
+        No weight is ``-2**(weight_bits - 1)``.
+    """
+    if kind == "dsp48e1":
+        return dsp48.lanes_per_dsp(weight_bits, accumulator_bits, symmetric)
+    if kind == "mult18x18d":
+        # One bit more, for the sum of two most negative weights.
+        bits = mult18_offset(weight_bits) + weight_bits + (not symmetric)
+        return 2 if bits <= multiply.SMALL_OPERAND else 1
+    return 1
+
+
+@dataclass(frozen=True)
+class MacShape:
+    """What an array of multiply-accumulate units looks like from outside.
+
+    Attributes
+    ----------
+    kind : "dsp48e1", "mult18x18d" or "lut"
+    pe, simd, weight_bits, accumulator_bits : int
+    symmetric : bool
+        No weight is ``-2**(weight_bits - 1)``.
+    """
+
+    kind: MultiplierKind
+    pe: int
+    simd: int
+    weight_bits: int
+    accumulator_bits: int
+    symmetric: bool
+
+    @property
+    def sharing(self) -> int:
+        """Rows that share a multiplier, 1 or 2."""
+        return lanes_per_unit(self.kind, self.weight_bits, self.accumulator_bits, self.symmetric)
+
+    @property
+    def lanes(self) -> int:
+        """Rows that share a raw sum: 1, or 2 that are told apart afterwards."""
+        return self.sharing if self.kind == "dsp48e1" else 1
+
+    @property
+    def parts(self) -> int:
+        """Raw sums that make up a row's sum; left to be added when they are sent on."""
+        return self.simd if self.kind == "dsp48e1" else 1
+
+    @property
+    def groups(self) -> int:
+        """Groups of rows that share raw sums."""
+        return -(-self.pe // self.lanes)
+
+    @property
+    def multipliers(self) -> int:
+        """DSP blocks, or multipliers made of LUTs."""
+        return -(-self.pe // self.sharing) * self.simd
+
+    @property
+    def offset(self) -> int:
+        """Bit at which the upper of two lanes begins."""
+        return dsp48.lane_offset(self.weight_bits, self.symmetric)
+
+    @property
+    def overlap(self) -> int:
+        """Bits by which the lower of two lanes reaches into the upper one."""
+        return max(self.accumulator_bits - self.offset, 0) if self.lanes == 2 else 0
+
+    @property
+    def raw_bits(self) -> int:
+        """Bits of a raw sum."""
+        return self.accumulator_bits + (self.offset if self.lanes == 2 else 0)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a window's last operands to its sums."""
+        if self.kind == "dsp48e1":
+            return dsp48.LATENCY
+        if self.kind == "mult18x18d":
+            return 3 + multiply.LATENCY + (self.simd - 1).bit_length() + 1
+        parts = chains(self.simd)
+        longest = max(len(part) for part in parts)
+        tree = (len(parts) - 1).bit_length()
+        return 1 + longest * len(digits(self.weight_bits)) + tree + 1
+
+
+class MacArray(wiring.Component):
+    """``pe`` rows of ``simd`` multipliers; every row adds up its products of a window.
+
+    Parameters
+    ----------
+    size : MacShape
+    shape : Shape
+        Of an activation, ``unsigned(8)`` or ``signed(8)``.
+
+    Members
+    -------
+    i_weights : In(pe * simd * weight_bits)
+        Row p's weight for activation s at bit ``(p * simd + s) * weight_bits``.
+    i_x : In(ArrayLayout(shape, simd))
+        Zero while not ``i_valid``.
+    i_valid, i_first, i_last : In(1)
+        Operands come; they are a window's first, its last.
+    o_done : Out(1)
+        The raw sums are those of a whole window, in this cycle.
+    o_sums : Out(ArrayLayout(raw bits, groups * parts))
+        Part s of group g at ``g * parts + s``.
+    o_uppers : Out(ArrayLayout(overlap, groups * parts))
+        Only with an overlap: the upper lanes' sums modulo ``2**overlap``.
+    """
+
+    def __init__(self, size: MacShape, shape: Shape):
+        self.size = size
+        self._shape = shape
+        self._bits = size.weight_bits
+        ports = {
+            "i_weights": In(size.pe * size.simd * size.weight_bits),
+            "i_x": In(data.ArrayLayout(shape, size.simd)),
+            "i_valid": In(1),
+            "i_first": In(1),
+            "i_last": In(1),
+            "o_done": Out(1),
+            "o_sums": Out(data.ArrayLayout(signed(size.raw_bits), size.groups * size.parts)),
+        }
+        if size.overlap:
+            ports["o_uppers"] = Out(data.ArrayLayout(size.overlap, size.groups * size.parts))
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        flags = [Signal(3, name=f"flags{stage}") for stage in range(self.size.latency + 1)]
+        m.d.comb += flags[0].eq(
+            Cat(self.i_valid, self.i_valid & self.i_first, self.i_valid & self.i_last)
+        )
+        m.d.sync += [after.eq(before) for before, after in pairwise(flags)]
+        m.d.comb += self.o_done.eq(flags[-1][2])
+        if self.size.kind == "dsp48e1":
+            self._dsp_rows(m, flags)
+        else:
+            self._fabric_rows(m, flags[-2])
+        return m
+
+    def _weight(self, source: Value, row: int, column: int) -> Value:
+        start = (row * self.size.simd + column) * self._bits
+        return source[start : start + self._bits].as_signed()
+
+    def _dsp_rows(self, m: Module, flags: list[Signal]):
+        """Accumulators in the DSP blocks, a part for each activation."""
+        size = self.size
+        begins = flags[dsp48.LATENCY - 2][1], flags[dsp48.LATENCY - 1][1]
+        for group in range(size.groups):
+            rows = range(group * size.lanes, min((group + 1) * size.lanes, size.pe))
+            for column in range(size.simd):
+                weights = [self._weight(self.i_weights, row, column) for row in rows]
+                at = group * size.parts + column
+                instance, operands, p = dsp48.multiply_accumulate(
+                    weights, self.i_x[column], size.offset, begins[0]
+                )
+                m.submodules[f"dsp{group}_{column}"] = instance
+                m.d.comb += [*operands, self.o_sums[at].eq(p)]
+                if size.overlap and len(weights) == 2:
+                    upper = self._upper_sum(m, weights[1], self.i_x[column], begins[1])
+                    m.d.comb += self.o_uppers[at].eq(upper)
+
+    def _upper_sum(self, m: Module, weight: Value, x: Value, begin: Value) -> Signal:
+        """The sum of the products of an upper lane, modulo a power of two, along with the DSP's."""
+        bits = self.size.overlap
+        stages = [Signal(bits, name=f"upper{number}") for number in range(4)]
+        late, product, waiting, sum_ = stages
+        late_x = Signal(bits)
+        m.d.sync += [
+            late.eq(weight),
+            late_x.eq(x),
+            product.eq(late * late_x),
+            waiting.eq(product),
+            sum_.eq(Mux(begin, 0, sum_) + waiting),
+        ]
+        return sum_
+
+    def _fabric_rows(self, m: Module, flags: Value):
+        """Products by DSP or by LUTs, adder trees and accumulators in the fabric."""
+        size = self.size
+        weights = Signal.like(self.i_weights)
+        m.d.sync += weights.eq(self.i_weights)
+        if size.kind == "lut":
+            totals = digit_totals(m, weights, self._bits, list(self.i_x))
+        else:
+            rows = [
+                [self._weight(weights, row, column) for column in range(size.simd)]
+                for row in range(size.pe)
+            ]
+            totals = self._mult18_totals(m, rows)
+        valid, begin = flags[0], flags[1]
+        for row, total in enumerate(totals):
+            sum_ = Signal(signed(size.accumulator_bits), name=f"accumulator_{row}")
+            with m.If(valid):
+                m.d.sync += sum_.eq(Mux(begin, 0, sum_) + total)
+            m.d.comb += self.o_sums[row].eq(sum_)
+
+    def _mult18_totals(self, m: Module, rows: list[list[Value]]) -> list[Signal]:
+        """Sums of each row's products."""
+        columns = [
+            self._mult18_products(m, [row[column] for row in rows], x)
+            for column, x in enumerate(self.i_x)
+        ]
+        return [adder_tree(m, list(products)) for products in zip(*columns, strict=True)]
+
+    def _mult18_products(self, m: Module, weights: list[Value], x: Value) -> list[Signal]:
+        """Products, two a multiplier where they fit."""
+        late, later = Signal(self._shape), Signal(self._shape)
+        m.d.sync += [late.eq(x), later.eq(late)]
+        offset, bits = mult18_offset(self._bits), self._bits + PRODUCT_BITS
+        products = []
+        for start in range(0, len(weights), self.size.sharing):
+            mine = weights[start : start + self.size.sharing]
+            operand = Signal(signed(offset + self._bits + 1 if len(mine) == 2 else self._bits))
+            m.d.sync += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
+            small = operand[: multiply.SMALL_OPERAND].as_signed()
+            both = multiply.multiply(m, small, later, "both")
+            parts = [both] if len(mine) == 1 else dsp48.separate(both, offset, bits)
+            for part in parts:
+                product = Signal(signed(bits))
+                m.d.sync += product.eq(part)
+                products.append(product)
+        return products

@@ -1,0 +1,121 @@
+"""Sends the sums of an array of multipliers on, a few at a time."""
+
+import itertools
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arith import dsp48
+from hw.arith.adder_tree import adder_tree
+from hw.arith.mac import MacArray, MacShape
+
+
+class Drain(wiring.Component):
+    """Keeps the sums of a window while the next one is computed, and passes them on in order.
+
+    ``lanes`` rows a cycle: a multiplexer picks the raw sums, their parts are added, and lanes that
+    share a sum are told apart there, once for all rows.
+
+    Parameters
+    ----------
+    macs : MacArray
+    lanes : int
+        Divides its rows.
+
+    Members
+    -------
+    i_done : In(1)
+        The sums of a window are there; at least ``pe / lanes`` cycles after the last time.
+    i_sums, i_uppers : In
+        As :class:`~hw.arith.mac.MacArray` gives them.
+    i_count : In
+        Transfers of this window, together with ``i_done``.
+    o_push : Out(1)
+    o_payload : Out(ArrayLayout(accumulator, lanes))
+    """
+
+    def __init__(self, macs: MacArray, lanes: int):
+        self._size, self._steps, self._lanes = macs.size, macs.size.pe // lanes, lanes
+        accumulator = signed(macs.size.accumulator_bits)
+        ports = {
+            "i_done": In(1),
+            "i_sums": In(macs.o_sums.shape()),
+            "i_count": In(range(self._steps + 1)),
+            "o_push": Out(1),
+            "o_payload": Out(data.ArrayLayout(accumulator, lanes)),
+        }
+        if macs.size.overlap:
+            ports["i_uppers"] = In(macs.o_uppers.shape())
+        super().__init__(ports)
+
+    @staticmethod
+    def latency(size: MacShape) -> int:
+        """Cycles from ``i_done`` to the first transfer's ``o_push``."""
+        return 3 + (size.parts - 1).bit_length() + (size.overlap > 0)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        steps, size = self._steps, self._size
+        sums = Signal.like(self.i_sums)
+        step, left = Signal(range(max(steps, 2))), Signal(range(steps + 1))
+        with m.If(self.i_done):
+            m.d.sync += [sums.eq(self.i_sums), step.eq(0), left.eq(self.i_count)]
+        with m.Elif(left != 0):
+            m.d.sync += [step.eq(step + 1), left.eq(left - 1)]
+
+        flags = [Signal(2, name=f"flags{i}") for i in range(self.latency(size) - 1)]
+        m.d.comb += flags[0].eq((step[0] << 1) | (left != 0))
+        m.d.sync += [after.eq(before) for before, after in itertools.pairwise(flags)]
+        for lane in range(self._lanes):
+            rows = [at * self._lanes + lane for at in range(steps)]
+            total = self._total(m, sums, step, rows)
+            choice = [total] if size.lanes == 1 else self._apart(m, total, step, rows)
+            odd = [row % 2 for row in rows]
+            row = choice[0] if len(choice) == 1 else _half(choice, odd, flags[-1][1])
+            m.d.sync += self.o_payload[lane].eq(row)
+        m.d.sync += self.o_push.eq(flags[-1][0])
+        return m
+
+    def _total(self, m: Module, held: data.View, step: Value, rows: list[int]) -> Signal:
+        """The sum of the parts of the step's row."""
+        size = self._size
+        picked = []
+        for part in range(size.parts):
+            indices = [row // size.lanes * size.parts + part for row in rows]
+            picked.append(Signal(held.shape().elem_shape))
+            m.d.sync += picked[-1].eq(_pick(step, held, indices))
+        return adder_tree(m, picked)
+
+    def _apart(self, m: Module, total: Signal, step: Value, rows: list[int]) -> list[Value]:
+        """The two sums of the rows that share a raw sum."""
+        size = self._size
+        width = size.accumulator_bits
+        if not size.overlap:
+            return dsp48.separate(total, size.offset, width)
+        uppers = Signal.like(self.i_uppers)
+        with m.If(self.i_done):
+            m.d.sync += uppers.eq(self.i_uppers)
+        upper = self._total(m, uppers, step, rows)[: size.overlap]
+        late, reach = Signal.like(total), Signal(signed(size.overlap))
+        m.d.sync += [late.eq(total), reach.eq(dsp48.borrowed(total, upper, size.offset))]
+        return dsp48.separate_overlapping(late, reach, size.offset, width)
+
+
+def _half(choice: list[Value], odd: list[int], step_is_odd: Value) -> Value:
+    """The lower or upper lane's sum; ``odd`` tells which one each step sends."""
+    if len(set(odd)) == 1:
+        return choice[odd[0]]
+    return Mux(step_is_odd, choice[odd[1]], choice[odd[0]])
+
+
+def _pick(step: Value, held: data.View, indices: list[int], lowest: int = 0) -> Value:
+    """Element ``indices[step >> lowest]``; pairs of one element need no multiplexer."""
+    if len(indices) == 1:
+        return held[indices[0]]
+    if len(indices) > 1 and lowest == 0 and indices[::2][: len(indices) // 2] == indices[1::2]:
+        return _pick(step, held, indices[::2], 1)
+    bit = (len(indices) - 1).bit_length() - 1
+    upper = _pick(step, held, indices[1 << bit :], lowest)
+    return Mux(step[lowest + bit], upper, _pick(step, held, indices[: 1 << bit], lowest))

@@ -1,0 +1,123 @@
+"""The sum of a bypass."""
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Shape, Signal
+from amaranth.hdl._ast import ShapeLike
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arith import multiply
+from hw.stream.lane_stream import lane_stream
+from hw.stream.skid_buffer import SkidBuffer
+
+
+class Add(wiring.Component):
+    """Adds two streams of different scales: the weighted sum, rounded, shifted and clamped.
+
+    ``y = clamp((a * multipliers[0] + b * multipliers[1] + 2**(shift-1)) >> shift, low, high)``,
+    exact, with an arithmetic shift. Latency 8 (operands, three for the product, sum, rounding,
+    clamp, output); one transfer a cycle.
+
+    Parameters
+    ----------
+    lanes : int
+    multipliers : tuple of int
+        Of a and b, unsigned 16 bits.
+    shift : int
+        1 to 47.
+    low, high : int
+        The clamp, inside ``o_shape``.
+    a_shape, b_shape, o_shape : shape-like
+
+    Members
+    -------
+    i_a : In(lane_stream(lanes, a_shape))
+    i_b : In(lane_stream(lanes, b_shape))
+        Each side is taken when both are there.
+    o : Out(lane_stream(lanes, o_shape))
+        A register.
+    """
+
+    def __init__(
+        self,
+        lanes: int,
+        multipliers: tuple[int, int],
+        shift: int,
+        low: int,
+        high: int,
+        a_shape: ShapeLike,
+        b_shape: ShapeLike,
+        o_shape: ShapeLike,
+    ):
+        for multiplier in multipliers:
+            if not 0 <= multiplier < 1 << 16:
+                raise ValueError(f"multiplier {multiplier} is not an unsigned 16-bit number")
+        if not 1 <= shift <= 47:
+            raise ValueError(f"shift {shift} is not 1 to 47")
+        lowest, highest = _bounds(Shape.cast(o_shape))
+        if not lowest <= low <= high <= highest:
+            raise ValueError(f"clamp {low}..{high} is not a range inside {o_shape}")
+        self._lanes = lanes
+        self._multipliers = tuple(multipliers)
+        self._shift = shift
+        self._clamp = low, high
+        super().__init__(
+            {
+                "i_a": In(lane_stream(lanes, a_shape)),
+                "i_b": In(lane_stream(lanes, b_shape)),
+                "o": Out(lane_stream(lanes, o_shape)),
+            }
+        )
+
+    def model(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The sum of two arrays of integers."""
+        total = (
+            a.astype(np.int64) * self._multipliers[0] + b.astype(np.int64) * self._multipliers[1]
+        )
+        return np.clip((total + (1 << (self._shift - 1))) >> self._shift, *self._clamp)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
+        connect(m, skid.o, flipped(self.o))
+        advance = skid.i.ready
+        present = Signal(4 + multiply.LATENCY)
+        both = self.i_a.valid & self.i_b.valid
+        m.d.comb += [
+            self.i_a.ready.eq(self.i_b.valid & advance),
+            self.i_b.ready.eq(self.i_a.valid & advance),
+            skid.i.valid.eq(present[-1]),
+        ]
+        with m.If(advance):
+            m.d.sync += present.eq(present << 1 | both)
+            for lane in range(self._lanes):
+                self._add_lane(m, lane, skid.i.payload[lane])
+        return m
+
+    def _add_lane(self, m: Module, lane: int, result) -> None:
+        """Registers between the steps, all inside the caller's enable; ``result`` is the last."""
+        low, high = self._clamp
+        products = []
+        for port, multiplier in zip((self.i_a, self.i_b), self._multipliers, strict=True):
+            # The operand may come straight from a block RAM, which takes half a cycle.
+            value = Signal.like(port.payload[lane], name=f"operand{len(products)}_{lane}")
+            m.d.sync += value.eq(port.payload[lane])
+            name = f"product{len(products)}_{lane}"
+            products.append(multiply.multiply(m, value, multiplier, name))
+        exact_total = products[0] + products[1]
+        total = Signal(exact_total.shape(), name=f"total_{lane}")
+        exact_rounded = (total + (1 << (self._shift - 1))).shift_right(self._shift)
+        rounded = Signal(exact_rounded.shape(), name=f"rounded_{lane}")
+        clamped = Signal(result.shape(), name=f"clamped_{lane}")
+        m.d.sync += [
+            total.eq(exact_total),
+            rounded.eq(exact_rounded),
+            clamped.eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded))),
+        ]
+        m.d.comb += result.eq(clamped)
+
+
+def _bounds(shape: Shape) -> tuple[int, int]:
+    low = -(1 << (shape.width - 1)) if shape.signed else 0
+    return low, low + (1 << shape.width) - 1

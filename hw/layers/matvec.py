@@ -1,0 +1,236 @@
+"""The matrix-vector unit: weights from a ROM times a stream of windows."""
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arith.codebook import Decoder
+from hw.arith.mac import MacArray, MacShape, MultiplierKind
+from hw.arith.rom import Rom
+from hw.arith.sum_serialiser import Drain
+from hw.stream.fifo import MemoryKind, StreamFifo, wrap
+from hw.stream.lane_stream import lane_stream
+
+
+def result_depth(size: MacShape, lanes: int, words: int, *, decoded: bool = False) -> int:
+    """Results that may be under way or waiting, so that no window of ``words`` waits for them.
+
+    ``decoded`` weights come out of a table.
+    """
+    steps = size.pe // lanes
+    latency = size.latency + Drain.latency(size) + steps + 6 + decoded
+    return steps * max(2, 1 + -(-latency // words)) + 2
+
+
+class MatrixVector(wiring.Component):
+    """Multiplies windows by a matrix: ``pe`` rows side by side, ``simd`` products a row and cycle.
+
+    A window of ``words`` words arrives ``folds`` times; each time ``pe`` output channels are
+    accumulated (the last fold may have fewer), then leave ``lanes`` a cycle. One word a cycle;
+    stalls only when results are not taken. With a codebook the ROM holds codes, unless they are as
+    wide as their levels.
+
+    Parameters
+    ----------
+    weights : int array (Cout, words * simd)
+        Signed; column order is the order of the window's channels. Zeros in padded columns, whose
+        activations are zero.
+    weight_bits : int
+        2 to 8.
+    pe, simd : int
+    lanes : int
+        Divides ``pe`` and ``Cout``; at least ``pe / words``.
+    shape : Shape
+        Of an activation, ``unsigned(8)`` or ``signed(8)``.
+    accumulator : Shape
+        Signed and wide enough for every partial sum.
+    kind : "block" or "lut"
+        Memory of the weights.
+    multiplier : "dsp48e1", "mult18x18d" or "lut"
+    codebook : int array (2**code_bits,) or None
+        Ascending levels that hold all weights but padded columns' zeros.
+
+    Members
+    -------
+    i : In(lane_stream(simd, shape))
+    o : Out(lane_stream(lanes, accumulator))
+        Cout accumulators a window, in channel order.
+    """
+
+    def __init__(
+        self,
+        weights: np.ndarray,
+        *,
+        weight_bits: int,
+        pe: int,
+        simd: int,
+        lanes: int,
+        shape: Shape,
+        accumulator: Shape,
+        kind: MemoryKind = "block",
+        multiplier: MultiplierKind = "lut",
+        codebook: np.ndarray | None = None,
+    ):
+        channels, columns = weights.shape
+        limit = 1 << (weight_bits - 1)
+        if not 2 <= weight_bits <= 8 or weights.min() < -limit or weights.max() >= limit:
+            raise ValueError(f"weights do not fit {weight_bits} bits, or these are not 2 to 8")
+        if columns % simd:
+            raise ValueError(f"{columns} columns are no whole words of {simd}")
+        if pe % lanes or channels % lanes:
+            raise ValueError(f"lanes {lanes} must divide pe {pe} and the {channels} channels")
+        if pe // lanes > columns // simd:
+            raise ValueError(f"{pe} sums cannot leave by {lanes} within {columns // simd} cycles")
+        self._weights = np.asarray(weights, dtype=np.int64)
+        self._pe, self._simd, self._lanes = pe, simd, lanes
+        self._bits, self._decoder = weight_bits, None
+        if codebook is not None and len(codebook) < 1 << weight_bits:
+            if not np.isin(weights, [*codebook, 0]).all():
+                raise ValueError("weights that are not in the codebook")
+            self._levels = np.asarray(codebook, dtype=np.int64)
+            # Codes count from the middle: then their top bit is most codebooks' sign as it is.
+            by_code = np.roll(codebook, len(codebook) // 2)
+            self._decoder = Decoder(by_code, weight_bits, pe * simd)
+            self._bits = len(codebook).bit_length() - 1
+        self._kind = kind
+        size = MacShape(
+            multiplier, pe, simd, weight_bits, accumulator.width, bool(weights.min() > -limit)
+        )
+        self._macs = MacArray(size, shape)
+        super().__init__(
+            {"i": In(lane_stream(simd, shape)), "o": Out(lane_stream(lanes, accumulator))}
+        )
+
+    @property
+    def folds(self) -> int:
+        """Times that each window is read."""
+        return -(-self._weights.shape[0] // self._pe)
+
+    @property
+    def words(self) -> int:
+        """Words of a window."""
+        return self._weights.shape[1] // self._simd
+
+    def model(self, windows: np.ndarray) -> np.ndarray:
+        """Accumulators of windows.
+
+        Parameters
+        ----------
+        windows : int array (N, words * simd)
+
+        Returns
+        -------
+        int64 array (N, Cout)
+        """
+        return np.asarray(windows, dtype=np.int64) @ self._weights.T
+
+    def rom(self) -> list[int]:
+        """Rows of the ROM in schedule order; lane (p, s) sits at bit (p*simd + s)*bits."""
+        pe, simd = self._pe, self._simd
+        padded = np.zeros((self.folds * pe, self.words * simd), dtype=np.int64)
+        padded[: self._weights.shape[0]] = self._weights
+        rows = padded.reshape(self.folds, pe, self.words, simd).transpose(0, 2, 1, 3)
+        codes = (self._codes(rows) & ((1 << self._bits) - 1)).astype(np.uint8)
+        bits = np.unpackbits(codes.reshape(-1, pe * simd, 1), axis=2, bitorder="little")
+        packed = np.packbits(
+            bits[:, :, : self._bits].reshape(len(codes) * self.words, -1),
+            axis=1,
+            bitorder="little",
+        )
+        return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+    def _codes(self, weights: np.ndarray) -> np.ndarray:
+        """What the ROM holds of weights."""
+        if self._decoder is None:
+            return weights
+        # A zero that is no level stands where nothing depends on it; any level in use will do.
+        used = np.intersect1d(self._levels, self._weights)
+        spare = used[np.argmin(np.abs(used))]
+        known = np.where(np.isin(weights, self._levels), weights, spare)
+        return np.searchsorted(self._levels, known) - len(self._levels) // 2
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        rows = self.rom()
+        m.submodules.rom = rom = Rom(rows, self._pe * self._simd * self._bits, self._kind)
+        m.submodules.macs = macs = self._macs
+        m.submodules.drain = drain = Drain(macs, self._lanes)
+        m.submodules.results = results = StreamFifo(self.o.payload.shape(), self._depth)
+        wiring.connect(m, results.o, wiring.flipped(self.o))
+
+        accept, first, last = Signal(), Signal(init=1), Signal(init=self.words == 1)
+        word, room = Signal(range(max(self.words, 2))), Signal(init=1)
+        m.d.comb += [
+            self.i.ready.eq(room | ~last),
+            accept.eq(self.i.valid & self.i.ready),
+        ]
+        with m.If(accept):
+            m.d.sync += [
+                word.eq(Mux(last, 0, word + 1)),
+                first.eq(last),
+                last.eq((word == self.words - 2) | (self.words == 1)),
+                rom.i_address.eq(wrap(rom.i_address, len(rows))),
+            ]
+        x, flags = Signal(len(self.i.payload.as_value())), Cat(accept, first, last)
+        m.d.comb += x.eq(Mux(accept, self.i.payload.as_value(), 0))
+        data = rom.o_data
+        if self._decoder is not None:
+            m.submodules.decoder = self._decoder
+            m.d.comb += self._decoder.i.eq(data)
+            data = self._decoder.o
+            x, flags = _later(m, x), _later(m, flags)
+        # Data leave the ROM a cycle after their address; the activations wait for them.
+        m.d.sync += [
+            macs.i_x.as_value().eq(x),
+            Cat(macs.i_valid, macs.i_first, macs.i_last).eq(flags),
+        ]
+        m.d.comb += [
+            macs.i_weights.eq(data),
+            drain.i_done.eq(macs.o_done),
+            drain.i_sums.eq(macs.o_sums),
+            results.i.valid.eq(drain.o_push),
+            results.i.payload.eq(drain.o_payload),
+        ]
+        if macs.size.overlap:
+            m.d.comb += drain.i_uppers.eq(macs.o_uppers)
+        self._reserve(m, drain, room, accept & last)
+        return m
+
+    @property
+    def _depth(self) -> int:
+        """Places for results."""
+        decoded = self._decoder is not None
+        return result_depth(self._macs.size, self._lanes, self.words, decoded=decoded)
+
+    @property
+    def _steps(self) -> int:
+        """Transfers of a fold's results."""
+        return self._pe // self._lanes
+
+    def _reserve(self, m: Module, drain: Drain, room: Signal, take):
+        """Let a window end only when there are places for all its results in the FIFO."""
+        depth, steps = self._depth, self._steps
+        remainder = self._weights.shape[0] // self._lanes - (self.folds - 1) * steps
+        fold = Signal(range(max(self.folds, 2)))
+        count = Signal(range(steps + 1))
+        m.d.comb += count.eq(Mux(fold == self.folds - 1, remainder, steps))
+        with m.If(take):
+            m.d.sync += fold.eq(wrap(fold, self.folds))
+        free = Signal(range(depth + 1), init=depth)
+        m.d.sync += free.eq(free - Mux(take, count, 0) + (self.o.valid & self.o.ready))
+        # With windows of one word the next one may end before the count has gone down.
+        needed = 2 * steps if self.words == 1 else steps
+        m.d.sync += room.eq((free >= needed) & (~take | (self.words == 1)))
+        drain_fold = Signal.like(fold)
+        with m.If(drain.i_done):
+            m.d.sync += drain_fold.eq(wrap(drain_fold, self.folds))
+        m.d.comb += drain.i_count.eq(Mux(drain_fold == self.folds - 1, remainder, steps))
+
+
+def _later(m: Module, value: Value) -> Signal:
+    """The value a cycle later."""
+    late = Signal(len(value))
+    m.d.sync += late.eq(value)
+    return late

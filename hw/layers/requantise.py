@@ -1,0 +1,188 @@
+"""Requantisation: accumulators to 8-bit codes, by integers alone."""
+
+from typing import Literal
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arith import dsp48
+from hw.arith.multiply import SMALL_OPERAND, multiply
+from hw.stream.fifo import CreditFifo, memory_attributes, wrap
+from hw.stream.lane_stream import lane_stream
+
+LUT_ROWS = 256
+"""The ROM of biases and multipliers goes into LUTs up to this depth, into block RAM beyond."""
+ScalerKind = Literal["dsp48e1", "inferred"]
+LATENCY: dict[ScalerKind, int] = {"dsp48e1": 6, "inferred": 8}
+"""Cycles from a transfer to its code."""
+DEPTH = max(LATENCY.values()) + 4
+"""Codes under way or waiting, enough for one transfer a cycle."""
+
+
+class Requantise(wiring.Component):
+    """``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
+
+    The shift is arithmetic: the rounding is to nearest, halves up. One transfer a cycle, 6 or 8
+    cycles and the FIFO's two after it came in; one DSP block a lane, or two where that is an ECP5's
+    and sums are wide.
+
+    Parameters
+    ----------
+    bias : int array (C,)
+        Of 32 bits.
+    multiplier : int array (C,)
+        Unsigned, of 16 bits.
+    shift : int
+        1 to 47.
+    low, high : int
+        The clamp, within ``o_shape``.
+    lanes : int
+        Divides C.
+    i_shape, o_shape : Shape
+        Of an accumulator (signed) and of a code.
+    scaler : "dsp48e1" or "inferred"
+        Whether one DSP48E1 adds the bias, multiplies and rounds, or what a tool makes of these. The
+        former takes sums with the bias of up to 25 bits.
+
+    Members
+    -------
+    i : In(lane_stream(lanes, i_shape))
+    o : Out(lane_stream(lanes, o_shape))
+    """
+
+    def __init__(
+        self,
+        bias: np.ndarray,
+        multiplier: np.ndarray,
+        *,
+        shift: int,
+        low: int,
+        high: int,
+        lanes: int,
+        i_shape: Shape,
+        o_shape: Shape,
+        scaler: ScalerKind = "inferred",
+    ):
+        self._bias = np.asarray(bias, dtype=np.int64)
+        self._multiplier = np.asarray(multiplier, dtype=np.int64)
+        if len(bias) % lanes:
+            raise ValueError(f"lanes {lanes} must divide the {len(bias)} channels")
+        if not 1 <= shift <= 47:
+            raise ValueError(f"shift {shift} is not 1 to 47")
+        if self._multiplier.min() < 0 or self._multiplier.max() >> 16:
+            raise ValueError("multipliers must be unsigned, of 16 bits")
+        smallest = -(1 << (o_shape.width - 1)) if o_shape.signed else 0
+        if not smallest <= low <= high < smallest + (1 << o_shape.width):
+            raise ValueError(f"clamp {low}..{high} does not fit {o_shape}")
+        self._shift, self._low, self._high, self._lanes = shift, low, high, lanes
+        self._i_shape, self._o_shape = i_shape, o_shape
+        self._scaler = scaler
+        if scaler == "dsp48e1" and self._sum_width > dsp48.PREADDER_BITS:
+            raise ValueError(f"a sum of {self._sum_width} bits does not fit a DSP48E1's pre-adder")
+        super().__init__(
+            {"i": In(lane_stream(lanes, i_shape)), "o": Out(lane_stream(lanes, o_shape))}
+        )
+
+    @property
+    def bias_width(self) -> int:
+        """Bits of a bias, in two's complement."""
+        return Shape.cast(range(min(int(self._bias.min()), -1), int(self._bias.max()) + 1)).width
+
+    @property
+    def _sum_width(self) -> int:
+        """Bits of an accumulator plus its bias."""
+        return max(self._i_shape.width, self.bias_width) + 1
+
+    def model(self, accumulators: np.ndarray) -> np.ndarray:
+        """Codes of an int64 array (..., C) of accumulators."""
+        total = (accumulators + self._bias) * self._multiplier
+        shifted = (total + (1 << (self._shift - 1))) >> self._shift
+        return np.clip(shifted, self._low, self._high)
+
+    def rom(self) -> list[int]:
+        """Rows of lanes, each a 16-bit multiplier below the bias."""
+        width = self.bias_width
+        rows = []
+        for start in range(0, len(self._bias), self._lanes):
+            row = 0
+            for lane in range(self._lanes):
+                bias = int(self._bias[start + lane]) & ((1 << width) - 1)
+                entry = bias << 16 | int(self._multiplier[start + lane])
+                row |= entry << lane * (width + 16)
+            rows.append(row)
+        return rows
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        rows = self.rom()
+        entry = self.bias_width + 16
+        m.submodules.constants = constants = memory.Memory(
+            shape=entry * self._lanes,
+            depth=max(len(rows), 2),
+            init=rows,
+            attrs=memory_attributes("lut" if len(rows) <= LUT_ROWS else "block", rom=True),
+        )
+        port = constants.read_port()
+        m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)
+        accept = Signal()
+        m.d.comb += [
+            self.i.ready.eq(results.o_room),
+            accept.eq(self.i.valid & results.o_room),
+            results.i_take.eq(accept),
+        ]
+        with m.If(accept):
+            m.d.sync += port.addr.eq(wrap(port.addr, len(rows)))
+        arrived = Signal(LATENCY[self._scaler])
+        m.d.sync += arrived.eq((arrived << 1) | accept)
+        m.d.comb += results.i_push.eq(arrived[-1])
+        for lane in range(self._lanes):
+            constant = port.data[lane * entry : (lane + 1) * entry]
+            code = self._lane(m, self.i.payload[lane], constant)
+            m.d.comb += results.i_payload[lane].eq(code)
+        wiring.connect(m, results.o, wiring.flipped(self.o))
+        return m
+
+    def _lane(self, m: Module, accumulator: Value, constant: Value) -> Signal:
+        """The pipeline of one lane: add, multiply, round and shift, clamp."""
+        value = Signal(self._i_shape)
+        m.d.sync += value.eq(accumulator)
+        bias, multiplier = constant[16:].as_signed(), constant[:16]
+        if self._scaler == "dsp48e1":
+            half = 1 << (self._shift - 1)
+            instance, operands, total = dsp48.add_multiply_add(value, bias, multiplier, half)
+            m.submodules += instance
+            m.d.comb += operands
+        else:
+            total = self._inferred(m, value, bias, multiplier)
+        width = max(self._sum_width + 16 - self._shift, 1) + 1
+        shifted = Signal(signed(width))
+        m.d.comb += shifted.eq(total >> self._shift)
+        code = Signal(self._o_shape)
+        with m.If(shifted < self._low):
+            m.d.sync += code.eq(self._low)
+        with m.Elif(shifted > self._high):
+            m.d.sync += code.eq(self._high)
+        with m.Else():
+            m.d.sync += code.eq(shifted)
+        return code
+
+    def _inferred(self, m: Module, value: Value, bias: Value, multiplier: Value) -> Signal:
+        """Six stages that a synthesis tool finds multipliers in.
+
+        A sum too wide for a small one is split, so that its two products get a cycle to be added.
+        """
+        split = SMALL_OPERAND - 1 if self._sum_width > SMALL_OPERAND else 0
+        biased, late_multiplier = Signal(signed(self._sum_width)), Signal(16)
+        m.d.sync += [biased.eq(value + bias), late_multiplier.eq(multiplier)]
+        product = multiply(m, biased[split:].as_signed(), late_multiplier, "product")
+        if split:
+            low = multiply(m, biased[:split], late_multiplier, "low")
+            product = Cat(low[:split], product + low[split:]).as_signed()
+        exact = Signal(signed(self._sum_width + 16))
+        m.d.sync += exact.eq(product)
+        total = Signal(signed(max(self._sum_width + 17, self._shift) + 1))
+        m.d.sync += total.eq(exact + (1 << (self._shift - 1)))
+        return total

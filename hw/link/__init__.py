@@ -1,0 +1,1 @@
+"""Between the host and the accelerator: bytes, packets, frames."""

@@ -1,0 +1,151 @@
+"""Packets as datagrams: between the packet layer and the UDP port of a network core."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.link.packet import PACKETS
+from hw.stream.fifo import StreamFifo
+from protocol.messages import DeviceInfo
+
+PEER = data.StructLayout({"address": 32, "port": 16})
+"""IPv4 address and UDP port of whoever sends to the board, and is answered."""
+WAITING = 4
+"""Datagrams that may wait to be sent."""
+
+
+def received(width: int) -> stream.Signature:
+    """Words of datagrams that have come, ``width`` bits each, the first byte lowest.
+
+    ``keep`` has the bit of the last byte set, in the last word of a datagram. ``error`` says that
+    the frame around it was damaged.
+    """
+    fields = {"data": width, "keep": width // 8, "last": 1, "error": 1, "peer": PEER}
+    return stream.Signature(data.StructLayout(fields))
+
+
+def sent(width: int) -> stream.Signature:
+    """Words of datagrams to send; ``length`` is in bytes, and whole words."""
+    fields = {"data": width, "last": 1, "length": 16, "peer": PEER}
+    return stream.Signature(data.StructLayout(fields))
+
+
+class DatagramPort(wiring.Component):
+    """One packet a datagram, both ways.
+
+    Inwards a byte a cycle; a damaged datagram comes with a damaged packet. Outwards a byte a cycle
+    is taken; a packet leaves a word a cycle when all of it is there, so that the line never waits
+    for it.
+
+    Parameters
+    ----------
+    info : DeviceInfo
+        Says how long packets can be.
+    width : 8 or 32
+        Bits of the network core's words.
+
+    Members
+    -------
+    i : In(received(width))
+    o : Out(sent(width))
+    i_packets : In(PACKETS)
+        With ``last``, and whole words long.
+    o_packets : Out(PACKETS)
+        With ``first``.
+    o_lost : Out(1)
+        For one cycle: a damaged datagram came.
+    i_adopt : In(1)
+        For one cycle, between two packets: from now on, answer the sender of the packet that came
+        last.
+    """
+
+    def __init__(self, info: DeviceInfo, width: int):
+        if width not in (8, 32):
+            raise ValueError(f"the words of a network core are 8 or 32 bits, not {width}")
+        self._info, self._width = info, width
+        super().__init__(
+            {
+                "i": In(received(width)),
+                "o": Out(sent(width)),
+                "i_packets": In(PACKETS),
+                "o_packets": Out(PACKETS),
+                "o_lost": Out(1),
+                "i_adopt": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        last_peer, peer = Signal(PEER), Signal(PEER)
+        with m.If(self.i_adopt):
+            m.d.sync += peer.eq(last_peer)
+        self._inwards(m, last_peer)
+        self._outwards(m, peer)
+        return m
+
+    def _inwards(self, m: Module, peer: Signal) -> None:
+        """Words taken apart; the sender of each packet into ``peer``."""
+        word, packet = self.i.payload, self.o_packets.payload
+        count = self._width // 8
+        begun = Signal()
+        index = Signal(range(count)) if count > 1 else Const(0)
+        turn = (index == count - 1) | (word.last & word.keep.bit_select(index, 1))
+        end = word.last & turn
+        m.d.comb += [
+            self.o_packets.valid.eq(self.i.valid),
+            packet.byte.eq(word.data.word_select(index, 8) ^ word.error),
+            packet.first.eq(~begun),
+            packet.last.eq(end),
+            self.i.ready.eq(self.o_packets.ready & turn),
+            self.o_lost.eq(self.i.valid & self.i.ready & end & word.error),
+        ]
+        with m.If(self.o_packets.valid & self.o_packets.ready):
+            m.d.sync += begun.eq(~end)
+            if count > 1:
+                m.d.sync += index.eq(Mux(turn, 0, index + 1))
+            with m.If(~begun):
+                m.d.sync += peer.eq(word.peer)
+
+    def _outwards(self, m: Module, peer: Signal) -> None:
+        """Packets kept until they are complete, then sent with their length."""
+        width, count = self._width, self._width // 8
+        longest = self._info.longest_answer
+        depth = 1 << (longest // count - 1).bit_length()
+        kind = "lut" if depth <= 64 else "block"
+        m.submodules.words = words = StreamFifo(width + 1, depth, kind)
+        m.submodules.lengths = lengths = StreamFifo(range(longest + 1), WAITING)
+        packet, taken = self.i_packets.payload, Signal()
+        length = Signal(range(longest + 1), init=1)
+        whole = True
+        word = packet.byte
+        if count > 1:
+            begun, index = Signal(width - 8), Signal(range(count))
+            whole = index == count - 1
+            word = Cat(begun, packet.byte)
+            with m.If(taken):
+                m.d.sync += [begun.eq(word[8:]), index.eq(index + 1)]
+        m.d.comb += [
+            self.i_packets.ready.eq(words.i.ready & lengths.i.ready),
+            taken.eq(self.i_packets.valid & self.i_packets.ready),
+            words.i.valid.eq(taken & whole),
+            words.i.payload.eq(Cat(word, packet.last)),
+            lengths.i.valid.eq(taken & packet.last),
+            lengths.i.payload.eq(length),
+        ]
+        with m.If(taken):
+            m.d.sync += length.eq(Mux(packet.last, 1, length + 1))
+        sending, ends = Signal(), Signal()
+        m.d.comb += [
+            self.o.valid.eq(sending & words.o.valid),
+            Cat(self.o.payload.data, self.o.payload.last).eq(words.o.payload),
+            self.o.payload.length.eq(lengths.o.payload),
+            words.o.ready.eq(sending & self.o.ready),
+            ends.eq(self.o.valid & self.o.ready & self.o.payload.last),
+            lengths.o.ready.eq(ends),
+        ]
+        with m.If(~sending):
+            # A datagram goes to one peer, whoever is adopted meanwhile.
+            m.d.sync += [sending.eq(lengths.o.valid), self.o.payload.peer.eq(peer)]
+        with m.Elif(ends):
+            m.d.sync += sending.eq(0)

@@ -1,0 +1,259 @@
+"""Packets from the host: checked, put in order, and their pixels kept until they are taken."""
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
+from amaranth.lib import data, enum, memory, wiring
+from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib.wiring import In, Out
+
+from hw.link.packet import PACKETS
+from hw.stream.fifo import memory_attributes
+from hw.stream.lane_stream import lane_stream
+from protocol.messages import DeviceInfo
+from protocol.packets import CHECK_BYTES, HEADER, Kind
+
+SEQUENCE_BITS = HEADER.bits["sequence"]
+INDEX_BITS = HEADER.bits["index"]
+COMMAND = data.StructLayout({"kind": 8, "sequence": SEQUENCE_BITS})
+
+
+class _State(enum.Enum):
+    SKIP = 0
+    HEADER = 1
+    DECIDE = 2
+    PAYLOAD = 3
+    CHECK = 4
+    JUDGE = 5
+
+
+class PacketReceiver(wiring.Component):
+    """Takes frames' packets in order, each into a place of its own if its CRC is right.
+
+    A packet that is not the next one, or for which there is no place, is dropped: nothing that the
+    host sends makes it wait. One byte a cycle in, less two cycles a packet; one pixel byte a cycle
+    out.
+
+    Parameters
+    ----------
+    info : DeviceInfo
+        ``chunk`` and ``window`` must be powers of two.
+
+    Members
+    -------
+    i : In(PACKETS)
+        A byte is taken within two cycles.
+    o : Out(lane_stream(1, unsigned(8)))
+        Pixels: of packets whose CRC is right, in order.
+    o_first : Out(1)
+        The pixel in ``o`` is the first of a frame.
+    o_pixels : Out(range)
+        Bytes of the frame that have not left yet; all of them between two frames.
+    i_begin : In(1)
+        For one cycle, before the first frame: frames begin with sequence number ``i_sequence``.
+    i_sequence : In(16)
+    i_block : In(1)
+        No frame may begin.
+    o_began : Out(1)
+        For one cycle: the first packet of a frame is in.
+    o_command : Out(COMMAND)
+        With ``o_commanded`` high for one cycle: a packet without payload came.
+    o_sequence, o_index : Out(16)
+        Of the packet that is taken next.
+    o_room : Out(range(window + 1))
+        Packets for which there is a place.
+    o_bad, o_dropped, o_freed : Out(1)
+        For one cycle: a packet came damaged; came and was dropped; left its place.
+    """
+
+    def __init__(self, info: DeviceInfo):
+        for name in ("chunk", "window"):
+            size = getattr(info, name)
+            if size < 2 or size & (size - 1):
+                raise ValueError(f"{name} must be a power of two from 2 on, not {size}")
+        self._info = info
+        super().__init__(
+            {
+                "i": In(PACKETS),
+                "o": Out(lane_stream(1, unsigned(8))),
+                "o_first": Out(1),
+                "o_pixels": Out(range(info.frame_bytes + 1)),
+                "i_begin": In(1),
+                "i_sequence": In(SEQUENCE_BITS),
+                "i_block": In(1),
+                "o_began": Out(1),
+                "o_command": Out(COMMAND),
+                "o_commanded": Out(1),
+                "o_sequence": Out(SEQUENCE_BITS),
+                "o_index": Out(INDEX_BITS),
+                "o_room": Out(range(info.window + 1), init=info.window),
+                "o_bad": Out(1),
+                "o_dropped": Out(1),
+                "o_freed": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        info = self._info
+        m.submodules.storage = storage = memory.Memory(
+            shape=8, depth=info.window * info.chunk, init=[], attrs=memory_attributes("block")
+        )
+        state = Signal(_State)
+        header = Signal(data.StructLayout(HEADER.bits))
+        wanted, matches, kept = Signal(), Signal(), Signal()
+        self._parse(m, state, header, matches)
+        self._decide(m, state, header, wanted)
+        self._judge(m, state, header, wanted, matches, kept)
+        self._write(m, state, wanted, kept, storage.write_port())
+        self._read(m, storage.read_port())
+        # Both at once leave it as it is.
+        with m.If(kept & ~self.o_freed):
+            m.d.sync += self.o_room.eq(self.o_room - 1)
+        with m.Elif(self.o_freed & ~kept):
+            m.d.sync += self.o_room.eq(self.o_room + 1)
+        return m
+
+    def _parse(self, m: Module, state: Signal, header: Signal, matches: Signal) -> None:
+        """The bytes' way through the states; the header into its register."""
+        crc = CRC32_ISO_HDLC().create()
+        byte, first = self.i.payload.byte, self.i.payload.first
+        taken = self.i.valid & self.i.ready
+        skips = state == _State.SKIP
+        listens = ~skips & (state != _State.DECIDE) & (state != _State.JUDGE)
+        cut = self.i.valid & first & listens
+        garbage = skips & ~(self.i.valid & first)
+        m.submodules.crc = ResetInserter(garbage | self.o_bad | (state == _State.JUDGE))(crc)
+        m.d.comb += [
+            self.i.ready.eq(skips | (listens & ~first)),
+            crc.data.eq(byte),
+            crc.valid.eq(taken),
+            matches.eq(crc.match_detected),
+        ]
+        left = Signal(range(max(self._info.chunk, HEADER.size)))
+        length = header.length
+        with m.If(taken):
+            m.d.sync += left.eq(left - 1)
+        with m.If(taken & (skips | (state == _State.HEADER))):
+            m.d.sync += header.eq(Cat(header.as_value()[8:], byte))
+        with m.Switch(state):
+            with m.Case(_State.SKIP):
+                m.d.sync += left.eq(HEADER.size - 2)
+                with m.If(self.i.valid & first):
+                    m.d.sync += state.eq(_State.HEADER)
+            with m.Case(_State.HEADER), m.If(taken & (left == 0)):
+                m.d.sync += state.eq(_State.DECIDE)
+            with m.Case(_State.DECIDE):
+                m.d.sync += [left.eq(length - 1), state.eq(_State.PAYLOAD)]
+                with m.If(length == 0):
+                    m.d.sync += [left.eq(CHECK_BYTES - 1), state.eq(_State.CHECK)]
+                with m.If(length > self._info.chunk):
+                    m.d.sync += state.eq(_State.SKIP)
+                    m.d.comb += self.o_bad.eq(1)
+            with m.Case(_State.PAYLOAD), m.If(taken & (left == 0)):
+                m.d.sync += [left.eq(CHECK_BYTES - 1), state.eq(_State.CHECK)]
+            with m.Case(_State.CHECK), m.If(taken & (left == 0)):
+                m.d.sync += state.eq(_State.JUDGE)
+            with m.Case(_State.JUDGE):
+                m.d.sync += state.eq(_State.SKIP)
+        with m.If(cut):
+            m.d.sync += state.eq(_State.SKIP)
+            m.d.comb += self.o_bad.eq(1)
+
+    def _decide(self, m: Module, state: Signal, header: Signal, wanted: Signal) -> None:
+        """Whether the packet with this header is the next one and has a place."""
+        info = self._info
+        last_bytes = info.frame_bytes - (info.chunks - 1) * info.chunk
+        length = Mux(self.o_index == info.chunks - 1, last_bytes, info.chunk)
+        with m.If(state == _State.DECIDE):
+            m.d.sync += wanted.eq(
+                (header.kind == Kind.FRAME)
+                & (header.sequence == self.o_sequence)
+                & (header.index == self.o_index)
+                & (header.length == length)
+                & (self.o_room != 0)
+                & ~((self.o_index == 0) & self.i_block)
+            )
+
+    def _judge(
+        self,
+        m: Module,
+        state: Signal,
+        header: Signal,
+        wanted: Signal,
+        matches: Signal,
+        kept: Signal,
+    ) -> None:
+        """What a packet with a right CRC does."""
+        m.d.comb += [
+            self.o_command.kind.eq(header.kind),
+            self.o_command.sequence.eq(header.sequence),
+            self.o_began.eq(kept & (self.o_index == 0)),
+        ]
+        commands = (Kind.RESET, Kind.INFO, Kind.STATISTICS)
+        with m.If((state == _State.JUDGE) & ~matches):
+            m.d.comb += self.o_bad.eq(1)
+        with m.Elif(state == _State.JUDGE):
+            with m.If(header.kind.matches(*commands) & (header.length == 0)):
+                m.d.comb += self.o_commanded.eq(1)
+            with m.Else():
+                m.d.comb += [kept.eq(wanted), self.o_dropped.eq(~wanted)]
+        with m.If(kept):
+            m.d.sync += self.o_index.eq(self.o_index + 1)
+            with m.If(self.o_index == self._info.chunks - 1):
+                m.d.sync += [self.o_index.eq(0), self.o_sequence.eq(self.o_sequence + 1)]
+        with m.If(self.i_begin):
+            m.d.sync += self.o_sequence.eq(self.i_sequence)
+
+    def _write(
+        self,
+        m: Module,
+        state: Signal,
+        wanted: Signal,
+        kept: Signal,
+        port: memory.WritePort,
+    ) -> None:
+        """Payload into the next place; the place is used up only if the packet is kept."""
+        place = Signal(range(self._info.window))
+        within = Signal(range(self._info.chunk))
+        m.d.comb += [
+            port.addr.eq(Cat(within, place)),
+            port.data.eq(self.i.payload.byte),
+            port.en.eq(wanted & (state == _State.PAYLOAD) & self.i.valid),
+        ]
+        with m.If(state == _State.DECIDE):
+            m.d.sync += within.eq(0)
+        with m.Elif(port.en):
+            m.d.sync += within.eq(within + 1)
+        with m.If(kept):
+            m.d.sync += place.eq(place + 1)
+
+    def _read(self, m: Module, port: memory.ReadPort) -> None:
+        """Pixels out of the places in turn."""
+        info = self._info
+        place = Signal(range(info.window))
+        within = Signal(range(info.chunk))
+        left = Signal(range(info.frame_bytes), init=info.frame_bytes - 1)
+        some = Signal()
+        fetch = some & (~self.o.valid | self.o.ready)
+        frame_end = left == 0
+        m.d.comb += [
+            some.eq(self.o_room != info.window),
+            port.addr.eq(Cat(within, place)),
+            port.en.eq(fetch),
+            self.o.payload[0].eq(port.data),
+            self.o_freed.eq(fetch & (frame_end | within.all())),
+            self.o_pixels.eq(left + 1),
+        ]
+        with m.If(fetch):
+            m.d.sync += [
+                self.o.valid.eq(1),
+                self.o_first.eq(left == info.frame_bytes - 1),
+                within.eq(within + 1),
+                left.eq(left - 1),
+            ]
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(self.o_freed):
+            m.d.sync += [place.eq(place + 1), within.eq(0)]
+        with m.If(fetch & frame_end):
+            m.d.sync += left.eq(info.frame_bytes - 1)

@@ -1,0 +1,212 @@
+"""What the board says to the host: which packet next, and its words."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.link.receiver import COMMAND, INDEX_BITS, SEQUENCE_BITS
+from hw.link.results import CYCLE_BITS
+from hw.link.sender import WORD
+from protocol.messages import NETWORK_BYTES, DeviceInfo
+from protocol.packets import HEADER, INFO, RESULT, ROOM, STALL, STATISTICS, SUMS, Kind
+
+STATISTICS_LAYOUT = data.StructLayout(STATISTICS.bits)
+HEADER_WORDS = HEADER.size // 4
+FIRST_STALL = HEADER_WORDS + STATISTICS.size // 4
+"""Word of a ``STATISTICS`` packet."""
+RESET_CYCLES = 16
+"""How long a reset that the host asks for lasts: longer than what has no reset takes to empty."""
+
+
+class Answerer(wiring.Component):
+    """Answers commands, acknowledges, and sends results, in this order when several are due.
+
+    A result goes before a second acknowledgement, so that a line full of refused packets does not
+    hold results up.
+
+    A command that comes while another waits is lost: hosts ask one thing at a time. A reset begins
+    when no packet is under way, and is answered when it is over.
+
+    Parameters
+    ----------
+    info : DeviceInfo
+
+    Members
+    -------
+    i_command : In(COMMAND)
+        A command, when ``i_commanded`` is high.
+    i_commanded : In(1)
+    i_sequence, i_index : In(16)
+        Of the packet of a frame that is taken next.
+    i_room : In(range(window + 1))
+        Places for such packets.
+    i_freed, i_refused : In(1)
+        For one cycle: there is a place more; a packet was refused.
+    i_statistics : In(STATISTICS_LAYOUT)
+    i_stalls : In(32)
+        Samples in which stream ``o_stream`` was stalled.
+    o_stream : Out(range(streams))
+    i_sums : In(stream.Signature(32))
+    i_complete : In(1)
+        All sums of the next frame are in ``i_sums``.
+    i_cycles : In(32)
+        Of that frame.
+    o : Out(stream.Signature(WORD))
+        Header and payload of one packet after the other.
+    o_clear : Out(1)
+        Reset all that holds frames.
+    o_begin : Out(1)
+        For one cycle, after that: frames begin again, with sequence number ``o_sequence``.
+    o_sequence : Out(16)
+    """
+
+    def __init__(self, info: DeviceInfo):
+        self._info = info
+        super().__init__(
+            {
+                "i_command": In(COMMAND),
+                "i_commanded": In(1),
+                "i_sequence": In(SEQUENCE_BITS),
+                "i_index": In(INDEX_BITS),
+                "i_room": In(range(info.window + 1)),
+                "i_freed": In(1),
+                "i_refused": In(1),
+                "i_statistics": In(STATISTICS_LAYOUT),
+                "i_stalls": In(8 * STALL.size),
+                "o_stream": Out(range(max(info.streams, 2))),
+                "i_sums": In(stream.Signature(32)),
+                "i_complete": In(1),
+                "i_cycles": In(CYCLE_BITS),
+                "o": Out(stream.Signature(WORD)),
+                "o_clear": Out(1),
+                "o_begin": Out(1),
+                "o_sequence": Out(SEQUENCE_BITS),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        busy, begins, ends = Signal(), Signal(), Signal()
+        kind = Signal(Kind)
+        command, pending, resets = self._command(m, busy)
+        sequence, part = Signal(SEQUENCE_BITS), Signal(range(max(self._info.parts, 2)))
+        due, refused = Signal(), Signal()
+        acknowledged = (kind == Kind.ACK) | (kind == Kind.NACK)
+        acknowledges = due & ~(acknowledged & self.i_complete)
+        with m.If(~busy):
+            m.d.comb += begins.eq(pending | (~resets & (due | self.i_complete)))
+            m.d.sync += [busy.eq(begins), kind.eq(Kind.RESULT)]
+            with m.If(acknowledges):
+                m.d.sync += kind.eq(Mux(refused, Kind.NACK, Kind.ACK))
+            with m.If(pending):
+                m.d.sync += kind.eq(command.kind)
+            with m.If(begins & ~pending & acknowledges):
+                m.d.sync += [due.eq(0), refused.eq(0)]
+        with m.Elif(ends):
+            m.d.sync += busy.eq(0)
+        with m.If(self.i_freed | self.i_refused):
+            m.d.sync += due.eq(1)
+        with m.If(self.i_refused):
+            m.d.sync += refused.eq(1)
+        last_part = part == self._info.parts - 1
+        # A cycle after the reset, which the domain that it resets notices a cycle late.
+        m.d.sync += self.o_begin.eq(begins & pending & resets)
+        m.d.comb += self.o_sequence.eq(command.sequence)
+        with m.If(self.o_begin):
+            m.d.sync += [sequence.eq(command.sequence), part.eq(0)]
+        with m.Elif(ends & (kind == Kind.RESULT)):
+            m.d.sync += part.eq(part + 1)
+            with m.If(last_part):
+                m.d.sync += [part.eq(0), sequence.eq(sequence + 1)]
+        places = self._places(kind, command, Cat(sequence, part))
+        self._words(m, busy, ends, kind, places, last_part)
+        return m
+
+    def _command(self, m: Module, busy: Signal) -> tuple[Signal, Signal, Signal]:
+        """The command that waits, whether it may be answered now, and whether it is a reset."""
+        command, waits, cleared = Signal(COMMAND), Signal(), Signal()
+        left = Signal(range(RESET_CYCLES), init=RESET_CYCLES - 1)
+        pending, resets = Signal(), Signal()
+        m.d.comb += [
+            resets.eq(waits & (command.kind == Kind.RESET)),
+            pending.eq(waits & (cleared | ~resets)),
+            self.o_clear.eq(resets & ~cleared & ~busy),
+        ]
+        with m.If(self.i_commanded & ~waits):
+            m.d.sync += [waits.eq(1), command.eq(self.i_command)]
+        with m.If(self.o_clear):
+            m.d.sync += [left.eq(left - 1), cleared.eq(left == 0)]
+        with m.If(pending & ~busy):
+            m.d.sync += [waits.eq(0), cleared.eq(0)]
+        return command, pending, resets
+
+    def _places(self, kind: Signal, command: Signal, result: Value) -> Value:
+        """Sequence and index of a packet of this kind."""
+        acknowledges = (kind == Kind.ACK) | (kind == Kind.NACK)
+        place = Cat(self.i_sequence, self.i_index)
+        return Mux(acknowledges, place, Mux(kind == Kind.RESULT, result, command.sequence))
+
+    def _words(
+        self,
+        m: Module,
+        busy: Signal,
+        ends: Signal,
+        kind: Signal,
+        places: Value,
+        last_part: Value,
+    ) -> None:
+        """The words of the packet of this kind, one after the other."""
+        info, word = self._info, self.o.payload.word
+        sums = Mux(last_part, info.classes - (info.parts - 1) * SUMS, SUMS)
+        longest = max(RESULT.size + 4 * SUMS, info.statistics_bytes)
+        position = Signal(range(HEADER_WORDS + longest // 4))
+        length = Signal(range(longest + 1))
+        network = Const(int.from_bytes(info.digest[:NETWORK_BYTES], "little"), 32)
+        about = Const(int.from_bytes(info.encode(), "little"), 8 * INFO.size)
+        gives = self.o.valid & self.o.ready
+        with m.If(gives):
+            m.d.sync += position.eq(Mux(ends, 0, position + 1))
+        m.d.comb += [
+            self.o.valid.eq(busy),
+            self.o.payload.first.eq(position == 0),
+            self.o.payload.last.eq(position == HEADER_WORDS - 1 + (length >> 2)),
+            ends.eq(gives & self.o.payload.last),
+        ]
+        with m.Switch(kind):
+            with m.Case(Kind.INFO):
+                m.d.comb += [length.eq(INFO.size), word.eq(_word(about, position))]
+            with m.Case(Kind.STATISTICS):
+                counts = self.i_statistics.as_value()
+                m.d.comb += [
+                    length.eq(info.statistics_bytes),
+                    word.eq(_word(counts, position)),
+                    self.o_stream.eq(position - FIRST_STALL),
+                ]
+                with m.If(position >= FIRST_STALL):
+                    m.d.comb += word.eq(self.i_stalls)
+            with m.Case(Kind.ACK, Kind.NACK):
+                m.d.comb += [length.eq(ROOM.size), word.eq(self.i_room)]
+            with m.Case(Kind.RESULT):
+                m.d.comb += length.eq(RESULT.size + 4 * sums)
+                with m.If(position == HEADER_WORDS):
+                    m.d.comb += word.eq(self.i_cycles)
+                with m.Elif(position == HEADER_WORDS + 1):
+                    m.d.comb += word.eq(network)
+                with m.Else():
+                    m.d.comb += word.eq(self.i_sums.payload)
+                with m.If(busy & (position >= HEADER_WORDS + 2)):
+                    m.d.comb += self.i_sums.ready.eq(self.o.ready)
+        with m.If(position == 0):
+            m.d.comb += word.eq(places)
+        with m.Elif(position == 1):
+            m.d.comb += word.eq(Cat(kind | Const(0, 16), length))
+
+
+def _word(block: Value, position: Signal) -> Value:
+    """The word of a payload that is at a position in its packet: its place modulo a power of 2."""
+    words = [block[start : start + 32] for start in range(0, len(block), 32)]
+    size = 1 << (len(words) - 1).bit_length()
+    words += [words[0]] * (size - len(words))
+    turned = [words[(index - HEADER_WORDS) % size] for index in range(size)]
+    return Array(turned)[position[: size.bit_length() - 1]]

@@ -1,0 +1,64 @@
+"""Packets to the host: words in, bytes and a CRC out."""
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib.wiring import In, Out
+
+from hw.link.packet import PACKETS
+
+WORD = data.StructLayout({"word": 32, "first": 1, "last": 1})
+
+
+class PacketSender(wiring.Component):
+    """Sends one packet after the other. A word takes five cycles, the CRC another five.
+
+    Members
+    -------
+    i : In(stream.Signature(WORD))
+        Header and payload of a packet, ``first`` with its first word and ``last`` with its last.
+    o : Out(PACKETS)
+    """
+
+    i: In(stream.Signature(WORD))
+    o: Out(PACKETS)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        begin = Signal()
+        crc = CRC32_ISO_HDLC().create()
+        m.submodules.crc = ResetInserter(begin)(crc)
+        part, left = Signal(32), Signal(2)
+        first, ends, checks = Signal(), Signal(), Signal()
+        given = self.o.valid & self.o.ready
+        m.d.comb += [
+            crc.data.eq(part[:8]),
+            crc.valid.eq(given),
+            self.o.payload.byte.eq(part[:8]),
+            self.o.payload.first.eq(first),
+            self.o.payload.last.eq(checks & (left == 3)),
+        ]
+        with m.If(given):
+            m.d.sync += [part.eq(part >> 8), left.eq(left + 1), first.eq(0)]
+        with m.FSM():
+            with m.State("LOAD"):
+                m.d.comb += [self.i.ready.eq(1), begin.eq(self.i.payload.first)]
+                m.d.sync += [
+                    part.eq(self.i.payload.word),
+                    first.eq(self.i.payload.first),
+                    ends.eq(self.i.payload.last),
+                ]
+                with m.If(self.i.valid):
+                    m.next = "SEND"
+            with m.State("SEND"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(given & (left == 3)):
+                    m.d.sync += [ends.eq(0), checks.eq(ends)]
+                    m.next = "LOAD"
+                    with m.If(ends):
+                        m.next = "CHECK"
+            with m.State("CHECK"):
+                m.d.sync += part.eq(crc.crc)
+                m.next = "SEND"
+        return m

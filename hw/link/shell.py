@@ -1,0 +1,232 @@
+"""The shell around an accelerator: packets in, frames through the accelerator, packets out.
+
+See :mod:`protocol.packets` for what the packets say, and :class:`protocol.device.Device` for the
+model.
+"""
+
+from amaranth.hdl import (
+    ClockSignal,
+    DomainRenamer,
+    Instance,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+)
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.link.packet import BYTE, PACKETS, Deframer, Framer
+from hw.link.receiver import PacketReceiver
+from hw.link.responder import Answerer
+from hw.link.results import ResultQueue
+from hw.link.sender import PacketSender
+from hw.stream.reset_domain import add_domain
+from hw.stream.stalls import StallSampler
+from protocol.messages import DeviceInfo
+from protocol.packets import STATISTICS, Kind
+
+
+def _members(i: stream.Signature, o: stream.Signature) -> dict[str, wiring.Member]:
+    """Ports of a shell whose packets travel as ``i`` and ``o``."""
+    return {
+        "i": In(i),
+        "o": Out(o),
+        "i_lost": In(1),
+        "o_busy": Out(1),
+        "o_wrong": Out(1),
+        "o_adopt": Out(1),
+    }
+
+
+SHELL = _members(PACKETS, PACKETS)
+"""Ports of :class:`Shell`."""
+
+
+class Shell(wiring.Component):
+    """An accelerator that answers packets.
+
+    The accelerator and all that holds frames are in a clock domain of their own, which a ``RESET``
+    packet resets; counters and answers are not in it.
+
+    Parameters
+    ----------
+    info : DeviceInfo
+        What the board is.
+    accelerator : wiring.Component
+        With ports ``i``: lane_stream(1, unsigned(8)) of pixel bytes, ``o``:
+        lane_stream(1, signed(32)) of class sums; and, if ``info.streams`` are to be watched, a
+        port ``o_stalled`` with a bit for each of them.
+
+    Members
+    -------
+    i, o : In, Out(PACKETS)
+        From and to the host. Bytes are taken whatever the accelerator does, less two cycles a
+        packet.
+    i_lost : In(1)
+        For one cycle: the line lost a byte or damaged a datagram.
+    o_busy : Out(1)
+        A frame is on the board.
+    o_wrong : Out(1)
+        A packet was refused, or something lost, since the last reset that no packet asked for.
+    o_adopt : Out(1)
+        For one cycle, behind its last byte: a ``RESET`` came, whose sender is the host from now on.
+    """
+
+    def __init__(self, info: DeviceInfo, accelerator: wiring.Component):
+        self._info = info
+        self._accelerator = accelerator
+        super().__init__(SHELL)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        m.submodules.answerer = answerer = Answerer(self._info)
+        m.submodules.sender = sender = PacketSender()
+        add_domain(m, "core", answerer.o_clear)
+        core = DomainRenamer("core")
+        m.submodules.receiver = receiver = core(PacketReceiver(self._info))
+        accelerator = self._accelerator
+        m.submodules.accelerator = core(accelerator)
+        m.submodules.results = results = core(ResultQueue(self._info))
+        # The ports first: what is used first keeps its name, and ShellModule goes by these names.
+        wiring.connect(m, sender.o, wiring.flipped(self.o))
+        wiring.connect(m, wiring.flipped(self.i), receiver.i)
+        wiring.connect(m, receiver.o, accelerator.i)
+        wiring.connect(m, accelerator.o, results.i)
+        wiring.connect(m, results.o, answerer.i_sums)
+        wiring.connect(m, answerer.o, sender.i)
+        refused = receiver.o_bad | receiver.o_dropped
+        m.d.comb += [
+            results.i_began.eq(receiver.o.valid & receiver.o.ready & receiver.o_first),
+            receiver.i_begin.eq(answerer.o_begin),
+            receiver.i_sequence.eq(answerer.o_sequence),
+            answerer.i_command.eq(receiver.o_command),
+            answerer.i_commanded.eq(receiver.o_commanded),
+            answerer.i_sequence.eq(receiver.o_sequence),
+            answerer.i_index.eq(receiver.o_index),
+            answerer.i_room.eq(receiver.o_room),
+            answerer.i_freed.eq(receiver.o_freed),
+            answerer.i_refused.eq(refused),
+            answerer.i_complete.eq(results.o_complete),
+            answerer.i_cycles.eq(results.o_cycles),
+            self.o_adopt.eq(receiver.o_commanded & (receiver.o_command.kind == Kind.RESET)),
+        ]
+        with m.If(refused | self.i_lost):
+            m.d.sync += self.o_wrong.eq(1)
+        self._statistics(m, receiver, results, answerer.i_statistics)
+        if self._info.streams:
+            m.submodules.stalls = stalls = StallSampler(self._info.streams)
+            m.d.comb += [
+                stalls.i.eq(accelerator.o_stalled),
+                stalls.i_index.eq(answerer.o_stream),
+                answerer.i_stalls.eq(stalls.o),
+            ]
+        return m
+
+    def _statistics(
+        self, m: Module, receiver: PacketReceiver, results: ResultQueue, statistics: Value
+    ) -> None:
+        """Count what happens."""
+        waiting = Signal(range(self._info.frames + 1))
+        with m.If(receiver.o_began & ~results.o_done):
+            m.d.core += waiting.eq(waiting + 1)
+        with m.Elif(results.o_done & ~receiver.o_began):
+            m.d.core += waiting.eq(waiting - 1)
+        m.d.comb += [
+            self.o_busy.eq(waiting != 0),
+            receiver.i_block.eq(waiting == self._info.frames),
+            statistics.cycles.eq(results.o_cycles),
+            statistics.pixels.eq(receiver.o_pixels),
+            statistics.sequence.eq(receiver.o_sequence),
+            statistics.index.eq(receiver.o_index),
+            statistics.room.eq(receiver.o_room),
+            statistics.waiting.eq(waiting),
+        ]
+        events = {
+            "stalled": receiver.o.valid & ~receiver.o.ready,
+            "answered": results.o_done,
+            "bad": receiver.o_bad,
+            "dropped": receiver.o_dropped,
+            "lost": self.i_lost,
+        }
+        for name, event in events.items():
+            happened = Signal(name=f"{name}_now")
+            count = Signal(STATISTICS.bits[name], name=name)
+            m.d.sync += [happened.eq(event), count.eq(count + happened)]
+            m.d.comb += statistics[name].eq(count)
+
+
+class ShellModule(wiring.Component):
+    """A shell that is a module of its own already.
+
+    Parameters
+    ----------
+    name : str
+        Of that module.
+
+    Members
+    -------
+    Those of :class:`Shell`.
+    """
+
+    def __init__(self, name: str):
+        self._name = name
+        super().__init__(SHELL)
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        return Instance(
+            self._name,
+            i_core_clk=ClockSignal(),
+            i_rst=ResetSignal(),
+            i_i__valid=self.i.valid,
+            o_i__ready=self.i.ready,
+            i_i__payload=self.i.payload,
+            o_o__valid=self.o.valid,
+            i_o__ready=self.o.ready,
+            o_o__payload=self.o.payload,
+            i_i_lost=self.i_lost,
+            o_o_busy=self.o_busy,
+            o_o_wrong=self.o_wrong,
+            o_o_adopt=self.o_adopt,
+        )
+
+
+class FrameServer(wiring.Component):
+    """A shell on a byte stream.
+
+    Parameters
+    ----------
+    shell : wiring.Component
+        A :class:`Shell`, or what has its ports.
+
+    Members
+    -------
+    i, o : In, Out(stream.Signature(8))
+        From and to the host.
+    i_lost, o_busy, o_wrong, o_adopt
+        Those of the shell.
+    """
+
+    def __init__(self, shell: wiring.Component):
+        self._shell = shell
+        super().__init__(_members(BYTE, BYTE))
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        m.submodules.deframer = deframer = Deframer()
+        m.submodules.shell = shell = self._shell
+        m.submodules.framer = framer = Framer()
+        # The ports first: what is used first keeps its name, and simulations go by these names.
+        wiring.connect(m, framer.o, wiring.flipped(self.o))
+        wiring.connect(m, wiring.flipped(self.i), deframer.i)
+        wiring.connect(m, deframer.o, shell.i)
+        wiring.connect(m, shell.o, framer.i)
+        m.d.comb += shell.i_lost.eq(self.i_lost)
+        m.d.comb += [
+            getattr(self, name).eq(getattr(shell, name))
+            for name in ("o_busy", "o_wrong", "o_adopt")
+        ]
+        return m

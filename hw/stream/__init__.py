@@ -1,0 +1,1 @@
+"""Streams of channels, and what passes them on as they are."""

@@ -1,0 +1,74 @@
+"""How long each of many streams waits, counted by looking at one a cycle."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.stream.fifo import memory_attributes
+from protocol.packets import STALL, stall_turn
+
+COUNT_BITS = STALL.bits["samples"]
+
+
+def waiting(*streams: wiring.PureInterface) -> Value:
+    """A bit a stream: it has something that nobody takes in this cycle."""
+    return Cat(stream.valid & ~stream.ready for stream in streams)
+
+
+class StallSampler(wiring.Component):
+    """Counts stalled cycles of streams by samples.
+
+    It looks at the streams in turn, one a cycle, and counts in one small memory: a counter a stream
+    would cost some ten times as much. A turn is a prime number of cycles, so that streams whose
+    stalls are as regular as their frames are not always looked at in the same place.
+
+    Parameters
+    ----------
+    streams : int
+
+    Members
+    -------
+    i : In(streams)
+        Which are stalled.
+    i_index : In(range(streams))
+        Whose counter to show.
+    o : Out(32)
+        Samples in which that stream was stalled since configuration, modulo 2^32.
+    """
+
+    def __init__(self, streams: int):
+        if streams < 1:
+            raise ValueError(f"there must be a stream to look at, not {streams}")
+        self._streams = streams
+        super().__init__(
+            {
+                "i": In(streams),
+                "i_index": In(range(max(streams, 2))),
+                "o": Out(COUNT_BITS),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the hardware."""
+        m = Module()
+        turn = stall_turn(self._streams)
+        m.submodules.counts = counts = memory.Memory(
+            shape=COUNT_BITS, depth=turn, init=[], attrs=memory_attributes("lut")
+        )
+        look, show = (counts.read_port(domain="comb") for _ in range(2))
+        write = counts.write_port()
+        index, count = Signal(range(turn)), Signal(COUNT_BITS)
+        m.d.sync += [
+            index.eq(Mux(index == turn - 1, 0, index + 1)),
+            # A turn is two cycles at least: what is written now is there when it is looked at next.
+            write.addr.eq(index),
+            write.en.eq(self.i.bit_select(index, 1)),
+            count.eq(look.data),
+        ]
+        m.d.comb += [
+            look.addr.eq(index),
+            write.data.eq(count + 1),
+            show.addr.eq(self.i_index),
+            self.o.eq(show.data),
+        ]
+        return m

@@ -1,0 +1,122 @@
+"""The whole accelerator of a small network: every tensor equals the golden model's."""
+
+import numpy as np
+import pytest
+from amaranth.back import rtlil
+from amaranth.hdl import signed, unsigned
+
+from boards.board import Board, Resources
+from gen.backend.assemble import Accelerator, stream_paths
+from gen.common.errors import FirebrickError
+from gen.ir.network import GlobalSum
+from gen.ir.topology import FireStage, stages
+from gen.plan.planner import plan
+from hw.stream.lane_stream import lane_stream
+from sim import golden
+from tests.harness import Monitor, StreamBench
+from tests.networks import NetworkBuilder, random_frames, tiny_network
+
+
+def small_board(dsp: int) -> Board:
+    return Board(
+        name="small",
+        title="A small board",
+        part="none",
+        resources=Resources(lut=20_000, ff=40_000, dsp=dsp, bram36=40),
+        clock_hz=100_000_000,
+        baud=1_000_000,
+        platform=lambda: None,
+    )
+
+
+def monitors(network, design, tensors):
+    lanes = {**design.lanes, **{name: engine.lanes for name, engine in design.engines.items()}}
+    watched = {}
+    for name, path in stream_paths(network).items():
+        if isinstance(network.op(name), GlobalSum):
+            continue
+        shape = signed(8) if network.tensors[name].signed else unsigned(8)
+        watched[path] = Monitor(lane_stream(lanes[name], shape), tensors[name])
+    return watched
+
+
+NETWORKS = {
+    "8 bits": tiny_network(1),
+    "3-bit codes": tiny_network(2, weight_bits=5, code_bits=3),
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def design(request, tmp_path_factory):
+    network = NETWORKS[request.param]
+    # Not the fastest: at 360 cycles a byte would have to come in every single one.
+    planned = plan(network, small_board(dsp=40), fps=200_000)
+    bench = StreamBench(
+        Accelerator(network, planned), "accelerator", tmp_path_factory.mktemp("tiny")
+    )
+    return network, planned, bench
+
+
+@pytest.mark.parametrize(("seed", "stalls"), [(1, 0.3), (2, {"i": 0.7}), (3, {"o": 0.9})])
+def test_every_tensor_under_stalls(design, seed, stalls):
+    network, planned, bench = design
+    frames = random_frames(network, 4, seed)
+    tensors = golden.run(network, frames)
+    watched = monitors(network, planned, tensors)
+    assert len(watched) == len(network.ops) - 1
+    sums = tensors[network.ops[-1].name]
+    bench.run({"i": frames}, {"o": sums}, stalls=stalls, seed=seed, monitors=watched)
+
+
+def test_cycles_are_as_planned(design):
+    network, planned, bench = design
+    frames = random_frames(network, 6)
+    result = bench.run({"i": frames}, {"o": golden.class_sums(network, frames)})
+    assert result.period("o") == pytest.approx(planned.cycles, rel=0.01)
+
+
+def test_stages_of_the_tiny_network():
+    found = stages(tiny_network(1))
+    fires = [stage for stage in found if isinstance(stage, FireStage)]
+    assert [stage.add is not None for stage in fires] == [False, True]
+    assert sum(5 if s.add else 4 for s in fires) + len(found) - len(fires) == len(
+        tiny_network(1).ops
+    )
+
+
+def test_a_graph_that_is_no_chain_is_refused():
+    builder = NetworkBuilder((8, 8, 3), 1)
+    x = builder.conv("conv1", "input", 8, 1)
+    a = builder.conv("left", x, 8, 3, pad=1, scale=0.01)
+    b = builder.conv("right", x, 8, 3, pad=1, scale=0.01)
+    joined = builder.concat("joined", a, b)
+    network = builder.finish("fork", builder.conv("conv10", joined, 3, 1))
+    with pytest.raises(FirebrickError, match="left and right are not the 1x1 and the padded"):
+        stages(network)
+
+
+def test_names_that_come_out_alike_make_modules_of_their_own():
+    builder = NetworkBuilder((6, 6, 3), 1)
+    x = "input"
+    for name in ("a/b", "a.b", "a_b_2", "12", "class_sums", "//"):
+        x = builder.conv(name, x, 4, 1)
+    network = builder.finish("alike", x)
+    paths = [path.split(".")[0] for path in stream_paths(network).values()]
+    modules = ["a_b", "a_b_2", "a_b_2_2", "layer_12", "class_sums_2", "layer", "sums"]
+    assert paths == modules
+    text = rtlil.convert(Accelerator(network, plan(network, small_board(dsp=60))), name="alike")
+    for module in modules:
+        assert f"module \\alike.{module}\n" in text
+
+
+def test_output_is_sign_extended(tmp_path):
+    builder = NetworkBuilder((4, 4, 3), 2)
+    x = builder.conv("conv10", "input", 3, 1, signed=True)
+    network = builder.finish("signed", x)
+    frames = random_frames(network, 3)
+    sums = golden.class_sums(network, frames)
+    assert np.any(sums < 0)
+    bench = StreamBench(
+        Accelerator(network, plan(network, small_board(dsp=20))), "signed", tmp_path
+    )
+    bench.run({"i": frames}, {"o": sums}, stalls=0.2)

@@ -1,0 +1,168 @@
+import json
+import re
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from boards import BOARDS
+from gen.backend.emit import check_clock, emit, shell_path
+from gen.backend.ethernet_core import (
+    CORE_FILE,
+    Address,
+    chosen_link,
+    core_parameters,
+    core_verilog,
+    on_network,
+    slowest_clock,
+)
+from gen.backend.rtlil import run_yosys
+from gen.common.errors import FirebrickError
+from gen.plan.planner import plan
+from tests.networks import tiny_network
+
+
+def test_defaults_make_a_place_of_its_own():
+    station = on_network(BOARDS["arty_a7"], Address()).station
+    assert (station.address, station.port) == (IPv4Address("192.168.1.50"), 18002)
+    assert station.mac.to_bytes(6, "big").hex(":") == "02:46:c0:a8:01:32"
+    other = on_network(BOARDS["arty_a7"], Address(ip="192.168.1.51")).station
+    assert other.mac == station.mac + 1
+
+
+def test_a_place_that_is_given():
+    place = Address("10.0.0.7", "00-18-3E-01-02-03", 1234)
+    station = on_network(BOARDS["genesys2"], place).station
+    assert station.mac == 0x00183E010203
+    assert (str(station.address), station.port) == ("10.0.0.7", 1234)
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (Address(ip="1.2.3"), "--ip takes an address like 192.168.1.50"),
+        (Address(ip="::1"), "--ip takes an address"),
+        (Address(ip="224.0.0.1"), "address of a group"),
+        (Address(ip="0.0.0.0"), "address of no machine"),
+        (Address(ip="255.255.255.255"), "address of no machine"),
+        (Address(ip="127.0.0.1"), "address of this machine itself"),
+        (Address(mac="1:2:3"), "--mac takes six bytes"),
+        (Address(mac="01:00:00:00:00:00"), "first byte must be even"),
+        (Address(mac="00:00:00:00:00:00"), "no single machine's"),
+        (Address(port=0), "--udp-port must be 1 to 65535, not 0"),
+        (Address(port=65536), "--udp-port must be 1 to 65535"),
+    ],
+)
+def test_places_that_cannot_be(place, message):
+    with pytest.raises(FirebrickError, match=message):
+        on_network(BOARDS["arty_a7"], place)
+
+
+def test_a_board_without_ethernet():
+    with pytest.raises(FirebrickError, match="ulx3s_85 has no Ethernet; use --link uart"):
+        on_network(BOARDS["ulx3s_85"], Address())
+
+
+def test_options_that_do_not_go_together():
+    assert chosen_link("uart", 9600, None, None, None) is None
+    assert chosen_link("ethernet", None, "10.0.0.1", None, 5) == Address("10.0.0.1", None, 5)
+    with pytest.raises(FirebrickError, match="unknown --link 'wifi'; there are uart and ethernet"):
+        chosen_link("wifi", None, None, None, None)
+    with pytest.raises(FirebrickError, match="--baud is for --link uart"):
+        chosen_link("ethernet", 9600, None, None, None)
+    with pytest.raises(FirebrickError, match="--mac is for --link ethernet"):
+        chosen_link("uart", None, None, "02:00:00:00:00:00", None)
+
+
+@pytest.mark.parametrize(("name", "slowest"), [("arty_a7", 12_500_000), ("genesys2", 31_250_000)])
+def test_the_clock_must_keep_up_with_the_line(name, slowest):
+    board = on_network(BOARDS[name], Address())
+    assert slowest_clock(board) == slowest
+    check_clock(board, slowest)
+    with pytest.raises(FirebrickError, match=f"Ethernet needs a clock of at least {slowest / 1e6}"):
+        check_clock(board, slowest - 250_000)
+
+
+def test_a_fast_line_gets_room_where_the_clock_is_slower():
+    board = on_network(BOARDS["genesys2"], Address())
+    words = [
+        core_parameters(board, hz)["rx_words"] for hz in (125_000_000, 100_000_000, 50_000_000)
+    ]
+    assert words == [32, 1024, 2048]
+    assert core_parameters(on_network(BOARDS["arty_a7"], Address()), 20_000_000)["rx_words"] == 32
+
+
+CELLS = {
+    "arty_a7": {"FDPE"},
+    "genesys2": {"FDPE", "FDCE", "IDELAYE2", "IDDR", "ODDR", "IBUF", "OBUF", "BUFG", "PLLE2_ADV"},
+    "ecpix5_85": {"FD1S3BX", "ODDRX1F", "IDDRX1F", "DELAYG"},
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_core_is_made_for_the_board(name):
+    board = on_network(BOARDS[name], Address(ip="10.11.12.13"))
+    verilog = core_verilog(board, 100_000_000)
+    assert re.search(r"^module liteeth_core \(", verilog, re.MULTILINE)
+    assert str(int(board.station.address)) in verilog
+    assert str(board.station.mac) in verilog
+    found = set(re.findall(r"^(?:\(\*.*\*\)\s*)?([A-Z][A-Z0-9_]+) (?:#\(|\w+\s*\()", verilog, re.M))
+    assert found == CELLS[name]
+    assert verilog.count("endmodule") == 1
+
+
+def test_what_liteeth_says_is_passed_on():
+    board = on_network(BOARDS["arty_a7"], Address())
+    with pytest.raises(FirebrickError, match="LiteEth failed: KeyError: 'vax'"):
+        core_verilog(replace(BOARDS["genesys2"], family="vax", station=board.station), 10**8)
+
+
+@pytest.mark.parametrize("name", ["arty_a7", "genesys2", "ecpix5_85"])
+def test_the_emitted_folder(tmp_path, name):
+    network, board = tiny_network(1), on_network(BOARDS[name], Address())
+    emit(network, plan(network, board), board, tmp_path / "out")
+    folder = tmp_path / "out"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["link"], manifest["ip"], manifest["udp_port"]) == (
+        "ethernet",
+        "192.168.1.50",
+        18002,
+    )
+    assert f"read_verilog {CORE_FILE}\n" in (folder / "build_open.sh").read_text()
+    if board.family == "xc7":
+        script = (folder / "build_vivado.tcl").read_text()
+        assert f"read_verilog {{top.v {CORE_FILE}}}" in script
+    top = (folder / "top.il").read_text()
+    assert "cell \\liteeth_core " in top
+    assert f"module \\{shell_path(board)}\n" in top
+    assert "liteeth_core" not in (folder / "sim_top.v").read_text()
+    assert "UDP at 192.168.1.50, port 18002" in (folder / "report.txt").read_text()
+    check_pads(folder, board)
+
+
+def check_pads(folder, board):
+    """Every pin that is placed is a port, and all that is instantiated has the ports it should."""
+    if board.family == "xc7":
+        constraints = (folder / "top.xdc").read_text()
+        placed = re.findall(r"LOC \w+ \[get_ports \{(\w+)", constraints)
+        clocks = re.findall(r"create_clock -name (\w+)", constraints)
+        cells = ("+/xilinx/cells_sim.v", "+/xilinx/cells_xtra.v")
+        # The clocks of the line have nothing to do with ours.
+        assert len(clocks) == (3 if board.phy.kind == "mii" else 2)
+        assert constraints.count("-group [get_clocks -include_generated_clocks ") == len(clocks)
+    else:
+        constraints = (folder / "top.lpf").read_text()
+        placed = re.findall(r'LOCATE COMP "(\w+)', constraints)
+        clocks = re.findall(r'FREQUENCY PORT "(\w+)"', constraints)
+        cells = ("+/ecp5/cells_sim.v", "+/ecp5/cells_bb.v")
+        assert len(clocks) == 2
+    top = (folder / "top.il").read_text()
+    for port in (*placed, *clocks):
+        assert re.search(rf"wire .*\\{port}$", top, re.MULTILINE), port
+    assert sum(port.startswith(board.phy.resource) for port in placed) >= 13
+    run_yosys(
+        *(f"read_verilog -lib {path}" for path in cells),
+        f'read_verilog "{folder / CORE_FILE}"',
+        f'read_rtlil "{folder / "top.il"}"',
+        "hierarchy -check -top top",
+    )

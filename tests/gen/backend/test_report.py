@@ -1,0 +1,36 @@
+from dataclasses import replace
+
+from boards import BOARDS
+from gen.backend.report import WIDTH, text_report
+from gen.plan.link import link_frames_per_second
+from gen.plan.planner import plan
+from tests.networks import tiny_network
+
+BOARD = BOARDS["arty_a7"]
+
+
+def test_the_report_tells_layers_and_limits():
+    network = tiny_network()
+    text = text_report(network, plan(network, BOARD), BOARD)
+    for op in network.ops:
+        assert op.name in text
+    assert "RAMB36" in text
+    assert f"{link_frames_per_second(network, BOARD):.1f} frames/s" in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+
+
+def test_of_many_slowest_layers_some_are_named():
+    network = tiny_network()
+    made = plan(network, BOARD)
+    names = [op.name for op in network.convs]
+    for count, told in (
+        (1, f"(slowest: {names[0]})"),
+        (3, f"(slowest: {', '.join(names[:3])})"),
+        (5, f"(slowest: {', '.join(names[:3])} and 2 more)"),
+    ):
+        costs = {
+            name: replace(cost, cycles=made.cycles - (name not in names[:count]))
+            for name, cost in made.costs.items()
+        }
+        text = text_report(network, replace(made, costs=costs), BOARD)
+        assert told in " ".join(text.split())

@@ -1,0 +1,43 @@
+from dataclasses import replace
+
+import pytest
+
+from boards import BOARDS
+from boards.board import Resources
+from gen.backend.ethernet_core import Address, on_network
+from gen.plan.cost import BOARD
+from gen.plan.link import link_cost, link_frames_per_second, link_name, shell_cycles
+from tests.networks import tiny_network
+
+ARTY = BOARDS["arty_a7"]
+
+
+def test_a_serial_line():
+    network = tiny_network(1)
+    board = replace(ARTY, baud=1_000_000)
+    assert link_name(board) == "UART at 1000000 baud"
+    # One packet of 360 pixels, two of them escaped, 1 + 8 + 4 bytes around them, 10 bits each.
+    assert shell_cycles(network, board) == 360 + 2 + 13
+    assert link_frames_per_second(network, board) == pytest.approx(1e6 / 10 / (360 + 2 + 13))
+
+
+def test_ethernet():
+    network = tiny_network(1)
+    board = on_network(ARTY, Address())
+    assert link_name(board) == "UDP at 192.168.1.50, port 18002, 100 Mb/s"
+    # Our header and CRC, those of UDP, IP and Ethernet, check sequence, preamble, gap.
+    line = 360 + 12 + 8 + 20 + 14 + 4 + 8 + 12
+    assert link_frames_per_second(network, board) == pytest.approx(100e6 / 8 / line)
+    assert shell_cycles(network, board) == 360 + 12
+    fast = on_network(BOARDS["genesys2"], Address())
+    assert link_frames_per_second(network, fast) == pytest.approx(1e9 / 8 / line)
+
+
+def test_a_network_core_costs_more_than_a_uart():
+    network = tiny_network(1)
+    serial = link_cost(ARTY, network)
+    assert serial.lut > BOARD.lut
+    mii = link_cost(on_network(ARTY, Address()), network)
+    rgmii = link_cost(on_network(BOARDS["genesys2"], Address()), network)
+    assert serial.lut + 1000 < mii.lut < rgmii.lut
+    assert isinstance(mii, Resources)

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from gen.ir.graph import FloatAdd, FloatConv
+from gen.ir.network import Concat, GlobalSum, MaxPool
+from gen.quantise.backward import layer_back, patches_back
+from gen.quantise.layers import float_layer, patches
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pad"),
+    [(1, 1, (0,) * 4), (3, 1, (1,) * 4), (3, 2, (0, 0, 1, 1)), (1, 1, (1,) * 4), (1, 2, (0,) * 4)],
+)
+def test_windows_and_their_gradients_are_adjoint(kernel, stride, pad):
+    rng = np.random.default_rng(kernel + stride)
+    weights = np.zeros((2, kernel, kernel, 3), np.float32)
+    op = FloatConv("c", ("x",), weights, np.zeros(2, np.float32), stride, pad)
+    x = rng.integers(-9, 10, (2, 7, 6, 3)).astype(np.float32)
+    windows = patches(op, x, ())
+    slope = rng.integers(-9, 10, windows.shape).astype(np.float32)
+    assert (patches_back(op, slope, x.shape) * x).sum() == (slope * windows).sum()
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        MaxPool("p", ("a",), 3, 2, ceil=True),
+        MaxPool("p", ("a",), 2, 2),
+        Concat("c", ("a", "b")),
+        FloatAdd("s", ("a", "b"), relu=True),
+        GlobalSum("g", ("a",)),
+    ],
+    ids=lambda op: type(op).__name__,
+)
+def test_gradients_are_differences(op):
+    rng = np.random.default_rng(1)
+    values = rng.permutation(2 * 6 * 5 * 4 * len(op.inputs)) - 100.25
+    inputs = list(values.reshape(len(op.inputs), 2, 6, 5, 4).astype(np.float32))
+    y = float_layer(op, inputs)
+    slope = rng.integers(-5, 6, y.shape).astype(np.float32)
+    back = layer_back(op, inputs, y, slope)
+    for number, gradient in enumerate(back):
+        direction = rng.choice((-0.125, 0.125), inputs[number].shape).astype(np.float32)
+        moved = [x + direction * (k == number) for k, x in enumerate(inputs)]
+        change = ((float_layer(op, moved) - y).astype(float) * slope).sum()
+        assert change == pytest.approx((gradient.astype(float) * direction).sum(), rel=1e-4)
+
+
+def test_equal_pixels_share_no_gradient():
+    op = MaxPool("p", ("a",), 2, 2)
+    x = np.ones((1, 2, 2, 1), np.float32)
+    (back,) = layer_back(op, [x], float_layer(op, [x]), np.full((1, 1, 1, 1), 3, np.float32))
+    assert back.reshape(-1).tolist() == [3, 0, 0, 0]

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from amaranth.hdl import signed, unsigned
+
+from hw.layers.window import WindowBuffer, WindowGeometry
+from tests.harness import StreamBench
+
+LANES = 2
+
+CASES = {
+    "3x3": WindowGeometry(6, 7, chunks=2, kernel=3, stride=1, folds=2),
+    "3x3 stride 2": WindowGeometry(8, 9, chunks=1, kernel=3, stride=2, folds=3),
+    "1x1": WindowGeometry(3, 4, chunks=3, kernel=1, stride=1, folds=2),
+    "1x1, one word": WindowGeometry(3, 4, chunks=1, kernel=1, stride=1, folds=1),
+    "7x7 stride 2, columns left over": WindowGeometry(
+        10, 12, chunks=2, kernel=7, stride=2, folds=1
+    ),
+    "2x2 stride 2": WindowGeometry(5, 5, chunks=1, kernel=2, stride=2, folds=1),
+    "1x1 stride 3": WindowGeometry(7, 5, chunks=2, kernel=1, stride=3, folds=1),
+}
+
+
+def centres(geometry, frame):
+    middle = geometry.kernel // 2
+    return np.stack(
+        [
+            frame[y * geometry.stride + middle, x * geometry.stride + middle]
+            for y in range(geometry.rows)
+            for x in range(geometry.columns)
+        ]
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("spare", ["least", "most"])
+def test_windows(case, spare, tmp_path):
+    geometry = CASES[case]
+    centre = geometry.kernel % 2 == 1
+    capacity = geometry.span + (max(geometry.longest_step, 3) if spare == "most" else 0)
+    buffer = WindowBuffer(
+        geometry,
+        lanes=LANES,
+        shape=unsigned(8),
+        capacity=capacity,
+        kind="block" if spare == "most" else "lut",
+        centre=centre,
+    )
+    rng = np.random.default_rng(7)
+    frames = rng.integers(0, 256, (3, geometry.height, geometry.width, geometry.chunks, LANES))
+    expected = {"o": [geometry.model(frame) for frame in frames]}
+    if centre:
+        expected["o_centre"] = [centres(geometry, frame) for frame in frames]
+    bench = StreamBench(buffer, "window", tmp_path)
+    for seed, stalls in enumerate((0.4, {"i": 0.7}, {"o": 0.7}, {"o_centre": 0.8}, 0.0)):
+        result = bench.run({"i": frames}, expected, stalls=stalls, seed=seed)
+    if spare == "most":
+        # With nothing stalled, the slower side never pauses once the first window is complete.
+        words = geometry.height * geometry.width * geometry.chunks
+        assert result.period("o") == max(words, len(expected["o"][0]))
+
+
+def test_signed_lanes_keep_their_bits(tmp_path):
+    geometry = CASES["1x1"]
+    buffer = WindowBuffer(geometry, lanes=3, shape=signed(8), capacity=12)
+    frames = np.random.default_rng(1).integers(-128, 128, (2, 3, 4, 3, 3))
+    bench = StreamBench(buffer, "window", tmp_path)
+    bench.run({"i": frames}, {"o": [geometry.model(f) for f in frames]}, stalls=0.2)
+
+
+def test_model_is_the_definition_of_a_window():
+    geometry = WindowGeometry(4, 5, chunks=1, kernel=3, stride=1, folds=2)
+    frame = np.arange(20).reshape(4, 5, 1, 1)
+    words = geometry.model(frame).ravel()
+    assert words[:9].tolist() == [0, 1, 2, 5, 6, 7, 10, 11, 12]
+    assert words[9:18].tolist() == words[:9].tolist()
+    assert len(words) == 2 * 3 * 2 * 9
+
+
+def test_refuses_what_cannot_work():
+    geometry = CASES["3x3"]
+    with pytest.raises(ValueError, match="capacity 33 is below"):
+        WindowBuffer(geometry, lanes=1, shape=unsigned(8), capacity=33)
+    with pytest.raises(ValueError, match="no centre tap"):
+        WindowBuffer(CASES["2x2 stride 2"], lanes=1, shape=unsigned(8), capacity=99, centre=True)
+    with pytest.raises(ValueError, match="smaller than the kernel"):
+        WindowGeometry(2, 5, chunks=1, kernel=3, stride=1, folds=1)
+    with pytest.raises(ValueError, match="must be positive"):
+        WindowGeometry(5, 5, chunks=1, kernel=3, stride=0, folds=1)

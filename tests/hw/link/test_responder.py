@@ -1,0 +1,46 @@
+from amaranth.sim import Simulator
+
+from hw.link.responder import HEADER_WORDS, Answerer
+from protocol.messages import DeviceInfo
+from protocol.packets import Kind
+
+INFO = DeviceInfo(4, 4, 3, 5, 100_000_000, b"12345678", chunk=128, streams=0)
+
+
+def kinds(packets: int, *, refused: bool, freed: bool, complete: bool) -> list[Kind]:
+    """What an answerer sends first, when all of this is so all the time."""
+    answerer = Answerer(INFO)
+    found: list[Kind] = []
+
+    async def testbench(ctx):
+        ctx.set(answerer.i_refused, refused)
+        ctx.set(answerer.i_freed, freed)
+        ctx.set(answerer.i_complete, complete)
+        ctx.set(answerer.i_sums.valid, complete)
+        ctx.set(answerer.o.ready, 1)
+        position = 0
+        while len(found) < packets:
+            if ctx.get(answerer.o.valid):
+                word = ctx.get(answerer.o.payload)
+                position = 0 if word.first else position + 1
+                if position == HEADER_WORDS - 1:
+                    found.append(Kind(word.word & 0xFF))
+            await ctx.tick()
+
+    simulator = Simulator(answerer)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(testbench)
+    simulator.run_until(1e-4)
+    return found
+
+
+def test_results_take_turns_with_refusals():
+    assert kinds(6, refused=True, freed=False, complete=True) == [Kind.RESULT, Kind.NACK] * 3
+
+
+def test_without_results_all_is_acknowledged():
+    assert kinds(3, refused=False, freed=True, complete=False) == [Kind.ACK] * 3
+
+
+def test_without_packets_only_results_are_sent():
+    assert kinds(3, refused=False, freed=False, complete=True) == [Kind.RESULT] * 3
