@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json as json_format
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -36,42 +37,98 @@ BENCHMARKS = (
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-@app.command()
-def bench(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Which one; none lists them.")
-    ] = None,
-    json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the figures to this file.")
-    ] = None,
-    shared: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Folder with `models`, `imagenet` and `cifar10`."),
-    ] = _SHARED,
-    limit: Annotated[
-        int | None, typer.Option(min=2, help="Use only about so many images of each set.")
-    ] = None,
-) -> None:
-    """Run a benchmark and table its figures."""
+Json = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write the figures to this file.")
+]
+Shared = Annotated[
+    Path, typer.Option(metavar="DIR", help="Folder with `models`, `imagenet` and `cifar10`.")
+]
+Limit = Annotated[
+    int | None, typer.Option(min=2, help="Use only about so many images of each set.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def measure(context: typer.Context) -> None:
+    """Run a benchmark and table its figures; list them all without a name."""
+    if context.invoked_subcommand is None:
+        Console().print(_list())
+
+
+def bench(name: str, json: Path | None, shared: Path, limit: int | None) -> None:
+    """Run a benchmark of :data:`BENCHMARKS` and table its figures.
+
+    Parameters
+    ----------
+    name : str
+    json : Path or None
+        Also write the figures to this file.
+    shared : Path
+        Folder of networks and images.
+    limit : int or None
+        Use only about so many images of each set.
+
+    Raises
+    ------
+    FirebrickError
+        If a file is missing or cannot be written.
+    """
+    _check_target(json)
     console = Console()
-    if name is None:
-        console.print(_list())
-        return
-    if name not in BENCHMARKS:
-        raise FirebrickError(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
-    if json is not None and not json.absolute().parent.is_dir():
-        raise FirebrickError(f"{json}: cannot write there, no such folder")
     try:
         figures = _module(name).run(console, shared, limit)
     except FileNotFoundError as error:
         raise FirebrickError(
             f"{error.filename}: missing; point --shared at the folder with the networks and images"
         ) from None
-    if json is not None:
-        text = json_format.dumps({name: figures}, indent=2, default=asdict) + "\n"
-        with replacing(json) as file:
-            file.write(text.encode())
-        console.print(f"written to {json}")
+    _write(console, json, {name: figures})
+
+
+def _command(name: str) -> Callable[..., None]:
+    def command(json: Json = None, shared: Shared = _SHARED, limit: Limit = None) -> None:
+        bench(name, json, shared, limit)
+
+    return command
+
+
+for _name in BENCHMARKS:
+    app.command(_name)(_command(_name))
+
+
+@app.command()
+def same(
+    other: Annotated[
+        Path, typer.Argument(metavar="CHECKOUT", help="Folder of another version of firebrick.")
+    ],
+    renamed: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="A name in its hardware, and what it is called here."),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Generate some designs with another checkout and with this one, and compare all files."""
+    _check_target(json)
+    pairs = [pair.partition("=") for pair in renamed or ()]
+    for old, _, new in pairs:
+        if not old or not new:
+            raise FirebrickError(f"--renamed takes OLD=NEW, not {old + new!r}")
+    console = Console()
+    found = _module("same").compare(console, other, {old: new for old, _, new in pairs})
+    _write(console, json, {"same": found})
+
+
+def _check_target(json: Path | None) -> None:
+    if json is not None and not json.absolute().parent.is_dir():
+        raise FirebrickError(f"{json}: cannot write there, no such folder")
+
+
+def _write(console: Console, json: Path | None, figures: dict[str, Any]) -> None:
+    if json is None:
+        return
+    text = json_format.dumps(figures, indent=2, default=asdict) + "\n"
+    with replacing(json) as file:
+        file.write(text.encode())
+    console.print(f"written to {json}")
 
 
 def _module(name: str) -> ModuleType:
@@ -81,7 +138,7 @@ def _module(name: str) -> ModuleType:
 def _list() -> Table:
     table = Table("benchmark", "what it measures", title="python -m bench NAME")
     table.title_justify = "left"
-    for name in BENCHMARKS:
+    for name in (*BENCHMARKS, "same"):
         table.add_row(name, (_module(name).__doc__ or "").splitlines()[0])
     return table
 

@@ -18,19 +18,14 @@ from rich.table import Table
 from boards import BOARDS
 from gen.common.errors import FirebrickError
 from gen.common.progress import Phases
-from gen.compile import Request, load_network
+from gen.compile import Request, compile_network
 from gen.formats.deep_compression import load_compressed
 from gen.formats.default import default_network
 from gen.formats.onnx_float import load_onnx
-from gen.frames.images import (
-    Normalisation,
-    default_preprocessing,
-    list_images,
-    load_frames,
-    load_tar,
-)
+from gen.frames.images import list_images, load_frames, load_tar
 from gen.ir.graph import FloatGraph
-from gen.ir.network import Preprocessing, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.preprocessing import Normalisation, Preprocessing, default_preprocessing
 from gen.ir.widths import Widths
 from gen.plan.planner import fits
 from gen.quantise.calibrate import float_logits
@@ -124,7 +119,7 @@ def float_network(
     with TemporaryDirectory() as scratch:
         for note, request in _requests(model, version, imagenet / "calibration", Path(scratch)):
             name = f"{title}, {note}"
-            network = load_network(request, Phases(progress))
+            network = compile_network(request, Phases(progress))
             scores[name] = score(partial(class_sums, network), frames, truth, progress, name)
     return scores
 

@@ -15,9 +15,10 @@ from bench.designs import emitted
 from boards import BOARDS
 from boards.board import Board
 from gen.backend.cells import CellCount
-from gen.backend.synth import BOARD, synthesise
+from gen.backend.synth import synthesise
 from gen.formats.default import default_network
-from gen.ir.network import Conv, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import BOARD, Conv
 from gen.plan.coefficients import Coefficients
 from gen.plan.cost import estimating_with
 from gen.plan.plan import Plan

@@ -16,6 +16,7 @@ from boards import BOARDS
 from boards.board import RAMB36_BITS, Resources
 from gen.backend.synth import RESULT
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import load_network
 from gen.plan.conv_shape import ConvShape
 from gen.plan.cost import requantise_cost, weight_cost
 from gen.plan.plan import Plan
@@ -81,7 +82,7 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
         case = replace(case, options=(*case.options, "--synth"))
     figures = measure(case, shared, count, folder)
     made = Plan.from_json((folder / "board" / "plan.json").read_text())
-    network = QuantizedNetwork.load(folder / "board" / "network.npz")
+    network = load_network(folder / "board" / "network.npz")
     multipliers = sum(engine.pe * engine.simd for engine in made.engines.values())
     held = BOARDS[case.board].resources
     figures |= {

@@ -15,10 +15,11 @@ from rich.table import Table
 from boards import BOARDS
 from boards.board import Board
 from gen.backend.emit import emit
-from gen.backend.ethernet_core import Address, on_network
 from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
-from gen.ir.network import INPUT, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT
+from gen.link_options import Address, on_network
 from gen.plan.link import UART_BITS, link_frames_per_second
 from gen.plan.planner import plan
 from protocol.session import Session

@@ -15,15 +15,10 @@ from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
 from gen.formats.onnx_float import load_onnx
 from gen.formats.qdq_export import to_qdq
-from gen.frames.images import (
-    Normalisation,
-    default_preprocessing,
-    list_images,
-    load_frames,
-    load_tar,
-)
+from gen.frames.images import list_images, load_frames, load_tar
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
+from gen.ir.preprocessing import Normalisation, default_preprocessing
 from gen.quantise.post_training import quantise
 from sim import reference
 from sim.golden import class_sums

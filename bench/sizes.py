@@ -15,10 +15,11 @@ from bench.accuracy import Score, evaluation, score
 from gen.common.errors import FirebrickError
 from gen.formats.fbz import load_fbz, save_fbz
 from gen.formats.onnx_float import load_onnx
-from gen.frames.images import Normalisation, default_preprocessing, list_images, load_frames
+from gen.frames.images import list_images, load_frames
 from gen.ir.graph import FloatGraph
 from gen.ir.labels import read_labels
 from gen.ir.network import QuantizedNetwork
+from gen.ir.preprocessing import Normalisation, default_preprocessing
 from gen.ir.widths import Widths
 from gen.quantise.post_training import quantise
 from gen.quantise_to_size import quantise_to_size

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from gen.backend.ethernet_core import ADDRESS
 from gen.compile import Request
-from gen.frames.images import PRESETS
 from gen.ir.network import QuantizedNetwork
+from gen.ir.preprocessing import PRESETS
 from gen.ir.widths import Widths
+from gen.link_options import ADDRESS
 from protocol.packets import UDP_PORT
 
 BoardName = Annotated[

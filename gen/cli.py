@@ -10,12 +10,12 @@ import typer
 from boards import BOARDS
 from gen import arguments
 from gen.arguments import NetworkOptions
-from gen.backend.ethernet_core import chosen_link
 from gen.common.console import GenerateByDefault
 from gen.export import Targets
 from gen.export import export as export_files
 from gen.generate import Target
 from gen.generate import generate as generate_sources
+from gen.link_options import chosen_link
 from gen.plan.planner import UTILISATION, check_wishes
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", cls=GenerateByDefault)

@@ -10,14 +10,12 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.common.progress import Phases
-from gen.formats import fbz
-from gen.formats.deep_compression import SUFFIX, load_compressed
-from gen.formats.default import default_network
-from gen.formats.onnx_float import load_onnx
-from gen.frames.images import Normalisation, default_preprocessing, list_images, load_frames
+from gen.formats.read import is_deep_compression, read_model
+from gen.frames.images import list_images, load_frames
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.labels import read_labels
 from gen.ir.network import QuantizedNetwork
+from gen.ir.preprocessing import ASSUMED, Normalisation, default_preprocessing
 from gen.ir.topology import check_stages
 from gen.ir.widths import Width, Widths, describe
 from gen.quantise.post_training import quantise
@@ -29,8 +27,6 @@ CALIBRATION_IMAGES = 256
 PARTS = (0.99, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7, 0.65, 0.6)
 """Parts of a board's memory that weights may get where firebrick chooses their bits: small ones go
 into LUTs, and buffers need some of the rest."""
-ASSUMED = "imagenet"
-"""Normalisation of a float model whose file carries none."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class Request:
     pruned: float = 0.0
 
 
-def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
+def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
     """Import, and quantise if it is a float model.
 
     Raises
@@ -91,7 +87,7 @@ def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
     """
     labels = read_labels(request.labels) if request.labels else None
     phases.begin("import")
-    model = _read(request, labels)
+    model = read_model(request.model, labels)
     if isinstance(model, FloatGraph):
         return _quantise(model, request, labels, phases)
     for option, value in (
@@ -108,42 +104,6 @@ def load_network(request: Request, phases: Phases) -> QuantizedNetwork:
                 "or give a float ONNX model"
             )
     return model
-
-
-def read_quantised(path: Path) -> QuantizedNetwork:
-    """A network that is quantised already, from any file that holds one.
-
-    Raises
-    ------
-    FirebrickError
-        If it cannot be read or is a float network.
-    """
-    network = _read(Request(path), None)
-    if isinstance(network, FloatGraph):
-        raise FirebrickError(
-            f"{path}: is a float model; quantise it first, with `python -m gen export --npz` or "
-            "`python -m gen --board`"
-        )
-    return network
-
-
-def _read(request: Request, labels: tuple[str, ...] | None) -> FloatGraph | QuantizedNetwork:
-    if request.model is not None and _is_compressed(request):
-        return load_compressed(request.model)
-    kind = None if request.model is None else request.model.suffix.lower()
-    if request.model is not None and kind not in (".npz", fbz.SUFFIX):
-        return load_onnx(request.model, labels)
-    if labels is not None:
-        raise FirebrickError("--labels is for ONNX models; network files carry their class names")
-    if request.model is None:
-        return default_network()
-    if kind == fbz.SUFFIX:
-        return fbz.load_fbz(request.model)
-    return QuantizedNetwork.load(request.model)
-
-
-def _is_compressed(request: Request) -> bool:
-    return request.model is not None and request.model.suffix.lower() == SUFFIX
 
 
 def _quantise(
@@ -177,7 +137,8 @@ def _quantise(
             "leave one out, or name layers in --weight-bits"
         )
     bits = widths.of(graph)
-    shared = _is_compressed(request) and widths == Widths() and request.memory_budget is None
+    compressed = request.model is not None and is_deep_compression(request.model)
+    shared = compressed and widths == Widths() and request.memory_budget is None
     budgets = [request.memory_budget] if request.memory_budget is not None else []
     if not budgets and widths.all is None and not shared:
         budgets = _needed_budgets(graph, bits, request.memory_limit)

@@ -12,10 +12,11 @@ from rich.table import Table
 from gen.arguments import NetworkOptions
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
-from gen.compile import load_network
+from gen.compile import compile_network
 from gen.formats.fbz import save_fbz
 from gen.formats.qdq_export import export_qdq
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import save_network
 
 FLOAT_BITS = 32
 
@@ -77,14 +78,14 @@ def export(options: NetworkOptions, targets: Targets) -> None:
     if options.prune and options.size is None:
         raise FirebrickError("--prune goes with --size BYTES; give that too")
     with phases() as display:
-        network = load_network(options.request(), display)
+        network = compile_network(options.request(), display)
         display.begin("write")
         if targets.qdq is not None:
             export_qdq(network, targets.qdq)
         if targets.fbz is not None:
             save_fbz(network, targets.fbz)
         if targets.npz is not None:
-            network.save(targets.npz)
+            save_network(network, targets.npz)
     Console().print(_table(network, targets))
 
 

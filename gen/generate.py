@@ -15,14 +15,15 @@ from rich.text import Text
 from boards import BOARDS
 from boards.board import Board
 from gen.arguments import NetworkOptions
-from gen.backend.emit import check_clock, check_output, emit, foreign_files
-from gen.backend.ethernet_core import Address, on_network
+from gen.backend.emit import check_output, emit, foreign_files
 from gen.backend.report import WIDTH, report
 from gen.backend.rtlil import check_yosys
 from gen.backend.synth import RESULT, comparison, save, synthesise
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
-from gen.compile import load_network
+from gen.compile import compile_network
+from gen.link_options import Address, on_network
+from gen.plan.link import check_clock
 from gen.plan.planner import fits, headroom, plan
 from protocol.packets import UDP_PORT
 
@@ -121,7 +122,7 @@ def generate(
     will_do = partial(fits, board=board, clock_hz=clock_hz, fps=fps, utilisation=utilisation)
     request = options.request(board.memory_bits, will_do)
     with phases() as display:
-        network = load_network(request, display)
+        network = compile_network(request, display)
         display.begin("plan")
         boards = tuple(BOARDS.values())
         made = plan(network, board, clock_hz, fps=fps, utilisation=utilisation, boards=boards)

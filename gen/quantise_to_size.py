@@ -9,9 +9,9 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.formats.fbz import encode
-from gen.frames.images import Normalisation
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.network import QuantizedNetwork
+from gen.ir.preprocessing import Normalisation
 from gen.quantise.post_training import quantise
 from gen.quantise.rate import steps_for
 from gen.quantise.sensitivity import measure

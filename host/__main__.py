@@ -17,9 +17,8 @@ from rich.table import Table
 
 from gen.common.console import ClassifyByDefault, run_app
 from gen.common.progress import progress_line
-from gen.frames.class_results import Answer, answers_json, answers_table
+from gen.frames.class_results import Answer, answers_json, answers_table, top_k
 from gen.frames.images import load_frame
-from gen.ir.labels import top_k
 from gen.ir.network import QuantizedNetwork
 from host.driver import Accelerator
 from host.open import BoardOptions, for_a_board, open_board

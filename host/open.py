@@ -15,6 +15,7 @@ import typer
 from gen.common.errors import FirebrickError
 from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import load_network
 from host.driver import Accelerator
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
@@ -88,7 +89,7 @@ class BoardOptions:
                 f"{self._path.parent}: holds no network.npz; "
                 "run `python -m gen` first, or point --build or --sim at what it wrote"
             )
-        return QuantizedNetwork.load(self._path)
+        return load_network(self._path)
 
 
 def for_a_board(command: Callable[..., None]) -> Callable[..., None]:

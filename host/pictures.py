@@ -12,7 +12,7 @@ from PIL import Image
 
 from gen.common.errors import FirebrickError
 from gen.frames.images import list_images, load_frame, prepare
-from gen.ir.network import Preprocessing
+from gen.ir.preprocessing import Preprocessing
 
 CAMERA = "camera"
 Picture = tuple[str, np.ndarray]

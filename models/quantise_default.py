@@ -16,9 +16,11 @@ from rich.console import Console
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
-from gen.frames.images import Normalisation, default_preprocessing, load_tar
+from gen.frames.images import load_tar
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import save_network
+from gen.ir.preprocessing import Normalisation, default_preprocessing
 from gen.quantise.calibrate import float_logits
 from gen.quantise.post_training import quantise
 from sim.golden import class_sums
@@ -83,7 +85,7 @@ def main(
     console = Console()
     try:
         network = build(model, train, frames)
-        network.save(out)
+        save_network(network, out)
         size = out.stat().st_size
         console.print(f"{out}: {network.weight_bit_count} bits of weights, {size} bytes")
         if size > MAX_BYTES:

@@ -16,9 +16,9 @@ from rich.text import Text
 from gen.common.console import ClassifyByDefault, run_app
 from gen.common.errors import FirebrickError
 from gen.common.progress import progress_line
-from gen.compile import ASSUMED
 from gen.frames.class_results import Answer, answers_json, answers_table
-from gen.frames.images import PRESETS, load_frames
+from gen.frames.images import load_frames
+from gen.ir.preprocessing import ASSUMED, PRESETS
 from sim import golden
 from sim.accuracy import prepare
 from sim.accuracy_report import tally_json, tally_tables

@@ -17,11 +17,12 @@ import numpy as np
 import onnx
 
 from gen.common.errors import FirebrickError
-from gen.compile import ASSUMED, read_quantised
 from gen.formats.onnx_float import load_onnx
-from gen.frames.images import Normalisation, load_frames
+from gen.formats.read import read_quantised
+from gen.frames.images import load_frames
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
+from gen.ir.preprocessing import ASSUMED, Normalisation
 from gen.quantise.calibrate import run_float
 from sim import golden
 from sim.labelled import Labelled
@@ -68,7 +69,7 @@ def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
         A float ONNX file.
     preprocess : str or None
         Name of the normalisation that ``model`` expects; else what it says itself, else
-        :data:`gen.compile.ASSUMED`.
+        :data:`gen.ir.preprocessing.ASSUMED`.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from gen.ir.network import GlobalSum
+from gen.ir.ops import GlobalSum
 from sim.accuracy import Job, Tally
 
 NAMES = {"float": "float (ONNX Runtime)", "integers": "integers (golden model)"}

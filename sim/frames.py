@@ -11,6 +11,7 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import load_network
 from gen.plan.plan import Plan
 from protocol.framing import Deframer, frame
 from protocol.messages import ProtocolError, Result
@@ -66,7 +67,7 @@ class GeneratedBoard:
             plan = Plan.from_json((folder / "plan.json").read_text())
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise FirebrickError(f"{folder}/plan.json: damaged ({error!r}); {remedy}") from None
-        return GeneratedBoard(folder, QuantizedNetwork.load(folder / "network.npz"), plan)
+        return GeneratedBoard(folder, load_network(folder / "network.npz"), plan)
 
 
 @dataclass(frozen=True, eq=False)

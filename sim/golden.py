@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from gen.ir.network import INPUT, Add, Concat, Conv, MaxPool, Op, QuantizedNetwork, Tensor
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Add, Concat, Conv, MaxPool, Op, Tensor
 
 BATCH_PIXELS = 110_000
 """Input pixels that go through the network at once: bounds the memory."""

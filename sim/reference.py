@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from gen.frames.images import Normalisation
+from gen.ir.preprocessing import Normalisation
 
 BATCH = 8
 

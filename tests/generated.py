@@ -13,8 +13,8 @@ from PIL import Image
 from boards import BOARDS
 from boards.board import Board
 from gen.backend.emit import emit
-from gen.backend.ethernet_core import Address, on_network
 from gen.common.console import run_app
+from gen.link_options import Address, on_network
 from gen.plan.planner import plan
 from sim.frames import GeneratedBoard
 from sim.verilate import build

@@ -10,20 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from gen.ir.network import (
-    INPUT,
-    Add,
-    Concat,
-    Conv,
-    GlobalSum,
-    MaxPool,
-    Op,
-    Preprocessing,
-    QuantizedNetwork,
-    Tensor,
-    check,
-    output_shape,
-)
+from gen.ir.check import check
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
+from gen.ir.preprocessing import Preprocessing
 
 CALIBRATION_FRAMES = 4
 MEAN_CODE = 128

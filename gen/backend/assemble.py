@@ -9,7 +9,8 @@ from amaranth.hdl import Cat, DomainRenamer, Module, ResetSignal, Signal, Value,
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from gen.ir.network import Conv, GlobalSum, MaxPool, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import Conv, GlobalSum, MaxPool
 from gen.ir.topology import FireStage, stages
 from gen.plan.conv_shape import ConvShape
 from gen.plan.cost import bypass_queue, pool_memory

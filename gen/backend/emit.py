@@ -21,16 +21,16 @@ from boards.ethernet import EthernetBoard
 from boards.serial import SerialBoard
 from boards.top import BoardTop
 from gen.backend.assemble import Accelerator
-from gen.backend.ethernet_core import CORE_FILE, core_verilog, slowest_clock
+from gen.backend.ethernet_core import CORE_FILE, core_verilog
 from gen.backend.report import text_report
 from gen.backend.rtlil import MODULE, split_top, write_rtlil
 from gen.backend.synth import RESULT
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
-from gen.plan.link import packet_format
+from gen.ir.network_file import save_network
+from gen.plan.link import check_clock, packet_format
 from gen.plan.plan import Plan
 from hw.link.shell import FrameServer, Shell, ShellModule
-from hw.link.uart import FEWEST_CYCLES
 
 VERSION = "0.1.0"
 MANIFEST = "manifest.json"
@@ -50,30 +50,6 @@ def shell_path(board: Board) -> str:
 
 Phase = Callable[[str], None]
 """Told the name of each phase as it begins."""
-
-
-def check_clock(board: Board, clock_hz: int) -> None:
-    """Check that the board can make the clock, and run its link from it.
-
-    Raises
-    ------
-    FirebrickError
-        With the reason.
-    """
-    platform = board.platform()
-    if clock_hz != int(platform.default_clk_frequency):
-        try:
-            platform.check_clock(clock_hz)
-        except ValueError as error:
-            raise FirebrickError(f"board {board.name}: {error}; choose another --clock") from None
-    slowest, user = FEWEST_CYCLES * board.baud, f"UART of {board.baud} baud"
-    if board.station is not None:
-        slowest, user = slowest_clock(board), "Ethernet"
-    if clock_hz < slowest:
-        raise FirebrickError(
-            f"board {board.name}: its {user} needs a clock of at least {slowest / 1e6:g} MHz; "
-            "choose another --clock"
-        )
 
 
 def check_output(folder: Path) -> None:
@@ -181,7 +157,7 @@ def _write_files(
     phase("write RTLIL, constraints, scripts")
     for name, content in files.items():
         (folder / name).write_text(content)
-    network.save(folder / "network.npz")
+    save_network(network, folder / "network.npz")
     (folder / "plan.json").write_text(plan.to_json())
     (folder / "report.txt").write_text(text_report(network, plan, board))
     phase("translate to Verilog")

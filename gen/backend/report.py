@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from boards.board import Board, Resources
-from gen.ir.check import BOARD
-from gen.ir.network import Conv, Op, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import BOARD, Conv, Op
 from gen.plan.link import link_frames_per_second, link_name
 from gen.plan.plan import Plan
 

@@ -26,8 +26,8 @@ from gen.backend.cells import CellCount, count_cells
 from gen.backend.ethernet_core import CORE_FILE
 from gen.backend.rtlil import run_yosys
 from gen.common.files import replacing
-from gen.ir.check import BOARD
-from gen.ir.network import Conv, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import BOARD, Conv
 from gen.ir.topology import FireStage, stages
 from gen.plan.plan import Plan
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.ir.graph import FloatConv, FloatGraph, FloatOp, SharedConv
-from gen.ir.network import INPUT, Concat, GlobalSum, MaxPool
+from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
 
 SUFFIX = ".net"
 CODEBOOK = 256

@@ -34,8 +34,10 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
-from gen.ir.network import Conv, QuantizedNetwork, check, flatten, unflatten
-from gen.quantise.integers import real_scale
+from gen.ir.check import check
+from gen.ir.fixed_point import real_scale
+from gen.ir.network import QuantizedNetwork, flatten, unflatten
+from gen.ir.ops import Conv
 
 SUFFIX = ".fbz"
 MAGIC = b"FBZ\x01"

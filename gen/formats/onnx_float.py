@@ -22,7 +22,8 @@ from gen.formats.onnx_nodes import (
 )
 from gen.formats.onnx_qdq import QUANTIZED, import_qdq
 from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
-from gen.ir.network import INPUT, Concat, GlobalSum, MaxPool, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
 
 
 def load_onnx(

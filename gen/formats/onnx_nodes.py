@@ -13,8 +13,7 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from gen.common.errors import FirebrickError
-from gen.ir.check import BOARD
-from gen.ir.network import INPUT
+from gen.ir.ops import BOARD, INPUT
 
 MAX_FOLDED = 1 << 24
 MOST_SIDE = (1 << 16) - 1

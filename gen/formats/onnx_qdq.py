@@ -20,21 +20,11 @@ from gen.formats.onnx_nodes import (
     refuse,
 )
 from gen.formats.qdq_integers import Layer, Scale, usable_scales, with_integers
-from gen.frames.images import default_preprocessing
+from gen.ir.check import check
 from gen.ir.labels import choose_labels
-from gen.ir.network import (
-    INPUT,
-    Add,
-    Concat,
-    Conv,
-    GlobalSum,
-    MaxPool,
-    Op,
-    QuantizedNetwork,
-    Tensor,
-    check,
-    output_shape,
-)
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
+from gen.ir.preprocessing import default_preprocessing
 
 QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
 INPUT_SCALES = (1.0, 1.0 / 255.0)

@@ -24,7 +24,8 @@ from onnx import TensorProto, helper, numpy_helper
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
 from gen.formats.onnx_qdq import import_qdq
-from gen.ir.network import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op
 
 OPSET = 13
 IR_VERSION = 8

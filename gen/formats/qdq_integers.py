@@ -10,7 +10,7 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.ir.fixed_point import fixed_point
-from gen.ir.network import Add, Conv, Op, Tensor
+from gen.ir.ops import Add, Conv, Op, Tensor
 
 LARGEST_DEAD, SMALLEST_DEAD = 2.0, 2.0**-12
 """A dead channel's scale as a part of the layer's largest live one: kept in between."""

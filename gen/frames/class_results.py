@@ -11,7 +11,6 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from gen.ir.labels import top_k
 from gen.ir.network import QuantizedNetwork
 
 
@@ -72,3 +71,25 @@ def answers_json(
         }
         for answer in answers
     ]
+
+
+def top_k(sums: np.ndarray, network: QuantizedNetwork, k: int = 5) -> list[tuple[str, float]]:
+    """The ``k`` likeliest classes of one frame, likeliest first.
+
+    Parameters
+    ----------
+    sums : integer array (classes,)
+    network : QuantizedNetwork
+        Its output scale turns sums into logits (the division of the global average included).
+    k : int
+
+    Returns
+    -------
+    list of (label, probability)
+        The probability is the softmax over all classes. Equal sums keep the classes' order.
+    """
+    sums = np.asarray(sums).reshape(-1).astype(np.float64)
+    exponentials = np.exp((sums - sums.max()) * network.output.scale)
+    probabilities = exponentials / exponentials.sum()
+    order = np.argsort(-sums, kind="stable")[:k]
+    return [(network.labels[i], float(probabilities[i])) for i in order]

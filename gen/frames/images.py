@@ -1,12 +1,10 @@
-"""From photographs to frames of raw pixels, and what a network expects of its pixels."""
+"""From photographs to frames of raw pixels."""
 
 from __future__ import annotations
 
 import io
 import tarfile
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -14,84 +12,12 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gen.common.errors import FirebrickError
-from gen.ir.network import Preprocessing
+from gen.ir.preprocessing import Preprocessing
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 MAX_PIXELS = 1 << 27
 MAX_ASPECT = 16
 """Longer pictures are cut to this before they are resized, which bounds the memory."""
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """What a float network expects: ``(pixel - mean) / std`` for pixels of 0 to 255.
-
-    Attributes
-    ----------
-    mean, std : tuple of float
-        One a channel, in the network's channel order.
-    channel_order : "RGB" or "BGR"
-        The network's; frames are always RGB.
-    """
-
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    channel_order: str = "RGB"
-
-    def __post_init__(self) -> None:
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
-            raise FirebrickError(
-                f"input normalisation needs 3 means and 3 positive standard deviations, not "
-                f"{self.mean} and {self.std}"
-            )
-        if self.channel_order not in ("RGB", "BGR"):
-            raise FirebrickError(f"channel order {self.channel_order!r} is neither RGB nor BGR")
-
-    @staticmethod
-    def preset(name: str) -> Normalisation:
-        """The preset of that name, one of ``PRESETS``."""
-        if name not in PRESETS:
-            raise FirebrickError(
-                f"unknown input normalisation {name!r}; known are {', '.join(PRESETS)}"
-            )
-        return PRESETS[name]
-
-    @staticmethod
-    def from_metadata(metadata: Mapping[str, str]) -> Normalisation | None:
-        """What a model file says in ``mean``, ``std`` and ``channel_order``, or ``None``."""
-        if not {"mean", "std", "channel_order"} & metadata.keys():
-            return None
-        order = metadata.get("channel_order", "RGB").strip().upper()
-        return Normalisation(_triple(metadata, "mean", 0.0), _triple(metadata, "std", 1.0), order)
-
-
-PRESETS = {
-    "imagenet": Normalisation(
-        mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), std=(0.229 * 255, 0.224 * 255, 0.225 * 255)
-    ),
-    "caffe": Normalisation(mean=(104.0, 117.0, 123.0), channel_order="BGR"),
-    "raw": Normalisation(),
-}
-"""``imagenet``: torchvision and the ONNX zoo; ``caffe``: BGR minus the mean; ``raw``: as is."""
-
-
-def _triple(metadata: Mapping[str, str], key: str, default: float) -> tuple[float, float, float]:
-    if key not in metadata:
-        return (default,) * 3
-    try:
-        a, b, c = (float(part) for part in metadata[key].strip("[]() ").split(","))
-    except ValueError:
-        raise FirebrickError(
-            f"model metadata {key!r} is {metadata[key]!r}, not three numbers with commas"
-        ) from None
-    return a, b, c
-
-
-def default_preprocessing(height: int, width: int) -> Preprocessing:
-    """The customary preprocessing: photographs lose a margin (256 to 224), thumbnails do not."""
-    short = min(height, width)
-    margin = short * 8 // 7 // 32 * 32 if short >= 128 else short
-    return Preprocessing(resize=max(short, margin), crop=(height, width))
 
 
 def list_images(folder: str | Path) -> list[Path]:

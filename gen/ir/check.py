@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
-
-if TYPE_CHECKING:
-    from gen.ir.network import QuantizedNetwork
-
-BOARD = "board"
-"""Where a plan has the costs of what is no layer, link, shell and clock: no op has this name."""
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import BOARD, INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
 
 _TYPES: dict[str, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
 

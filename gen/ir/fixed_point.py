@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gen.ir.ops import Tensor
+
 MULTIPLIER_BITS = 16
 MAX_SHIFT = 47
 
@@ -38,3 +40,9 @@ def fixed_point(factors: np.ndarray) -> tuple[np.ndarray, int]:
         raise ValueError(f"factors up to {largest} cannot be requantised")
     multiplier = np.floor(np.asarray(factors) * 2.0**shift + 0.5)
     return multiplier.astype(np.uint16), shift
+
+
+def real_scale(multiplier: np.ndarray, shift: int, x: Tensor, y: Tensor) -> np.ndarray:
+    """Real value of a weight's code, float64 (Cout,), as the requantisation from x to y has it."""
+    scale: np.ndarray = multiplier * 2.0**-shift * (y.scale / x.scale)
+    return scale

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.frames.images import Normalisation
-from gen.ir.network import INPUT, Concat, GlobalSum, MaxPool, pool_size
+from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool, pool_size
+from gen.ir.preprocessing import Normalisation
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Class names, and what class sums say about them."""
+"""Class names."""
 
 from __future__ import annotations
 
@@ -7,34 +7,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from gen.common.errors import FirebrickError
-from gen.ir.network import QuantizedNetwork
 
 _WORDNET = re.compile(r"n\d{8}\s+")
-
-
-def top_k(sums: np.ndarray, network: QuantizedNetwork, k: int = 5) -> list[tuple[str, float]]:
-    """The ``k`` likeliest classes of one frame, likeliest first.
-
-    Parameters
-    ----------
-    sums : integer array (classes,)
-    network : QuantizedNetwork
-        Its output scale turns sums into logits (the division of the global average included).
-    k : int
-
-    Returns
-    -------
-    list of (label, probability)
-        The probability is the softmax over all classes. Equal sums keep the classes' order.
-    """
-    sums = np.asarray(sums).reshape(-1).astype(np.float64)
-    exponentials = np.exp((sums - sums.max()) * network.output.scale)
-    probabilities = exponentials / exponentials.sum()
-    order = np.argsort(-sums, kind="stable")[:k]
-    return [(network.labels[i], float(probabilities[i])) for i in order]
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:

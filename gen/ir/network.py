@@ -16,19 +16,14 @@ Numerics (all exact, two's complement)
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.common.files import replacing
-from gen.ir.check import check
 from gen.ir.ops import (
     INPUT,
     Add,
@@ -37,27 +32,9 @@ from gen.ir.ops import (
     GlobalSum,
     MaxPool,
     Op,
-    Preprocessing,
     Tensor,
-    output_shape,
-    pool_size,
 )
-
-__all__ = [
-    "INPUT",
-    "Add",
-    "Concat",
-    "Conv",
-    "GlobalSum",
-    "MaxPool",
-    "Op",
-    "Preprocessing",
-    "QuantizedNetwork",
-    "Tensor",
-    "check",
-    "output_shape",
-    "pool_size",
-]
+from gen.ir.preprocessing import Preprocessing
 
 FORMAT_VERSION = 2
 """Of files with codebooks; those without are written in format 1, which has none."""
@@ -145,70 +122,6 @@ class QuantizedNetwork:
             digest.update(key.encode())
             digest.update(np.ascontiguousarray(arrays[key]).tobytes())
         return digest.digest()[:8]
-
-    def save(self, path: str | Path) -> None:
-        """Write the network to ``path`` (a zip of one JSON header and NumPy arrays), atomically."""
-        header, arrays = flatten(self)
-        with replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
-            _write_entry(archive, "network.json", json.dumps(header, indent=1).encode())
-            for key, array in arrays.items():
-                buffer = io.BytesIO()
-                np.save(buffer, array, allow_pickle=False)
-                _write_entry(archive, key + ".npy", buffer.getvalue())
-
-    @staticmethod
-    def load(path: str | Path) -> QuantizedNetwork:
-        """Read a network file.
-
-        Raises
-        ------
-        FirebrickError
-            If the file is missing, is no network file, or its parts do not fit together.
-        """
-        try:
-            with zipfile.ZipFile(path) as archive:
-                header = json.loads(archive.read("network.json"))
-                if header.get("format") not in range(1, FORMAT_VERSION + 1):
-                    raise FirebrickError(
-                        f"{path}: network file format {header.get('format')!r}, but this version "
-                        f"reads formats up to {FORMAT_VERSION}; generate the file again"
-                    )
-                arrays = {
-                    entry[:-4]: np.load(io.BytesIO(archive.read(entry)), allow_pickle=False)
-                    for entry in archive.namelist()
-                    if entry.endswith(".npy")
-                }
-            network = unflatten(header, arrays)
-            _check_file(network, path)
-        except FileNotFoundError:
-            raise FirebrickError(f"{path}: no such network file; check the path") from None
-        except FirebrickError:
-            raise
-        except Exception as error:  # a damaged file can fail in any of the readers
-            raise FirebrickError(
-                f"{path}: not a firebrick network file ({_reason(error)}); generate it again"
-            ) from None
-        return network
-
-
-def _check_file(network: QuantizedNetwork, path: str | Path) -> None:
-    """Check a network that came from a file; an error names it."""
-    try:
-        check(network)
-    except FirebrickError as error:
-        raise FirebrickError(f"{path}: {error}") from None
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _write_entry(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    """Add an entry with a fixed date, so that equal networks make equal files."""
-    info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    info.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(info, data)
 
 
 def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

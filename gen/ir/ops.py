@@ -11,6 +11,8 @@ import numpy as np
 
 INPUT = "input"
 """Name of the tensor of raw pixels."""
+BOARD = "board"
+"""Where a plan has the costs of what is no layer, link, shell and clock: no op has this name."""
 
 
 @dataclass(frozen=True)
@@ -163,19 +165,6 @@ class GlobalSum:
 
 
 Op = Conv | MaxPool | Concat | Add | GlobalSum
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a photograph becomes a frame of raw RGB ``uint8`` pixels.
-
-    The shorter side is resized to ``resize`` pixels, then the centre is cropped to the network's
-    input. A picture that is already between the crop and ``resize`` in both directions is only
-    cropped. Mean, standard deviation and channel order are inside the first layer's integers.
-    """
-
-    resize: int
-    crop: tuple[int, int]
 
 
 def output_shape(op: Op, inputs: list[tuple[int, int, int]]) -> tuple[int, int, int]:

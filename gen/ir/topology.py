@@ -8,7 +8,8 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
-from gen.ir.network import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op
 
 
 @dataclass(frozen=True)

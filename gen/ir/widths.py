@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from gen.common.errors import FirebrickError
 from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.network import INPUT
+from gen.ir.ops import INPUT
 
 NARROWEST, WIDEST = 2, 8
 FIRST_BITS = 8

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gen.ir.network import Conv, MaxPool, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import Conv, MaxPool
 from gen.plan.plan import EnginePlan
 from hw.arith.mac import MacShape, MultiplierKind
 

@@ -49,7 +49,7 @@ def _forget() -> None:
     converter_cost.cache_clear()
 
 
-BOARD = Resources(lut=950, ff=750, dsp=0, bram36=0)
+UART_AND_SHELL = Resources(lut=950, ff=750, dsp=0, bram36=0)
 """The UART link and the shell around the accelerator, but their memories of pixels and sums."""
 POOL_ROWS = 256
 """A pool's row goes into LUTs up to so many transfers, into block RAM beyond."""

@@ -7,12 +7,12 @@ from dataclasses import replace
 from math import inf
 
 from boards.board import Board
-from gen.backend.emit import check_clock
 from gen.common.errors import FirebrickError
-from gen.ir.network import INPUT
+from gen.ir.ops import INPUT
 from gen.ir.widths import Width, width_for_all
 from gen.plan.cost import weight_cost
 from gen.plan.limits import granules
+from gen.plan.link import check_clock
 from gen.plan.options import RESOURCES, Option, choose, resource_row
 from gen.plan.problem import Problem, attempt, engine_options, fixed_costs
 

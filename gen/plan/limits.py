@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from math import gcd
 
-from gen.ir.network import Conv, GlobalSum, MaxPool, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import Conv, GlobalSum, MaxPool
 from gen.ir.topology import FireStage, stages
 from gen.plan.conv_shape import ConvShape
 from gen.plan.plan import EnginePlan

@@ -1,17 +1,22 @@
-"""What a board's link to its host costs, and how much goes over it."""
+"""What a board's link to its host costs, how much goes over it, and the clock it asks for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from boards.board import Board, Resources
-from gen.backend.ethernet_core import CHUNK, WINDOW
+from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
-from gen.plan.cost import BOARD, memory_cost, total
+from gen.plan.cost import UART_AND_SHELL, memory_cost, total
 from hw.link.results import sums_memory
+from hw.link.uart import FEWEST_CYCLES
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, HEADER, OVERHEAD, RESULT, ROOM
 
+CHUNK = 1024
+"""Pixel bytes in a datagram: 8 % of the line's bits are headers then."""
+WINDOW = 8
+"""Datagrams of pixels that may wait on the board."""
 RARE = 128
 """One byte in so many random ones has to be escaped on a byte stream."""
 UART_BITS = 10
@@ -45,7 +50,7 @@ def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
         memory_cost("block", info.window * info.chunk, 8),
         memory_cost(sums_memory(info.classes), info.classes, 32),
     ]
-    parts = [BOARD, *memories, STALLS, *([STALLS_PER_STREAM] * len(network.ops))]
+    parts = [UART_AND_SHELL, *memories, STALLS, *([STALLS_PER_STREAM] * len(network.ops))]
     if board.station is not None:
         assert board.phy is not None
         parts.append(NETWORK_CORE[board.phy.kind])
@@ -94,3 +99,33 @@ def link_frames_per_second(network: QuantizedNetwork, board: Board) -> float:
 def _on_the_line(payload: int) -> int:
     """Bytes of a line's time for a packet with so much payload."""
     return max(_SHORTEST, _DATAGRAM + HEADER.size + payload + CHECK_BYTES) + _LINE
+
+
+def check_clock(board: Board, clock_hz: int) -> None:
+    """Check that the board can make the clock, and run its link from it.
+
+    Raises
+    ------
+    FirebrickError
+        With the reason.
+    """
+    platform = board.platform()
+    if clock_hz != int(platform.default_clk_frequency):
+        try:
+            platform.check_clock(clock_hz)
+        except ValueError as error:
+            raise FirebrickError(f"board {board.name}: {error}; choose another --clock") from None
+    slowest, user = FEWEST_CYCLES * board.baud, f"UART of {board.baud} baud"
+    if board.station is not None:
+        slowest, user = slowest_clock(board), "Ethernet"
+    if clock_hz < slowest:
+        raise FirebrickError(
+            f"board {board.name}: its {user} needs a clock of at least {slowest / 1e6:g} MHz; "
+            "choose another --clock"
+        )
+
+
+def slowest_clock(board: Board) -> int:
+    """Hz at which the network core keeps up with the line."""
+    assert board.phy is not None
+    return board.phy.bits_per_second // board.phy.width

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from boards.board import Board, Resources
-from gen.ir.check import BOARD
-from gen.ir.network import INPUT, Conv, GlobalSum, MaxPool, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import BOARD, INPUT, Conv, GlobalSum, MaxPool
 from gen.ir.topology import FireStage, stages
 from gen.plan.conv_shape import ConvShape
 from gen.plan.cost import (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gen.ir.graph import FloatAdd, FloatConv, FloatOp
-from gen.ir.network import Concat, Conv, MaxPool
+from gen.ir.ops import Concat, Conv, MaxPool
 
 
 def patches_back(op: FloatConv | Conv, slope: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
-from gen.ir.network import INPUT
+from gen.ir.ops import INPUT
 from gen.quantise.layers import batches, float_layer
 
 BINS = 4096

@@ -20,7 +20,7 @@ from dataclasses import replace
 import numpy as np
 
 from gen.ir.graph import FloatConv, FloatGraph, FloatOp
-from gen.ir.network import Concat, MaxPool
+from gen.ir.ops import Concat, MaxPool
 from gen.quantise.calibrate import run_float
 from gen.quantise.hessian import MomentSums
 from gen.quantise.layers import batches

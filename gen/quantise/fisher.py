@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import softmax
 
 from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.network import INPUT
+from gen.ir.ops import INPUT
 from gen.quantise.backward import layer_back, patches_back
 from gen.quantise.calibrate import run_float
 from gen.quantise.layers import batches

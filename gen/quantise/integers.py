@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.ir.fixed_point import fixed_point
+from gen.ir.fixed_point import fixed_point, real_scale
 from gen.ir.graph import FloatAdd, FloatConv, FloatOp
-from gen.ir.network import Add, Conv, Op, Tensor
+from gen.ir.ops import Add, Conv, Op, Tensor
 from gen.quantise.robust_multipliers import steady
 
 CLIPS = np.linspace(0.4, 1.0, 61)
@@ -74,12 +74,6 @@ def integer_conv(
         pad_code=border_codes(op, x),
         codebook=None if codebook is None else codebook.astype(np.int8),
     )
-
-
-def real_scale(multiplier: np.ndarray, shift: int, x: Tensor, y: Tensor) -> np.ndarray:
-    """Real value of a weight's code, float64 (Cout,), as the requantisation from x to y has it."""
-    scale: np.ndarray = multiplier * 2.0**-shift * (y.scale / x.scale)
-    return scale
 
 
 def border_codes(op: FloatConv, x: Tensor) -> tuple[int, ...]:

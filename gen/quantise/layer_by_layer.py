@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.network import INPUT, Conv, Op, Tensor
+from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.widths import Width
 from gen.quantise.codebook import round_to_levels
 from gen.quantise.gptq import largest_code, round_together

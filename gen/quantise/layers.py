@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from gen.ir.graph import FloatAdd, FloatConv, FloatOp
-from gen.ir.network import Add, Concat, Conv, MaxPool, Op, Tensor
+from gen.ir.ops import Add, Concat, Conv, MaxPool, Op, Tensor
 
 BATCH_PIXELS = 12_000
 """Input pixels that go through a layer at once: few, for the sake of the caches."""

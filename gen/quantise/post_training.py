@@ -18,19 +18,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gen.common.errors import FirebrickError
-from gen.frames.images import Normalisation, default_preprocessing, with_mirror_images
+from gen.frames.images import with_mirror_images
+from gen.ir.check import check
 from gen.ir.graph import FloatConv, FloatGraph, SharedConv
 from gen.ir.labels import choose_labels
-from gen.ir.network import (
-    INPUT,
-    Concat,
-    MaxPool,
-    Op,
-    Preprocessing,
-    QuantizedNetwork,
-    Tensor,
-    check,
-)
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Concat, MaxPool, Op, Tensor
+from gen.ir.preprocessing import Normalisation, Preprocessing, default_preprocessing
 from gen.ir.widths import WIDEST, Width, check_width
 from gen.quantise.calibrate import Statistics, observe
 from gen.quantise.equalise import equalise

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.network import INPUT
+from gen.ir.ops import INPUT
 from gen.ir.widths import NARROWEST, WIDEST, Width
 from gen.quantise.gptq import BLOCK, Layer, elimination, largest_code
 from gen.quantise.sensitivity import MEASURED, Table

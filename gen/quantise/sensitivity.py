@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from gen.common.errors import FirebrickError
 from gen.common.solver import solve
 from gen.ir.graph import FloatConv, FloatGraph, FloatOp
-from gen.ir.network import INPUT
+from gen.ir.ops import INPUT
 from gen.ir.widths import WIDEST, Width
 from gen.quantise.calibrate import run_float
 from gen.quantise.codebook import round_to_levels

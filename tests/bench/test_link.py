@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.link import ARTY, light_network, measure, pace
-from gen.backend.ethernet_core import Address, on_network
+from gen.link_options import Address, on_network
 from tests.networks import tiny_network
 
 

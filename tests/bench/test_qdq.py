@@ -2,7 +2,7 @@ import pytest
 from rich.progress import Progress
 
 from gen.formats.onnx_float import import_float
-from gen.frames.images import Normalisation
+from gen.ir.preprocessing import Normalisation
 from gen.quantise.post_training import quantise
 from tests.gen.onnx_models import frames, squeezenet
 

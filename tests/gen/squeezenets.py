@@ -2,19 +2,10 @@
 
 import numpy as np
 
-from gen.ir.network import (
-    INPUT,
-    Add,
-    Concat,
-    Conv,
-    GlobalSum,
-    MaxPool,
-    Preprocessing,
-    QuantizedNetwork,
-    Tensor,
-    check,
-    output_shape,
-)
+from gen.ir.check import check
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Tensor, output_shape
+from gen.ir.preprocessing import Preprocessing
 
 
 class Builder:

@@ -9,7 +9,8 @@ from PIL import Image
 
 from gen.cli import app
 from gen.common.console import run_app
-from gen.ir.network import INPUT, QuantizedNetwork
+from gen.ir.network_file import load_network, save_network
+from gen.ir.ops import INPUT
 from tests.gen.onnx_models import squeezenet
 from tests.networks import NetworkBuilder, tiny_network
 
@@ -40,7 +41,7 @@ def large_network():
 @pytest.fixture(scope="module")
 def tiny_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("networks") / "tiny.npz"
-    tiny_network(1).save(path)
+    save_network(tiny_network(1), path)
     return str(path)
 
 
@@ -98,7 +99,7 @@ def test_bad_input_is_one_line_and_status_2(call, tmp_path, arguments, message):
 
 
 def test_a_network_that_does_not_fit_says_what_would(call, tmp_path):
-    large_network().save(tmp_path / "large.npz")
+    save_network(large_network(), tmp_path / "large.npz")
     status, _, err = call("--board", "arty_a7_35", "--model", "large.npz")
     assert status == 2
     assert err.startswith("error: large does not fit arty_a7_35")
@@ -148,7 +149,7 @@ def test_a_float_model_is_quantised_with_the_folder_of_photographs(call, float_f
     options = ["--calibrate", "photos", "--weight-bits", "4", "--preprocess", "raw"]
     status, _, err = call("--board", "genesys2", "--model", float_file, "--out", "here", *options)
     assert (status, err) == (0, "")
-    network = QuantizedNetwork.load(tmp_path / "here" / "network.npz")
+    network = load_network(tmp_path / "here" / "network.npz")
     assert [op.weight_bits for op in network.convs] == [8] + [4] * 7
     assert network.source["widths"] == "4 bits, conv1 8"
     assert network.name == "float"
@@ -161,7 +162,7 @@ def test_a_memory_budget_is_shared_out(call, float_file, tmp_path):
     options = ["--calibrate", "photos", "--memory-budget", "4000", "--weight-bits", "conv10=2"]
     status, _, err = call("--board", "genesys2", "--model", float_file, "--out", "here", *options)
     assert (status, err) == (0, "")
-    network = QuantizedNetwork.load(tmp_path / "here" / "network.npz")
+    network = load_network(tmp_path / "here" / "network.npz")
     assert 3800 < network.weight_bit_count <= 4000
     assert network.convs[-1].weight_bits == 2
 
@@ -175,7 +176,7 @@ def test_an_assumed_normalisation_is_told(call, float_file, tmp_path):
     told = "imagenet normalisation (assumed; --preprocess to change)"
     assert told in out
     assert told in (tmp_path / "here" / "report.txt").read_text()
-    assert QuantizedNetwork.load(tmp_path / "here" / "network.npz").source["pixels"] == told
+    assert load_network(tmp_path / "here" / "network.npz").source["pixels"] == told
 
 
 def test_without_yosys(call, monkeypatch, tmp_path):

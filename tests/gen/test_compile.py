@@ -3,7 +3,7 @@ import pytest
 
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
-from gen.compile import PARTS, Request, load_network
+from gen.compile import PARTS, Request, compile_network
 from tests.gen.onnx_models import squeezenet
 from tests.gen.test_cli import write_photos
 
@@ -20,7 +20,7 @@ def files(tmp_path_factory):
 def load(files, limit, fits):
     request = Request(files / "float.onnx", files / "photos", memory_limit=limit, fits=fits)
     with phases() as display:
-        return load_network(request, display)
+        return compile_network(request, display)
 
 
 def weights(files):
@@ -64,4 +64,4 @@ def test_what_no_board_can_be_built_of_is_refused_before_photographs_are_asked_f
     onnx.save(model, files / "swapped.onnx")
     request = Request(files / "swapped.onnx", memory_limit=10_000_000)
     with phases() as display, pytest.raises(FirebrickError, match="a Fire module concatenates"):
-        load_network(request, display)
+        compile_network(request, display)

@@ -17,6 +17,7 @@ from gen.formats.deep_compression import load_compressed
 from gen.formats.onnx_float import load_onnx
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.network import QuantizedNetwork, flatten
+from gen.ir.network_file import load_network
 from tests.damage import changed, damaged
 from tests.gen.formats.test_deep_compression import made  # noqa: F401 (a fixture)
 from tests.gen.onnx_models import squeezenet
@@ -60,7 +61,7 @@ GOOD = npz(HEADER, ARRAYS)
 
 
 def check_network_file(path) -> None:
-    network = read(path, QuantizedNetwork.load)
+    network = read(path, load_network)
     assert network is None or len(network.digest) == 8
 
 

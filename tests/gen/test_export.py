@@ -5,12 +5,13 @@ from PIL import Image
 
 from gen import quantise_to_size as compress
 from gen.cli import app
-from gen.compile import read_quantised
 from gen.formats.default import default_network
 from gen.formats.fbz import encode, load_fbz, save_fbz
 from gen.formats.onnx_float import import_float, load_onnx
-from gen.frames.images import Normalisation
+from gen.formats.read import read_quantised
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import load_network, save_network
+from gen.ir.preprocessing import Normalisation
 from gen.quantise.calibrate import float_logits
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
@@ -59,10 +60,10 @@ def test_the_default_in_all_forms(call, tmp_path):
 
 def test_a_compressed_network_is_a_model_again(call, tmp_path):
     network = tiny_network(4)
-    network.save(tmp_path / "a.npz")
+    save_network(network, tmp_path / "a.npz")
     assert call("--model", "a.npz", "--fbz", "a.fbz")[0] == 0
     assert call("--model", "a.fbz", "--npz", "b.npz")[0] == 0
-    assert QuantizedNetwork.load(tmp_path / "b.npz").digest == network.digest
+    assert load_network(tmp_path / "b.npz").digest == network.digest
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
@@ -70,7 +71,7 @@ def test_a_float_model_is_quantised_first(call, tmp_path, float_file):
     files = ("--qdq", "a.onnx", "--npz", "a.npz")
     status, _, err = call(*float_file, *files, "--weight-bits", "6")
     assert (status, err) == (0, "")
-    network = QuantizedNetwork.load(tmp_path / "a.npz")
+    network = load_network(tmp_path / "a.npz")
     assert {op.weight_bits for op in network.convs} == {6}
     np.testing.assert_array_equal(sums(load_onnx(tmp_path / "a.onnx")), sums(network))
 
@@ -171,4 +172,4 @@ def test_a_board_is_generated_from_a_compressed_network(monkeypatch, tmp_path):
     save_fbz(network, tmp_path / "tiny.fbz")
     options = ("--board", "arty_a7_35", "--model", tmp_path / "tiny.fbz", "--out", tmp_path / "b")
     assert run_command(monkeypatch, app, *options) == 0
-    assert QuantizedNetwork.load(tmp_path / "b" / "network.npz").digest == network.digest
+    assert load_network(tmp_path / "b" / "network.npz").digest == network.digest

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gen.frames.images import load_frames
+from gen.ir.network_file import save_network
 from host.__main__ import app
 from sim import golden
 from tests.generated import photographs, run_command
@@ -17,7 +18,7 @@ def classify(frame: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def build(tmp_path):
-    tiny_network(1).save(tmp_path / "network.npz")
+    save_network(tiny_network(1), tmp_path / "network.npz")
     (tmp_path / "manifest.json").write_text('{"baud": 1000000}')
     return tmp_path
 

@@ -3,7 +3,7 @@ import pytest
 
 from gen.common.errors import FirebrickError
 from gen.frames.images import load_frame
-from gen.ir.network import Preprocessing
+from gen.ir.preprocessing import Preprocessing
 from host import pictures as module
 from host.pictures import pictures
 from tests.generated import photographs

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from gen.formats.onnx_float import import_float
-from gen.frames.images import Normalisation
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import save_network
+from gen.ir.preprocessing import Normalisation
 from gen.quantise.calibrate import float_logits, run_float
 from gen.quantise.post_training import quantise
 from sim import golden
@@ -59,7 +60,7 @@ def case(tmp_path_factory) -> Case:
     onnx.save(model, folder / "float.onnx")
     graph = import_float(model, "float")
     network = quantise(graph, frames(16, seed=5), normalisation=NORMALISATION, weight_bits=5)
-    network.save(folder / "network.npz")
+    save_network(network, folder / "network.npz")
     pictures = frames(COUNT)
     (folder / "photos").mkdir()
     sums = golden.class_sums(network, pictures)

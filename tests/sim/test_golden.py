@@ -9,7 +9,8 @@ import pytest
 
 from gen.formats.onnx_float import load_onnx
 from gen.frames.images import list_images, load_frames
-from gen.ir.network import INPUT, Add, Concat, Conv, MaxPool, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Add, Concat, Conv, MaxPool
 from sim import golden
 from tests.networks import NetworkBuilder, conv_network, fire_network, random_frames, tiny_network
 from tests.paths import SHARED

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from boards import BOARDS
-from gen.backend.ethernet_core import PING, Address, on_network
+from gen.backend.ethernet_core import PING
+from gen.link_options import Address, on_network
 from host.driver import Accelerator
 from host.udp_link import UdpLink
 from sim import golden

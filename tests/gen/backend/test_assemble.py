@@ -8,7 +8,7 @@ from amaranth.hdl import signed, unsigned
 from boards.board import Board, Resources
 from gen.backend.assemble import Accelerator, stream_paths
 from gen.common.errors import FirebrickError
-from gen.ir.network import GlobalSum
+from gen.ir.ops import GlobalSum
 from gen.ir.topology import FireStage, stages
 from gen.plan.planner import plan
 from hw.stream.lane_stream import lane_stream

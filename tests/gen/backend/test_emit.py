@@ -10,7 +10,7 @@ from boards import BOARDS
 from gen.backend.emit import MANIFEST, VERSION, emit, foreign_files
 from gen.backend.rtlil import run_yosys
 from gen.common.errors import FirebrickError
-from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import load_network
 from gen.plan.plan import Plan
 from gen.plan.planner import plan
 from tests.networks import tiny_network
@@ -56,7 +56,7 @@ def test_the_folder_is_complete(folder):
 
 
 def test_network_plan_and_manifest_read_back(folder, network, made):
-    assert QuantizedNetwork.load(folder / "network.npz").digest == network.digest
+    assert load_network(folder / "network.npz").digest == network.digest
     assert Plan.from_json((folder / "plan.json").read_text()) == made
     manifest = json.loads((folder / MANIFEST).read_text())
     assert manifest["version"] == VERSION

@@ -6,18 +6,12 @@ from ipaddress import IPv4Address
 import pytest
 
 from boards import BOARDS
-from gen.backend.emit import check_clock, emit, shell_path
-from gen.backend.ethernet_core import (
-    CORE_FILE,
-    Address,
-    chosen_link,
-    core_parameters,
-    core_verilog,
-    on_network,
-    slowest_clock,
-)
+from gen.backend.emit import emit, shell_path
+from gen.backend.ethernet_core import CORE_FILE, core_parameters, core_verilog
 from gen.backend.rtlil import run_yosys
 from gen.common.errors import FirebrickError
+from gen.link_options import Address, chosen_link, on_network
+from gen.plan.link import check_clock, slowest_clock
 from gen.plan.planner import plan
 from tests.networks import tiny_network
 

@@ -5,10 +5,10 @@ import pytest
 
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
-from gen.compile import Request, load_network
+from gen.compile import Request, compile_network
 from gen.formats.deep_compression import CODEBOOK, load_compressed
-from gen.frames.images import Normalisation
 from gen.ir.graph import FloatConv, SharedConv
+from gen.ir.preprocessing import Normalisation
 from gen.ir.widths import Width, Widths
 from gen.quantise.calibrate import float_logits
 from gen.quantise.post_training import _shared_codes, quantise
@@ -108,7 +108,7 @@ def test_shared_weights_stay_shared_unless_widths_are_given(made, tmp_path):
     write_photos(tmp_path / "photos", 1)
     request = Request(tmp_path / "made.net", tmp_path / "photos")
     with phases() as display:
-        network = load_network(request, display)
+        network = compile_network(request, display)
     for op, (weights, _) in zip(network.convs, made[1], strict=True):
         weights = weights[..., ::-1] if op.name == "conv1" else weights
         assert len(np.unique(op.weight_scale)) == 1
@@ -119,7 +119,7 @@ def test_shared_weights_stay_shared_unless_widths_are_given(made, tmp_path):
         assert op.code_bits <= op.weight_bits == 8
     narrow = Request(tmp_path / "made.net", tmp_path / "photos", Widths(Width(6)))
     with phases() as display:
-        network = load_network(narrow, display)
+        network = compile_network(narrow, display)
     assert {op.weight_bits for op in network.convs} == {6}
 
 

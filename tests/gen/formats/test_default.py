@@ -8,8 +8,8 @@ import skimage
 
 from boards import BOARDS
 from gen.formats.default import DEFAULT_PATH, default_network
+from gen.frames.class_results import top_k
 from gen.frames.images import load_frame, load_tar
-from gen.ir.labels import top_k
 from gen.plan.planner import plan
 from sim import golden
 from tests.paths import SHARED

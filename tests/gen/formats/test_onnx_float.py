@@ -5,9 +5,9 @@ from onnx import TensorProto
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import import_float, load_onnx
-from gen.frames.images import Normalisation
 from gen.ir.graph import FloatGraph
-from gen.ir.network import Concat, MaxPool
+from gen.ir.ops import Concat, MaxPool
+from gen.ir.preprocessing import Normalisation
 from gen.quantise.calibrate import float_logits
 from sim import reference
 from tests.gen.onnx_models import CLASSES, HEIGHT, WIDTH, OnnxBuilder, frames, squeezenet

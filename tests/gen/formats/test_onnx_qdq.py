@@ -8,8 +8,9 @@ from onnx import TensorProto, helper, numpy_helper
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
 from gen.formats.onnx_qdq import import_qdq
-from gen.frames.images import Normalisation
-from gen.ir.network import INPUT, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT
+from gen.ir.preprocessing import Normalisation
 from sim import golden, reference
 from tests.gen.onnx_models import CLASSES, OnnxBuilder, QdqBuilder, frames, qdq_squeezenet
 

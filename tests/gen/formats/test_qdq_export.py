@@ -8,8 +8,9 @@ from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
 from gen.formats.onnx_float import import_float, load_onnx
 from gen.formats.qdq_export import export_qdq, to_qdq
-from gen.frames.images import Normalisation
-from gen.ir.network import INPUT, Add, Conv, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT, Add, Conv
+from gen.ir.preprocessing import Normalisation
 from gen.quantise.post_training import quantise
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet

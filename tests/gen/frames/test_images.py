@@ -6,17 +6,8 @@ import pytest
 from PIL import Image
 
 from gen.common.errors import FirebrickError
-from gen.frames.images import (
-    PRESETS,
-    Normalisation,
-    default_preprocessing,
-    list_images,
-    load_frame,
-    load_frames,
-    load_tar,
-    with_mirror_images,
-)
-from gen.ir.network import Preprocessing
+from gen.frames.images import list_images, load_frame, load_frames, load_tar, with_mirror_images
+from gen.ir.preprocessing import PRESETS, Normalisation, Preprocessing, default_preprocessing
 
 RNG = np.random.default_rng(1)
 

@@ -3,9 +3,9 @@ import pytest
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import import_float
-from gen.frames.images import Normalisation
 from gen.ir.graph import FloatAdd, FloatConv, FloatGraph
-from gen.ir.network import INPUT, Concat, GlobalSum
+from gen.ir.ops import INPUT, Concat, GlobalSum
+from gen.ir.preprocessing import Normalisation
 from gen.ir.topology import FireStage, check_stages, stages
 from gen.quantise.post_training import quantise
 from tests.gen.onnx_models import frames, squeezenet

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gen.ir.network import INPUT
+from gen.ir.ops import INPUT
 from gen.plan.conv_shape import ConvShape, signed_bits
 from gen.plan.cost import (
     bram36,

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from boards import BOARDS
-from gen.backend.ethernet_core import Address, on_network
-from gen.ir.network import INPUT, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT
+from gen.link_options import Address, on_network
 from gen.plan.planner import fits
 from tests.gen.devices import ARTY, board, refusal
 from tests.gen.squeezenets import Builder, cifar, squeezenet1_1

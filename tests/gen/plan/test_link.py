@@ -4,7 +4,7 @@ import pytest
 
 from boards import BOARDS
 from boards.board import Resources
-from gen.backend.ethernet_core import Address, on_network
+from gen.link_options import Address, on_network
 from gen.plan.cost import BOARD
 from gen.plan.link import link_cost, link_frames_per_second, link_name, shell_cycles
 from tests.networks import tiny_network

@@ -6,7 +6,8 @@ import pytest
 
 from boards.board import Board
 from gen.common.errors import FirebrickError
-from gen.ir.network import Conv, QuantizedNetwork
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import Conv
 from gen.ir.topology import FireStage, stages
 from gen.plan.conv_shape import ConvShape
 from gen.plan.limits import stream_limits

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen.ir.graph import FloatAdd, FloatConv
-from gen.ir.network import Concat, GlobalSum, MaxPool
+from gen.ir.ops import Concat, GlobalSum, MaxPool
 from gen.quantise.backward import layer_back, patches_back
 from gen.quantise.layers import float_layer, patches
 

@@ -3,7 +3,7 @@ from scipy.special import softmax
 
 from gen.formats.onnx_float import import_float
 from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.network import GlobalSum
+from gen.ir.ops import GlobalSum
 from gen.quantise.fisher import DAMPING, channel_couplings
 from tests.gen.onnx_models import frames, squeezenet
 

@@ -7,11 +7,14 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
 from gen.formats.onnx_float import import_float
-from gen.frames.images import Normalisation, load_tar, with_mirror_images
+from gen.frames.class_results import top_k
+from gen.frames.images import load_tar, with_mirror_images
 from gen.ir.fixed_point import fixed_point
 from gen.ir.graph import FloatConv
-from gen.ir.labels import choose_labels, read_labels, top_k
+from gen.ir.labels import choose_labels, read_labels
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import load_network, save_network
+from gen.ir.preprocessing import Normalisation
 from gen.ir.widths import Width
 from gen.quantise import layer_by_layer
 from gen.quantise.calibrate import Histogram, float_logits, observe
@@ -84,8 +87,8 @@ def test_joined_tensors_share_a_scale_and_the_file_round_trips(tmp_path):
     assert network.output.scale == pytest.approx(scale["conv10"] / (rows * columns))
     for op in network.convs:
         assert 1 << 15 <= int(op.multiplier.max()) < 1 << 16
-    network.save(tmp_path / "net.npz")
-    again = QuantizedNetwork.load(tmp_path / "net.npz")
+    save_network(network, tmp_path / "net.npz")
+    again = load_network(tmp_path / "net.npz")
     assert again.digest == network.digest
     pictures = frames(2)
     sums = golden.class_sums(again, pictures)

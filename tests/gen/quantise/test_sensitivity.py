@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import import_float
-from gen.frames.images import Normalisation
+from gen.ir.preprocessing import Normalisation
 from gen.ir.widths import Width
 from gen.quantise.calibrate import float_logits
 from gen.quantise.post_training import quantise
