@@ -19,7 +19,7 @@ from gen.common.errors import FirebrickError
 from gen.common.progress import progress_line
 from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
-from host.driver import Accelerator
+from host.driver import Driver
 from host.sim_transport import SimTransport
 from host.transport import Transport
 from protocol.packets import FLAG
@@ -266,7 +266,7 @@ def measure(
     link = BadLink(board, 0.0, 0.0, random.Random(SEED))
     answered = wrong = 0
     wedge = None
-    with Accelerator(link, network, timeout=60) as accelerator:
+    with Driver(link, network, timeout=60) as accelerator:
 
         def source() -> Iterator[np.ndarray]:
             link.chance, link.back = CHANCE, BACK

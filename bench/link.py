@@ -19,7 +19,7 @@ from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT
-from gen.link_options import Address, on_network
+from gen.link_options import Address, on_lan
 from gen.plan.link import UART_BITS, link_frames_per_second
 from gen.plan.planner import plan
 from protocol.session import Session
@@ -65,9 +65,9 @@ GENESYS = BOARDS["genesys2"]
 CASES = (
     Case("light, UART at 3 Mbaud", same_frames_network, replace(ARTY, baud=3_000_000), 6),
     Case("light, UART at 12 Mbaud", same_frames_network, replace(ARTY, baud=12_000_000), 20),
-    Case("light, UDP at 100 Mb/s", light_network, on_network(ARTY, Address()), 40),
-    Case("light, UDP at 1 Gb/s", light_network, on_network(GENESYS, Address()), 40),
-    Case("default, UDP at 100 Mb/s", default_network, on_network(ARTY, Address()), 20),
+    Case("light, UDP at 100 Mb/s", light_network, on_lan(ARTY, Address()), 40),
+    Case("light, UDP at 1 Gb/s", light_network, on_lan(GENESYS, Address()), 40),
+    Case("default, UDP at 100 Mb/s", default_network, on_lan(ARTY, Address()), 20),
 )
 
 
@@ -149,7 +149,7 @@ def _over_network(
     finished: list[int] = []
     submitted = moved = 0
     while len(sums) < len(frames):
-        while session.room and submitted < len(frames):
+        while session.may_submit and submitted < len(frames):
             session.submit(frames[submitted].tobytes())
             submitted += 1
         for packet in session.packets():

@@ -102,7 +102,7 @@ def _cases(shared: Path, limit: int | None) -> dict[str, tuple[QuantizedNetwork,
     preprocessing = default_preprocessing(*graph.input_shape[:2])
     calibration = load_frames(list_images(imagenet / "calibration"), preprocessing)
     normalisation = Normalisation.preset("imagenet")
-    large = quantise(graph, calibration, normalisation=normalisation, rounding="together")
+    large = quantise(graph, calibration, normalisation=normalisation, rounding="gptq")
     frames, _ = evaluation(imagenet, preprocessing, limit)
     return {"default": (default, pictures), "v1.1, 8 bits": (large, frames)}
 

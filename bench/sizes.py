@@ -92,7 +92,7 @@ class _Setting:
             self.calibration,
             normalisation=NORMALISATION,
             weight_bits=Widths.parse(width).of(self.graph),
-            rounding="together",
+            rounding="gptq",
             labels=self.labels,
         )
         return self._measured(network, f"{width} bits")

@@ -16,7 +16,7 @@ from gen.export import export as export_files
 from gen.generate import Target
 from gen.generate import generate as generate_sources
 from gen.link_options import chosen_link
-from gen.plan.planner import UTILISATION, check_wishes
+from gen.plan.planner import UTILISATION, check_constraints
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", cls=GenerateByDefault)
 
@@ -85,7 +85,7 @@ def generate(
     synth: arguments.Synth = False,
 ) -> None:
     """Do what plain options ask for; the help text is ``_HELP``."""
-    check_wishes(fps, utilisation)
+    check_constraints(fps, utilisation)
     generate_sources(
         NetworkOptions(model, calibrate, weight_bits, memory_budget, seed, preprocess, labels),
         Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port)),

@@ -151,7 +151,7 @@ def _quantise(
         frames,
         normalisation=normalisation,
         weight_bits=bits,
-        rounding="shared" if shared else "together",
+        rounding="shared" if shared else "gptq",
         labels=labels,
         progress=phases.advance,
         source={"pixels": pixels, "widths": describe(bits)},
@@ -206,7 +206,7 @@ def _chosen(
             frames[:1],
             normalisation=Normalisation(),
             weight_bits=bits,
-            rounding="together",
+            rounding="gptq",
         )
         if fits(network):
             return bits

@@ -22,7 +22,7 @@ from gen.backend.synth import RESULT, comparison, save, synthesise
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
 from gen.compile import compile_network
-from gen.link_options import Address, on_network
+from gen.link_options import Address, on_lan
 from gen.plan.link import check_clock
 from gen.plan.planner import fits, headroom, plan
 from protocol.packets import UDP_PORT
@@ -66,7 +66,7 @@ class Target:
             raise FirebrickError(f"unknown board {self.board!r}; known are {known}")
         board = BOARDS[self.board]
         if self.network is not None:
-            return on_network(board, self.network)
+            return on_lan(board, self.network)
         if self.baud is None:
             return board
         if self.baud > board.most_baud:

@@ -55,7 +55,7 @@ def chosen_link(
     return None
 
 
-def on_network(board: Board, place: Address) -> Board:
+def on_lan(board: Board, place: Address) -> Board:
     """The board with Ethernet as its link.
 
     Raises

@@ -72,7 +72,7 @@ def quantise_to_size(
             frames,
             normalisation=normalisation,
             weight_bits=steps_for(graph, loss, 2.0**step, pruned),
-            rounding="together",
+            rounding="gptq",
             labels=labels,
             progress=progress,
             source={**(source or {}), "widths": f"{2.0**step:.3f} rms steps, entropy coded"},

@@ -17,10 +17,10 @@ from rich.table import Table
 
 from gen.common.console import ClassifyByDefault, run_app
 from gen.common.progress import progress_line
-from gen.frames.class_results import Answer, answers_json, answers_table, top_k
+from gen.frames.class_results import ClassResult, results_json, results_table, top_k
 from gen.frames.images import load_frame
 from gen.ir.network import QuantizedNetwork
-from host.driver import Accelerator
+from host.driver import Driver
 from host.open import BoardOptions, for_a_board, open_board
 from host.pictures import pictures
 from host.sim_transport import CYCLES_PER_SECOND
@@ -76,13 +76,13 @@ def _about(about: DeviceInfo, statistics: Statistics) -> Table:
         "frame, classes": f"{frame}, {about.classes} classes",
         "clock": f"{about.clock_hz / 1e6:g} MHz",
         "protocol version": VERSION,
-        "takes ahead": f"{about.frames} frames, {about.window} packets of {about.chunk} bytes",
+        "takes ahead": f"{about.frames} frames, {about.credits} packets of {about.chunk} bytes",
         "frames answered": statistics.answered,
-        "frames waiting": statistics.waiting,
+        "frames in flight": statistics.in_flight,
         "last frame took": f"{statistics.cycles} cycles" if statistics.answered else "-",
         "pixels waited for": f"{statistics.stalled} cycles",
         "packets damaged": statistics.bad,
-        "packets dropped": f"{statistics.dropped} (whole, but not the next one, or without room)",
+        "packets dropped": f"{statistics.dropped} (whole, but not the next one, or without credit)",
         "lost on the line": f"{statistics.lost} bytes or datagrams",
     }
     for name, value in rows.items():
@@ -128,18 +128,18 @@ def classify(
         with progress_line("classifying") as tell:
             answers = []
             for path, result in zip(images, board.stream(frames), strict=True):
-                answers.append(Answer(str(path), result.sums, result.cycles))
+                answers.append(ClassResult(str(path), result.sums, result.cycles))
                 tell("frames", len(answers), len(frames))
         seconds = time.monotonic() - start
         clock, losses = board.info().clock_hz, board.losses()
     if json:
-        for entry in answers_json(network, answers):
+        for entry in results_json(network, answers):
             _line(entry)
         summary = {"frames": len(answers), "clock_hz": clock, "seconds": round(seconds, 3)}
         _line(summary | _keys(losses))
         return
     console = Console()
-    console.print(answers_table(network, answers))
+    console.print(results_table(network, answers))
     slowest = max(answer.cycles for answer in answers)
     console.print(
         f"{len(answers)} frame{'s' * (len(answers) != 1)} in {seconds:.2f} s; at most {slowest} "
@@ -195,7 +195,7 @@ def stream(
         for result in board.stream(frames()):
             name, count = names.popleft(), count + 1
             if json:
-                _line(answers_json(network, [Answer(name, result.sums, result.cycles)])[0])
+                _line(results_json(network, [ClassResult(name, result.sums, result.cycles)])[0])
                 continue
             ((label, probability),) = top_k(result.sums, network, 1)
             console.print(f"{name}: {label} {probability:.1%}", markup=False, soft_wrap=True)
@@ -228,9 +228,7 @@ def bench(
     Console().print(table)
 
 
-def _measure(
-    board: Accelerator, network: QuantizedNetwork, count: int, scale: float
-) -> dict[str, Any]:
+def _measure(board: Driver, network: QuantizedNetwork, count: int, scale: float) -> dict[str, Any]:
     def clock() -> float:
         return scale * board.clock()
 

@@ -25,7 +25,7 @@ EASE = 0.9
 that made it grow, and no slow board."""
 
 
-class Accelerator(Closing):
+class Driver(Closing):
     """A board that classifies frames.
 
     What the link loses is sent again; an error means that the board does not answer at all, has
@@ -179,7 +179,7 @@ class Accelerator(Closing):
                     self._step(0.0)
                 ready = list(self._finished(tickets))
                 yield from ready
-                if frame is None and not ready and (tickets or not self._session.room):
+                if frame is None and not ready and (tickets or not self._session.may_submit):
                     self._step()
         finally:
             self._forget(tickets)
@@ -212,7 +212,7 @@ class Accelerator(Closing):
                 ready = list(self._finished(tickets))
                 for result in ready:
                     yield result
-                if frame is None and not ready and (tickets or not self._session.room):
+                if frame is None and not ready and (tickets or not self._session.may_submit):
                     await self._astep(GLANCE)
         finally:
             if coming is not None:
@@ -222,7 +222,7 @@ class Accelerator(Closing):
     def _may_send(self, tickets: deque[int], in_flight: int | None) -> bool:
         if in_flight is not None and in_flight < 1:
             raise ValueError(f"in_flight must be at least 1, not {in_flight}")
-        return self._session.room and (in_flight is None or len(tickets) < in_flight)
+        return self._session.may_submit and (in_flight is None or len(tickets) < in_flight)
 
     def _submit(self, frame: np.ndarray, tickets: deque[int]) -> None:
         info = self.info()
@@ -233,7 +233,7 @@ class Accelerator(Closing):
                 f"not {frame.dtype} of {frame.shape}"
             )
         with self._turn:
-            while not self._session.room:  # others may have sent since it was looked at
+            while not self._session.may_submit:  # others may have sent since it was looked at
                 self._step()
             if not self._session.unanswered:
                 self._begin()
@@ -242,7 +242,7 @@ class Accelerator(Closing):
         self._wanted.add(ticket)
 
     async def _asubmit(self, frame: np.ndarray, tickets: deque[int]) -> None:
-        while not self._session.room or (self._stepping and not self._stepping.done()):
+        while not self._session.may_submit or (self._stepping and not self._stepping.done()):
             await self._astep(GLANCE)
         self._submit(frame, tickets)
         await self._astep(0.0)
@@ -280,7 +280,7 @@ class Accelerator(Closing):
     def _exchange(self, wait: float) -> None:
         session, link = self._session, self._link
         info = session.info
-        window = 0 if info is None else info.window * (info.chunk + OVERHEAD)
+        window = 0 if info is None else info.credits * (info.chunk + OVERHEAD)
         patience = self._patience + 2 * window * link.seconds_per_byte
         progress, heard = session.progress, session.heard
         away = link.now() - self._left  # the caller's own time, which is nobody's fault
@@ -335,11 +335,11 @@ class Accelerator(Closing):
         if session.unaccepted:
             return (
                 f"the board answers, but its accelerator takes no pixels {wait}: {where}, "
-                f"{known.waiting} frames wait in it; {self._stalled()}. Reset the board"
+                f"{known.in_flight} frames wait in it; {self._stalled()}. Reset the board"
             )
         return (
             f"the board answers and has all pixels, but its accelerator gives no result {wait}: "
-            f"{known.waiting} frames wait in it, {where}; {self._stalled()}. Reset the board"
+            f"{known.in_flight} frames wait in it, {where}; {self._stalled()}. Reset the board"
         )
 
     def _stalled(self) -> str:
@@ -372,3 +372,7 @@ async def _is_done(coming: asyncio.Future[np.ndarray | None], *, wait: bool) -> 
 async def _each(frames: Iterable[np.ndarray]) -> AsyncIterator[np.ndarray]:
     for frame in frames:
         yield frame
+
+
+Accelerator = Driver
+"""What :class:`Driver` was called before; the hardware has that name."""

@@ -16,7 +16,7 @@ from gen.common.errors import FirebrickError
 from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
-from host.driver import Accelerator
+from host.driver import Driver
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
 from host.sim_transport import SimTransport
@@ -109,7 +109,7 @@ def for_a_board(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Accelerator:
+def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Driver:
     """Open the link and meet the board.
 
     Raises
@@ -121,7 +121,7 @@ def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Accel
     if options.record is not None:
         transport = link if isinstance(link, Transport) else FramedLink(link)
         link = RecordingTransport(transport, options.record)
-    return Accelerator(link, network, timeout=options.timeout)
+    return Driver(link, network, timeout=options.timeout)
 
 
 def _link(options: BoardOptions) -> Transport | Link:

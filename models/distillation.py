@@ -70,7 +70,7 @@ def teach(
     np.savez(args.out, logits=torch.stack(logits).numpy().astype(np.float16))
 
 
-def read_lessons(paths: Sequence[Path]) -> torch.Tensor:
+def read_soft_targets(paths: Sequence[Path]) -> torch.Tensor:
     """The softened classes of every image, (N, 10): the mean over teachers and over their views.
 
     A mean serves any crop. So a student need not see the few views again and again that its

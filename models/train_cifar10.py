@@ -35,7 +35,7 @@ try:
         count_weights,
     )
     from models.cifar10_onnx import export_onnx
-    from models.distillation import distillation_loss, read_lessons
+    from models.distillation import distillation_loss, read_soft_targets
 except ModuleNotFoundError as error:
     if error.name in ("models", "models.cifar10_data"):
         print("error: run this from the repository's root, with python -m", file=sys.stderr)
@@ -128,7 +128,7 @@ class Trainer:
         torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], 1 - keep)
 
     def train_epoch(
-        self, padded: torch.Tensor, labels: torch.Tensor, lessons: torch.Tensor | None
+        self, padded: torch.Tensor, labels: torch.Tensor, soft_targets: torch.Tensor | None
     ) -> float:
         """Go through the training set once, or until the schedule ends; returns the mean loss."""
         self.net.train()
@@ -146,7 +146,7 @@ class Trainer:
             index = order[i * batch : (i + 1) * batch]
             images = views.cut(padded, index)
             chances = F.one_hot(labels[index], len(LABELS)).float()
-            teacher = lessons[index] if lessons is not None else None
+            teacher = soft_targets[index] if soft_targets is not None else None
             losses.append(self.train_step(images, chances, progress, teacher))
         return sum(losses) / max(1, len(losses))
 
@@ -210,7 +210,7 @@ def run(args: argparse.Namespace) -> None:
     train_images, train_labels = load_split(args.data, "train", args.cache)
     test_images, test_labels = load_split(args.data, "test", args.cache)
     padded = pad_images(train_images)
-    lessons = read_lessons(args.teacher) if args.teacher else None
+    soft_targets = read_soft_targets(args.teacher) if args.teacher else None
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "default.pt"
     trainer = Trainer(args)
@@ -225,7 +225,7 @@ def run(args: argparse.Namespace) -> None:
     steps = len(train_labels) // args.batch
     done = False
     while not done:
-        loss = trainer.train_epoch(padded, train_labels, lessons)
+        loss = trainer.train_epoch(padded, train_labels, soft_targets)
         epoch, progress = trainer.step / steps, trainer.progress(steps)
         done = progress >= 1
         line = f"epoch {epoch:6.2f}  {trainer.elapsed / 60:5.1f} min  progress {progress:.3f}"

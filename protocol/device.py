@@ -12,14 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from protocol.messages import DeviceInfo, Result, Statistics
-from protocol.packets import ROOM, Kind, Packet
+from protocol.packets import CREDIT, Kind, Packet
 
 Classify = Callable[[np.ndarray], np.ndarray]
 """Class sums int32 (classes,) of a frame uint8 (height, width, channels)."""
 
 
 class Device:
-    """A board with all the room that it says it has, and no delays.
+    """A board with all the credit that it says it gives, and no delays.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Device:
     def __init__(self, info: DeviceInfo, classify: Classify):
         self.info, self.classify = info, classify
         self.statistics = Statistics(
-            0, 0, info.frame_bytes, 0, 0, info.window, 0, 0, 0, 0, 0, (0,) * info.streams
+            0, 0, info.frame_bytes, 0, 0, info.credits, 0, 0, 0, 0, 0, (0,) * info.streams
         )
         self._sequence = self._index = 0
         self._pixels = bytearray()
@@ -87,8 +87,8 @@ class Device:
             yield Packet(Kind.RESULT, sequence, index, payload).encode()
 
     def _place(self, kind: Kind) -> bytes:
-        room = ROOM.encode(room=self.info.window, spare=0)
-        return Packet(kind, self._sequence, self._index, room).encode()
+        credit = CREDIT.encode(credit=self.info.credits, spare=0)
+        return Packet(kind, self._sequence, self._index, credit).encode()
 
     def _count(self, name: str) -> None:
         self.statistics = replace(self.statistics, **{name: getattr(self.statistics, name) + 1})

@@ -10,7 +10,7 @@ from protocol import packets
 from protocol.packets import SUMS
 
 MOST_STREAMS = 4000
-"""As many as find room in a packet."""
+"""As many as fit in a packet."""
 NETWORK_BYTES = 4
 """How much of the network's digest a result carries."""
 
@@ -35,8 +35,8 @@ class DeviceInfo:
         8 bytes that name the network.
     chunk : int
         Pixel bytes in a ``FRAME`` packet.
-    window : int
-        ``FRAME`` packets that may wait on the board.
+    credits : int
+        ``FRAME`` packets that may wait on the board: what flow control begins with.
     frames : int
         Frames that may be on the board without an answer.
     streams : int
@@ -50,12 +50,12 @@ class DeviceInfo:
     clock_hz: int
     digest: bytes
     chunk: int = 512
-    window: int = 8
+    credits: int = 8
     frames: int = 8
     streams: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("height", "width", "channels", "classes", "chunk", "window", "frames"):
+        for name in ("height", "width", "channels", "classes", "chunk", "credits", "frames"):
             if not 1 <= getattr(self, name) < 1 << 16:
                 raise ValueError(f"{name} must be 1 to 65535, not {getattr(self, name)}")
         if not 0 <= self.streams <= MOST_STREAMS:
@@ -136,16 +136,16 @@ class Statistics:
         Cycles in which a pixel waited for the accelerator, modulo 2^32.
     pixels : int
         Bytes that the frame that goes into the accelerator still lacks.
-    sequence, index, room : int
+    sequence, index, credit : int
         What an acknowledgement would say.
-    waiting : int
+    in_flight : int
         Frames on the board, without an answer.
     answered : int
         Frames with one, modulo 2^16 as all that follow.
     bad : int
         Packets that came damaged.
     dropped : int
-        Packets that came whole and were not the one that was next, or for which there was no room.
+        Packets that came whole and were not the one that was next, or came without credit.
     lost : int
         Bytes that a serial line's receiver lost, or datagrams that came damaged.
     stalls : tuple of int
@@ -158,8 +158,8 @@ class Statistics:
     pixels: int
     sequence: int
     index: int
-    room: int
-    waiting: int
+    credit: int
+    in_flight: int
     answered: int
     bad: int
     dropped: int

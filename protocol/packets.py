@@ -18,9 +18,9 @@ kind           from the host                     from the board
                of frame ``sequence``: ``chunk``
                bytes, but for the last one
 ``ACK``                                          ``sequence`` and ``index`` are those of the
-                                                 ``FRAME`` that the board takes next; it has
-                                                 room for some packets from there on:
-                                                 :data:`ROOM`
+                                                 ``FRAME`` that the board takes next; credit
+                                                 for some packets from there on:
+                                                 :data:`CREDIT`
 ``NACK``                                         the same, and some packet has been refused
                                                  since the last of these: damaged, or not the
                                                  one that was next
@@ -47,7 +47,7 @@ SUMS = 128
 """Class sums in a ``RESULT``; fewer in the last one of a frame."""
 CHECK_BYTES = 4
 UDP_PORT = 18_002
-"""Of boards on a network, unless they are generated with another one."""
+"""Of boards on Ethernet, unless they are generated with another one."""
 MOST_PAYLOAD = 1 << 14
 """No packet is longer; a header that says so is damaged."""
 
@@ -112,7 +112,7 @@ INFO = Block(
         ("magic", 4),
         ("version", 2),
         ("chunk", 2),
-        ("window", 2),
+        ("credits", 2),
         ("frames", 2),
         ("height", 2),
         ("width", 2),
@@ -133,8 +133,8 @@ STATISTICS = Block(
         ("pixels", 4),
         ("sequence", 2),
         ("index", 2),
-        ("room", 2),
-        ("waiting", 2),
+        ("credit", 2),
+        ("in_flight", 2),
         ("answered", 2),
         ("bad", 2),
         ("dropped", 2),
@@ -156,7 +156,7 @@ def stall_turn(streams: int) -> int:
     return turn
 
 
-ROOM = Block((("room", 2), ("spare", 2)))
+CREDIT = Block((("credit", 2), ("spare", 2)))
 """How many ``FRAME`` packets have a place, from the one that is next."""
 
 RESULT = Block((("cycles", 4), ("network", 4)))

@@ -21,7 +21,7 @@ from enum import Enum
 import numpy as np
 
 from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics, decode_part
-from protocol.packets import ROOM, Kind, Packet
+from protocol.packets import CREDIT, Kind, Packet
 
 _NUMBERS = 1 << 16
 """Sequence numbers: the lower bits of a frame's number."""
@@ -115,7 +115,7 @@ class Session:
         return self._frames * self._chunks - self._accepted
 
     @property
-    def room(self) -> bool:
+    def may_submit(self) -> bool:
         """Whether another frame may be submitted."""
         ready = self._phase is Phase.READY and self.info is not None
         return ready and len(self._jobs) < self._described.frames
@@ -130,9 +130,9 @@ class Session:
         return self.info.chunks if self.info is not None else 1
 
     def submit(self, pixels: bytes) -> int:
-        """Take a frame to send while there is :attr:`room`; returns the ticket of its result."""
-        if not self.room:
-            raise ValueError("no room for another frame")
+        """Take a frame to send while :attr:`may_submit` allows it; returns its result's ticket."""
+        if not self.may_submit:
+            raise ValueError("no credit for another frame")
         if len(pixels) != self._described.frame_bytes:
             raise ValueError(f"a frame is {self._described.frame_bytes} bytes, not {len(pixels)}")
         job = _Job(self._tickets, pixels)
@@ -223,7 +223,7 @@ class Session:
         if self._jobs and info != self.info:
             raise ProtocolError("another board, or another network, is at the end of the link")
         self.info = info
-        self._limit = info.window
+        self._limit = info.credits
         self._advance(Phase.READY)
 
     def _receive_ready(self, packet: Packet) -> None:
@@ -240,23 +240,23 @@ class Session:
             self.damaged += 1
 
     def _acknowledge(self, packet: Packet) -> None:
-        if len(packet.payload) != ROOM.size:
+        if len(packet.payload) != CREDIT.size:
             raise ProtocolError(f"an acknowledgement came with {len(packet.payload)} bytes")
-        room = ROOM.decode(packet.payload)["room"]
+        credit = CREDIT.decode(packet.payload)["credit"]
         place = self._number(packet.sequence) * self._chunks + packet.index
-        self._place(place, room)
+        self._place(place, credit)
         if packet.kind == Kind.NACK and self._returned_to != place == self._accepted:
             self._cursor = self._returned_to = place
             self.returned += 1
 
-    def _place(self, place: int, room: int) -> None:
+    def _place(self, place: int, credit: int) -> None:
         """Learn what the board takes next, and how many packets from there on."""
         if place > self._sent:
             self.reset()  # the board has something that was never sent since the last reset
         elif place >= self._accepted:  # or else it is older than what we know
             self.progress += place > self._accepted
             self._accepted = place
-            self._limit = place + min(room, self._described.window)
+            self._limit = place + min(credit, self._described.credits)
             self._cursor = max(self._cursor, place)
 
     def _result(self, packet: Packet) -> None:
@@ -291,11 +291,11 @@ class Session:
         if place < self._accepted:
             self.reset()  # the board has forgotten what it had
             return
-        self._place(place, statistics.room)
+        self._place(place, statistics.credit)
         if self._phase is Phase.READY and place < self._asked:
             self._cursor, self._returned_to = place, -1
             self.returned += 1
-        if statistics.waiting == 0 and self.unaccepted == 0:
+        if statistics.in_flight == 0 and self.unaccepted == 0:
             self._send_again(list(self._jobs))
 
     def retry(self) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 from gen.common.console import ClassifyByDefault, run_app
 from gen.common.errors import FirebrickError
 from gen.common.progress import progress_line
-from gen.frames.class_results import Answer, answers_json, answers_table
+from gen.frames.class_results import ClassResult, results_json, results_table
 from gen.frames.images import load_frames
 from gen.ir.preprocessing import ASSUMED, PRESETS
 from sim import golden
@@ -93,12 +93,12 @@ def classify(
     wrong = np.flatnonzero((result.sums != expected).any(axis=1))
     names = [str(images[i]) for i in order]
     answers = [
-        Answer(name, sums, int(cycles))
+        ClassResult(name, sums, int(cycles))
         for name, sums, cycles in zip(names, result.sums, result.cycles, strict=True)
     ]
     shown = answers[: len(images)]
     if json:
-        entry = {"frames": answers_json(board.network, shown), **_speed(board, result)}
+        entry = {"frames": results_json(board.network, shown), **_speed(board, result)}
         print(json_format.dumps({**entry, "wrong_frames": wrong.tolist()}, indent=2))
     else:
         _print(Console(), board, shown, result, len(wrong))
@@ -255,11 +255,11 @@ def _speed(board: GeneratedBoard, result: SimulatedFrames) -> dict[str, Any]:
 def _print(
     console: Console,
     board: GeneratedBoard,
-    answers: list[Answer],
+    answers: list[ClassResult],
     result: SimulatedFrames,
     wrong: int,
 ) -> None:
-    console.print(answers_table(board.network, answers))
+    console.print(results_table(board.network, answers))
     plan, steady = board.plan, result.steady_cycles
     clock = plan.clock_hz
     table = Table(show_header=False, title=f"{plan.board} at {clock / 1e6:g} MHz")

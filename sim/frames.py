@@ -140,7 +140,7 @@ def simulate(
     start, clock = time.monotonic(), simulator.cycles
     waiting, submitted, quiet = b"", 0, 0
     while len(results) < len(frames):
-        while session.room and submitted < len(frames):
+        while session.may_submit and submitted < len(frames):
             session.submit(frames[submitted].tobytes())
             submitted += 1
         waiting += b"".join(frame(packet) for packet in session.packets())

@@ -14,7 +14,7 @@ from boards import BOARDS
 from boards.board import Board
 from gen.backend.emit import emit
 from gen.common.console import run_app
-from gen.link_options import Address, on_network
+from gen.link_options import Address, on_lan
 from gen.plan.planner import plan
 from sim.frames import GeneratedBoard
 from sim.verilate import build
@@ -54,7 +54,7 @@ def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
 @pytest.fixture(scope="session")
 def tiny_on_ethernet(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
     """The tiny network for an Arty A7 on Ethernet."""
-    target = on_network(BOARDS["arty_a7"], Address(ip="10.1.2.3", port=5000))
+    target = on_lan(BOARDS["arty_a7"], Address(ip="10.1.2.3", port=5000))
     return tiny(tmp_path_factory, "tiny_ethernet", target)
 
 

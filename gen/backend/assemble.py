@@ -22,7 +22,7 @@ from hw.layers.pool import MaxPool as MaxPoolUnit
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
 from hw.stream.reset_domain import add_domain
-from hw.stream.stalls import waiting
+from hw.stream.stalls import stalled
 
 SUM_BITS = 32
 """Width of a class sum at the accelerator's output."""
@@ -86,7 +86,7 @@ class Accelerator(wiring.Component):
         m = Module()
         source, lanes = wiring.flipped(self.i), 1
         names = stage_names(self._network)
-        stalled: dict[str, Value] = {}
+        stalls: dict[str, Value] = {}
         domain = "sync"
         for number, stage in enumerate(stages(self._network)):
             name = names[stage.name]
@@ -108,13 +108,11 @@ class Accelerator(wiring.Component):
             source, lanes = unit.o, unit.o.payload.shape().length
             if isinstance(stage, FireStage):
                 ops = (stage.squeeze, stage.one, stage.three, stage.concat, stage.add)
-                stalled |= {
-                    op.name: unit.o_stalled[k] for k, op in enumerate(ops) if op is not None
-                }
+                stalls |= {op.name: unit.o_stalled[k] for k, op in enumerate(ops) if op is not None}
             else:
-                stalled[stage.name] = late = Signal()
-                m.d.sync += late.eq(waiting(source))
-        m.d.comb += self.o_stalled.eq(Cat(stalled[op.name] for op in self._network.ops))
+                stalls[stage.name] = late = Signal()
+                m.d.sync += late.eq(stalled(source))
+        m.d.comb += self.o_stalled.eq(Cat(stalls[op.name] for op in self._network.ops))
         self._finish(m, domain, source, lanes)
         return m
 

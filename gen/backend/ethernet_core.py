@@ -12,7 +12,7 @@ from typing import Any
 from boards.board import Board
 from boards.ethernet import CORE
 from gen.common.errors import FirebrickError, require_package
-from gen.plan.link import CHUNK, WINDOW
+from gen.plan.link import CHUNK, CREDITS
 
 CORE_FILE = f"{CORE}.v"
 PING = 1472
@@ -51,7 +51,7 @@ def _rx_words(board: Board, clock_hz: int) -> int:
     """
     assert board.phy is not None
     behind = max(0.0, 1 - 8 * clock_hz / board.phy.bits_per_second)
-    words = int(behind * (WINDOW + _MORE) * (CHUNK + _HEADERS) * 8 / board.phy.width) + 32
+    words = int(behind * (CREDITS + _MORE) * (CHUNK + _HEADERS) * 8 / board.phy.width) + 32
     return 1 << (words - 1).bit_length()
 
 

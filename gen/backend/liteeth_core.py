@@ -49,7 +49,7 @@ def _ports(phy: str, width: int) -> list[tuple[Any, ...]]:
     ]
 
 
-class NetworkCore(Module):
+class EthernetCore(Module):
     """PHY, MAC with its clock crossings, ARP, ICMP echo, IP, and one UDP port.
 
     Parameters
@@ -149,7 +149,7 @@ def main(parameters: str, path: str) -> None:
         platform = XilinxPlatform(values["part"], io=ports, toolchain="vivado")
     else:
         platform = LatticePlatform(values["part"], io=ports, toolchain="trellis")
-    platform.get_verilog(NetworkCore(platform, values), name=NAME).write(path)
+    platform.get_verilog(EthernetCore(platform, values), name=NAME).write(path)
 
 
 if __name__ == "__main__":

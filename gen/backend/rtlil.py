@@ -146,10 +146,10 @@ def _twins(path: Path, folder: Path) -> list[str]:
     """Commands that put behavioural twins in the place of the vendor's primitives in a design."""
     if not path.is_file() or f"cell \\{dsp48.CELL} " not in path.read_text():
         return []
-    twin = folder / "twin.il"
-    write_rtlil(dsp48.Twin(), twin, dsp48.CELL)
+    behaviour = folder / "behaviour.il"
+    write_rtlil(dsp48.BehaviouralDSP48E1(), behaviour, dsp48.CELL)
     unset = " ".join(f"-unset {name}" for name in dsp48.PARAMETER_NAMES)
-    return [f'read_rtlil "{twin}"', f"proc {dsp48.CELL}", f"setparam {unset} t:{dsp48.CELL}"]
+    return [f'read_rtlil "{behaviour}"', f"proc {dsp48.CELL}", f"setparam {unset} t:{dsp48.CELL}"]
 
 
 def _check_complete(path: Path) -> None:

@@ -19,7 +19,7 @@ MOST_CLASSES = (1 << 16) - 1
 """A board's packets number them with 16 bits."""
 
 
-class Tail:
+class ClassifierHead:
     """The logits, from the global average on: nothing may change their number or their order.
 
     What is computed from shapes alone, such as a Reshape's target, becomes a constant.
@@ -43,7 +43,7 @@ class Tail:
         self._classes = classes
 
     def follow(self, node: onnx.NodeProto) -> bool:
-        """Whether a node is of the tail, or computes on constants alone; if so, it is done with.
+        """Whether a node is of the head, or computes on constants alone; if so, it is done with.
 
         Raises
         ------

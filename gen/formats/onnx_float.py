@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from gen.common.errors import FirebrickError
-from gen.formats.classifier_head import Tail
+from gen.formats.classifier_head import ClassifierHead
 from gen.formats.onnx_nodes import (
     Nodes,
     attributes,
@@ -70,14 +70,14 @@ def import_float(model: onnx.ModelProto, name: str) -> FloatGraph:
 
 
 class _FloatImport:
-    """One walk over the nodes; ``_tensor`` maps ONNX tensors to ours, ``_tail`` has the logits."""
+    """One walk over the nodes; ``_tensor`` maps ONNX tensors to ours, ``_head`` has the logits."""
 
     def __init__(self, model: onnx.ModelProto, name: str):
         self._nodes = Nodes(model)
         self._name = name
         self._shape = self._nodes.input_shape()
         self._tensor = {self._nodes.input_name: INPUT}
-        self._tail = Tail(self._nodes)
+        self._head = ClassifierHead(self._nodes)
         self._ops: dict[str, FloatOp] = {}
 
     def graph(self) -> FloatGraph:
@@ -97,7 +97,7 @@ class _FloatImport:
             "ReduceMean": self._global_pool,
         }
         for node in self._nodes.layers:
-            if self._tail.follow(node):
+            if self._head.follow(node):
                 continue
             if node.op_type not in handlers:
                 refuse(node, self._reason(node))
@@ -117,7 +117,7 @@ class _FloatImport:
             raise FirebrickError(
                 f"ends in {ops[-1].name!r}: a SqueezeNet ends in a global average of its classes"
             )
-        self._tail.check_output()
+        self._head.check_output()
         metadata = {entry.key: entry.value for entry in self._nodes.model.metadata_props}
         graph = FloatGraph(self._name, self._shape, ops, metadata)
         graph.shapes()
@@ -253,5 +253,5 @@ class _FloatImport:
         shape = self._shape_of(source)
         check_global_pool(self._nodes, node, shape)
         self._append(node, GlobalSum(self._nodes.new_name(node), (source,)))
-        self._tail.begin(node, shape[2])
+        self._head.begin(node, shape[2])
         del self._tensor[node.output[0]]

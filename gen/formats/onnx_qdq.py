@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from gen.common.errors import FirebrickError
-from gen.formats.classifier_head import Tail
+from gen.formats.classifier_head import ClassifierHead
 from gen.formats.onnx_nodes import (
     Nodes,
     attributes,
@@ -52,7 +52,7 @@ class _QdqImport:
         self._name = name
         self._labels = labels
         self._tensor = {self._nodes.input_name: INPUT}
-        self._tail = Tail(self._nodes)
+        self._head = ClassifierHead(self._nodes)
         self._decoded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._layers: dict[str, Layer] = {}
         self._shapes = {INPUT: self._nodes.input_shape()}
@@ -77,7 +77,7 @@ class _QdqImport:
             "ReduceMean": self._global_pool,
         }
         for node in self._nodes.layers:
-            if self._tail.follow(node):
+            if self._head.follow(node):
                 continue
             if node.op_type not in handlers:
                 refuse(
@@ -321,7 +321,7 @@ class _QdqImport:
         check_global_pool(self._nodes, node, self._shapes[source])
         op = GlobalSum(self._nodes.new_name(node), (source,))
         self._append(node, Layer(op, own=replace(scale, scale=scale.scale / (height * width))))
-        self._tail.begin(node, channels)
+        self._head.begin(node, channels)
         del self._tensor[node.output[0]]
 
     def _finish(self) -> QuantizedNetwork:
@@ -330,7 +330,7 @@ class _QdqImport:
             raise FirebrickError("holds no convolution: this is no CNN")
         if not isinstance(layers[-1].op, GlobalSum) or self._input is None:
             raise FirebrickError("does not lead from a quantised input to a global average")
-        self._tail.check_output()
+        self._head.check_output()
         tensors = {INPUT: Tensor(INPUT, self._shapes[INPUT], self._input.scale)}
         ops: list[Op] = []
         for layer in layers:

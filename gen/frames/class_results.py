@@ -15,7 +15,7 @@ from gen.ir.network import QuantizedNetwork
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class ClassResult:
     """What came out for one image.
 
     Attributes
@@ -32,7 +32,7 @@ class Answer:
     cycles: int
 
 
-def answers_table(network: QuantizedNetwork, answers: Sequence[Answer], k: int = 5) -> Table:
+def results_table(network: QuantizedNetwork, answers: Sequence[ClassResult], k: int = 5) -> Table:
     """The likeliest classes of every image, with their probabilities.
 
     Images are called by their file names alone where these tell them apart.
@@ -55,8 +55,8 @@ def answers_table(network: QuantizedNetwork, answers: Sequence[Answer], k: int =
     return table
 
 
-def answers_json(
-    network: QuantizedNetwork, answers: Sequence[Answer], k: int = 5
+def results_json(
+    network: QuantizedNetwork, answers: Sequence[ClassResult], k: int = 5
 ) -> list[dict[str, Any]]:
     """The same as plain data, one entry an image, with all class sums."""
     return [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import Conv, MaxPool
 from gen.plan.plan import EnginePlan
-from hw.arith.mac import MacShape, MultiplierKind
+from hw.arith.mac import MacConfig, MultiplierKind
 
 MOST_WAIT = 0.02
 """Part of a frame's pixels that an engine may wait for between frames, to save window memory."""
@@ -133,9 +133,9 @@ class ConvShape:
         busy = self.compute_cycles(plan.pe, plan.simd)
         return busy + -(-busy * self.wait_pixels(plan.window_pixels) // self.pixels)
 
-    def macs(self, kind: MultiplierKind, pe: int, simd: int) -> MacShape:
+    def macs(self, kind: MultiplierKind, pe: int, simd: int) -> MacConfig:
         """The engine's array of multipliers."""
-        return MacShape(kind, pe, simd, self.weight_bits, self.accumulator_bits, self.symmetric)
+        return MacConfig(kind, pe, simd, self.weight_bits, self.accumulator_bits, self.symmetric)
 
     @property
     def sum_bits(self) -> int:

@@ -18,7 +18,7 @@ from gen.plan.coefficients import Coefficients
 from gen.plan.conv_shape import ConvShape
 from gen.plan.plan import EnginePlan
 from hw.arith.digits import chain_widths, chains, digits
-from hw.arith.mac import MacShape
+from hw.arith.mac import MacConfig
 from hw.arith.multiply import SMALL_OPERAND
 from hw.arith.rom import banks
 from hw.layers.matvec import result_depth
@@ -44,7 +44,7 @@ def estimating_with(coefficients: Coefficients) -> Iterator[None]:
 
 
 def _forget() -> None:
-    for function in (lutrom_luts, weight_cost, multiply_cost, drain_cost, requantise_cost):
+    for function in (lutrom_luts, weight_cost, multiply_cost, serialiser_cost, requantise_cost):
         function.cache_clear()
     converter_cost.cache_clear()
 
@@ -150,58 +150,60 @@ def window_cost(shape: ConvShape, simd: int, kind: MemoryKind, pixels: int) -> R
 
 
 @cache
-def multiply_cost(size: MacShape) -> Resources:
+def multiply_cost(config: MacConfig) -> Resources:
     """Multipliers, adder trees and accumulators."""
-    if size.kind == "dsp48e1":
-        upper = size.groups * size.parts * size.overlap
-        luts = upper + _now.upper_lut * upper * (size.overlap + 1) / 2
-        return Resources(round(luts), 8 * size.simd + 4 * upper, size.multipliers, 0)
-    bits, rows = size.weight_bits, size.pe
-    product, terms = bits + 8, size.simd
-    if size.kind == "lut":
-        product, terms = product + 2, len(chains(size.simd))
+    if config.kind == "dsp48e1":
+        upper = config.groups * config.parts * config.overlap
+        luts = upper + _now.upper_lut * upper * (config.overlap + 1) / 2
+        return Resources(round(luts), 8 * config.simd + 4 * upper, config.multipliers, 0)
+    bits, rows = config.weight_bits, config.pe
+    product, terms = bits + 8, config.simd
+    if config.kind == "lut":
+        product, terms = product + 2, len(chains(config.simd))
     tree, count, width = 0, terms, product
     while count > 1:
         width += 1
         tree += count // 2 * width
         count -= count // 2
-    adders = rows * (tree + size.accumulator_bits)
-    if size.kind == "mult18x18d":
-        apart = rows * size.simd * product / 2 if size.sharing == 2 else 0
-        registers = rows * size.simd * (3 * bits + 2 * product)
-        return Resources(round(adders + apart), adders + registers, size.multipliers, 0)
+    adders = rows * (tree + config.accumulator_bits)
+    if config.kind == "mult18x18d":
+        apart = rows * config.simd * product / 2 if config.rows_per_multiplier == 2 else 0
+        registers = rows * config.simd * (3 * bits + 2 * product)
+        return Resources(round(adders + apart), adders + registers, config.multipliers, 0)
     cuts = digits(bits)
-    added = stored = waiting = 0
-    for part in chains(size.simd):
+    added = stored = delayed = 0
+    for part in chains(config.simd):
         widths = chain_widths(cuts, len(part), unsigned(8))
         turns = [cut for cut in cuts for _ in part]
         added += sum(widths) - sum(start for start, _ in turns)
         stored += sum(widths)
         # A weight's digits wait for their turn.
-        waiting += sum(stage * width for stage, (_, width) in enumerate(turns))
-    shared = size.simd * _now.shared_lut
+        delayed += sum(stage * width for stage, (_, width) in enumerate(turns))
+    shared = config.simd * _now.shared_lut
     return Resources(
         round(rows * _now.digit_lut * added + adders + shared),
-        round(rows * _now.digit_ff * (stored + waiting) + adders + shared * len(cuts)),
+        round(rows * _now.digit_ff * (stored + delayed) + adders + shared * len(cuts)),
         0,
         0,
     )
 
 
 @cache
-def drain_cost(size: MacShape, lanes: int, words: int, *, decoded: bool = False) -> Resources:
+def serialiser_cost(
+    config: MacConfig, lanes: int, words: int, *, decoded: bool = False
+) -> Resources:
     """The sums that are kept while the next window is computed, and their way out."""
-    steps = size.pe // lanes
-    raw_bits = size.raw_bits + size.overlap
-    kept = size.groups * size.parts * raw_bits
-    inputs = min(steps, size.groups)
-    mux = lanes * size.parts * raw_bits * mux_luts(inputs) * _now.mux_lut
-    tree = lanes * (size.parts - 1) * raw_bits
-    apart = lanes * (size.accumulator_bits + size.overlap) if size.lanes == 2 else 0
+    steps = config.pe // lanes
+    raw_bits = config.raw_bits + config.overlap
+    kept = config.groups * config.parts * raw_bits
+    inputs = min(steps, config.groups)
+    mux = lanes * config.parts * raw_bits * mux_luts(inputs) * _now.mux_lut
+    tree = lanes * (config.parts - 1) * raw_bits
+    apart = lanes * (config.accumulator_bits + config.overlap) if config.rows_per_sum == 2 else 0
     queue = lutram_luts(
-        result_depth(size, lanes, words, decoded=decoded), lanes * size.accumulator_bits
+        result_depth(config, lanes, words, decoded=decoded), lanes * config.accumulator_bits
     )
-    way = lanes * (size.parts * 2 * raw_bits + 2 * size.accumulator_bits)
+    way = lanes * (config.parts * 2 * raw_bits + 2 * config.accumulator_bits)
     return Resources(round(mux + tree + apart + queue), kept + way, 0, 0)
 
 
@@ -259,7 +261,7 @@ def engine_cost(
             decoder_cost(shape, plan.pe, plan.simd),
             window_cost(shape, plan.simd, plan.window_memory, plan.window_pixels),
             multiply_cost(macs),
-            drain_cost(macs, plan.lanes, shape.words(plan.simd), decoded=shape.decoded),
+            serialiser_cost(macs, plan.lanes, shape.words(plan.simd), decoded=shape.decoded),
             requantise_cost(shape, plan.lanes, family),
         ]
     )

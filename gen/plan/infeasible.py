@@ -11,7 +11,7 @@ from gen.common.errors import FirebrickError
 from gen.ir.ops import INPUT
 from gen.ir.widths import Width, width_for_all
 from gen.plan.cost import weight_cost
-from gen.plan.limits import granules
+from gen.plan.limits import min_lanes
 from gen.plan.link import check_clock
 from gen.plan.options import RESOURCES, Option, choose, resource_row
 from gen.plan.problem import Problem, attempt, engine_options, fixed_costs
@@ -23,7 +23,7 @@ def feasible(problem: Problem, clock_hz: int, fps: float | None) -> bool:
     return attempt(problem, cycles, clock_hz, even=fps is not None) is not None
 
 
-def shortage(
+def why_infeasible(
     problem: Problem, boards: Sequence[Board], clock_hz: int, fps: float | None = None
 ) -> str:
     """Why nothing fits, and what would.
@@ -39,16 +39,16 @@ def shortage(
     fps : float, optional
         Frames a second that are wanted.
     """
-    least = granules(problem.network, problem.slowest)
+    least = min_lanes(problem.network, problem.slowest)
     choices = engine_options(problem, problem.slowest, least) if least else None
     if least is None or choices is None:
         raise AssertionError(f"no folding for {problem.slowest} cycles, the slowest there are")
     fixed = resource_row(fixed_costs(problem, least))
-    room = [inf] * len(RESOURCES)
+    limits = [inf] * len(RESOURCES)
     for index, resource in enumerate(RESOURCES):
         weights = [0.0] * len(RESOURCES)
         weights[index] = 1.0
-        picked = choose(choices, room, weights)
+        picked = choose(choices, limits, weights)
         if picked is None:
             raise AssertionError("the integer program has no solution within what it just found")
         needed = fixed[index] + sum(option.row[index] for option in picked.values())
@@ -56,7 +56,7 @@ def shortage(
         if needed > available:
             story = _story(problem, resource, needed, available, picked)
             break
-        room[index] = available - fixed[index]
+        limits[index] = available - fixed[index]
     else:
         story = "its LUTs, DSP blocks and block RAMs each suffice, but not all of them together"
     subject = f"{problem.network.name} does not fit {problem.board.name}"

@@ -1,9 +1,9 @@
 """How fast the streams are: cycles a frame of everything that a frame passes.
 
 Also the lane counts that a target of cycles a frame asks for, so that the engines can be chosen
-one by one: each tensor gets a *granule*, the fewest channels a transfer that carry it in time. An
-engine's ``lanes`` is a multiple of its output's granule and its ``simd`` of its input's, so the
-lane converter between them, which works at their greatest common divisor, is fast enough.
+one by one: each tensor gets ``min_lanes``, the fewest channels a transfer that carry it in time. An
+engine's ``lanes`` is a multiple of its output's and its ``simd`` of its input's, so the lane
+converter between them, which works at their greatest common divisor, is fast enough.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _fire_limits(
             yield stage.add.name, name, _converter(pixels, channels, other, own)
 
 
-def granules(network: QuantizedNetwork, cycles: int) -> dict[str, int] | None:
+def min_lanes(network: QuantizedNetwork, cycles: int) -> dict[str, int] | None:
     """Fewest lanes a tensor for ``cycles`` a frame; those of ops without an engine are final.
 
     None if no lane count is fast enough.
@@ -107,7 +107,7 @@ def granules(network: QuantizedNetwork, cycles: int) -> dict[str, int] | None:
                     network, source.name, cycles, meets=(found[source.name],)
                 )
             else:
-                _fire_granules(network, stage, cycles, found)
+                _fire_min_lanes(network, stage, cycles, found)
             source = network.tensors[stage.name]
     except _TooSlow:
         return None
@@ -135,7 +135,7 @@ def _fewest(
     raise _TooSlow(name)
 
 
-def _fire_granules(
+def _fire_min_lanes(
     network: QuantizedNetwork, stage: FireStage, cycles: int, found: dict[str, int]
 ) -> None:
     source = stage.squeeze.inputs[0]

@@ -11,17 +11,17 @@ from gen.plan.cost import UART_AND_SHELL, memory_cost, total
 from hw.link.results import sums_memory
 from hw.link.uart import FEWEST_CYCLES
 from protocol.messages import DeviceInfo
-from protocol.packets import CHECK_BYTES, HEADER, OVERHEAD, RESULT, ROOM
+from protocol.packets import CHECK_BYTES, CREDIT, HEADER, OVERHEAD, RESULT
 
 CHUNK = 1024
 """Pixel bytes in a datagram: 8 % of the line's bits are headers then."""
-WINDOW = 8
+CREDITS = 8
 """Datagrams of pixels that may wait on the board."""
 RARE = 128
 """One byte in so many random ones has to be escaped on a byte stream."""
 UART_BITS = 10
 """Bits on the wire a byte: start, 8 data, stop."""
-NETWORK_CORE = {
+ETHERNET_CORE = {
     "mii": Resources(lut=2250, ff=2200, dsp=0, bram36=2.5),
     "rgmii": Resources(lut=3500, ff=2470, dsp=0, bram36=3.5),
 }
@@ -40,20 +40,20 @@ def packet_format(network: QuantizedNetwork, board: Board) -> DeviceInfo:
     """What the board will say of itself, but for its clock and the network's digest."""
     classes, streams = network.output.shape[2], len(network.ops)
     info = DeviceInfo(*network.input.shape, classes, 1, bytes(8), streams=streams)
-    return info if board.station is None else replace(info, chunk=CHUNK, window=WINDOW)
+    return info if board.station is None else replace(info, chunk=CHUNK, credits=CREDITS)
 
 
 def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
     """The link and the shell around the accelerator, in what the 7-series has."""
     info = packet_format(network, board)
     memories = [
-        memory_cost("block", info.window * info.chunk, 8),
+        memory_cost("block", info.credits * info.chunk, 8),
         memory_cost(sums_memory(info.classes), info.classes, 32),
     ]
     parts = [UART_AND_SHELL, *memories, STALLS, *([STALLS_PER_STREAM] * len(network.ops))]
     if board.station is not None:
         assert board.phy is not None
-        parts.append(NETWORK_CORE[board.phy.kind])
+        parts.append(ETHERNET_CORE[board.phy.kind])
     return total(parts)
 
 
@@ -85,14 +85,14 @@ def link_frames_per_second(network: QuantizedNetwork, board: Board) -> float:
     info = packet_format(network, board)
     if board.station is None:
         inwards = shell_cycles(network, board)
-        words = ROOM.size * info.chunks + RESULT.size * info.parts + 4 * info.classes
+        words = CREDIT.size * info.chunks + RESULT.size * info.parts + 4 * info.classes
         outwards = words + OVERHEAD * (info.chunks + info.parts)
         return board.baud / UART_BITS / max(inwards, outwards)
     assert board.phy is not None
     whole, rest = divmod(info.frame_bytes, info.chunk)
     inwards = whole * _on_the_line(info.chunk) + (_on_the_line(rest) if rest else 0)
     results = RESULT.size + 4 * -(-info.classes // info.parts)
-    outwards = (whole + (rest > 0)) * _on_the_line(ROOM.size) + info.parts * _on_the_line(results)
+    outwards = (whole + (rest > 0)) * _on_the_line(CREDIT.size) + info.parts * _on_the_line(results)
     return board.phy.bits_per_second / 8 / max(inwards, outwards)
 
 

@@ -51,7 +51,7 @@ class Surroundings:
 
     Attributes
     ----------
-    i_granule, o_granule : int
+    i_min_lanes, o_min_lanes : int
         Fewest lanes of its input and of its output.
     whole_words : bool
         ``simd`` must divide the input channels: the centre tap of its window feeds another engine.
@@ -59,8 +59,8 @@ class Surroundings:
         Cycles a frame of a stream behind it that stands still while it waits between frames.
     """
 
-    i_granule: int
-    o_granule: int
+    i_min_lanes: int
+    o_min_lanes: int
     whole_words: bool
     transfers: int = 0
 
@@ -93,7 +93,7 @@ def options(
             pixels = _ring_pixels(shape, pe, simd, window, cycles, around)
             plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels, scaler)
             cost = engine_cost(
-                shape, plan, around.i_granule, centre=around.whole_words, family=family
+                shape, plan, around.i_min_lanes, centre=around.whole_words, family=family
             )
             found.append(Option(plan, on_family(cost, family)))
     return _pareto(found)
@@ -108,25 +108,25 @@ def _foldings(shape: ConvShape, around: Surroundings, cycles: int) -> list[tuple
         if chunks in chunks_seen or (around.whole_words and shape.cin % simd):
             continue
         trial = EnginePlan(shape.cout, simd, shape.cout, "lut", "lut", "lut", shape.window_pixels)
-        limits = engine_limits(shape, trial, around.i_granule)
+        limits = engine_limits(shape, trial, around.i_min_lanes)
         if any(limit > cycles for _, _, limit in limits):
             continue
         chunks_seen.add(chunks)
         smallest = ceil(shape.cout / (cycles // (shape.out_pixels * shape.words(simd))))
         folds_seen = set()
-        widest = max(ceil(WIDER * smallest) + 8, smallest + around.o_granule)
+        widest = max(ceil(WIDER * smallest) + 8, smallest + around.o_min_lanes)
         for pe in range(smallest, min(shape.cout, widest) + 1):
-            lanes = _lanes(shape, pe, simd, around.o_granule)
+            lanes = _lanes(shape, pe, simd, around.o_min_lanes)
             if lanes and shape.folds(pe) not in folds_seen:
                 folds_seen.add(shape.folds(pe))
                 found.append((pe, simd, lanes))
     return found
 
 
-def _lanes(shape: ConvShape, pe: int, simd: int, granule: int) -> int | None:
+def _lanes(shape: ConvShape, pe: int, simd: int, min_lanes: int) -> int | None:
     """Fewest legal lanes at which the engine's results leave in time."""
     for lanes in divisors(gcd(pe, shape.cout)):
-        if lanes % granule == 0 and pe // lanes <= shape.words(simd):
+        if lanes % min_lanes == 0 and pe // lanes <= shape.words(simd):
             return lanes
     return None
 
@@ -164,21 +164,21 @@ def _pareto(found: list[Option]) -> list[Option]:
 
 def choose(
     choices: Mapping[str, Sequence[Option]],
-    room: Sequence[float],
+    remaining: Sequence[float],
     weights: Sequence[float],
     *,
     even: bool = False,
 ) -> dict[str, Option] | None:
-    """Pick one option a convolution, of the least weighted cost within ``room``.
+    """Pick one option a convolution, of the least weighted cost within ``remaining``.
 
     Parameters
     ----------
     choices : options by name of the convolution
-    room : what is left of each of :data:`RESOURCES`; ``inf`` for no limit
+    remaining : what is left of each of :data:`RESOURCES`; ``inf`` for no limit
     weights : of each resource in the cost
-    even : whether what counts first is the largest part of the room that any resource takes, which
-        must be finite then: a design that crowds the logic and leaves multipliers idle is hard to
-        route
+    even : whether what counts first is the largest part of ``remaining`` that any resource takes,
+        which must be finite then: a design that crowds the logic and leaves multipliers idle is
+        hard to route
 
     Returns
     -------
@@ -191,20 +191,20 @@ def choose(
     sizes = [len(group) for group in choices.values()]
     starts = np.cumsum([0, *sizes])
     least = sum(use[a:b].min(axis=0) for a, b in pairwise(starts))
-    if np.any(least > np.asarray(room)):
+    if np.any(least > np.asarray(remaining)):
         return None
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    # One variable an option, and the largest part of the room that is taken.
+    # One variable an option, and the largest part of what remains that is taken.
     one_each = csr_array(
         (np.ones(len(use)), (owner, np.arange(len(use)))), (len(sizes), len(use) + 1)
     )
-    taken = np.column_stack([use.T, -np.asarray(room) if even else np.zeros(len(room))])
+    taken = np.column_stack([use.T, -np.asarray(remaining) if even else np.zeros(len(remaining))])
     result = solve(
         np.append(use @ np.asarray(weights), PEAK_PRICE if even else 0),
         np.append(np.ones(len(use)), 0),
         [
             LinearConstraint(one_each, 1, 1),
-            LinearConstraint(taken, -np.inf, np.zeros(len(room)) if even else room),
+            LinearConstraint(taken, -np.inf, np.zeros(len(remaining)) if even else remaining),
         ],
         mip_rel_gap=MIP_GAP,
     )

@@ -12,7 +12,7 @@ from math import inf, sqrt
 from boards.board import Board
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
-from gen.plan.infeasible import feasible, shortage
+from gen.plan.infeasible import feasible, why_infeasible
 from gen.plan.options import RESOURCES
 from gen.plan.plan import Plan
 from gen.plan.problem import Problem, attempt, finish
@@ -58,12 +58,12 @@ def plan(
     FirebrickError
         If it does not fit: which resource is short, by how much, and what would fit.
     """
-    check_wishes(fps, utilisation)
+    check_constraints(fps, utilisation)
     problem = Problem.of(network, board, utilisation)
     clock = board.clock_hz if clock_hz is None else clock_hz
     best = attempt(problem, problem.slowest, clock)
     if best is None:
-        raise FirebrickError(shortage(problem, boards, clock, fps))
+        raise FirebrickError(why_infeasible(problem, boards, clock, fps))
     if fps is not None:
         return _smallest(problem, fps, clock, best)
     fastest = _fastest(problem, clock, best)
@@ -85,13 +85,13 @@ def fits(
     FirebrickError
         If the options make no sense.
     """
-    check_wishes(fps, utilisation)
+    check_constraints(fps, utilisation)
     problem = Problem.of(network, board, utilisation)
     clock = board.clock_hz if clock_hz is None else clock_hz
     return feasible(problem, clock, fps)
 
 
-def check_wishes(fps: float | None, utilisation: float) -> None:
+def check_constraints(fps: float | None, utilisation: float) -> None:
     """Check that there can be so many frames a second, or any, from such a part of a device.
 
     Raises

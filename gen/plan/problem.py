@@ -24,7 +24,7 @@ from gen.plan.cost import (
     pool_cost,
     total,
 )
-from gen.plan.limits import granules, stream_limits
+from gen.plan.limits import min_lanes, stream_limits
 from gen.plan.link import link_cost, shell_cycles
 from gen.plan.options import Option, Surroundings, choose, options, resource_row
 from gen.plan.plan import EnginePlan, LayerCost, Plan
@@ -84,16 +84,16 @@ class Problem:
 
 def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False) -> Plan | None:
     """A plan of at most ``cycles`` a frame, or None if none fits; ``even`` as for choose."""
-    least = granules(problem.network, cycles) if cycles >= problem.shell_cycles else None
+    least = min_lanes(problem.network, cycles) if cycles >= problem.shell_cycles else None
     choices = engine_options(problem, cycles, least) if least else None
     if least is None or choices is None:
         return None
     lanes = {op.name: least[op.name] for op in problem.network.ops if not isinstance(op, Conv)}
     fixed = resource_row(fixed_costs(problem, least))
-    room = [b - f for b, f in zip(problem.budget, fixed, strict=True)]
+    remaining = [b - f for b, f in zip(problem.budget, fixed, strict=True)]
     for _ in range(TRIES):
         prices = [1 / max(b, 1) for b in problem.budget]
-        picked = choose(choices, room, prices, even=even)
+        picked = choose(choices, remaining, prices, even=even)
         if picked is None:
             return None
         engines = {name: option.plan for name, option in picked.items()}
@@ -101,12 +101,12 @@ def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False)
         if built.cycles > cycles:
             slow = [name for name, cost in built.costs.items() if cost.cycles > cycles]
             raise AssertionError(f"planned for {cycles} cycles a frame, but {slow} take longer")
-        # Converters wider than the granules can cost a little more than the program was told.
+        # Converters wider than the min_lanes can cost a little more than the program was told.
         used = resource_row(built.resources)
         over = [max(u - b, 0) for u, b in zip(used, problem.budget, strict=True)]
         if not any(over):
             return built
-        room = [r - o for r, o in zip(room, over, strict=True)]
+        remaining = [r - o for r, o in zip(remaining, over, strict=True)]
     return None
 
 

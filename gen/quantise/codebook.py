@@ -90,9 +90,9 @@ def round_to_levels(
     )
     codes, scale, levels = _settle(layer, codes, scale, levels, high)
     if coupling is not None:
-        together = Coupled(layer, coupling)
-        codes = together.respread(codes, scale, _nearest(levels))
-        codes, scale, levels = _settle(together, codes, scale, levels, high)
+        coupled = Coupled(layer, coupling)
+        codes = coupled.respread(codes, scale, _nearest(levels))
+        codes, scale, levels = _settle(coupled, codes, scale, levels, high)
     return np.ascontiguousarray(codes.T), scale, levels
 
 

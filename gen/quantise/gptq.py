@@ -8,7 +8,7 @@ First the weights are rounded one after another, each error being spread over th
 transformers", 2023), for several scales. Then scale and codes are bettered by turns until no
 single code can be changed to advantage.
 
-Codes are the integers of a range (:func:`round_together`), or those of a set that is found along
+Codes are the integers of a range (:func:`round_by_gptq`), or those of a set that is found along
 with them (:mod:`gen.quantise.codebook`). Arrays are (D, Cout): a row for each of the
 D = K * K * Cin weights of an output channel.
 """
@@ -193,7 +193,7 @@ class Coupled:
         return moved
 
 
-def round_together(
+def round_by_gptq(
     weights: np.ndarray,
     hessian: np.ndarray,
     bits: int,
@@ -224,9 +224,9 @@ def round_together(
     codes, scale = layer.spread((full * clip for clip in CLIPS), nearest)
     codes, scale = _settle(layer, codes, scale, nearest)
     if coupling is not None:
-        together = Coupled(layer, coupling)
-        codes = together.respread(codes, scale, nearest)
-        codes, scale = _settle(together, codes, scale, nearest)
+        coupled = Coupled(layer, coupling)
+        codes = coupled.respread(codes, scale, nearest)
+        codes, scale = _settle(coupled, codes, scale, nearest)
     return np.ascontiguousarray(codes.T), scale
 
 

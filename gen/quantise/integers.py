@@ -10,7 +10,7 @@ from gen.common.errors import FirebrickError
 from gen.ir.fixed_point import fixed_point, real_scale
 from gen.ir.graph import FloatAdd, FloatConv, FloatOp
 from gen.ir.ops import Add, Conv, Op, Tensor
-from gen.quantise.robust_multipliers import steady
+from gen.quantise.robust_multipliers import robust_multipliers
 
 CLIPS = np.linspace(0.4, 1.0, 61)
 """Weight clipping ranges to try, as parts of the channel's largest weight."""
@@ -55,7 +55,7 @@ def integer_conv(
         multiplier, shift = fixed_point(x.scale * scale / y.scale)
     except ValueError as error:
         raise FirebrickError(f"{op.name}: {error}") from None
-    multiplier = steady(multiplier, shift, 0 if op.relu else y.low, y.high)
+    multiplier = robust_multipliers(multiplier, shift, 0 if op.relu else y.low, y.high)
     scale = np.where(multiplier > 0, real_scale(multiplier, shift, x, y), scale)
     integer_bias = np.floor(bias / (x.scale * scale) + 0.5)
     return Conv(

@@ -18,7 +18,7 @@ from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.widths import Width
 from gen.quantise.codebook import round_to_levels
-from gen.quantise.gptq import largest_code, round_together
+from gen.quantise.gptq import largest_code, round_by_gptq
 from gen.quantise.hessian import Moments, MomentSums
 from gen.quantise.integers import WEAKEST, border_codes, integer_conv, integer_op, scale_floor
 from gen.quantise.layers import batches, before_relu, float_layer, integer_layer, patches
@@ -167,7 +167,7 @@ def _convolution(
         codes, scale = round_to_step(weights, moments.xx, width, floor)
         operand, codebook = bits_for(codes), None
     elif width.levels is None:
-        codes, scale = round_together(weights, moments.xx, width.bits, floor, coupling)
+        codes, scale = round_by_gptq(weights, moments.xx, width.bits, floor, coupling)
         codebook = None
     else:
         codes, scale, codebook = round_to_levels(

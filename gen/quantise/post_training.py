@@ -39,7 +39,7 @@ from gen.quantise.integers import (
 )
 from gen.quantise.layer_by_layer import frames_in_memory, quantise_in_sequence
 
-Rounding = Literal["nearest", "together", "shared"]
+Rounding = Literal["nearest", "gptq", "shared"]
 """What weights are rounded to.
 
 Each to the nearest code, which is right for weights that were trained to be rounded. All of a layer
@@ -80,7 +80,7 @@ def quantise(
     weight_bits : int, Width or mapping
         2 to 8, or a width with a codebook (only if rounded together), for all layers or by layer
         name (8 for layers that are not named).
-    rounding : "nearest", "together" or "shared"
+    rounding : "nearest", "gptq" or "shared"
         Of weights, see :data:`Rounding`.
     labels : tuple of str or None
         Class names; else those in the model's metadata, else numbers.
@@ -119,7 +119,7 @@ def quantise(
 
 def _frames_told(graph: FloatGraph, count: int, rounding: Rounding) -> str:
     """How many frames were looked at, for people."""
-    rounded = frames_in_memory(graph, count) if rounding == "together" else count
+    rounded = frames_in_memory(graph, count) if rounding == "gptq" else count
     fewer = f", {rounded} of them for rounding weights" if rounded < count else ""
     return f"after training, on {count} frames{fewer}"
 
@@ -133,11 +133,11 @@ def _integers(
 ) -> tuple[dict[str, Tensor], tuple[Op, ...]]:
     """Every tensor with its scale, and all ops."""
     coded = {name for name, width in widths.items() if width.levels is not None}
-    observed = OBSERVED / 2 if rounding == "together" else 1.0
+    observed = OBSERVED / 2 if rounding == "gptq" else 1.0
     graph = equalise(graph, frames, coded)
     statistics = observe(graph, frames, _part(progress, 0.0, observed))
     tensors = _tensors(graph, statistics)
-    if rounding == "together":
+    if rounding == "gptq":
         return tensors, _together(graph, frames, tensors, widths, progress)
     return tensors, _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
 
@@ -184,7 +184,7 @@ def _widths(
         widths = {name: Width.of(weight_bits.get(name, WIDEST)) for name in names}
     for name, width in widths.items():
         check_width(width, name)
-        if width.levels is not None and rounding != "together":
+        if width.levels is not None and rounding != "gptq":
             raise FirebrickError(f"{name}: a codebook for weights that are rounded {rounding!r}")
     return widths
 

@@ -21,7 +21,7 @@ DECAY = 40.0
 """Codes of that magnitude are e times rarer than those near zero."""
 
 
-def steady(multiplier: np.ndarray, shift: int, low: int, high: int) -> np.ndarray:
+def robust_multipliers(multiplier: np.ndarray, shift: int, low: int, high: int) -> np.ndarray:
     """The steadiest multipliers near those given, one a channel.
 
     Parameters

@@ -25,7 +25,7 @@ from gen.ir.ops import INPUT
 from gen.ir.widths import WIDEST, Width
 from gen.quantise.calibrate import run_float
 from gen.quantise.codebook import round_to_levels
-from gen.quantise.gptq import round_together
+from gen.quantise.gptq import round_by_gptq
 from gen.quantise.hessian import Moments, MomentSums
 from gen.quantise.layers import batches, float_layer, patches
 
@@ -109,7 +109,7 @@ def _errors(op: FloatConv, moments: Moments) -> tuple[dict[Width, float], FloatC
     errors, measured = {}, op
     for width in WIDTHS:
         if width.levels is None:
-            codes, scale = round_together(weights, moments.xx, width.bits, floor)
+            codes, scale = round_by_gptq(weights, moments.xx, width.bits, floor)
         else:
             codes, scale, _ = round_to_levels(weights, moments.xx, width.bits, width.levels, floor)
         change = codes * scale[:, None] - weights

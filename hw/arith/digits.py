@@ -58,7 +58,7 @@ def digit_totals(m: Module, weights: Value, bits: int, x: list[Value]) -> list[S
     """
     # All weights wait side by side, for simulators that copy words faster than numbers.
     # Synthesis drops the bits that no stage uses any more.
-    waiting = _Delays(m, [weights])
+    delayed = _Delays(m, [weights])
     multiples = [_Delays(m, _multiples(m, value)) for value in x]
     columns = chains(len(x))
     longest = max(len(part) for part in columns)
@@ -67,7 +67,7 @@ def digit_totals(m: Module, weights: Value, bits: int, x: list[Value]) -> list[S
     for row in range(len(weights) // (len(x) * bits)):
         ends = []
         for part in steps:
-            late = _Delays(m, [_chain(m, row * len(x) * bits, part, waiting)])
+            late = _Delays(m, [_chain(m, row * len(x) * bits, part, delayed)])
             ends.append(late.after(longest * len(digits(bits)) - len(part))[0])
         totals.append(adder_tree(m, ends))
     return totals

@@ -71,7 +71,7 @@ _LOAD, _ACCUMULATE, _ADD_C = 0b000_01_01, 0b010_01_01, 0b011_01_01
 """OPMODE: X and Y from the multiplier, Z zero, P or C."""
 
 
-def lane_offset(weight_bits: int, symmetric: bool) -> int:
+def packing_offset(weight_bits: int, symmetric: bool) -> int:
     """The k of two packed lanes, as large as the pre-adder's 25 bits allow.
 
     Parameters
@@ -83,9 +83,9 @@ def lane_offset(weight_bits: int, symmetric: bool) -> int:
     return PREADDER_BITS - weight_bits - (not symmetric)
 
 
-def lanes_per_dsp(weight_bits: int, accumulator_bits: int, symmetric: bool) -> int:
+def rows_per_dsp(weight_bits: int, accumulator_bits: int, symmetric: bool) -> int:
     """2 where a sum fits below the upper lane or reaches a few bits into it, else 1."""
-    reach = lane_offset(weight_bits, symmetric) + MOST_OVERLAP
+    reach = packing_offset(weight_bits, symmetric) + MOST_OVERLAP
     return 2 if accumulator_bits <= reach else 1
 
 
@@ -112,7 +112,7 @@ def borrowed(packed: Value, upper: Value, offset: int) -> Value:
     upper : value (r bits)
         The upper lane's sum modulo ``2**r``.
     offset : int
-        The k of :func:`lane_offset`.
+        The k of :func:`packing_offset`.
     """
     bits = len(upper)
     return (packed[offset : offset + bits] - upper)[:bits].as_signed()
@@ -134,7 +134,7 @@ def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: 
     x : value
         9 bits at most, signed or not.
     offset : int
-        See :func:`lane_offset`; without meaning for one weight.
+        See :func:`packing_offset`; without meaning for one weight.
     first : value
         Whether P starts anew; belongs to the operands of the cycle before the last but one.
 
@@ -186,7 +186,7 @@ def _slice(a: Value, d: Value, b: Value, c: Value, opmode: Value):
     return instance, comb, p
 
 
-class Twin(wiring.Component):
+class BehaviouralDSP48E1(wiring.Component):
     """What a DSP48E1 does as the functions here set it up, to be simulated in its place.
 
     The members are the primitive's ports; those in which nothing changes are there and not used.

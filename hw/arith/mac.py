@@ -22,7 +22,7 @@ def mult18_offset(weight_bits: int) -> int:
     return weight_bits + PRODUCT_BITS
 
 
-def lanes_per_unit(
+def rows_per_multiplier(
     kind: MultiplierKind, weight_bits: int, accumulator_bits: int, symmetric: bool
 ) -> int:
     """Output channels that one multiplier of a kind serves.
@@ -35,7 +35,7 @@ def lanes_per_unit(
         No weight is ``-2**(weight_bits - 1)``.
     """
     if kind == "dsp48e1":
-        return dsp48.lanes_per_dsp(weight_bits, accumulator_bits, symmetric)
+        return dsp48.rows_per_dsp(weight_bits, accumulator_bits, symmetric)
     if kind == "mult18x18d":
         # One bit more, for the sum of two most negative weights.
         bits = mult18_offset(weight_bits) + weight_bits + (not symmetric)
@@ -44,7 +44,7 @@ def lanes_per_unit(
 
 
 @dataclass(frozen=True)
-class MacShape:
+class MacConfig:
     """What an array of multiply-accumulate units looks like from outside.
 
     Attributes
@@ -63,14 +63,16 @@ class MacShape:
     symmetric: bool
 
     @property
-    def sharing(self) -> int:
+    def rows_per_multiplier(self) -> int:
         """Rows that share a multiplier, 1 or 2."""
-        return lanes_per_unit(self.kind, self.weight_bits, self.accumulator_bits, self.symmetric)
+        return rows_per_multiplier(
+            self.kind, self.weight_bits, self.accumulator_bits, self.symmetric
+        )
 
     @property
-    def lanes(self) -> int:
+    def rows_per_sum(self) -> int:
         """Rows that share a raw sum: 1, or 2 that are told apart afterwards."""
-        return self.sharing if self.kind == "dsp48e1" else 1
+        return self.rows_per_multiplier if self.kind == "dsp48e1" else 1
 
     @property
     def parts(self) -> int:
@@ -80,27 +82,27 @@ class MacShape:
     @property
     def groups(self) -> int:
         """Groups of rows that share raw sums."""
-        return -(-self.pe // self.lanes)
+        return -(-self.pe // self.rows_per_sum)
 
     @property
     def multipliers(self) -> int:
         """DSP blocks, or multipliers made of LUTs."""
-        return -(-self.pe // self.sharing) * self.simd
+        return -(-self.pe // self.rows_per_multiplier) * self.simd
 
     @property
     def offset(self) -> int:
         """Bit at which the upper of two lanes begins."""
-        return dsp48.lane_offset(self.weight_bits, self.symmetric)
+        return dsp48.packing_offset(self.weight_bits, self.symmetric)
 
     @property
     def overlap(self) -> int:
         """Bits by which the lower of two lanes reaches into the upper one."""
-        return max(self.accumulator_bits - self.offset, 0) if self.lanes == 2 else 0
+        return max(self.accumulator_bits - self.offset, 0) if self.rows_per_sum == 2 else 0
 
     @property
     def raw_bits(self) -> int:
         """Bits of a raw sum."""
-        return self.accumulator_bits + (self.offset if self.lanes == 2 else 0)
+        return self.accumulator_bits + (self.offset if self.rows_per_sum == 2 else 0)
 
     @property
     def latency(self) -> int:
@@ -120,7 +122,7 @@ class MacArray(wiring.Component):
 
     Parameters
     ----------
-    size : MacShape
+    config : MacConfig
     shape : Shape
         Of an activation, ``unsigned(8)`` or ``signed(8)``.
 
@@ -140,91 +142,93 @@ class MacArray(wiring.Component):
         Only with an overlap: the upper lanes' sums modulo ``2**overlap``.
     """
 
-    def __init__(self, size: MacShape, shape: Shape):
-        self.size = size
+    def __init__(self, config: MacConfig, shape: Shape):
+        self.config = config
         self._shape = shape
-        self._bits = size.weight_bits
+        self._bits = config.weight_bits
         ports = {
-            "i_weights": In(size.pe * size.simd * size.weight_bits),
-            "i_x": In(data.ArrayLayout(shape, size.simd)),
+            "i_weights": In(config.pe * config.simd * config.weight_bits),
+            "i_x": In(data.ArrayLayout(shape, config.simd)),
             "i_valid": In(1),
             "i_first": In(1),
             "i_last": In(1),
             "o_done": Out(1),
-            "o_sums": Out(data.ArrayLayout(signed(size.raw_bits), size.groups * size.parts)),
+            "o_sums": Out(data.ArrayLayout(signed(config.raw_bits), config.groups * config.parts)),
         }
-        if size.overlap:
-            ports["o_uppers"] = Out(data.ArrayLayout(size.overlap, size.groups * size.parts))
+        if config.overlap:
+            ports["o_uppers"] = Out(data.ArrayLayout(config.overlap, config.groups * config.parts))
         super().__init__(ports)
 
     def elaborate(self, platform):
         """Build the hardware."""
         m = Module()
-        flags = [Signal(3, name=f"flags{stage}") for stage in range(self.size.latency + 1)]
+        flags = [Signal(3, name=f"flags{stage}") for stage in range(self.config.latency + 1)]
         m.d.comb += flags[0].eq(
             Cat(self.i_valid, self.i_valid & self.i_first, self.i_valid & self.i_last)
         )
         m.d.sync += [after.eq(before) for before, after in pairwise(flags)]
         m.d.comb += self.o_done.eq(flags[-1][2])
-        if self.size.kind == "dsp48e1":
+        if self.config.kind == "dsp48e1":
             self._dsp_rows(m, flags)
         else:
             self._fabric_rows(m, flags[-2])
         return m
 
     def _weight(self, source: Value, row: int, column: int) -> Value:
-        start = (row * self.size.simd + column) * self._bits
+        start = (row * self.config.simd + column) * self._bits
         return source[start : start + self._bits].as_signed()
 
     def _dsp_rows(self, m: Module, flags: list[Signal]):
         """Accumulators in the DSP blocks, a part for each activation."""
-        size = self.size
+        config = self.config
         begins = flags[dsp48.LATENCY - 2][1], flags[dsp48.LATENCY - 1][1]
-        for group in range(size.groups):
-            rows = range(group * size.lanes, min((group + 1) * size.lanes, size.pe))
-            for column in range(size.simd):
+        for group in range(config.groups):
+            rows = range(
+                group * config.rows_per_sum, min((group + 1) * config.rows_per_sum, config.pe)
+            )
+            for column in range(config.simd):
                 weights = [self._weight(self.i_weights, row, column) for row in rows]
-                at = group * size.parts + column
+                at = group * config.parts + column
                 instance, operands, p = dsp48.multiply_accumulate(
-                    weights, self.i_x[column], size.offset, begins[0]
+                    weights, self.i_x[column], config.offset, begins[0]
                 )
                 m.submodules[f"dsp{group}_{column}"] = instance
                 m.d.comb += [*operands, self.o_sums[at].eq(p)]
-                if size.overlap and len(weights) == 2:
+                if config.overlap and len(weights) == 2:
                     upper = self._upper_sum(m, weights[1], self.i_x[column], begins[1])
                     m.d.comb += self.o_uppers[at].eq(upper)
 
     def _upper_sum(self, m: Module, weight: Value, x: Value, begin: Value) -> Signal:
         """The sum of the products of an upper lane, modulo a power of two, along with the DSP's."""
-        bits = self.size.overlap
+        bits = self.config.overlap
         stages = [Signal(bits, name=f"upper{number}") for number in range(4)]
-        late, product, waiting, sum_ = stages
+        late, product, delayed, sum_ = stages
         late_x = Signal(bits)
         m.d.sync += [
             late.eq(weight),
             late_x.eq(x),
             product.eq(late * late_x),
-            waiting.eq(product),
-            sum_.eq(Mux(begin, 0, sum_) + waiting),
+            delayed.eq(product),
+            sum_.eq(Mux(begin, 0, sum_) + delayed),
         ]
         return sum_
 
     def _fabric_rows(self, m: Module, flags: Value):
         """Products by DSP or by LUTs, adder trees and accumulators in the fabric."""
-        size = self.size
+        config = self.config
         weights = Signal.like(self.i_weights)
         m.d.sync += weights.eq(self.i_weights)
-        if size.kind == "lut":
+        if config.kind == "lut":
             totals = digit_totals(m, weights, self._bits, list(self.i_x))
         else:
             rows = [
-                [self._weight(weights, row, column) for column in range(size.simd)]
-                for row in range(size.pe)
+                [self._weight(weights, row, column) for column in range(config.simd)]
+                for row in range(config.pe)
             ]
             totals = self._mult18_totals(m, rows)
         valid, begin = flags[0], flags[1]
         for row, total in enumerate(totals):
-            sum_ = Signal(signed(size.accumulator_bits), name=f"accumulator_{row}")
+            sum_ = Signal(signed(config.accumulator_bits), name=f"accumulator_{row}")
             with m.If(valid):
                 m.d.sync += sum_.eq(Mux(begin, 0, sum_) + total)
             m.d.comb += self.o_sums[row].eq(sum_)
@@ -243,8 +247,8 @@ class MacArray(wiring.Component):
         m.d.sync += [late.eq(x), later.eq(late)]
         offset, bits = mult18_offset(self._bits), self._bits + PRODUCT_BITS
         products = []
-        for start in range(0, len(weights), self.size.sharing):
-            mine = weights[start : start + self.size.sharing]
+        for start in range(0, len(weights), self.config.rows_per_multiplier):
+            mine = weights[start : start + self.config.rows_per_multiplier]
             operand = Signal(signed(offset + self._bits + 1 if len(mine) == 2 else self._bits))
             m.d.sync += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
             small = operand[: multiply.SMALL_OPERAND].as_signed()

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48
 from hw.arith.adder_tree import adder_tree
-from hw.arith.mac import MacArray, MacShape
+from hw.arith.mac import MacArray, MacConfig
 
 
-class Drain(wiring.Component):
+class SumSerialiser(wiring.Component):
     """Keeps the sums of a window while the next one is computed, and passes them on in order.
 
     ``lanes`` rows a cycle: a multiplexer picks the raw sums, their parts are added, and lanes that
@@ -36,8 +36,8 @@ class Drain(wiring.Component):
     """
 
     def __init__(self, macs: MacArray, lanes: int):
-        self._size, self._steps, self._lanes = macs.size, macs.size.pe // lanes, lanes
-        accumulator = signed(macs.size.accumulator_bits)
+        self._config, self._steps, self._lanes = macs.config, macs.config.pe // lanes, lanes
+        accumulator = signed(macs.config.accumulator_bits)
         ports = {
             "i_done": In(1),
             "i_sums": In(macs.o_sums.shape()),
@@ -45,19 +45,19 @@ class Drain(wiring.Component):
             "o_push": Out(1),
             "o_payload": Out(data.ArrayLayout(accumulator, lanes)),
         }
-        if macs.size.overlap:
+        if macs.config.overlap:
             ports["i_uppers"] = In(macs.o_uppers.shape())
         super().__init__(ports)
 
     @staticmethod
-    def latency(size: MacShape) -> int:
+    def latency(config: MacConfig) -> int:
         """Cycles from ``i_done`` to the first transfer's ``o_push``."""
-        return 3 + (size.parts - 1).bit_length() + (size.overlap > 0)
+        return 3 + (config.parts - 1).bit_length() + (config.overlap > 0)
 
     def elaborate(self, platform):
         """Build the hardware."""
         m = Module()
-        steps, size = self._steps, self._size
+        steps, config = self._steps, self._config
         sums = Signal.like(self.i_sums)
         step, left = Signal(range(max(steps, 2))), Signal(range(steps + 1))
         with m.If(self.i_done):
@@ -65,13 +65,13 @@ class Drain(wiring.Component):
         with m.Elif(left != 0):
             m.d.sync += [step.eq(step + 1), left.eq(left - 1)]
 
-        flags = [Signal(2, name=f"flags{i}") for i in range(self.latency(size) - 1)]
+        flags = [Signal(2, name=f"flags{i}") for i in range(self.latency(config) - 1)]
         m.d.comb += flags[0].eq((step[0] << 1) | (left != 0))
         m.d.sync += [after.eq(before) for before, after in itertools.pairwise(flags)]
         for lane in range(self._lanes):
             rows = [at * self._lanes + lane for at in range(steps)]
             total = self._total(m, sums, step, rows)
-            choice = [total] if size.lanes == 1 else self._apart(m, total, step, rows)
+            choice = [total] if config.rows_per_sum == 1 else self._apart(m, total, step, rows)
             odd = [row % 2 for row in rows]
             row = choice[0] if len(choice) == 1 else _half(choice, odd, flags[-1][1])
             m.d.sync += self.o_payload[lane].eq(row)
@@ -80,27 +80,27 @@ class Drain(wiring.Component):
 
     def _total(self, m: Module, held: data.View, step: Value, rows: list[int]) -> Signal:
         """The sum of the parts of the step's row."""
-        size = self._size
+        config = self._config
         picked = []
-        for part in range(size.parts):
-            indices = [row // size.lanes * size.parts + part for row in rows]
+        for part in range(config.parts):
+            indices = [row // config.rows_per_sum * config.parts + part for row in rows]
             picked.append(Signal(held.shape().elem_shape))
             m.d.sync += picked[-1].eq(_pick(step, held, indices))
         return adder_tree(m, picked)
 
     def _apart(self, m: Module, total: Signal, step: Value, rows: list[int]) -> list[Value]:
         """The two sums of the rows that share a raw sum."""
-        size = self._size
-        width = size.accumulator_bits
-        if not size.overlap:
-            return dsp48.separate(total, size.offset, width)
+        config = self._config
+        width = config.accumulator_bits
+        if not config.overlap:
+            return dsp48.separate(total, config.offset, width)
         uppers = Signal.like(self.i_uppers)
         with m.If(self.i_done):
             m.d.sync += uppers.eq(self.i_uppers)
-        upper = self._total(m, uppers, step, rows)[: size.overlap]
-        late, reach = Signal.like(total), Signal(signed(size.overlap))
-        m.d.sync += [late.eq(total), reach.eq(dsp48.borrowed(total, upper, size.offset))]
-        return dsp48.separate_overlapping(late, reach, size.offset, width)
+        upper = self._total(m, uppers, step, rows)[: config.overlap]
+        late, reach = Signal.like(total), Signal(signed(config.overlap))
+        m.d.sync += [late.eq(total), reach.eq(dsp48.borrowed(total, upper, config.offset))]
+        return dsp48.separate_overlapping(late, reach, config.offset, width)
 
 
 def _half(choice: list[Value], odd: list[int], step_is_odd: Value) -> Value:

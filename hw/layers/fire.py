@@ -26,7 +26,7 @@ from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.fork import Fork
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
-from hw.stream.stalls import waiting
+from hw.stream.stalls import stalled
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Expand(wiring.Component):
         wiring.connect(m, queue1.o, concat.i0)
         wiring.connect(m, queue3.o, concat.i1)
         wiring.connect(m, concat.o, wiring.flipped(self.o))
-        m.d.sync += self.o_stalled.eq(waiting(engine1.o, requantise3.o, concat.o))
+        m.d.sync += self.o_stalled.eq(stalled(engine1.o, requantise3.o, concat.o))
         return m
 
     def _queue(self, channels: int) -> StreamFifo:
@@ -229,7 +229,7 @@ class Fire(wiring.Component):
             out = self._with_bypass(m, squeeze, expand)
         wiring.connect(m, out, wiring.flipped(self.o))
         outer = Signal(2)
-        m.d.sync += outer.eq(waiting(squeeze.o, out))
+        m.d.sync += outer.eq(stalled(squeeze.o, out))
         m.d.comb += self.o_stalled.eq(Cat(outer[0], expand.o_stalled, outer[1]))
         return m
 
@@ -238,7 +238,9 @@ class Fire(wiring.Component):
         bypass, channels = self._bypass, self._squeeze.channels[0]
         i_shape = self._squeeze.i_shape
         m.submodules.fork = fork = Fork(self.i.payload.shape(), 2)
-        m.submodules.waiting = queue = StreamFifo(self.i.payload.shape(), bypass.depth, bypass.kind)
+        m.submodules.bypass_queue = queue = StreamFifo(
+            self.i.payload.shape(), bypass.depth, bypass.kind
+        )
         m.submodules.lanes_a = lanes_a = LaneConverter(
             channels, self._fire_lanes, bypass.lanes, self._fire_shape
         )

@@ -6,7 +6,7 @@ from amaranth.hdl._ast import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.layers.reducer import Running
+from hw.layers.reducer import Reducer
 from hw.stream.counter import Counter
 from hw.stream.lane_stream import lane_stream
 from hw.stream.skid_buffer import SkidBuffer
@@ -63,7 +63,7 @@ class GlobalSum(wiring.Component):
     def elaborate(self, platform):
         """Build the hardware."""
         m = Module()
-        m.submodules.running = running = Running(
+        m.submodules.reducer = reducer = Reducer(
             self._chunks,
             self._lanes,
             self._shape,
@@ -74,14 +74,14 @@ class GlobalSum(wiring.Component):
         m.submodules.chunk = chunk = Counter(self._chunks)
         m.submodules.pixel = pixel = Counter(self._pixels, [(0, 1)])
         m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
-        connect(m, running.o, skid.i)
+        connect(m, reducer.o, skid.i)
         connect(m, skid.o, flipped(self.o))
         m.d.comb += [
-            running.i.valid.eq(self.i.valid),
-            self.i.ready.eq(running.i.ready),
-            running.i.payload["values"].eq(self.i.payload),
-            running.i.payload.fresh.eq(pixel.o_inside),
-            running.i.payload.emit.eq(pixel.o_last),
+            reducer.i.valid.eq(self.i.valid),
+            self.i.ready.eq(reducer.i.ready),
+            reducer.i.payload["values"].eq(self.i.payload),
+            reducer.i.payload.fresh.eq(pixel.o_inside),
+            reducer.i.payload.emit.eq(pixel.o_last),
             chunk.i_step.eq(self.i.valid & self.i.ready),
             pixel.i_step.eq(chunk.i_step & chunk.o_last),
         ]

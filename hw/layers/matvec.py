@@ -6,20 +6,20 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith.codebook import Decoder
-from hw.arith.mac import MacArray, MacShape, MultiplierKind
+from hw.arith.mac import MacArray, MacConfig, MultiplierKind
 from hw.arith.rom import Rom
-from hw.arith.sum_serialiser import Drain
+from hw.arith.sum_serialiser import SumSerialiser
 from hw.stream.fifo import MemoryKind, StreamFifo, wrap
 from hw.stream.lane_stream import lane_stream
 
 
-def result_depth(size: MacShape, lanes: int, words: int, *, decoded: bool = False) -> int:
+def result_depth(config: MacConfig, lanes: int, words: int, *, decoded: bool = False) -> int:
     """Results that may be under way or waiting, so that no window of ``words`` waits for them.
 
     ``decoded`` weights come out of a table.
     """
-    steps = size.pe // lanes
-    latency = size.latency + Drain.latency(size) + steps + 6 + decoded
+    steps = config.pe // lanes
+    latency = config.latency + SumSerialiser.latency(config) + steps + 6 + decoded
     return steps * max(2, 1 + -(-latency // words)) + 2
 
 
@@ -94,10 +94,10 @@ class MatrixVector(wiring.Component):
             self._decoder = Decoder(by_code, weight_bits, pe * simd)
             self._bits = len(codebook).bit_length() - 1
         self._kind = kind
-        size = MacShape(
+        config = MacConfig(
             multiplier, pe, simd, weight_bits, accumulator.width, bool(weights.min() > -limit)
         )
-        self._macs = MacArray(size, shape)
+        self._macs = MacArray(config, shape)
         super().__init__(
             {"i": In(lane_stream(simd, shape)), "o": Out(lane_stream(lanes, accumulator))}
         )
@@ -156,14 +156,14 @@ class MatrixVector(wiring.Component):
         rows = self.rom()
         m.submodules.rom = rom = Rom(rows, self._pe * self._simd * self._bits, self._kind)
         m.submodules.macs = macs = self._macs
-        m.submodules.drain = drain = Drain(macs, self._lanes)
+        m.submodules.serialiser = serialiser = SumSerialiser(macs, self._lanes)
         m.submodules.results = results = StreamFifo(self.o.payload.shape(), self._depth)
         wiring.connect(m, results.o, wiring.flipped(self.o))
 
         accept, first, last = Signal(), Signal(init=1), Signal(init=self.words == 1)
-        word, room = Signal(range(max(self.words, 2))), Signal(init=1)
+        word, credit = Signal(range(max(self.words, 2))), Signal(init=1)
         m.d.comb += [
-            self.i.ready.eq(room | ~last),
+            self.i.ready.eq(credit | ~last),
             accept.eq(self.i.valid & self.i.ready),
         ]
         with m.If(accept):
@@ -188,28 +188,28 @@ class MatrixVector(wiring.Component):
         ]
         m.d.comb += [
             macs.i_weights.eq(data),
-            drain.i_done.eq(macs.o_done),
-            drain.i_sums.eq(macs.o_sums),
-            results.i.valid.eq(drain.o_push),
-            results.i.payload.eq(drain.o_payload),
+            serialiser.i_done.eq(macs.o_done),
+            serialiser.i_sums.eq(macs.o_sums),
+            results.i.valid.eq(serialiser.o_push),
+            results.i.payload.eq(serialiser.o_payload),
         ]
-        if macs.size.overlap:
-            m.d.comb += drain.i_uppers.eq(macs.o_uppers)
-        self._reserve(m, drain, room, accept & last)
+        if macs.config.overlap:
+            m.d.comb += serialiser.i_uppers.eq(macs.o_uppers)
+        self._reserve(m, serialiser, credit, accept & last)
         return m
 
     @property
     def _depth(self) -> int:
         """Places for results."""
         decoded = self._decoder is not None
-        return result_depth(self._macs.size, self._lanes, self.words, decoded=decoded)
+        return result_depth(self._macs.config, self._lanes, self.words, decoded=decoded)
 
     @property
     def _steps(self) -> int:
         """Transfers of a fold's results."""
         return self._pe // self._lanes
 
-    def _reserve(self, m: Module, drain: Drain, room: Signal, take):
+    def _reserve(self, m: Module, serialiser: SumSerialiser, credit: Signal, take):
         """Let a window end only when there are places for all its results in the FIFO."""
         depth, steps = self._depth, self._steps
         remainder = self._weights.shape[0] // self._lanes - (self.folds - 1) * steps
@@ -222,11 +222,11 @@ class MatrixVector(wiring.Component):
         m.d.sync += free.eq(free - Mux(take, count, 0) + (self.o.valid & self.o.ready))
         # With windows of one word the next one may end before the count has gone down.
         needed = 2 * steps if self.words == 1 else steps
-        m.d.sync += room.eq((free >= needed) & (~take | (self.words == 1)))
-        drain_fold = Signal.like(fold)
-        with m.If(drain.i_done):
-            m.d.sync += drain_fold.eq(wrap(drain_fold, self.folds))
-        m.d.comb += drain.i_count.eq(Mux(drain_fold == self.folds - 1, remainder, steps))
+        m.d.sync += credit.eq((free >= needed) & (~take | (self.words == 1)))
+        serialiser_fold = Signal.like(fold)
+        with m.If(serialiser.i_done):
+            m.d.sync += serialiser_fold.eq(wrap(serialiser_fold, self.folds))
+        m.d.comb += serialiser.i_count.eq(Mux(serialiser_fold == self.folds - 1, remainder, steps))
 
 
 def _later(m: Module, value: Value) -> Signal:

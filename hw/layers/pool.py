@@ -6,7 +6,7 @@ from amaranth.hdl._ast import ShapeLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.layers.reducer import Running
+from hw.layers.reducer import Reducer
 from hw.stream.counter import Counter
 from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.lane_stream import lane_stream
@@ -138,7 +138,7 @@ class _Axis(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.running = running = Running(
+        m.submodules.reducer = reducer = Reducer(
             self._depth,
             self._lanes,
             self._shape,
@@ -146,15 +146,15 @@ class _Axis(wiring.Component):
             lambda old, value: Mux(value > old, value, old),
             self._kind,
         )
-        connect(m, running.o, flipped(self.o))
+        connect(m, reducer.o, flipped(self.o))
         # The position and, within its window, the phase. A cut window ends with the axis.
         m.submodules.item = item = Counter(self._depth)
         m.submodules.position = position = Counter(self._size, [(0, 1)])
         opening, closing = self._phase_flags(m, position)
         m.d.comb += [
-            running.i.valid.eq(self.i.valid),
-            self.i.ready.eq(running.i.ready),
-            running.i.payload["values"].eq(self.i.payload),
+            reducer.i.valid.eq(self.i.valid),
+            self.i.ready.eq(reducer.i.ready),
+            reducer.i.payload["values"].eq(self.i.payload),
             item.i_step.eq(self.i.valid & self.i.ready),
             position.i_step.eq(item.i_step & item.o_last),
         ]
@@ -162,14 +162,14 @@ class _Axis(wiring.Component):
         if self._overlap:
             # The first pixel of a window is the last one of the window before.
             m.d.comb += [
-                running.i.payload.fresh.eq(position.o_inside),
-                running.i.payload.restart.eq(opening),
-                running.i.payload.emit.eq((opening & ~position.o_inside) | edge),
+                reducer.i.payload.fresh.eq(position.o_inside),
+                reducer.i.payload.restart.eq(opening),
+                reducer.i.payload.emit.eq((opening & ~position.o_inside) | edge),
             ]
         else:
             m.d.comb += [
-                running.i.payload.fresh.eq(opening),
-                running.i.payload.emit.eq(closing | edge),
+                reducer.i.payload.fresh.eq(opening),
+                reducer.i.payload.emit.eq(closing | edge),
             ]
         return m
 

@@ -11,8 +11,8 @@ from hw.stream.counter import Counter
 from hw.stream.fifo import MemoryKind, memory_attributes
 
 
-def running_layout(shape: ShapeLike, lanes: int) -> data.StructLayout:
-    """What :class:`Running` takes: values, and what to do with them.
+def reducer_layout(shape: ShapeLike, lanes: int) -> data.StructLayout:
+    """What :class:`Reducer` takes: values, and what to do with them.
 
     ``fresh``: the total so far counts for nothing. ``restart``: these values alone are the total
     that goes on. ``emit``: the total that includes them leaves.
@@ -21,7 +21,7 @@ def running_layout(shape: ShapeLike, lanes: int) -> data.StructLayout:
     return data.StructLayout({"values": values, "fresh": 1, "restart": 1, "emit": 1})
 
 
-class Running(wiring.Component):
+class Reducer(wiring.Component):
     """Keeps ``depth`` totals, and combines each transfer with the next one of them in turn.
 
     Latency 1, one transfer a cycle. The handshake passes through combinationally, by one gate.
@@ -41,7 +41,7 @@ class Running(wiring.Component):
 
     Members
     -------
-    i : In(stream.Signature(running_layout(i_shape, lanes)))
+    i : In(stream.Signature(reducer_layout(i_shape, lanes)))
     o : Out(stream.Signature(ArrayLayout(o_shape, lanes)))
         A transfer for each input transfer with ``emit``.
     """
@@ -59,7 +59,7 @@ class Running(wiring.Component):
         self._lanes = lanes
         self._combine = combine
         self._kind = kind
-        self._i_layout = running_layout(i_shape, lanes)
+        self._i_layout = reducer_layout(i_shape, lanes)
         self._totals = data.ArrayLayout(o_shape, lanes)
         super().__init__(
             {"i": In(stream.Signature(self._i_layout)), "o": Out(stream.Signature(self._totals))}

@@ -129,8 +129,8 @@ class Requantise(wiring.Component):
         m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)
         accept = Signal()
         m.d.comb += [
-            self.i.ready.eq(results.o_room),
-            accept.eq(self.i.valid & results.o_room),
+            self.i.ready.eq(results.o_credit),
+            accept.eq(self.i.valid & results.o_credit),
             results.i_take.eq(accept),
         ]
         with m.If(accept):

@@ -35,7 +35,7 @@ class PacketReceiver(wiring.Component):
     Parameters
     ----------
     info : DeviceInfo
-        ``chunk`` and ``window`` must be powers of two.
+        ``chunk`` and ``credits`` must be powers of two.
 
     Members
     -------
@@ -58,14 +58,14 @@ class PacketReceiver(wiring.Component):
         With ``o_commanded`` high for one cycle: a packet without payload came.
     o_sequence, o_index : Out(16)
         Of the packet that is taken next.
-    o_room : Out(range(window + 1))
+    o_credit : Out(range(credits + 1))
         Packets for which there is a place.
     o_bad, o_dropped, o_freed : Out(1)
         For one cycle: a packet came damaged; came and was dropped; left its place.
     """
 
     def __init__(self, info: DeviceInfo):
-        for name in ("chunk", "window"):
+        for name in ("chunk", "credits"):
             size = getattr(info, name)
             if size < 2 or size & (size - 1):
                 raise ValueError(f"{name} must be a power of two from 2 on, not {size}")
@@ -84,7 +84,7 @@ class PacketReceiver(wiring.Component):
                 "o_commanded": Out(1),
                 "o_sequence": Out(SEQUENCE_BITS),
                 "o_index": Out(INDEX_BITS),
-                "o_room": Out(range(info.window + 1), init=info.window),
+                "o_credit": Out(range(info.credits + 1), init=info.credits),
                 "o_bad": Out(1),
                 "o_dropped": Out(1),
                 "o_freed": Out(1),
@@ -96,7 +96,7 @@ class PacketReceiver(wiring.Component):
         m = Module()
         info = self._info
         m.submodules.storage = storage = memory.Memory(
-            shape=8, depth=info.window * info.chunk, init=[], attrs=memory_attributes("block")
+            shape=8, depth=info.credits * info.chunk, init=[], attrs=memory_attributes("block")
         )
         state = Signal(_State)
         header = Signal(data.StructLayout(HEADER.bits))
@@ -108,9 +108,9 @@ class PacketReceiver(wiring.Component):
         self._read(m, storage.read_port())
         # Both at once leave it as it is.
         with m.If(kept & ~self.o_freed):
-            m.d.sync += self.o_room.eq(self.o_room - 1)
+            m.d.sync += self.o_credit.eq(self.o_credit - 1)
         with m.Elif(self.o_freed & ~kept):
-            m.d.sync += self.o_room.eq(self.o_room + 1)
+            m.d.sync += self.o_credit.eq(self.o_credit + 1)
         return m
 
     def _parse(self, m: Module, state: Signal, header: Signal, matches: Signal) -> None:
@@ -170,7 +170,7 @@ class PacketReceiver(wiring.Component):
                 & (header.sequence == self.o_sequence)
                 & (header.index == self.o_index)
                 & (header.length == length)
-                & (self.o_room != 0)
+                & (self.o_credit != 0)
                 & ~((self.o_index == 0) & self.i_block)
             )
 
@@ -213,7 +213,7 @@ class PacketReceiver(wiring.Component):
         port: memory.WritePort,
     ) -> None:
         """Payload into the next place; the place is used up only if the packet is kept."""
-        place = Signal(range(self._info.window))
+        place = Signal(range(self._info.credits))
         within = Signal(range(self._info.chunk))
         m.d.comb += [
             port.addr.eq(Cat(within, place)),
@@ -230,14 +230,14 @@ class PacketReceiver(wiring.Component):
     def _read(self, m: Module, port: memory.ReadPort) -> None:
         """Pixels out of the places in turn."""
         info = self._info
-        place = Signal(range(info.window))
+        place = Signal(range(info.credits))
         within = Signal(range(info.chunk))
         left = Signal(range(info.frame_bytes), init=info.frame_bytes - 1)
         some = Signal()
         fetch = some & (~self.o.valid | self.o.ready)
         frame_end = left == 0
         m.d.comb += [
-            some.eq(self.o_room != info.window),
+            some.eq(self.o_credit != info.credits),
             port.addr.eq(Cat(within, place)),
             port.en.eq(fetch),
             self.o.payload[0].eq(port.data),

@@ -8,7 +8,7 @@ from hw.link.receiver import COMMAND, INDEX_BITS, SEQUENCE_BITS
 from hw.link.results import CYCLE_BITS
 from hw.link.sender import WORD
 from protocol.messages import NETWORK_BYTES, DeviceInfo
-from protocol.packets import HEADER, INFO, RESULT, ROOM, STALL, STATISTICS, SUMS, Kind
+from protocol.packets import CREDIT, HEADER, INFO, RESULT, STALL, STATISTICS, SUMS, Kind
 
 STATISTICS_LAYOUT = data.StructLayout(STATISTICS.bits)
 HEADER_WORDS = HEADER.size // 4
@@ -18,7 +18,7 @@ RESET_CYCLES = 16
 """How long a reset that the host asks for lasts: longer than what has no reset takes to empty."""
 
 
-class Answerer(wiring.Component):
+class Responder(wiring.Component):
     """Answers commands, acknowledges, and sends results, in this order when several are due.
 
     A result goes before a second acknowledgement, so that a line full of refused packets does not
@@ -38,7 +38,7 @@ class Answerer(wiring.Component):
     i_commanded : In(1)
     i_sequence, i_index : In(16)
         Of the packet of a frame that is taken next.
-    i_room : In(range(window + 1))
+    i_credit : In(range(credits + 1))
         Places for such packets.
     i_freed, i_refused : In(1)
         For one cycle: there is a place more; a packet was refused.
@@ -68,7 +68,7 @@ class Answerer(wiring.Component):
                 "i_commanded": In(1),
                 "i_sequence": In(SEQUENCE_BITS),
                 "i_index": In(INDEX_BITS),
-                "i_room": In(range(info.window + 1)),
+                "i_credit": In(range(info.credits + 1)),
                 "i_freed": In(1),
                 "i_refused": In(1),
                 "i_statistics": In(STATISTICS_LAYOUT),
@@ -186,7 +186,7 @@ class Answerer(wiring.Component):
                 with m.If(position >= FIRST_STALL):
                     m.d.comb += word.eq(self.i_stalls)
             with m.Case(Kind.ACK, Kind.NACK):
-                m.d.comb += [length.eq(ROOM.size), word.eq(self.i_room)]
+                m.d.comb += [length.eq(CREDIT.size), word.eq(self.i_credit)]
             with m.Case(Kind.RESULT):
                 m.d.comb += length.eq(RESULT.size + 4 * sums)
                 with m.If(position == HEADER_WORDS):

@@ -18,7 +18,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.link.packet import BYTE, PACKETS, Deframer, Framer
 from hw.link.receiver import PacketReceiver
-from hw.link.responder import Answerer
+from hw.link.responder import Responder
 from hw.link.results import ResultQueue
 from hw.link.sender import PacketSender
 from hw.stream.reset_domain import add_domain
@@ -81,9 +81,9 @@ class Shell(wiring.Component):
     def elaborate(self, platform):
         """Build the hardware."""
         m = Module()
-        m.submodules.answerer = answerer = Answerer(self._info)
+        m.submodules.responder = responder = Responder(self._info)
         m.submodules.sender = sender = PacketSender()
-        add_domain(m, "core", answerer.o_clear)
+        add_domain(m, "core", responder.o_clear)
         core = DomainRenamer("core")
         m.submodules.receiver = receiver = core(PacketReceiver(self._info))
         accelerator = self._accelerator
@@ -94,33 +94,33 @@ class Shell(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), receiver.i)
         wiring.connect(m, receiver.o, accelerator.i)
         wiring.connect(m, accelerator.o, results.i)
-        wiring.connect(m, results.o, answerer.i_sums)
-        wiring.connect(m, answerer.o, sender.i)
+        wiring.connect(m, results.o, responder.i_sums)
+        wiring.connect(m, responder.o, sender.i)
         refused = receiver.o_bad | receiver.o_dropped
         m.d.comb += [
             results.i_began.eq(receiver.o.valid & receiver.o.ready & receiver.o_first),
-            receiver.i_begin.eq(answerer.o_begin),
-            receiver.i_sequence.eq(answerer.o_sequence),
-            answerer.i_command.eq(receiver.o_command),
-            answerer.i_commanded.eq(receiver.o_commanded),
-            answerer.i_sequence.eq(receiver.o_sequence),
-            answerer.i_index.eq(receiver.o_index),
-            answerer.i_room.eq(receiver.o_room),
-            answerer.i_freed.eq(receiver.o_freed),
-            answerer.i_refused.eq(refused),
-            answerer.i_complete.eq(results.o_complete),
-            answerer.i_cycles.eq(results.o_cycles),
+            receiver.i_begin.eq(responder.o_begin),
+            receiver.i_sequence.eq(responder.o_sequence),
+            responder.i_command.eq(receiver.o_command),
+            responder.i_commanded.eq(receiver.o_commanded),
+            responder.i_sequence.eq(receiver.o_sequence),
+            responder.i_index.eq(receiver.o_index),
+            responder.i_credit.eq(receiver.o_credit),
+            responder.i_freed.eq(receiver.o_freed),
+            responder.i_refused.eq(refused),
+            responder.i_complete.eq(results.o_complete),
+            responder.i_cycles.eq(results.o_cycles),
             self.o_adopt.eq(receiver.o_commanded & (receiver.o_command.kind == Kind.RESET)),
         ]
         with m.If(refused | self.i_lost):
             m.d.sync += self.o_wrong.eq(1)
-        self._statistics(m, receiver, results, answerer.i_statistics)
+        self._statistics(m, receiver, results, responder.i_statistics)
         if self._info.streams:
             m.submodules.stalls = stalls = StallSampler(self._info.streams)
             m.d.comb += [
                 stalls.i.eq(accelerator.o_stalled),
-                stalls.i_index.eq(answerer.o_stream),
-                answerer.i_stalls.eq(stalls.o),
+                stalls.i_index.eq(responder.o_stream),
+                responder.i_stalls.eq(stalls.o),
             ]
         return m
 
@@ -128,20 +128,20 @@ class Shell(wiring.Component):
         self, m: Module, receiver: PacketReceiver, results: ResultQueue, statistics: Value
     ) -> None:
         """Count what happens."""
-        waiting = Signal(range(self._info.frames + 1))
+        in_flight = Signal(range(self._info.frames + 1))
         with m.If(receiver.o_began & ~results.o_done):
-            m.d.core += waiting.eq(waiting + 1)
+            m.d.core += in_flight.eq(in_flight + 1)
         with m.Elif(results.o_done & ~receiver.o_began):
-            m.d.core += waiting.eq(waiting - 1)
+            m.d.core += in_flight.eq(in_flight - 1)
         m.d.comb += [
-            self.o_busy.eq(waiting != 0),
-            receiver.i_block.eq(waiting == self._info.frames),
+            self.o_busy.eq(in_flight != 0),
+            receiver.i_block.eq(in_flight == self._info.frames),
             statistics.cycles.eq(results.o_cycles),
             statistics.pixels.eq(receiver.o_pixels),
             statistics.sequence.eq(receiver.o_sequence),
             statistics.index.eq(receiver.o_index),
-            statistics.room.eq(receiver.o_room),
-            statistics.waiting.eq(waiting),
+            statistics.credit.eq(receiver.o_credit),
+            statistics.in_flight.eq(in_flight),
         ]
         events = {
             "stalled": receiver.o.valid & ~receiver.o.ready,

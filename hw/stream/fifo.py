@@ -94,7 +94,7 @@ class StreamFifo(wiring.Component):
 class CreditFifo(wiring.Component):
     """The end of a pipeline that cannot stall: a FIFO whose places are reserved at its start.
 
-    The pipeline's first stage accepts work only while ``o_room`` is high, and reserves a place
+    The pipeline's first stage accepts work only while ``o_credit`` is high, and reserves a place
     with ``i_take`` for each result that it will push; so no push ever finds the FIFO full, and no
     stall has to reach into the pipeline.
 
@@ -109,8 +109,8 @@ class CreditFifo(wiring.Component):
     Members
     -------
     i_take : In(1)
-        Reserve a place; legal only while ``o_room`` is high.
-    o_room : Out(1)
+        Reserve a place; legal only while ``o_credit`` is high.
+    o_credit : Out(1)
         A place is free; a register.
     i_push : In(1)
         A result arrives.
@@ -124,7 +124,7 @@ class CreditFifo(wiring.Component):
         super().__init__(
             {
                 "i_take": In(1),
-                "o_room": Out(1, init=1),
+                "o_credit": Out(1, init=1),
                 "i_push": In(1),
                 "i_payload": In(shape),
                 "o": Out(stream.Signature(shape)),
@@ -145,9 +145,9 @@ class CreditFifo(wiring.Component):
         taken = Signal(range(self._depth + 1))
         give_back = self.o.valid & self.o.ready
         with m.If(self.i_take & ~give_back):
-            m.d.sync += [taken.eq(taken + 1), self.o_room.eq(taken != self._depth - 1)]
+            m.d.sync += [taken.eq(taken + 1), self.o_credit.eq(taken != self._depth - 1)]
         with m.Elif(give_back & ~self.i_take):
-            m.d.sync += [taken.eq(taken - 1), self.o_room.eq(1)]
+            m.d.sync += [taken.eq(taken - 1), self.o_credit.eq(1)]
         return m
 
 

@@ -10,7 +10,7 @@ from protocol.packets import STALL, stall_turn
 COUNT_BITS = STALL.bits["samples"]
 
 
-def waiting(*streams: wiring.PureInterface) -> Value:
+def stalled(*streams: wiring.PureInterface) -> Value:
     """A bit a stream: it has something that nobody takes in this cycle."""
     return Cat(stream.valid & ~stream.ready for stream in streams)
 

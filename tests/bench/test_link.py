@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.link import ARTY, light_network, measure, pace
-from gen.link_options import Address, on_network
+from gen.link_options import Address, on_lan
 from tests.networks import tiny_network
 
 
@@ -24,7 +24,7 @@ def test_the_pace_is_that_of_the_last_frames(count, first):
 
 
 def test_pixels_fill_an_ethernet(tmp_path):
-    board = on_network(ARTY, Address())
+    board = on_lan(ARTY, Address())
     figures = measure(light_network(), board, 20, tmp_path / "board")
     assert figures["wrong frames"] == 0
     assert 0.9 < figures["pixels, of the line's rate"] < 1

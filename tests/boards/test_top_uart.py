@@ -13,7 +13,7 @@ from gen.ir.network import QuantizedNetwork
 from gen.plan.planner import plan
 from protocol.framing import Deframer, frame
 from protocol.messages import DeviceInfo, decode_part
-from protocol.packets import INFO, OVERHEAD, RESULT, ROOM, Kind, Packet
+from protocol.packets import CREDIT, INFO, OVERHEAD, RESULT, Kind, Packet
 from sim import golden
 from tests.harness.verilated import TOP, VerilatedDesign
 from tests.networks import random_frames, tiny_network
@@ -55,7 +55,7 @@ class Bench:
     def frame_answer(self) -> int:
         """Bytes of an acknowledgement and a result, without escapes."""
         classes = self.network.output.shape[2]
-        return 2 * OVERHEAD + ROOM.size + RESULT.size + 4 * classes
+        return 2 * OVERHEAD + CREDIT.size + RESULT.size + 4 * classes
 
     def frame(self, pixels: np.ndarray, sequence: int) -> bytes:
         """A frame that fits into one packet."""
@@ -171,7 +171,7 @@ def test_noise_and_lost_bytes_cost_a_packet_only(bench):
         Step(byte_bits(packet(Kind.RESET, 3)), receive=OVERHEAD),
         Step(line_break + byte_bits(b"\x00\xff")),
         Step(damaged),
-        Step(again, receive=OVERHEAD + ROOM.size + 2 * bench.frame_answer),
+        Step(again, receive=OVERHEAD + CREDIT.size + 2 * bench.frame_answer),
         seed=2,
     )
     assert not begun.wrong

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gen.common.errors import FirebrickError
-from host.driver import Accelerator
+from host.driver import Driver
 from protocol import framing
 from protocol.packets import Kind, Packet, stall_turn
 from tests.host.fake_board import FakeBoard, MemoryTransport, device_info
@@ -32,7 +32,7 @@ def transport(network):
 
 def test_info_and_infer(network, transport):
     frame = random_frames(network, 1)[0]
-    with Accelerator(transport, network) as board:
+    with Driver(transport, network) as board:
         assert board.info() == device_info(network)
         result = board.infer(frame)
         assert board.stats().answered == 1
@@ -45,7 +45,7 @@ def test_info_and_infer(network, transport):
 @pytest.mark.parametrize("in_flight", [1, 2, 5, None])
 def test_stream_answers_in_order(network, transport, in_flight):
     frames = random_frames(network, 20)
-    with Accelerator(transport, network) as board:
+    with Driver(transport, network) as board:
         results = list(board.stream(frames, in_flight=in_flight))
     np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
     assert transport.now() == 0.0  # nothing was waited for
@@ -68,7 +68,7 @@ class Drawn:
 
 def test_stream_keeps_at_most_in_flight(network, transport):
     drawn = Drawn(random_frames(network, 6))
-    with Accelerator(transport, network) as board:
+    with Driver(transport, network) as board:
         for answered, _ in enumerate(board.stream(drawn, in_flight=2), start=1):
             assert transport.board.frames - answered < 2
             assert drawn.count <= answered + 2
@@ -77,7 +77,7 @@ def test_stream_keeps_at_most_in_flight(network, transport):
 
 def test_a_slow_caller_is_no_silent_board(network, transport):
     frames = random_frames(network, 12)
-    with Accelerator(transport, network, timeout=1.0) as board:
+    with Driver(transport, network, timeout=1.0) as board:
         for _ in board.stream(frames, in_flight=3):
             transport.wait(100.0)
         assert board.stats().dropped == 0
@@ -92,7 +92,7 @@ def test_async_streams_share_the_loop(network, transport):
             yield frame
 
     async def run():
-        with Accelerator(transport, network) as board:
+        with Driver(transport, network) as board:
             results = [result async for result in board.astream(camera())]
             results += [result async for result in board.astream(frames)]
             return [*results, await board.ainfer(frames[0])]
@@ -104,7 +104,7 @@ def test_async_streams_share_the_loop(network, transport):
 
 def test_a_result_is_there_before_the_next_frame_is_asked_for(network, transport):
     drawn = Drawn(random_frames(network, 5))
-    with Accelerator(transport, network) as board:
+    with Driver(transport, network) as board:
         for answered, _ in enumerate(board.stream(drawn), start=1):
             assert drawn.count == answered
     assert answered == 5
@@ -130,7 +130,7 @@ def test_tasks_share_the_board(network, trickle):
     frames = random_frames(network, 20)
 
     async def run():
-        with Accelerator(trickle, network) as board:
+        with Driver(trickle, network) as board:
             results = await asyncio.gather(*(board.ainfer(frame) for frame in frames))
             assert set(board.losses().values()) == {0}
             return results
@@ -146,7 +146,7 @@ def test_a_task_that_waits_does_not_keep_another_from_sending(network, trickle):
         return b"" if trickle.board.frames < 2 else b"".join(held)
 
     async def run():
-        with Accelerator(trickle, network) as board:
+        with Driver(trickle, network) as board:
             trickle.spoil = until_both_are_there
             first = asyncio.create_task(board.ainfer(frames[0]))
             while not trickle.board.frames:
@@ -168,7 +168,7 @@ def test_frames_may_depend_on_results(network, trickle):
                     await answers.get()
                 yield frame
 
-        with Accelerator(trickle, network) as board:
+        with Driver(trickle, network) as board:
             async for result in board.astream(camera()):
                 yield result
                 answers.put_nowait(result)
@@ -183,7 +183,7 @@ def test_a_cancelled_task_leaves_the_board_to_others(network, trickle):
     frames = random_frames(network, 2)
 
     async def run():
-        with Accelerator(trickle, network) as board:
+        with Driver(trickle, network) as board:
             task = asyncio.create_task(board.ainfer(frames[0]))
             await asyncio.sleep(0.002)
             task.cancel()
@@ -195,7 +195,7 @@ def test_a_cancelled_task_leaves_the_board_to_others(network, trickle):
 
 def test_results_that_nobody_wants_are_not_taken_for_others(network, transport):
     frames = random_frames(network, 9)
-    with Accelerator(transport, network) as board:
+    with Driver(transport, network) as board:
         abandoned = board.stream(frames[:8])
         next(abandoned)
         abandoned.close()
@@ -204,7 +204,7 @@ def test_results_that_nobody_wants_are_not_taken_for_others(network, transport):
 
 def test_a_reset_sends_frames_again(network, transport):
     frames = random_frames(network, 6)
-    with Accelerator(transport, network) as board:
+    with Driver(transport, network) as board:
         results = board.stream(frames)
         sums = [next(results).sums]
         board.reset()
@@ -224,7 +224,7 @@ def test_a_bad_link_costs_time_only(network, transport, seed):
 
     frames = random_frames(network, 60)
     transport.spoil = spoil
-    with Accelerator(transport, network, timeout=60) as board:
+    with Driver(transport, network, timeout=60) as board:
         results = list(board.stream(frames))
         losses = board.losses()
     np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
@@ -235,7 +235,7 @@ def test_board_with_another_network(network):
     other = tiny_network(2)
     transport = MemoryTransport(FakeBoard(device_info(other), classify))
     with pytest.raises(FirebrickError, match=r"it holds network .* load the bitstream") as caught:
-        Accelerator(transport, network)
+        Driver(transport, network)
     assert network.digest.hex() in str(caught.value)
     assert other.digest.hex() in str(caught.value)
     assert transport.closed
@@ -245,14 +245,14 @@ def test_board_with_another_network(network):
 def test_a_silent_board(network, spoil):
     transport = MemoryTransport(FakeBoard(device_info(network), classify), spoil)
     with pytest.raises(FirebrickError, match=r"the board has said nothing for \d\.\d s, with its"):
-        Accelerator(transport, network, timeout=1.0)
+        Driver(transport, network, timeout=1.0)
     assert 1.0 <= transport.now() < 2.0
     assert transport.closed
 
 
 def test_a_board_that_goes_silent(network, transport):
     frames = random_frames(network, 3)
-    with Accelerator(transport, network, timeout=2.0) as board:
+    with Driver(transport, network, timeout=2.0) as board:
         board.infer(frames[0])
         transport.spoil = lambda said: b""
         with pytest.raises(FirebrickError, match=r"said nothing for .* with 2 results due"):
@@ -280,7 +280,7 @@ def test_a_board_that_makes_the_host_reset_for_ever(network, transport):
             if packet
         )
 
-    with Accelerator(transport, network, timeout=1.0) as board:
+    with Driver(transport, network, timeout=1.0) as board:
         transport.spoil = spoil
         with pytest.raises(FirebrickError, match="the board answers, but"):
             board.infer(random_frames(network, 1)[0])
@@ -288,9 +288,9 @@ def test_a_board_that_makes_the_host_reset_for_ever(network, transport):
 
 
 def test_an_accelerator_without_results(network, transport):
-    with Accelerator(transport, network, timeout=2.0) as board:
+    with Driver(transport, network, timeout=2.0) as board:
         device = transport.board.device
-        device.statistics = replace(device.statistics, waiting=1)
+        device.statistics = replace(device.statistics, in_flight=1)
         transport.spoil = without_results
         with pytest.raises(FirebrickError, match=r"gives no result for .* 1 frames wait in it"):
             board.infer(random_frames(network, 1)[0])
@@ -313,14 +313,14 @@ def test_a_time_out_names_the_stalled_stream(network, transport, grows, message)
         stalls += (0,) * (len(network.ops) - len(stalls))
         device.statistics = replace(
             before,
-            waiting=1,
+            in_flight=1,
             stalled=before.stalled + grows.get("stalled", 0),
             stalls=tuple(a + b for a, b in zip(before.stalls, stalls, strict=True)),
         )
         return without_results(said)
 
     assert network.ops[2].name == "fire2/squeeze"
-    with Accelerator(transport, network, timeout=2.0) as board:
+    with Driver(transport, network, timeout=2.0) as board:
         transport.spoil = spoil
         with pytest.raises(FirebrickError, match=message):
             board.infer(random_frames(network, 1)[0])
@@ -331,11 +331,11 @@ def test_stalls_by_layer(network, transport):
     counts = tuple(range(len(network.ops)))
     device.statistics = replace(device.statistics, stalls=counts)
     turn = stall_turn(len(network.ops))
-    with Accelerator(transport, network) as board:
+    with Driver(transport, network) as board:
         before = board.stats()
         assert board.stalls() == {op.name: turn * k for k, op in enumerate(network.ops)}
         assert set(board.stalls(before).values()) == {0}
-    with Accelerator(transport) as board:
+    with Driver(transport) as board:
         assert board.stalls()["layer 3"] == 3 * turn
 
 
@@ -344,12 +344,12 @@ def test_stalls_by_layer(network, transport):
 )
 def test_frame_of_another_shape(network, transport, frame):
     with (
-        Accelerator(transport, network) as board,
+        Driver(transport, network) as board,
         pytest.raises(FirebrickError, match=r"uint8 of shape \(12, 10, 3\), not"),
     ):
         board.infer(frame)
 
 
 def test_no_frame_in_flight_is_refused(network, transport):
-    with Accelerator(transport, network) as board, pytest.raises(ValueError, match="at least 1"):
+    with Driver(transport, network) as board, pytest.raises(ValueError, match="at least 1"):
         list(board.stream([], in_flight=0))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen.common.errors import FirebrickError
-from host.driver import Accelerator
+from host.driver import Driver
 from host.replay import RecordingTransport, ReplayTransport
 from tests.damage import JSON, changed, damaged
 from tests.host.fake_board import FakeBoard, MemoryTransport, device_info
@@ -40,14 +40,14 @@ def session(network, folder):
 
     path = folder / "session.jsonl"
     transport = MemoryTransport(FakeBoard(device_info(network), classify), lose)
-    with Accelerator(RecordingTransport(transport, path), network) as board:
+    with Driver(RecordingTransport(transport, path), network) as board:
         list(board.stream(random_frames(network, 3)))
     return path
 
 
 def test_a_session_with_losses_is_played_again(session, network):
     frames = random_frames(network, 3)
-    with Accelerator(ReplayTransport(session), network) as board:
+    with Driver(ReplayTransport(session), network) as board:
         sums = [result.sums for result in board.stream(frames)]
     np.testing.assert_array_equal(sums, [classify(frame) for frame in frames])
 
@@ -56,7 +56,7 @@ def play(path, network) -> tuple[list, str]:
     """The class sums that came, and what ended the session, if anything did."""
     sums = []
     try:
-        with Accelerator(ReplayTransport(path), network, timeout=1.0) as board:
+        with Driver(ReplayTransport(path), network, timeout=1.0) as board:
             for result in board.stream(random_frames(network, 3)):
                 sums.append(result.sums)
     except FirebrickError as error:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gen.common.errors import FirebrickError
-from host.driver import Accelerator
+from host.driver import Driver
 from host.serial_transport import SerialTransport
 from tests.host.fake_board import FakeBoard, SerialBoard, device_info
 from tests.networks import random_frames, tiny_network
@@ -23,7 +23,7 @@ def test_frames_over_a_serial_port(network):
     frames = random_frames(network, 40)
     with (
         SerialBoard(FakeBoard(device_info(network), classify)) as board,
-        Accelerator(SerialTransport(board.port, 115_200), network) as accelerator,
+        Driver(SerialTransport(board.port, 115_200), network) as accelerator,
     ):
         results = list(accelerator.stream(frames))
     np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
@@ -33,7 +33,7 @@ def test_silent_port_times_out(network):
     ours, theirs = os.openpty()
     try:
         with pytest.raises(FirebrickError, match="at 9600 baud: the board has said nothing"):
-            Accelerator(SerialTransport(os.ttyname(theirs), 9600), network, timeout=0.2)
+            Driver(SerialTransport(os.ttyname(theirs), 9600), network, timeout=0.2)
     finally:
         os.close(theirs)
         os.close(ours)
@@ -45,7 +45,7 @@ def test_port_that_vanishes(network):
     os.close(theirs)
     os.close(ours)
     with pytest.raises(FirebrickError, match="unplugged"):
-        Accelerator(transport, network)
+        Driver(transport, network)
 
 
 def test_a_port_belongs_to_one_program():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gen.common.errors import FirebrickError
-from host.driver import Accelerator
+from host.driver import Driver
 from host.replay import RecordingTransport, ReplayTransport
 from host.transport import FramedLink
 from host.udp_link import UdpLink
@@ -60,7 +60,7 @@ def board(network):
 
 def test_frames_over_udp(network, board):
     frames = random_frames(network, 20)
-    with Accelerator(UdpLink("127.0.0.1", board.port), network, timeout=60) as accelerator:
+    with Driver(UdpLink("127.0.0.1", board.port), network, timeout=60) as accelerator:
         sums = [result.sums for result in accelerator.stream(frames)]
     np.testing.assert_array_equal(sums, golden.class_sums(network, frames))
 
@@ -68,9 +68,9 @@ def test_frames_over_udp(network, board):
 def test_a_session_over_udp_is_recorded_and_replayed(network, board, tmp_path):
     frames, path = random_frames(network, 3), tmp_path / "session.jsonl"
     link = FramedLink(UdpLink("127.0.0.1", board.port))
-    with Accelerator(RecordingTransport(link, path), network, timeout=60) as accelerator:
+    with Driver(RecordingTransport(link, path), network, timeout=60) as accelerator:
         sums = [accelerator.infer(frame).sums for frame in frames]
-    with Accelerator(ReplayTransport(path), network) as accelerator:
+    with Driver(ReplayTransport(path), network) as accelerator:
         np.testing.assert_array_equal([accelerator.infer(f).sums for f in frames], sums)
 
 
@@ -81,7 +81,7 @@ PRIVILEGED = 9
 def test_nobody_is_there(network):
     link = UdpLink("127.0.0.1", PRIVILEGED)
     with pytest.raises(FirebrickError, match=r"said nothing .* is its address right\?"):
-        Accelerator(link, network, timeout=0.5)
+        Driver(link, network, timeout=0.5)
 
 
 def test_nothing_comes_from_a_silent_board():

@@ -13,7 +13,7 @@ from protocol.messages import DeviceInfo, ProtocolError
 from protocol.packets import Kind, Packet
 from protocol.session import Phase, Session
 
-INFO = DeviceInfo(6, 5, 3, 300, 50_000_000, b"network1", chunk=32, window=4, frames=4)
+INFO = DeviceInfo(6, 5, 3, 300, 50_000_000, b"network1", chunk=32, credits=4, frames=4)
 
 
 def classify(pixels: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ def run(session, device, frames, spoil=lambda data: data, retries=400):
         moved = True
         while moved:
             moved = False
-            while waiting and session.room:
+            while waiting and session.may_submit:
                 pixels = waiting.pop(0)
                 tickets[session.submit(pixels.tobytes())] = pixels
             line = spoil(b"".join(frame(packet) for packet in session.packets()))
@@ -185,7 +185,7 @@ def test_no_more_frames_than_the_board_takes():
     session = ready_session()
     for _ in range(INFO.frames):
         session.submit(bytes(INFO.frame_bytes))
-    assert not session.room
-    assert len(list(session.packets())) == 1 + INFO.window  # a question came first
-    with pytest.raises(ValueError, match="no room"):
+    assert not session.may_submit
+    assert len(list(session.packets())) == 1 + INFO.credits  # a question came first
+    with pytest.raises(ValueError, match="no credit"):
         session.submit(bytes(INFO.frame_bytes))

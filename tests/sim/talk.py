@@ -28,7 +28,7 @@ class Talk:
     def run(self, frames: np.ndarray) -> None:
         submitted, quiet = 0, 0
         while len(self.results) < len(frames):
-            while self.session.room and submitted < len(frames):
+            while self.session.may_submit and submitted < len(frames):
                 self.session.submit(frames[submitted].tobytes())
                 submitted += 1
             for packet in self.session.packets():

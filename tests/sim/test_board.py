@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen.common.errors import FirebrickError
-from host.driver import Accelerator
+from host.driver import Driver
 from host.serial_transport import SerialTransport
 from sim import golden
 from sim.board import build_board, load_link
@@ -31,7 +31,7 @@ def test_the_host_takes_it_for_a_board(tiny_board, bits):
         thread.start()
         try:
             transport = SerialTransport(terminal.port, line.baud)
-            with Accelerator(transport, network, timeout=60) as board:
+            with Driver(transport, network, timeout=60) as board:
                 results = list(board.stream(frames))
                 statistics = board.stats()
         finally:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gen.backend.ethernet_core import PING
-from host.driver import Accelerator
+from host.driver import Driver
 from host.udp_link import UdpLink
 from protocol.packets import Kind, Packet
 from sim import golden
@@ -125,7 +125,7 @@ def test_a_host_on_loopback_takes_it_for_a_board(machine, tiny_on_ethernet):
         thread.start()
         try:
             host, port = bridge.options.split()[1].split(":")
-            with Accelerator(UdpLink(host, int(port)), network, timeout=60) as board:
+            with Driver(UdpLink(host, int(port)), network, timeout=60) as board:
                 results = list(board.stream(frames))
                 statistics = board.stats()
         finally:

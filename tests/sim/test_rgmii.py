@@ -8,8 +8,8 @@ import pytest
 
 from boards import BOARDS
 from gen.backend.ethernet_core import PING
-from gen.link_options import Address, on_network
-from host.driver import Accelerator
+from gen.link_options import Address, on_lan
+from host.driver import Driver
 from host.udp_link import UdpLink
 from sim import golden
 from sim.board import Network, build_board, load_link
@@ -24,7 +24,7 @@ from tests.sim.talk import Talk, ask, check, suffer_wrong_check_sequences
 
 @pytest.fixture(scope="module", params=["genesys2", "ecpix5_85"])
 def board(request, tmp_path_factory):
-    target = on_network(BOARDS[request.param], Address())
+    target = on_lan(BOARDS[request.param], Address())
     return tiny(tmp_path_factory, f"tiny_{request.param}", target)
 
 
@@ -74,7 +74,7 @@ def test_a_host_on_loopback_takes_it_for_a_board(machine, board):
         thread.start()
         try:
             host, port = bridge.options.split()[1].split(":")
-            with Accelerator(UdpLink(host, int(port)), board.network, timeout=60) as accelerator:
+            with Driver(UdpLink(host, int(port)), board.network, timeout=60) as accelerator:
                 results = list(accelerator.stream(frames))
         finally:
             done.set()

@@ -10,23 +10,23 @@ from gen.backend.emit import emit, shell_path
 from gen.backend.ethernet_core import CORE_FILE, core_parameters, core_verilog
 from gen.backend.rtlil import run_yosys
 from gen.common.errors import FirebrickError
-from gen.link_options import Address, chosen_link, on_network
+from gen.link_options import Address, chosen_link, on_lan
 from gen.plan.link import check_clock, slowest_clock
 from gen.plan.planner import plan
 from tests.networks import tiny_network
 
 
 def test_defaults_make_a_place_of_its_own():
-    station = on_network(BOARDS["arty_a7"], Address()).station
+    station = on_lan(BOARDS["arty_a7"], Address()).station
     assert (station.address, station.port) == (IPv4Address("192.168.1.50"), 18002)
     assert station.mac.to_bytes(6, "big").hex(":") == "02:46:c0:a8:01:32"
-    other = on_network(BOARDS["arty_a7"], Address(ip="192.168.1.51")).station
+    other = on_lan(BOARDS["arty_a7"], Address(ip="192.168.1.51")).station
     assert other.mac == station.mac + 1
 
 
 def test_a_place_that_is_given():
     place = Address("10.0.0.7", "00-18-3E-01-02-03", 1234)
-    station = on_network(BOARDS["genesys2"], place).station
+    station = on_lan(BOARDS["genesys2"], place).station
     assert station.mac == 0x00183E010203
     assert (str(station.address), station.port) == ("10.0.0.7", 1234)
 
@@ -49,12 +49,12 @@ def test_a_place_that_is_given():
 )
 def test_places_that_cannot_be(place, message):
     with pytest.raises(FirebrickError, match=message):
-        on_network(BOARDS["arty_a7"], place)
+        on_lan(BOARDS["arty_a7"], place)
 
 
 def test_a_board_without_ethernet():
     with pytest.raises(FirebrickError, match="ulx3s_85 has no Ethernet; use --link uart"):
-        on_network(BOARDS["ulx3s_85"], Address())
+        on_lan(BOARDS["ulx3s_85"], Address())
 
 
 def test_options_that_do_not_go_together():
@@ -70,7 +70,7 @@ def test_options_that_do_not_go_together():
 
 @pytest.mark.parametrize(("name", "slowest"), [("arty_a7", 12_500_000), ("genesys2", 31_250_000)])
 def test_the_clock_must_keep_up_with_the_line(name, slowest):
-    board = on_network(BOARDS[name], Address())
+    board = on_lan(BOARDS[name], Address())
     assert slowest_clock(board) == slowest
     check_clock(board, slowest)
     with pytest.raises(FirebrickError, match=f"Ethernet needs a clock of at least {slowest / 1e6}"):
@@ -78,12 +78,12 @@ def test_the_clock_must_keep_up_with_the_line(name, slowest):
 
 
 def test_a_fast_line_gets_room_where_the_clock_is_slower():
-    board = on_network(BOARDS["genesys2"], Address())
+    board = on_lan(BOARDS["genesys2"], Address())
     words = [
         core_parameters(board, hz)["rx_words"] for hz in (125_000_000, 100_000_000, 50_000_000)
     ]
     assert words == [32, 1024, 2048]
-    assert core_parameters(on_network(BOARDS["arty_a7"], Address()), 20_000_000)["rx_words"] == 32
+    assert core_parameters(on_lan(BOARDS["arty_a7"], Address()), 20_000_000)["rx_words"] == 32
 
 
 CELLS = {
@@ -95,7 +95,7 @@ CELLS = {
 
 @pytest.mark.parametrize("name", CELLS)
 def test_the_core_is_made_for_the_board(name):
-    board = on_network(BOARDS[name], Address(ip="10.11.12.13"))
+    board = on_lan(BOARDS[name], Address(ip="10.11.12.13"))
     verilog = core_verilog(board, 100_000_000)
     assert re.search(r"^module liteeth_core \(", verilog, re.MULTILINE)
     assert str(int(board.station.address)) in verilog
@@ -106,14 +106,14 @@ def test_the_core_is_made_for_the_board(name):
 
 
 def test_what_liteeth_says_is_passed_on():
-    board = on_network(BOARDS["arty_a7"], Address())
+    board = on_lan(BOARDS["arty_a7"], Address())
     with pytest.raises(FirebrickError, match="LiteEth failed: KeyError: 'vax'"):
         core_verilog(replace(BOARDS["genesys2"], family="vax", station=board.station), 10**8)
 
 
 @pytest.mark.parametrize("name", ["arty_a7", "genesys2", "ecpix5_85"])
 def test_the_emitted_folder(tmp_path, name):
-    network, board = tiny_network(1), on_network(BOARDS[name], Address())
+    network, board = tiny_network(1), on_lan(BOARDS[name], Address())
     emit(network, plan(network, board), board, tmp_path / "out")
     folder = tmp_path / "out"
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from gen.frames.class_results import Answer, answers_json, answers_table
+from gen.frames.class_results import ClassResult, results_json, results_table
 from tests.networks import tiny_network
 
 SUMS = np.array([5, 90, 7, 3, 1])
@@ -12,7 +12,9 @@ SUMS = np.array([5, 90, 7, 3, 1])
 
 def shown(*images: str) -> str:
     console = Console(file=io.StringIO(), width=100)
-    console.print(answers_table(tiny_network(1), [Answer(image, SUMS, 10) for image in images]))
+    console.print(
+        results_table(tiny_network(1), [ClassResult(image, SUMS, 10) for image in images])
+    )
     return console.file.getvalue()
 
 
@@ -31,6 +33,6 @@ def test_images_are_called_by_what_tells_them_apart(images, names):
 
 
 def test_programs_get_all_sums():
-    (entry,) = answers_json(tiny_network(1), [Answer("photos/a.png", SUMS, 10)], k=2)
+    (entry,) = results_json(tiny_network(1), [ClassResult("photos/a.png", SUMS, 10)], k=2)
     assert (entry["image"], entry["cycles"], entry["sums"]) == ("photos/a.png", 10, SUMS.tolist())
     assert [top["label"] for top in entry["top"]] == ["class 1", "class 2"]

@@ -14,7 +14,7 @@ from gen.plan.cost import (
     lutrom_luts,
     requantise_cost,
 )
-from gen.plan.limits import granules
+from gen.plan.limits import min_lanes
 from hw.layers.folding import EnginePlan
 from tests.gen.squeezenets import cifar, squeezenet1_1
 
@@ -152,12 +152,12 @@ def test_a_smaller_window_memory_makes_the_engine_wait_between_frames():
     assert small.wait_pixels(small.fewest_pixels) <= 0.02 * 13 * 13
 
 
-def test_granules_grow_as_cycles_shrink_and_end():
+def test_min_lanes_grow_as_cycles_shrink_and_end():
     network = squeezenet1_1()
-    loose, tight = granules(network, 10_000_000), granules(network, 200_000)
+    loose, tight = min_lanes(network, 10_000_000), min_lanes(network, 200_000)
     assert set(loose.values()) == {1}
     assert tight["conv1"] == 4  # 111 x 111 x 64 values
     assert all(tight[name] >= lanes for name, lanes in loose.items())
-    assert granules(network, 111 * 111) is not None  # conv1 with a pixel a transfer
-    assert granules(network, 111 * 111 - 1) is None
+    assert min_lanes(network, 111 * 111) is not None  # conv1 with a pixel a transfer
+    assert min_lanes(network, 111 * 111 - 1) is None
     assert tight[INPUT] == 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 from boards import BOARDS
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT
-from gen.link_options import Address, on_network
+from gen.link_options import Address, on_lan
 from gen.plan.planner import fits
 from tests.gen.devices import ARTY, board, refusal
 from tests.gen.squeezenets import Builder, cifar, squeezenet1_1
@@ -74,7 +74,7 @@ def suggested(target, **wishes) -> set[str]:
 
 def test_boards_are_suggested_with_the_same_link():
     assert suggested(TINY) == set(BOARDS)
-    assert suggested(on_network(TINY, Address())) == set(BOARDS) - {"ulx3s_85"}
+    assert suggested(on_lan(TINY, Address())) == set(BOARDS) - {"ulx3s_85"}
     assert suggested(replace(TINY, baud=12_000_000)) == {"arty_a7", "arty_a7_35", "ecpix5_85"}
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from boards import BOARDS
 from boards.board import Resources
-from gen.link_options import Address, on_network
+from gen.link_options import Address, on_lan
 from gen.plan.cost import UART_AND_SHELL
 from gen.plan.link import link_cost, link_frames_per_second, link_name, shell_cycles
 from tests.networks import tiny_network
@@ -23,13 +23,13 @@ def test_a_serial_line():
 
 def test_ethernet():
     network = tiny_network(1)
-    board = on_network(ARTY, Address())
+    board = on_lan(ARTY, Address())
     assert link_name(board) == "UDP at 192.168.1.50, port 18002, 100 Mb/s"
     # Our header and CRC, those of UDP, IP and Ethernet, check sequence, preamble, gap.
     line = 360 + 12 + 8 + 20 + 14 + 4 + 8 + 12
     assert link_frames_per_second(network, board) == pytest.approx(100e6 / 8 / line)
     assert shell_cycles(network, board) == 360 + 12
-    fast = on_network(BOARDS["genesys2"], Address())
+    fast = on_lan(BOARDS["genesys2"], Address())
     assert link_frames_per_second(network, fast) == pytest.approx(1e9 / 8 / line)
 
 
@@ -37,7 +37,7 @@ def test_a_network_core_costs_more_than_a_uart():
     network = tiny_network(1)
     serial = link_cost(ARTY, network)
     assert serial.lut > UART_AND_SHELL.lut
-    mii = link_cost(on_network(ARTY, Address()), network)
-    rgmii = link_cost(on_network(BOARDS["genesys2"], Address()), network)
+    mii = link_cost(on_lan(ARTY, Address()), network)
+    rgmii = link_cost(on_lan(BOARDS["genesys2"], Address()), network)
     assert serial.lut + 1000 < mii.lut < rgmii.lut
     assert isinstance(mii, Resources)

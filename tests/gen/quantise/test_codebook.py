@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen.quantise.codebook import round_to_levels
-from gen.quantise.gptq import largest_code, round_together
+from gen.quantise.gptq import largest_code, round_by_gptq
 from tests.gen.quantise.test_gptq import correlated, output_error
 
 
@@ -23,7 +23,7 @@ def test_levels_are_legal_and_beat_evenly_spaced_ones(code_bits, level_bits):
     assert np.abs(codebook).max() <= largest_code(level_bits)
     assert np.isin(found, codebook).all()
     error = output_error(found * scale[:, None] - weights, hessian).sum()
-    codes, step = round_together(weights, hessian, code_bits, floor)
+    codes, step = round_by_gptq(weights, hessian, code_bits, floor)
     assert error < 0.85 * output_error(codes * step[:, None] - weights, hessian).sum()
 
 

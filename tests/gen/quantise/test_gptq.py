@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from gen.quantise.gptq import largest_code, round_together
+from gen.quantise.gptq import largest_code, round_by_gptq
 from gen.quantise.hessian import MomentSums
 
 
@@ -22,7 +22,7 @@ def test_codes_are_legal_and_beat_rounding_each_weight_alone(bits):
     x = correlated(rng, 2000, 70)
     hessian = np.cov(x.T) + 0.01 * np.eye(70)
     weights = rng.laplace(0, 1, (20, 70))
-    codes, scale = round_together(weights, hessian, bits, np.zeros(20))
+    codes, scale = round_by_gptq(weights, hessian, bits, np.zeros(20))
     high = largest_code(bits)
     assert np.all(codes == np.rint(codes))
     assert np.abs(codes).max() <= high
@@ -39,7 +39,7 @@ def test_no_code_can_be_changed_to_advantage():
     rng = np.random.default_rng(2)
     hessian = np.cov(correlated(rng, 500, 12).T) + 0.01 * np.eye(12)
     weights = rng.normal(0, 1, (5, 12))
-    codes, scale = round_together(weights, hessian, 3, np.zeros(5))
+    codes, scale = round_by_gptq(weights, hessian, 3, np.zeros(5))
     least = output_error(codes * scale[:, None] - weights, hessian)
     for row, step in product(range(12), (-1, 1)):
         other = codes.copy()
@@ -52,7 +52,7 @@ def test_close_to_the_best_of_all_codes():
     hessian = np.cov(correlated(rng, 500, 6).T) + 0.01 * np.eye(6)
     weights = rng.normal(0, 1, (8, 6))
     everything = np.array(list(product((-1, 0, 1), repeat=6)), float)
-    codes, scale = round_together(weights, hessian, 2, np.zeros(8))
+    codes, scale = round_by_gptq(weights, hessian, 2, np.zeros(8))
     got = output_error(codes * scale[:, None] - weights, hessian)
     square = np.maximum(output_error(everything, hessian), 1e-12)
     along = np.maximum(everything @ hessian @ weights.T, 0)
@@ -63,7 +63,7 @@ def test_close_to_the_best_of_all_codes():
 
 def test_scales_keep_to_their_floor():
     weights = np.array([[1e-9, -2e-9], [1.0, -0.5], [0.0, 0.0]])
-    codes, scale = round_together(weights, np.eye(2), 4, np.full(3, 0.01))
+    codes, scale = round_by_gptq(weights, np.eye(2), 4, np.full(3, 0.01))
     assert np.all(scale >= 0.01)
     assert not codes[0].any()
     assert not codes[2].any()
@@ -108,7 +108,7 @@ def test_inputs_that_never_change_are_no_problem():
     weights = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]])
     moments = sums.moments(weights, 0.1)
     np.testing.assert_allclose(moments.best_weights(weights), weights)
-    codes, scale = round_together(weights, moments.xx, 4, np.full(2, 1e-3))
+    codes, scale = round_by_gptq(weights, moments.xx, 4, np.full(2, 1e-3))
     bias = moments.best_bias(codes * scale[:, None])
     np.testing.assert_allclose(codes * scale[:, None] @ np.full(3, 0.7) + bias, 1.0)
 
@@ -123,9 +123,9 @@ def test_coupled_channels_make_up_for_one_another():
     mix = rng.normal(0, 1, (4, 16))
     coupling = mix.T @ mix / 4 + 0.1 * np.eye(16)
     weights = rng.normal(0, 1, (16, 20))
-    codes, scale = round_together(weights, hessian, 3, np.zeros(16))
+    codes, scale = round_by_gptq(weights, hessian, 3, np.zeros(16))
     alone = coupled_error(codes * scale[:, None] - weights, hessian, coupling)
-    codes, scale = round_together(weights, hessian, 3, np.zeros(16), coupling)
+    codes, scale = round_by_gptq(weights, hessian, 3, np.zeros(16), coupling)
     together = coupled_error(codes * scale[:, None] - weights, hessian, coupling)
     assert together < 0.5 * alone
     assert np.abs(codes).max() <= 3
@@ -141,8 +141,8 @@ def test_channels_that_are_not_coupled_are_rounded_as_if_alone():
     hessian = np.cov(correlated(rng, 500, 12).T) + 0.01 * np.eye(12)
     weights = rng.normal(0, 1, (5, 12))
     weights[2] = 0
-    codes, scale = round_together(weights, hessian, 3, np.full(5, 1e-3))
-    again, rescaled = round_together(weights, hessian, 3, np.full(5, 1e-3), np.eye(5))
+    codes, scale = round_by_gptq(weights, hessian, 3, np.full(5, 1e-3))
+    again, rescaled = round_by_gptq(weights, hessian, 3, np.full(5, 1e-3), np.eye(5))
     np.testing.assert_allclose(
         output_error(again * rescaled[:, None] - weights, hessian),
         output_error(codes * scale[:, None] - weights, hessian),

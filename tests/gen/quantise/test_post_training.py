@@ -230,7 +230,7 @@ def test_rounding_together_follows_the_float_network_better(bits):
     pictures = frames(40)
     expected = float_logits(graph.fold_input(NORMALISATION), pictures)
     errors = []
-    for rounding in ("nearest", "together"):
+    for rounding in ("nearest", "gptq"):
         told: list[tuple[int, int]] = []
         network = quantise(
             graph,
@@ -255,9 +255,7 @@ def test_blas_has_one_core_so_that_sums_are_the_same_on_all_machines():
         told.extend(pool["num_threads"] for pool in threadpool_info())
 
     with threadpool_limits(2):
-        quantise(
-            graph, frames(4), normalisation=NORMALISATION, rounding="together", progress=progress
-        )
+        quantise(graph, frames(4), normalisation=NORMALISATION, rounding="gptq", progress=progress)
     assert set(told) == {1}
 
 
@@ -273,7 +271,7 @@ def test_codebooks_beat_as_many_bits_without():
                 frames(24, seed=100 + seed),
                 normalisation=NORMALISATION,
                 weight_bits=width,
-                rounding="together",
+                rounding="gptq",
             )
             errors[width] += relative_error(network, expected, pictures)
         assert {op.code_bits for op in network.convs} == {3}
@@ -298,7 +296,7 @@ def test_only_shared_weights_are_kept_as_shared():
 def test_the_quantiser_runs_the_integers_as_the_golden_model_does():
     graph = import_float(squeezenet(bypass=True, first_pad=1, ceil=True), "test")
     network = quantise(
-        graph, frames(8), normalisation=NORMALISATION, weight_bits=4, rounding="together"
+        graph, frames(8), normalisation=NORMALISATION, weight_bits=4, rounding="gptq"
     )
     pictures = frames(3, seed=9)
     expected = golden.run(network, pictures)
@@ -320,7 +318,7 @@ def test_fewer_frames_where_memory_is_short(monkeypatch):
 
     def told(count):
         pictures = frames(count)
-        network = quantise(graph, pictures, normalisation=NORMALISATION, rounding="together")
+        network = quantise(graph, pictures, normalisation=NORMALISATION, rounding="gptq")
         return pictures, network.source["quantised"]
 
     monkeypatch.setattr(layer_by_layer, "_measure", noting)

@@ -3,7 +3,7 @@ import pytest
 
 from gen.formats.onnx_float import import_float
 from gen.ir.graph import FloatConv
-from gen.quantise.gptq import round_together
+from gen.quantise.gptq import round_by_gptq
 from gen.quantise.rate import Step, bits_for, round_to_step, steps_for
 from gen.quantise.sensitivity import MEASURED
 from tests.gen.onnx_models import squeezenet
@@ -41,7 +41,7 @@ def test_it_beats_rounding_to_nearest_and_fixed_widths(seed):
     assert np.array_equal(codes, np.rint(codes))
     bits, loss = entropy(codes), error(weights, hessian, codes, scale)
     others = [nearest(weights, 0.5)]
-    others += [round_together(weights, hessian, width, floor) for width in (3, 4)]
+    others += [round_by_gptq(weights, hessian, width, floor) for width in (3, 4)]
     for part, (other, other_scale) in zip((0.5, 1.0, 1.0), others, strict=True):
         # a bit a weight makes the error four times smaller: this brings both to one size
         worth = 4.0 ** ((bits - entropy(other)) / other.size)

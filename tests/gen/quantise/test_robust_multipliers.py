@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen.ir.fixed_point import fixed_point
-from gen.quantise.robust_multipliers import REACH, steady
+from gen.quantise.robust_multipliers import REACH, robust_multipliers
 
 
 def disagreements(multiplier: np.ndarray, shift: int, low: int, high: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def disagreements(multiplier: np.ndarray, shift: int, low: int, high: int) -> np
 def test_float_arithmetic_agrees_more_often(low, high):
     rng = np.random.default_rng(1)
     multiplier, shift = fixed_point(rng.uniform(0.0015, 0.0029, 128))
-    chosen = steady(multiplier, shift, low, high)
+    chosen = robust_multipliers(multiplier, shift, low, high)
     before = disagreements(multiplier, shift, low, high)
     after = disagreements(chosen, shift, low, high)
     assert before.sum() > 1
@@ -40,7 +40,7 @@ def test_it_stays_near_and_normalised():
     rng = np.random.default_rng(2)
     multiplier = rng.integers(64, 1 << 16, 500).astype(np.uint16)
     multiplier[:4] = (1 << 15, (1 << 16) - 1, 0, 1)
-    chosen = steady(multiplier, 24, 0, 255)
+    chosen = robust_multipliers(multiplier, 24, 0, 255)
     assert chosen.dtype == np.uint16
     change = np.abs(chosen.astype(int) - multiplier)
     assert np.all(change <= REACH * multiplier.astype(int) / (1 << 15) + 1)
@@ -51,12 +51,12 @@ def test_it_stays_near_and_normalised():
 
 
 def test_equal_multipliers_stay_equal():
-    chosen = steady(np.full(7, 40001, np.uint16), 22, 0, 255)
+    chosen = robust_multipliers(np.full(7, 40001, np.uint16), 22, 0, 255)
     assert len(np.unique(chosen)) == 1
 
 
 def test_choosing_again_changes_little():
     multiplier = np.random.default_rng(3).integers(1 << 15, 1 << 16, 100).astype(np.uint16)
-    once = steady(multiplier, 24, 0, 255)
-    twice = steady(once, 24, 0, 255)
+    once = robust_multipliers(multiplier, 24, 0, 255)
+    twice = robust_multipliers(once, 24, 0, 255)
     assert disagreements(twice, 24, 0, 255).sum() <= disagreements(once, 24, 0, 255).sum() + 0.01

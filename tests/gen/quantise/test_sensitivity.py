@@ -65,7 +65,7 @@ def test_chosen_bits_fit_and_beat_bits_shared_evenly(graph, loss):
             frames(24, seed=5),
             normalisation=NORMALISATION,
             weight_bits=bits,
-            rounding="together",
+            rounding="gptq",
         )
         got = golden.class_sums(network, pictures) * network.output.scale
         errors.append(float(np.square(got - expected).mean()))

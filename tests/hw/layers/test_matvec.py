@@ -96,7 +96,7 @@ def test_codebooks(bits, codebook, multiplier, tmp_path):
     assert result.bubbles("i") == 0
 
 
-@pytest.mark.parametrize("vendor_cells", [False, True], ids=["twin", "vendor"])
+@pytest.mark.parametrize("vendor_cells", [False, True], ids=["behavioural", "vendor"])
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_dsp48e1_and_its_twin_on_random_and_corner_operands(bits, vendor_cells, tmp_path):
     top, words = (1 << (bits - 1)) - 1, 6

@@ -70,7 +70,7 @@ def test_rounds_to_nearest_with_halves_up(scaler, tmp_path):
     check(unit, accumulators, tmp_path)
 
 
-@pytest.mark.parametrize("vendor_cells", [False, True], ids=["twin", "vendor"])
+@pytest.mark.parametrize("vendor_cells", [False, True], ids=["behavioural", "vendor"])
 def test_a_dsp48e1_at_the_ends_of_its_range(vendor_cells, tmp_path):
     top = (1 << 23) - 1
     options = {"low": -128, "high": 127, "o_shape": signed(8), "scaler": "dsp48e1"}

@@ -1,6 +1,6 @@
 from amaranth.sim import Simulator
 
-from hw.link.responder import HEADER_WORDS, Answerer
+from hw.link.responder import HEADER_WORDS, Responder
 from protocol.messages import DeviceInfo
 from protocol.packets import Kind
 
@@ -8,26 +8,26 @@ INFO = DeviceInfo(4, 4, 3, 5, 100_000_000, b"12345678", chunk=128, streams=0)
 
 
 def kinds(packets: int, *, refused: bool, freed: bool, complete: bool) -> list[Kind]:
-    """What an answerer sends first, when all of this is so all the time."""
-    answerer = Answerer(INFO)
+    """What an responder sends first, when all of this is so all the time."""
+    responder = Responder(INFO)
     found: list[Kind] = []
 
     async def testbench(ctx):
-        ctx.set(answerer.i_refused, refused)
-        ctx.set(answerer.i_freed, freed)
-        ctx.set(answerer.i_complete, complete)
-        ctx.set(answerer.i_sums.valid, complete)
-        ctx.set(answerer.o.ready, 1)
+        ctx.set(responder.i_refused, refused)
+        ctx.set(responder.i_freed, freed)
+        ctx.set(responder.i_complete, complete)
+        ctx.set(responder.i_sums.valid, complete)
+        ctx.set(responder.o.ready, 1)
         position = 0
         while len(found) < packets:
-            if ctx.get(answerer.o.valid):
-                word = ctx.get(answerer.o.payload)
+            if ctx.get(responder.o.valid):
+                word = ctx.get(responder.o.payload)
                 position = 0 if word.first else position + 1
                 if position == HEADER_WORDS - 1:
                     found.append(Kind(word.word & 0xFF))
             await ctx.tick()
 
-    simulator = Simulator(answerer)
+    simulator = Simulator(responder)
     simulator.add_clock(1e-8)
     simulator.add_testbench(testbench)
     simulator.run_until(1e-4)

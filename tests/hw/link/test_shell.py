@@ -22,7 +22,7 @@ from sim.verilate import build
 from tests.harness.verilog import write_verilog
 
 INFO = DeviceInfo(
-    6, 5, 3, 150, 50_000_000, bytes(range(8)), chunk=32, window=4, frames=4, streams=3
+    6, 5, 3, 150, 50_000_000, bytes(range(8)), chunk=32, credits=4, frames=4, streams=3
 )
 SETTLED = 20_000
 """Clock cycles after which nothing more comes of what was sent."""
@@ -147,8 +147,8 @@ def test_one_thing_at_a_time_equals_the_model(board):
     statistics = board.statistics()
     assert statistics.answered == device.statistics.answered == 4
     assert statistics.dropped == device.statistics.dropped
-    assert (statistics.bad, statistics.waiting, statistics.pixels) == (0, 0, INFO.frame_bytes)
-    assert (statistics.sequence, statistics.index, statistics.room) == (40_004, 0, INFO.window)
+    assert (statistics.bad, statistics.in_flight, statistics.pixels) == (0, 0, INFO.frame_bytes)
+    assert (statistics.sequence, statistics.index, statistics.credit) == (40_004, 0, INFO.credits)
 
 
 def test_cycles_count_from_first_pixel_to_last_sum(board):
@@ -189,7 +189,7 @@ def test_frames_back_to_back(library, stalls):
     with Simulator(library) as simulator:
         simulator.stall(5, *stalls)
         while len(found) < len(frames):
-            while session.room and submitted < len(frames):
+            while session.may_submit and submitted < len(frames):
                 session.submit(frames[submitted].tobytes())
                 submitted += 1
             line += b"".join(map(frame, session.packets()))
@@ -251,7 +251,7 @@ def test_a_reset_forgets_half_a_frame_and_keeps_the_counters(board):
     (answer,) = board.ask(Packet(Kind.RESET, 9))
     assert answer == Packet(Kind.RESET, 9)
     statistics = board.statistics()
-    assert (statistics.waiting, statistics.pixels) == (0, INFO.frame_bytes)
+    assert (statistics.in_flight, statistics.pixels) == (0, INFO.frame_bytes)
     assert (statistics.dropped, statistics.sequence) == (1, 9)
     answers = board.ask(*chunks(second, 9))
     sums = b"".join(answer.payload[8:] for answer in answers if answer.kind == Kind.RESULT)
@@ -264,7 +264,7 @@ def test_the_button_forgets_everything(board):
     board.ask(*chunks(first, 7_000)[:2])
     board.simulator.reset()
     statistics = board.statistics()
-    assert (statistics.sequence, statistics.index, statistics.waiting) == (0, 0, 0)
+    assert (statistics.sequence, statistics.index, statistics.in_flight) == (0, 0, 0)
     answers = board.ask(*chunks(second, 0))
     results = [answer for answer in answers if answer.kind == Kind.RESULT]
     assert [(result.sequence, result.index) for result in results] == [(0, 0), (0, 1)]
@@ -275,7 +275,7 @@ def test_the_crc_is_zlibs(board):
     assert said[-4:] == zlib.crc32(said[:-4]).to_bytes(4, "little")
 
 
-@pytest.mark.parametrize("change", [{"chunk": 48}, {"window": 1}])
+@pytest.mark.parametrize("change", [{"chunk": 48}, {"credits": 1}])
 def test_sizes_that_are_no_powers_of_two_are_refused(change):
     with pytest.raises(ValueError, match="power of two"):
         PacketReceiver(replace(INFO, **change))

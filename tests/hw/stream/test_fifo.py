@@ -33,8 +33,8 @@ class DelayLine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.results = results = CreditFifo(unsigned(8), self._depth)
-        accept = self.i.valid & results.o_room
-        m.d.comb += [self.i.ready.eq(results.o_room), results.i_take.eq(accept)]
+        accept = self.i.valid & results.o_credit
+        m.d.comb += [self.i.ready.eq(results.o_credit), results.i_take.eq(accept)]
         valid, value = accept, self.i.payload
         for _ in range(self._latency):
             next_valid, next_value = Signal(), Signal(8)
