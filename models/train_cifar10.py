@@ -59,7 +59,7 @@ class Trainer:
     step: int = 0
     elapsed_before: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.net = self.net.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         decayed = [p for p in self.net.parameters() if p.ndim > 1]

@@ -1,9 +1,9 @@
 """Sums of many terms."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Signal, Value, signed
 
 
-def adder_tree(m: Module, terms: list[Signal]) -> Signal:
+def adder_tree(m: Module, terms: list[Value]) -> Value:
     """Sum of signed terms, a register after every level."""
     while len(terms) > 1:
         sums = []

@@ -44,7 +44,7 @@ class Decoder(wiring.Component):
         """Levels of codes, an int64 array of the shape of ``codes``."""
         return self._levels[codes]
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         table = Array(int(level) & ((1 << self._level_bits) - 1) for level in self._levels)

@@ -125,7 +125,9 @@ def separate_overlapping(packed: Value, reach: Value, offset: int, width: int) -
     return [low, high[:width].as_signed()]
 
 
-def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: Value):
+def multiply_accumulate(
+    weights: Sequence[Value], x: Value, offset: int, first: Value
+) -> tuple[Instance, list, Signal]:
     """One DSP48E1 that accumulates the products of one or two signed weights with ``x``.
 
     Parameters
@@ -147,7 +149,7 @@ def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: 
     return _slice(weights[0], high, x, Const(0, 48), Mux(first, _LOAD, _ACCUMULATE))
 
 
-def add_multiply_add(a: Value, d: Value, b: Value, c: int):
+def add_multiply_add(a: Value, d: Value, b: Value, c: int) -> tuple[Instance, list, Signal]:
     """One DSP48E1 that computes ``(a + d) * b + c``, :data:`LATENCY` cycles later.
 
     Parameters
@@ -164,7 +166,7 @@ def add_multiply_add(a: Value, d: Value, b: Value, c: int):
     return _slice(a, d, b, Const(c, 48), Const(_ADD_C, 7))
 
 
-def _slice(a: Value, d: Value, b: Value, c: Value, opmode: Value):
+def _slice(a: Value, d: Value, b: Value, c: Value, opmode: Value) -> tuple[Instance, list, Signal]:
     """The primitive with its operands: values of the widths of its ports, sign-extended."""
     comb = []
     operands = {"A": (a, 30), "D": (d, 25), "B": (b, 18)}
@@ -192,12 +194,12 @@ class BehaviouralDSP48E1(wiring.Component):
     The members are the primitive's ports; those in which nothing changes are there and not used.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         inputs = {name: In(width) for name, width in _OPERANDS.items()}
         inputs |= {name: In(width) for name, (width, _) in _FIXED.items()}
         super().__init__({"CLK": In(1), **inputs, "P": Out(48)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.domains.local = domain = ClockDomain("local", reset_less=True)

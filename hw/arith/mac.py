@@ -159,7 +159,7 @@ class MacArray(wiring.Component):
             ports["o_uppers"] = Out(data.ArrayLayout(config.overlap, config.groups * config.parts))
         super().__init__(ports)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         flags = [Signal(3, name=f"flags{stage}") for stage in range(self.config.latency + 1)]
@@ -178,7 +178,7 @@ class MacArray(wiring.Component):
         start = (row * self.config.simd + column) * self._bits
         return source[start : start + self._bits].as_signed()
 
-    def _dsp_rows(self, m: Module, flags: list[Signal]):
+    def _dsp_rows(self, m: Module, flags: list[Signal]) -> None:
         """Accumulators in the DSP blocks, a part for each activation."""
         config = self.config
         begins = flags[dsp48.LATENCY - 2][1], flags[dsp48.LATENCY - 1][1]
@@ -213,7 +213,7 @@ class MacArray(wiring.Component):
         ]
         return sum_
 
-    def _fabric_rows(self, m: Module, flags: Value):
+    def _fabric_rows(self, m: Module, flags: Value) -> None:
         """Products by DSP or by LUTs, adder trees and accumulators in the fabric."""
         config = self.config
         weights = Signal.like(self.i_weights)

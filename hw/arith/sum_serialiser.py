@@ -54,7 +54,7 @@ class SumSerialiser(wiring.Component):
         """Cycles from ``i_done`` to the first transfer's ``o_push``."""
         return 3 + (config.parts - 1).bit_length() + (config.overlap > 0)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         steps, config = self._steps, self._config

@@ -1,7 +1,7 @@
 """The sum of a bypass."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Shape, Signal
+from amaranth.hdl import Module, Mux, Shape, Signal, Value
 from amaranth.hdl._ast import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -76,7 +76,7 @@ class Add(wiring.Component):
         )
         return np.clip((total + (1 << (self._shift - 1))) >> self._shift, *self._clamp)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
@@ -95,10 +95,10 @@ class Add(wiring.Component):
                 self._add_lane(m, lane, skid.i.payload[lane])
         return m
 
-    def _add_lane(self, m: Module, lane: int, result) -> None:
+    def _add_lane(self, m: Module, lane: int, result: Value) -> None:
         """Registers between the steps, all inside the caller's enable; ``result`` is the last."""
         low, high = self._clamp
-        products = []
+        products: list[Value] = []
         for port, multiplier in zip((self.i_a, self.i_b), self._multipliers, strict=True):
             # The operand may come straight from a block RAM, which takes half a cycle.
             value = Signal.like(port.payload[lane], name=f"operand{len(products)}_{lane}")

@@ -47,7 +47,7 @@ class Concat(wiring.Component):
         """The frames (height, width, channels) side by side."""
         return np.concatenate(frames, axis=2)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         ends = list(accumulate(self._chunks))

@@ -159,7 +159,9 @@ def make_padder(conv: ConvIntegers, plan: EnginePlan) -> Padder:
     )
 
 
-def chain(m: Module, source, *units):
+def chain(
+    m: Module, source: wiring.PureInterface, *units: wiring.Component
+) -> wiring.PureInterface:
     """Connect ``source`` through units with ports ``i`` and ``o``; returns the last ``o``."""
     for unit in units:
         wiring.connect(m, source, unit.i)
@@ -195,7 +197,7 @@ class ConvEngine(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         conv, plan = self._conv, self._plan

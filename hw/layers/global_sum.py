@@ -60,7 +60,7 @@ class GlobalSum(wiring.Component):
         """The sums of a frame (height, width, channels), as a frame of one pixel."""
         return frame.astype(np.int64).sum(axis=(0, 1), keepdims=True)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.reducer = reducer = Reducer(

@@ -150,7 +150,7 @@ class MatrixVector(wiring.Component):
         known = np.where(np.isin(weights, self._levels), weights, spare)
         return np.searchsorted(self._levels, known) - len(self._levels) // 2
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         rows = self.rom()
@@ -209,7 +209,7 @@ class MatrixVector(wiring.Component):
         """Transfers of a fold's results."""
         return self._pe // self._lanes
 
-    def _reserve(self, m: Module, serialiser: SumSerialiser, credit: Signal, take):
+    def _reserve(self, m: Module, serialiser: SumSerialiser, credit: Signal, take: Value) -> None:
         """Let a window end only when there are places for all its results in the FIFO."""
         depth, steps = self._depth, self._steps
         remainder = self._weights.shape[0] // self._lanes - (self.folds - 1) * steps

@@ -76,7 +76,7 @@ class Padder(wiring.Component):
         padded[top : top + height, left : left + width] = frame
         return padded
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         if not any(self._pad):

@@ -114,7 +114,7 @@ class Requantise(wiring.Component):
             rows.append(row)
         return rows
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         rows = self.rom()

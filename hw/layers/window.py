@@ -36,7 +36,7 @@ class WindowGeometry:
     stride: int
     folds: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.chunks, self.kernel, self.stride, self.folds) < 1:
             raise ValueError(f"{self}: chunks, kernel, stride and folds must be positive")
         if min(self.height, self.width) < self.kernel:
@@ -160,7 +160,7 @@ class WindowBuffer(wiring.Component):
             ports["o_centre"] = Out(lane_stream(lanes, shape))
         super().__init__(ports)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         geometry, capacity = self._geometry, self._capacity
@@ -200,7 +200,7 @@ class WindowBuffer(wiring.Component):
             m.d.sync += centre.eq(order.o_centre)
         return m
 
-    def _output(self, m: Module, centre: Signal):
+    def _output(self, m: Module, centre: Signal) -> Signal:
         """Drive the outputs' ``valid`` from the pipeline; returns whether the pipeline advances."""
         order = m.submodules.order
         held = Signal()  # the output register holds a word
@@ -256,7 +256,7 @@ class _ReadOrder(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         g, capacity = self._geometry, self._capacity
@@ -289,7 +289,7 @@ class _ReadOrder(wiring.Component):
         self._address(m, move, step)
         return m
 
-    def _address(self, m: Module, move: Value, step: Value):
+    def _address(self, m: Module, move: Value, step: Value) -> None:
         """The second stage: the address, and the distance to the next one."""
         g, capacity = self._geometry, self._capacity
         moves = [1, (g.width - g.kernel) * g.chunks + 1, 1 - g.span]
@@ -303,7 +303,7 @@ class _ReadOrder(wiring.Component):
             m.d.sync += self.o_address.eq(Mux(below[-1], self.o_address - around, below))
 
 
-class _Move(enum.Enum, shape=3):
+class _Move(enum.Enum, shape=3):  # type: ignore[call-arg]
     """How the reading order goes on after a word; the last three leave a window."""
 
     WORD = 0
@@ -346,13 +346,13 @@ class _Counters:
     values: list[Signal]
     ends: list
 
-    def is_centre(self, kernel: int):
+    def is_centre(self, kernel: int) -> Value:
         """The loops (chunk, kx, ky, fold) are at the centre tap of the first fold."""
         _, kx, ky, fold = self.values
         return (kx == kernel // 2) & (ky == kernel // 2) & (fold == 0)
 
 
-def _nested_counters(m: Module, enable, sizes: tuple[int, ...]) -> _Counters:
+def _nested_counters(m: Module, enable: Value, sizes: tuple[int, ...]) -> _Counters:
     """Counters that step like an odometer while ``enable``, the first one fastest."""
     values, ends = [], []
     carry, end = enable, None

@@ -91,7 +91,7 @@ class PacketReceiver(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         info = self._info

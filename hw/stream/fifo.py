@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.hdl._ast import ShapeLike
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -54,7 +54,7 @@ class StreamFifo(wiring.Component):
         self._kind = kind
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         # A LUT holds 64 bits anyway, and addresses of a power of two need no comparison to wrap.
@@ -131,7 +131,7 @@ class CreditFifo(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.fifo = fifo = StreamFifo(self._shape, self._depth)
@@ -151,7 +151,7 @@ class CreditFifo(wiring.Component):
         return m
 
 
-def wrap(counter: Signal, size: int):
+def wrap(counter: Signal, size: int) -> Value:
     """The next value of a counter that runs from 0 to ``size - 1``."""
     following = (counter + 1)[: len(counter)]
     return following if size == 1 << len(counter) else Mux(counter == size - 1, 0, following)

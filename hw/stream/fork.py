@@ -32,7 +32,7 @@ class Fork(wiring.Component):
         ports = {f"o{k}": Out(stream.Signature(shape)) for k in range(n)}
         super().__init__({"i": In(stream.Signature(shape)), **ports})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         served = Signal(self._n)

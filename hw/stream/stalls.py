@@ -48,7 +48,7 @@ class StallSampler(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         turn = stall_turn(self._streams)
