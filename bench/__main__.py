@@ -100,20 +100,12 @@ def same(
     other: Annotated[
         Path, typer.Argument(metavar="CHECKOUT", help="Folder of another version of firebrick.")
     ],
-    renamed: Annotated[
-        list[str] | None,
-        typer.Option(metavar="OLD=NEW", help="A name in its hardware, and what it is called here."),
-    ] = None,
     json: Json = None,
 ) -> None:
     """Generate some designs with another checkout and with this one, and compare all files."""
     _check_target(json)
-    pairs = [pair.partition("=") for pair in renamed or ()]
-    for old, _, new in pairs:
-        if not old or not new:
-            raise FirebrickError(f"--renamed takes OLD=NEW, not {old + new!r}")
     console = Console()
-    found = _module("same").compare(console, other, {old: new for old, _, new in pairs})
+    found = _module("same").compare(console, other)
     _write(console, json, {"same": found})
 
 

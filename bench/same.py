@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
@@ -37,20 +37,19 @@ _SHOWN = 100
 def compare(
     console: Console,
     other: Path,
-    renamed: Mapping[str, str] | None = None,
     designs: Sequence[Sequence[str]] = DESIGNS,
 ) -> dict[str, int]:
     """Generate designs with both checkouts and compare all their files.
 
-    Lines that say where in Python something stands are left out of RTLIL and Verilog.
+    Lines that say where in Python something stands are left out of RTLIL and Verilog. Where a
+    change gives signals other names, give them these names in a copy of the other checkout, and
+    compare with that: then names are all that changed.
 
     Parameters
     ----------
     console : Console
     other : path
         The other checkout; this Python runs it, so it must do with the same packages.
-    renamed : mapping of str, optional
-        Names in the other checkout's RTLIL and Verilog, and what they are called in this one.
     designs : sequence of options of ``python -m gen``
 
     Returns
@@ -71,10 +70,10 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="firebrick-same-") as scratch:
         for number, options in enumerate(designs):
             name = " ".join(options)
-            folders = [Path(scratch) / f"{side}{number}" for side in ("old", "new")]
+            folders = (Path(scratch) / f"old{number}", Path(scratch) / f"new{number}")
             with console.status(f"python -m gen {name}"), ThreadPoolExecutor() as pool:
                 list(pool.map(_generate, (other, ROOT), folders, (options, options)))
-            for difference in _differences(folders[0], folders[1], renamed or {}):
+            for difference in _differences(*folders):
                 raise FirebrickError(f"{name}: {difference}")
             files = list(folders[1].iterdir())
             found[name] = len(files)
@@ -95,29 +94,22 @@ def _generate(checkout: Path, folder: Path, options: Sequence[str]) -> None:
         raise FirebrickError(f"{checkout}: {' '.join(done.stderr.split())}")
 
 
-def _differences(old: Path, new: Path, renamed: Mapping[str, str]) -> Iterator[str]:
+def _differences(old: Path, new: Path) -> Iterator[str]:
     """What differs between two folders, a sentence each."""
     here, there = ({path.name for path in folder.iterdir()} for folder in (new, old))
     for name in sorted(here ^ there):
         yield f"{name} is only written by {'this' if name in here else 'the other'} checkout"
     for name in sorted(here & there):
-        before, after = _content(old / name, renamed), _content(new / name, {})
+        before, after = _content(old / name), _content(new / name)
         if before != after:
             yield f"{name} differs: {_first_difference(before, after)}"
 
 
-def _content(path: Path, renamed: Mapping[str, str]) -> bytes:
+def _content(path: Path) -> bytes:
     """A file's bytes, without what may differ."""
     data = path.read_bytes()
     source = _SOURCE.get(path.suffix)
-    if source is None:
-        return data
-    data = source.sub(b"", data)
-    for name, new in renamed.items():
-        data = re.sub(
-            rb"(?<![A-Za-z0-9])%s(?![A-Za-z])" % re.escape(name.encode()), new.encode(), data
-        )
-    return data
+    return source.sub(b"", data) if source is not None else data
 
 
 def _first_difference(before: bytes, after: bytes) -> str:

@@ -88,13 +88,13 @@ class Phy:
 
     @property
     def width(self) -> int:
-        """Bits that the network core handles a clock cycle: enough to keep up with the line."""
+        """Bits that the Ethernet core handles a clock cycle: enough to keep up with the line."""
         return 8 if self.kind == "mii" else 32
 
 
 @dataclass(frozen=True)
 class Station:
-    """A board's place on a network.
+    """A board's place on a LAN.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class Board:
     phy : Phy or None
         If it has Ethernet.
     station : Station or None
-        Where it is on the network, if its link is Ethernet; that needs a ``phy``. Otherwise the
+        Where it is on the LAN, if its link is Ethernet; that needs a ``phy``. Otherwise the
         link is its UART.
     """
 

@@ -31,7 +31,7 @@ def rgmii_ports(phy: Phy) -> dict[str, str]:
 
 
 class EthernetBoard(wiring.Component):
-    """The shell at the UDP port of a network core.
+    """The shell at the UDP port of a Ethernet core.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ python -m gen export --help
 \b
 [bold]What comes out[/bold], in build/BOARD unless --out says otherwise
 [bold]top.il, top.v, top.xdc or top.lpf[/bold]: the design and its constraints
-[bold]liteeth_core.v[/bold]: with --link ethernet, the network core beside it
+[bold]liteeth_core.v[/bold]: with --link ethernet, the Ethernet core beside it
 [bold]build_open.sh, build_vivado.tcl[/bold]: make the bitstream from them
 [bold]network.npz, plan.json, report.txt[/bold]: integers, folding, the tables shown
 [bold]sim_top.il, sim_top.v[/bold]: what python -m sim and python -m host --sim run

@@ -16,7 +16,7 @@ ADDRESS = "192.168.1.50"
 
 @dataclass(frozen=True)
 class Address:
-    """A board's place on a network, as the command line has it.
+    """A board's place on a LAN, as the command line has it.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Address:
 def chosen_link(
     link: str, baud: int | None, ip: str | None, mac: str | None, port: int | None
 ) -> Address | None:
-    """The place on a network that ``--link`` and its options ask for; None for a UART.
+    """The place on a LAN that ``--link`` and its options ask for; None for a UART.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def _address(text: str) -> IPv4Address:
     }
     for kind, is_so in kinds.items():
         if is_so:
-            raise FirebrickError(f"--ip {address} is the address {kind}; give one of your network")
+            raise FirebrickError(f"--ip {address} is the address {kind}; give one of your LAN")
     return address
 
 

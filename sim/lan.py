@@ -1,4 +1,4 @@
-"""The network of a simulated board."""
+"""The LAN of a simulated board."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE = 200_000
 
 
 class Machine:
-    """The other machine on a board's network; it has all addresses but the board's.
+    """The other machine on a board's LAN; it has all addresses but the board's.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Machine:
     datagrams : list of (port, bytes)
         That came from the board, and the ports they were sent to; see :meth:`take`.
     fault : callable
-        Makes of the nibbles of each frame to the board those that go over the line.
+        Makes of the nibbles of each Ethernet frame to the board those that go over the line.
     echoes : list of bytes
         What the board sent back of pings.
     """
@@ -171,5 +171,5 @@ class Machine:
 
 
 def _neighbour(address: IPv4Address) -> IPv4Address:
-    """Another address of the same network."""
+    """Another address of the same LAN."""
     return IPv4Address(int(address) ^ (2 if int(address) & 3 != 2 else 1))

@@ -25,10 +25,10 @@ ERROR = 0x20
 """Goes with a nibble that the PHY could not read."""
 PREAMBLE = b"\x55" * 7 + b"\xd5"
 GAP = 12
-"""Bytes between two frames."""
+"""Bytes between two Ethernet frames."""
 CHECK_BYTES = 4
 SHORTEST = 60
-"""Bytes of a frame without its check sequence; shorter ones are padded."""
+"""Bytes of an Ethernet frame without its check sequence; shorter ones are padded."""
 
 
 class MiiPhy(wiring.Component):
@@ -109,15 +109,15 @@ def clock_of(m: Module, hz: int, tick_hz: int) -> tuple[Signal, Signal]:
     return clock, turns & clock
 
 
-def nibbles(frame: bytes) -> bytes:
-    """A frame without its check sequence, as it goes to the simulation, and the gap behind it."""
-    padded = frame.ljust(SHORTEST, b"\0")
+def nibbles(ethernet_frame: bytes) -> bytes:
+    """An Ethernet frame without check sequence, as the simulation gets it, and the gap behind."""
+    padded = ethernet_frame.ljust(SHORTEST, b"\0")
     return raw_nibbles(padded + zlib.crc32(padded).to_bytes(CHECK_BYTES, "little"))
 
 
-def raw_nibbles(frame: bytes) -> bytes:
-    """A frame with its check sequence, right or wrong, as it goes to the simulation."""
-    line = PREAMBLE + frame
+def raw_nibbles(ethernet_frame: bytes) -> bytes:
+    """An Ethernet frame with its check sequence, right or wrong, as it goes to the simulation."""
+    line = PREAMBLE + ethernet_frame
     coded = bytearray(2 * len(line))
     coded[0::2] = bytes(DATA_VALID | byte & 15 for byte in line)
     coded[1::2] = bytes(DATA_VALID | byte >> 4 for byte in line)
@@ -125,7 +125,7 @@ def raw_nibbles(frame: bytes) -> bytes:
 
 
 class FrameReader:
-    """Finds frames in what comes from the simulation.
+    """Finds Ethernet frames in what comes from the simulation.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class FrameReader:
         self.damaged = 0
 
     def feed(self, coded: bytes) -> Iterator[bytes]:
-        """Frames that end in ``coded``, without check sequence."""
+        """Ethernet frames that end in ``coded``, without check sequence."""
         for nibble in coded:
             if nibble & DATA_VALID:
                 self._nibbles.append(nibble & 15)

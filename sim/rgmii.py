@@ -22,7 +22,7 @@ TICK_HZ = 500_000_000
 RESET_TICKS = 200
 """How long the board's reset lasts: it has to meet some edges of every clock."""
 _LINK_UP = 0b1101
-"""On the line between frames: full duplex, 125 MHz, link up."""
+"""On the line between Ethernet frames: full duplex, 125 MHz, link up."""
 
 
 class RgmiiPhy(wiring.Component):

@@ -1,4 +1,4 @@
-"""Ethernet as a board's link: its place on the network, and the network core's Verilog."""
+"""Ethernet as a board's link: its place on the network, and the Ethernet core's Verilog."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gen.plan.link import CHUNK, CREDITS
 
 CORE_FILE = f"{CORE}.v"
 PING = 1472
-"""Bytes of the longest ping that is answered: all that one frame can carry."""
+"""Bytes of the longest ping that is answered: all that one Ethernet frame can carry."""
 _MORE = 2
 """Datagrams that may come on top of those."""
 _HEADERS = 66
@@ -56,7 +56,7 @@ def _rx_words(board: Board, clock_hz: int) -> int:
 
 
 def core_verilog(board: Board, clock_hz: int) -> str:
-    """The network core of a board, as Verilog.
+    """The Ethernet core of a board, as Verilog.
 
     Raises
     ------

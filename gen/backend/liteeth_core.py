@@ -1,4 +1,4 @@
-"""Writes the network core of a board, LiteEth's UDP/IP, as Verilog.
+"""Writes the Ethernet core of a board, LiteEth's UDP/IP, as Verilog.
 
 Run as a program of its own, by :func:`gen.backend.ethernet_core.core_verilog`: what LiteEth is
 written in keeps global state. Its arguments are the core's parameters as JSON, and where
@@ -77,7 +77,7 @@ class EthernetCore(Module):
             dw=width,
             with_icmp=True,
             icmp_fifo_depth=parameters["ping_bytes"],
-            # Or else it takes frames for any address.
+            # Or else it takes Ethernet frames for any address.
             with_ip_broadcast=False,
             with_sys_datapath=width > phy.dw,
             rx_cdc_depth=parameters["rx_words"],
@@ -99,7 +99,7 @@ class EthernetCore(Module):
             if parameters["family"] == "xc7":
                 self._keep_locked(phy.crg.pll, reset)
         if parameters["width"] == phy.dw:
-            # Or else the MAC looks at no frame's check sequence.
+            # Or else the MAC looks at no Ethernet frame's check sequence.
             self.comb += phy.source.last_be.eq(phy.source.last)
         # A register of a bus that this core does not have.
         self.comb += phy.crg._reset.storage.eq(reset)

@@ -43,7 +43,7 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run_yosys(
             f'read_rtlil "{Path(rtlil_path)}"',
-            *_twins(Path(rtlil_path), Path(folder)),
+            *_behavioural(Path(rtlil_path), Path(folder)),
             "proc -nomux -norom",
             "memory_collect",
             "delete t:$scopeinfo",
@@ -81,7 +81,7 @@ def split_top(rtlil_path: str | Path, submodule: str, around: Path, name: str, s
             "memory_collect",
             "attrmap -remove src -remove top -remove generator",
             f'write_verilog -norename "{path.with_suffix(".v")}"',
-            *_twins(path, Path(folder)),
+            *_behavioural(path, Path(folder)),
             *_enclose(submodule, around, name),
             "attrmap -remove src -remove top -remove generator",
             f'write_rtlil "{inner.with_suffix(".il")}"',
@@ -121,7 +121,7 @@ def extract(
     with tempfile.TemporaryDirectory() as folder:
         run_yosys(
             f'read_rtlil "{path}"',
-            *_twins(path, Path(folder)),
+            *_behavioural(path, Path(folder)),
             *_enclose(module, around, name, also),
             "delete t:$scopeinfo",
             f'write_verilog -norename -noattr "{out}"',
@@ -142,8 +142,8 @@ def _enclose(module: str, around: Path, name: str, also: Sequence[str] = ()) -> 
     ]
 
 
-def _twins(path: Path, folder: Path) -> list[str]:
-    """Commands that put behavioural twins in the place of the vendor's primitives in a design."""
+def _behavioural(path: Path, folder: Path) -> list[str]:
+    """Commands that put behavioural models in the place of the vendor's primitives in a design."""
     if not path.is_file() or f"cell \\{dsp48.CELL} " not in path.read_text():
         return []
     behaviour = folder / "behaviour.il"

@@ -33,7 +33,7 @@ _DATAGRAM = 14 + 20 + 8
 """Bytes of Ethernet's, IP's and UDP's headers."""
 _SHORTEST = 60
 _LINE = 8 + 4 + 12
-"""Bytes of the line's time around a frame: preamble, check sequence, gap."""
+"""Bytes of the line's time around an Ethernet frame: preamble, check sequence, gap."""
 
 
 def packet_format(network: QuantizedNetwork, board: Board) -> DeviceInfo:
@@ -126,6 +126,6 @@ def check_clock(board: Board, clock_hz: int) -> None:
 
 
 def slowest_clock(board: Board) -> int:
-    """Hz at which the network core keeps up with the line."""
+    """Hz at which the Ethernet core keeps up with the line."""
     assert board.phy is not None
     return board.phy.bits_per_second // board.phy.width

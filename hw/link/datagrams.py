@@ -1,4 +1,4 @@
-"""Packets as datagrams: between the packet layer and the UDP port of a network core."""
+"""Packets as datagrams: between the packet layer and the UDP port of a Ethernet core."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -18,7 +18,7 @@ def received(width: int) -> stream.Signature:
     """Words of datagrams that have come, ``width`` bits each, the first byte lowest.
 
     ``keep`` has the bit of the last byte set, in the last word of a datagram. ``error`` says that
-    the frame around it was damaged.
+    the Ethernet frame around it was damaged.
     """
     fields = {"data": width, "keep": width // 8, "last": 1, "error": 1, "peer": PEER}
     return stream.Signature(data.StructLayout(fields))
@@ -42,7 +42,7 @@ class DatagramPort(wiring.Component):
     info : DeviceInfo
         Says how long packets can be.
     width : 8 or 32
-        Bits of the network core's words.
+        Bits of the Ethernet core's words.
 
     Members
     -------
@@ -61,7 +61,7 @@ class DatagramPort(wiring.Component):
 
     def __init__(self, info: DeviceInfo, width: int):
         if width not in (8, 32):
-            raise ValueError(f"the words of a network core are 8 or 32 bits, not {width}")
+            raise ValueError(f"the words of a Ethernet core are 8 or 32 bits, not {width}")
         self._info, self._width = info, width
         super().__init__(
             {

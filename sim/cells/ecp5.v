@@ -1,4 +1,4 @@
-// What the ECP5's cells in the network core do, without their delays; of all but the flip-flop Yosys
+// What the ECP5's cells in the Ethernet core do, without their delays; of all but the flip-flop Yosys
 // knows the ports only. See Lattice's FPGA-TN-02035, "ECP5 and ECP5-5G High-Speed I/O Interface".
 
 // Both edges of the clock to two bits: those of a rising edge and of the falling one after it

@@ -71,7 +71,7 @@ def test_damaged_frames_cost_a_repetition_only(machine, tiny_on_ethernet):
 
     damaged, statistics = talk_while_damaging(machine, tiny_on_ethernet.network, 4, place)
     assert statistics.answered == 20
-    # Where headers were hit, the network core has dropped the frame before anybody counts it.
+    # Where headers were hit, the Ethernet core has dropped the frame before anybody counts it.
     assert 0 < statistics.bad <= damaged
 
 

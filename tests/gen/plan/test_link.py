@@ -4,9 +4,17 @@ import pytest
 
 from boards import BOARDS
 from boards.board import Resources
+from gen.common.errors import FirebrickError
 from gen.link_options import Address, on_lan
 from gen.plan.cost import UART_AND_SHELL
-from gen.plan.link import link_cost, link_frames_per_second, link_name, shell_cycles
+from gen.plan.link import (
+    check_clock,
+    link_cost,
+    link_frames_per_second,
+    link_name,
+    shell_cycles,
+    slowest_clock,
+)
 from tests.networks import tiny_network
 
 ARTY = BOARDS["arty_a7"]
@@ -41,3 +49,12 @@ def test_a_network_core_costs_more_than_a_uart():
     rgmii = link_cost(on_lan(BOARDS["genesys2"], Address()), network)
     assert serial.lut + 1000 < mii.lut < rgmii.lut
     assert isinstance(mii, Resources)
+
+
+@pytest.mark.parametrize(("name", "slowest"), [("arty_a7", 12_500_000), ("genesys2", 31_250_000)])
+def test_the_clock_must_keep_up_with_the_line(name, slowest):
+    board = on_lan(BOARDS[name], Address())
+    assert slowest_clock(board) == slowest
+    check_clock(board, slowest)
+    with pytest.raises(FirebrickError, match=f"Ethernet needs a clock of at least {slowest / 1e6}"):
+        check_clock(board, slowest - 250_000)
