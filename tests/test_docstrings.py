@@ -14,7 +14,9 @@ COMMANDS = {"gen/cli.py", "sim/__main__.py", "host/__main__.py", "bench/__main__
 """Their functions' parameters are options, whose help is beside them."""
 
 
-def functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef, ast.ClassDef | None]]:
+def functions(
+    tree: ast.Module,
+) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, ast.ClassDef | None]]:
     """Public functions, and public methods of public classes, with the class."""
     for node in tree.body:
         owner = node if isinstance(node, ast.ClassDef) else None

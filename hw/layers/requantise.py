@@ -1,5 +1,6 @@
 """Requantisation: accumulators to 8-bit codes, by integers alone."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -54,8 +55,8 @@ class Requantise(wiring.Component):
 
     def __init__(
         self,
-        bias: np.ndarray,
-        multiplier: np.ndarray,
+        bias: np.ndarray | Sequence[int],
+        multiplier: np.ndarray | Sequence[int],
         *,
         shift: int,
         low: int,

@@ -8,6 +8,7 @@ the plusarg ``bench`` names, and the outcome goes to the file that it names in t
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
@@ -27,7 +28,7 @@ class LineError(Exception):
 class Line:
     """The host's transmitter and receiver, both at the host's own rate."""
 
-    def __init__(self, dut, bit_ps: int):
+    def __init__(self, dut: Any, bit_ps: int):
         self._rx = dut.uart_0__rx__io
         self._tx = dut.uart_0__tx__io
         self._bit_ps = bit_ps
@@ -76,7 +77,7 @@ class Line:
             raise LineError(self._broken)
 
 
-async def play(dut, spec: dict) -> list[dict]:
+async def play(dut: Any, spec: dict) -> list[dict]:
     """Take the steps; tells what came in each and the two lights after it."""
     line = Line(dut, spec["bit_ps"])
     dut.uart_0__rx__io.value = 1
@@ -105,9 +106,9 @@ async def play(dut, spec: dict) -> list[dict]:
 
 
 @cocotb.test()
-async def line_bench(dut):
+async def line_bench(dut: Any) -> None:
     """Play the steps; the outcome is the result file, never this test's own verdict."""
-    spec = json.loads(Path(cocotb.plusargs["bench"]).read_text())
+    spec = json.loads(Path(str(cocotb.plusargs["bench"])).read_text())
     failure, results = None, []
     try:
         results = await play(dut, spec)

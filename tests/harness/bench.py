@@ -7,11 +7,13 @@ Runs inside the simulator. What to play and to expect comes from the JSON file t
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, ReadOnly, Timer
+from cocotb.triggers import FallingEdge, ReadOnly, Timer, Trigger
 
 from tests.harness.packing import Packing
 
@@ -27,7 +29,7 @@ class Failure(Exception):
 class Port:
     """One stream: its wires, the transfers that it must carry and those seen so far."""
 
-    def __init__(self, dut, name: str, entry: dict):
+    def __init__(self, dut: Any, name: str, entry: dict):
         self.name = name
         self.packing = Packing(**entry["packing"])
         self.words = [word for frame in entry["frames"] for word in frame]
@@ -106,7 +108,7 @@ class Port:
 class Source(Port):
     """Drives a component's input; once valid, a transfer is held until it is taken."""
 
-    def __init__(self, dut, name: str, entry: dict):
+    def __init__(self, dut: Any, name: str, entry: dict):
         super().__init__(dut, name, entry)
         self.offered: int | None = None
 
@@ -123,7 +125,7 @@ class Source(Port):
 class Sink(Port):
     """Drives ``ready`` of a component's output; for some transfers, only once ``valid`` is seen."""
 
-    def __init__(self, dut, name: str, entry: dict):
+    def __init__(self, dut: Any, name: str, entry: dict):
         super().__init__(dut, name, entry)
         self.driven = 0
         self.waits = False
@@ -139,7 +141,9 @@ class Sink(Port):
             self.ready_wire.value = self.driven = ready
 
 
-async def reset(dut, sources: list[Source], sinks: list[Sink], tick) -> None:
+async def reset(
+    dut: Any, sources: list[Source], sinks: list[Sink], tick: Callable[[], Trigger]
+) -> None:
     for source in sources:
         source.valid_wire.value = 0
         source.payload_wire.value = 0
@@ -152,14 +156,14 @@ async def reset(dut, sources: list[Source], sinks: list[Sink], tick) -> None:
         dut.rst.value = 0
 
 
-async def play(dut, spec: dict, ports: dict[str, list[Port]]) -> None:
+async def play(dut: Any, spec: dict, ports: dict[str, list[Any]]) -> None:
     """Run until every stream has carried its transfers, then watch that nothing follows."""
     sources, sinks, monitors = ports["inputs"], ports["outputs"], ports["monitors"]
     clocked = hasattr(dut, "clk")
     if clocked:
         cocotb.start_soon(Clock(dut.clk, PERIOD_NS, "ns").start())
 
-    def tick():
+    def tick() -> Trigger:
         return FallingEdge(dut.clk) if clocked else Timer(PERIOD_NS, "ns")
 
     await reset(dut, sources, sinks, tick)
@@ -182,9 +186,9 @@ async def play(dut, spec: dict, ports: dict[str, list[Port]]) -> None:
 
 
 @cocotb.test()
-async def stream_bench(dut):
+async def stream_bench(dut: Any) -> None:
     """Play the frames; the outcome is the result file, never this test's own verdict."""
-    spec = json.loads(Path(cocotb.plusargs["bench"]).read_text())
+    spec = json.loads(Path(str(cocotb.plusargs["bench"])).read_text())
     kinds = {"inputs": Source, "outputs": Sink, "monitors": Port}
     ports = {
         key: [kind(dut, name, entry) for name, entry in spec[key].items()]

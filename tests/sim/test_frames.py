@@ -49,7 +49,7 @@ def test_a_reset_amid_frames_leaves_nothing_of_them(tiny_board):
 
 
 def test_steady_cycles_need_two_frames(tiny_board):
-    told = []
+    told: list[int] = []
     with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
         frames = random_frames(tiny_board.network, 1)
         result = simulate(simulator, tiny_board.network, frames, told.append)

@@ -159,7 +159,7 @@ def test_an_interruption_amid_the_renames_loses_nothing(network, made, tmp_path,
 
 def test_phases_are_told(network, made, tmp_path, monkeypatch):
     monkeypatch.setattr(gen.backend.emit, "split_top", lambda *arguments: None)
-    told = []
+    told: list[str] = []
     emit(network, made, BOARD, tmp_path / "board", told.append)
     assert told[0] == "elaborate"
     assert len(told) == 3

@@ -45,7 +45,7 @@ def test_the_core_is_made_for_the_board(name):
 def test_what_liteeth_says_is_passed_on():
     board = on_lan(BOARDS["arty_a7"], Address())
     with pytest.raises(FirebrickError, match="LiteEth failed: KeyError: 'vax'"):
-        core_verilog(replace(BOARDS["genesys2"], family="vax", station=board.station), 10**8)
+        core_verilog(replace(BOARDS["genesys2"], family="vax", station=board.station), 10**8)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["arty_a7", "genesys2", "ecpix5_85"])

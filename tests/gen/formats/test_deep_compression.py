@@ -127,6 +127,7 @@ def test_codes_are_kept_without_a_look_at_real_weights(made, tmp_path):
     path = tmp_path / "made.net"
     path.write_bytes(made[0])
     (op,) = (op for op in load_compressed(path).ops if op.name == "fire9_expand3x3")
+    assert isinstance(op, SharedConv)
     blind = replace(op, weights=np.zeros_like(op.weights))
     codes, scale = _shared_codes(blind, 8, np.zeros(len(op.weights)))
     assert np.abs(codes).max() == 127

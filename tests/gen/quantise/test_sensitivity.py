@@ -74,15 +74,15 @@ def test_chosen_bits_fit_and_beat_bits_shared_evenly(graph, loss):
 
 def test_the_choice_is_the_best_of_all():
     rng = np.random.default_rng(1)
-    names, widths = "abcd", (2, 3, 4, 5)
+    names, widths = "abcd", tuple(Width(bits) for bits in (2, 3, 4, 5))
     loss = {n: dict(zip(widths, np.sort(rng.random(4))[::-1], strict=True)) for n in names}
     size = dict(zip(names, rng.integers(5, 50, 4), strict=True))
-    cost = {name: {bits: float(size[name] * bits) for bits in widths} for name in names}
+    cost = {name: {width: float(size[name] * width.bits) for width in widths} for name in names}
 
     def total(table, choice):
-        return sum(table[name][bits] for name, bits in zip(names, choice, strict=True))
+        return sum(table[name][width] for name, width in zip(names, choice, strict=True))
 
-    for budget in (cost["a"][2] * 8, sum(size.values()) * 3.3, 1e9):
+    for budget in (cost["a"][Width(2)] * 8, sum(size.values()) * 3.3, 1e9):
         legal = [c for c in product(widths, repeat=4) if total(cost, c) <= budget]
         if not legal:
             continue
