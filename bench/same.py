@@ -42,8 +42,8 @@ def compare(
     """Generate designs with both checkouts and compare all their files.
 
     Lines that say where in Python something stands, or when it was written, are left out of RTLIL
-    and Verilog. Where a change gives signals other names, give them these names in a copy of the other checkout, and
-    compare with that: then names are all that changed.
+    and Verilog. Where a change gives signals other names, give them these names in a copy of the
+    other checkout, and compare with that: then names are all that changed.
 
     Parameters
     ----------
