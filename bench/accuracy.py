@@ -70,7 +70,19 @@ def score(
     progress: Progress,
     title: str,
 ) -> Score:
-    """Accuracy of a function from frames to class scores; equal scores go to the lower class."""
+    """Accuracy of a function from frames to class scores; equal scores go to the lower class.
+
+    Parameters
+    ----------
+    run_batch : callable
+        Class scores (N, classes) of frames; called with :data:`BATCH` or fewer.
+    frames : uint8 array (N, H, W, 3)
+    truth : integer array (N,)
+        Their class indices.
+    progress : Progress
+    title : str
+        Of what is measured, for people.
+    """
     task = progress.add_task(title, total=len(frames))
     hits1 = hits5 = 0
     start = time.perf_counter()
@@ -90,7 +102,28 @@ def score(
 def evaluation(
     imagenet: Path, preprocessing: Preprocessing, limit: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Frames and class indices of the evaluation photographs, or of some spread evenly."""
+    """Frames and class indices of the evaluation photographs, or of some spread evenly.
+
+    Parameters
+    ----------
+    imagenet : path
+        Folder with ``evaluation_labels.txt`` and the photographs in ``evaluation``.
+    preprocessing : Preprocessing
+    limit : int or None
+        Take about this many; all if None.
+
+    Returns
+    -------
+    frames : uint8 array (N, H, W, 3)
+    truth : integer array (N,)
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no list of labels.
+    FirebrickError
+        If a photograph is missing or cannot be read.
+    """
     lines = (imagenet / "evaluation_labels.txt").read_text().split("\n")
     entries = [line.rsplit(" ", 1) for line in lines if line]
     if limit is not None and limit < len(entries):
@@ -99,7 +132,7 @@ def evaluation(
     return frames, np.array([int(index) for _, index in entries])
 
 
-def float_network(
+def _float_network(
     shared: Path, version: str, progress: Progress, limit: int | None
 ) -> dict[str, Score]:
     """A float SqueezeNet: by ONNX Runtime, and quantised after training to several widths."""
@@ -151,7 +184,21 @@ def _requests(
 
 
 def link_part(photographs: Path, folder: Path, seed: int) -> int:
-    """Make a folder of links to some of another's images, which a seed picks; returns how many."""
+    """Make a folder of links to some of another's images, which a seed picks; returns how many.
+
+    Parameters
+    ----------
+    photographs : path
+        The folder with the images.
+    folder : path
+        Where the links go; must not be there yet.
+    seed : int
+
+    Raises
+    ------
+    FirebrickError
+        If there is no folder of images.
+    """
     paths = list_images(photographs)
     picks = np.random.default_rng(seed).permutation(len(paths))
     picks = picks[: round(SEEDED_PART * len(paths))]
@@ -161,7 +208,7 @@ def link_part(photographs: Path, folder: Path, seed: int) -> int:
     return len(picks)
 
 
-def quantised_network(
+def _quantised_network(
     shared: Path, version: str, progress: Progress, limit: int | None
 ) -> dict[str, Score]:
     """A QDQ file taken as it is, by ONNX Runtime and in our integers."""
@@ -182,7 +229,7 @@ def quantised_network(
     }
 
 
-def compressed_network(shared: Path, progress: Progress, limit: int | None) -> dict[str, Score]:
+def _compressed_network(shared: Path, progress: Progress, limit: int | None) -> dict[str, Score]:
     """The Deep Compression authors' SqueezeNet v1.0: in float, and with their codes kept."""
     graph = load_compressed(shared / "models" / "compressed_SqueezeNet.net")
     normalisation = Normalisation.from_metadata(graph.metadata) or Normalisation()
@@ -202,7 +249,7 @@ def compressed_network(shared: Path, progress: Progress, limit: int | None) -> d
     }
 
 
-def embedded_network(shared: Path, progress: Progress, limit: int | None) -> dict[str, Score]:
+def _embedded_network(shared: Path, progress: Progress, limit: int | None) -> dict[str, Score]:
     """The default network on CIFAR-10's test set; in float too where its float file is present."""
     network = default_network()
     frames, names = load_tar(shared / "cifar10" / "test.tar", network.preprocessing, limit)
@@ -237,14 +284,16 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, S
     ------
     FileNotFoundError
         If the folder lacks a file.
+    FirebrickError
+        If it lacks one, or has one that cannot be read or is of another kind than its name says.
     """
     scores: dict[str, Score] = {}
     with Progress(console=console, transient=True) as progress:
-        scores |= embedded_network(shared, progress, limit)
+        scores |= _embedded_network(shared, progress, limit)
         for version in VERSIONS:
-            scores |= float_network(shared, version, progress, limit)
-            scores |= quantised_network(shared, version, progress, limit)
-        scores |= compressed_network(shared, progress, limit)
+            scores |= _float_network(shared, version, progress, limit)
+            scores |= _quantised_network(shared, version, progress, limit)
+        scores |= _compressed_network(shared, progress, limit)
     console.print(_table(scores))
     return scores
 

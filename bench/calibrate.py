@@ -205,7 +205,18 @@ def _sums(samples: list[Sample]) -> np.ndarray:
 def errors(
     samples: list[Sample], before: Coefficients, after: Coefficients
 ) -> list[dict[str, str | float]]:
-    """Each design's totals: counted, and estimated with the coefficients before and after."""
+    """Each design's totals: counted, and estimated with the coefficients before and after.
+
+    Parameters
+    ----------
+    samples : list of Sample
+    before, after : Coefficients
+
+    Returns
+    -------
+    list of dict
+        For each design and resource its title, the resource's name, and :data:`COLUMNS`.
+    """
     rows: list[dict[str, str | float]] = []
     for sample in samples:
         design = sample.design

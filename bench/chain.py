@@ -85,7 +85,28 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
 
 
 def measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, Any]:
-    """Generate into ``folder / "board"``, simulate ``count`` frames, compare them with golden."""
+    """Generate into ``folder / "board"``, simulate ``count`` frames, compare them with golden.
+
+    Parameters
+    ----------
+    case : Case
+    shared : path
+        Folder with networks and images.
+    count : int
+        Frames, two or more.
+    folder : path
+        A scratch folder.
+
+    Returns
+    -------
+    dict
+        Figures by name, for JSON.
+
+    Raises
+    ------
+    FirebrickError
+        If the shared folder lacks a file, or a step of the chain fails.
+    """
     generation = _generate(case, shared, folder / "board")
     board = GeneratedBoard.load(folder / "board")
     frames = _frames(case, shared, count, board.network)

@@ -139,7 +139,22 @@ class BadLink(Transport):
         self.board.close()
 
     def spoil(self, data: bytes, before: list[bytes], chance: float) -> bytes:
-        """Let a fault happen now and then; ``before`` are packets that went the same way."""
+        """Let a fault happen now and then.
+
+        Parameters
+        ----------
+        data : bytes
+            A packet as it is on the line, or a part of one.
+        before : list of bytes
+            The last packets that went the same way; ``data`` is added to them.
+        chance : float
+            That it meets a fault.
+
+        Returns
+        -------
+        bytes
+            What arrives of it.
+        """
         before[:] = [*before[-_REMEMBERED:], data]
         if self.rng.random() >= chance:
             return data

@@ -63,6 +63,11 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     console : Console
     shared, limit
         Not used: the default network ships with firebrick, and it is built once a board.
+
+    Raises
+    ------
+    FirebrickError
+        If a build fails.
     """
     table = Table("board", "MHz", "wanted", "logic ns", "routing ns", "frames/s at that rate")
     figures: dict[str, Any] = {}

@@ -81,6 +81,11 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
         Not used: the frames are random.
     limit : int or None
         Frames to simulate.
+
+    Raises
+    ------
+    FirebrickError
+        If a board cannot be generated or simulated, or stops answering.
     """
     figures = {}
     for case in CASES:
@@ -106,6 +111,11 @@ def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) 
         Frames, two or more.
     folder : path
         Where the board is generated.
+
+    Raises
+    ------
+    FirebrickError
+        If the board stops answering.
     """
     emit(network, plan(network, target), target, folder)
     board, link = GeneratedBoard.load(folder), load_link(folder)

@@ -67,6 +67,8 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, S
     ------
     FileNotFoundError
         If the folder lacks a file.
+    FirebrickError
+        If it lacks one, or has one that cannot be read or is of another kind than its name says.
     """
     with Progress(console=console, transient=True) as progress:
         sizes = _measure(shared, progress, limit)

@@ -57,7 +57,15 @@ def ecp5_board(
     most_baud: int = FT2232H_BAUD,
     phy: Phy | None = None,
 ) -> Board:
-    """A board with an 85F; see :class:`boards.board.Board`."""
+    """A board with an 85F and a UART at 1 Mbaud; the rest as :class:`boards.board.Board` has it.
+
+    Parameters
+    ----------
+    name, title, part : str
+    platform : callable
+    clock_hz, most_baud : int
+    phy : Phy or None
+    """
     return Board(
         name=name,
         title=title,
@@ -112,7 +120,27 @@ class Ecp5Platform(LatticeECP5Platform):
         find_pll(int(self.default_clk_frequency), clock_hz)
 
     def make_clock(self, m: Module, source: Value, clock_hz: int) -> tuple[Signal, Signal]:
-        """Add a PLL to ``m``; returns the clock that it makes of ``source``, and its lock."""
+        """Add a PLL to ``m`` that makes a clock of the oscillator's.
+
+        Parameters
+        ----------
+        m : Module
+        source : Value
+            The oscillator's clock.
+        clock_hz : int
+            Of the clock to make.
+
+        Returns
+        -------
+        clock : Signal
+        locked : Signal
+            High once the clock is steady.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`check_clock` does.
+        """
         clock, locked = Signal(), Signal()
         settings = find_pll(int(self.default_clk_frequency), clock_hz)
         m.submodules.pll = pll(settings, source, clock, locked)
@@ -122,7 +150,15 @@ class Ecp5Platform(LatticeECP5Platform):
         """Nothing: the delays of inputs need no reference here."""
 
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
-        """Drive a domain's ``clock``; nextpnr finds it and puts it on the global network."""
+        """Drive a domain's ``clock``; nextpnr finds it and puts it on the global network.
+
+        Parameters
+        ----------
+        m : Module
+        source : Value
+            What drives it.
+        clock : Value
+        """
         m.d.comb += clock.eq(source)
 
     def hold_pins(self, m: Module) -> None:

@@ -131,7 +131,18 @@ class EthernetBoard(wiring.Component):
         }
 
     def connect_pads(self, m: Module, platform: Platform, clock: ClockGenerator) -> None:
-        """Add the PHY's pads to the top, ``m``."""
+        """Add the PHY's pads to the top, with their clocks and the PHY's reset.
+
+        Parameters
+        ----------
+        m : Module
+            The top.
+        platform : Platform
+            With the pins of the PHY.
+        clock : ClockGenerator
+            Of the top: its oscillator aligns RGMII inputs, and makes the clock of a PHY that
+            wants one.
+        """
         phy = self._phy
         self._pins = pins = platform.request(phy.resource, 0, dir="-")
         platform.add_clock_constraint(pins.rx_clk.io, phy.clock_hz)

@@ -61,7 +61,18 @@ def _candidates(oscillator_hz: int, clock_hz: int) -> Iterator[MmcmSettings]:
 def mmcm(
     settings: MmcmSettings, oscillator_hz: int, source: Value, clock: Signal, locked: Signal
 ) -> Instance:
-    """An MMCM that makes ``clock`` of ``source``."""
+    """An MMCM that makes ``clock`` of ``source``.
+
+    Parameters
+    ----------
+    settings : MmcmSettings
+        From :func:`find_mmcm`.
+    oscillator_hz : int
+        Of ``source``.
+    source : Value
+    clock, locked : Signal
+        What it drives: the clock, and whether that is steady.
+    """
     feedback = Signal()
     return Instance(
         "MMCME2_BASE",

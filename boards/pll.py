@@ -66,7 +66,16 @@ def _candidates(oscillator_hz: int, clock_hz: int) -> Iterator[PllSettings]:
 
 
 def pll(settings: PllSettings, source: Value, clock: Signal, locked: Signal) -> Instance:
-    """An EHXPLLL that makes ``clock`` of ``source``, in phase with nothing."""
+    """An EHXPLLL that makes ``clock`` of ``source``, in phase with nothing.
+
+    Parameters
+    ----------
+    settings : PllSettings
+        From :func:`find_pll`, for the frequency of ``source``.
+    source : Value
+    clock, locked : Signal
+        What it drives: the clock, and whether that is steady.
+    """
     return Instance(
         "EHXPLLL",
         # Analogue settings as Project Trellis' ecppll chooses them.

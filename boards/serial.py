@@ -61,7 +61,17 @@ class SerialBoard(wiring.Component):
         return m
 
     def connect_pads(self, m: Module, platform: Platform, clock: ClockGenerator) -> None:
-        """Add the line's pads to the top, ``m``."""
+        """Add the line's pads to the top.
+
+        Parameters
+        ----------
+        m : Module
+            The top.
+        platform : Platform
+            With the pins of the UART.
+        clock : ClockGenerator
+            Not used: the UART's bits are timed by the accelerator's clock.
+        """
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)

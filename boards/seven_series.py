@@ -133,7 +133,27 @@ class SevenSeriesPlatform(XilinxPlatform):
         find_mmcm(int(self.default_clk_frequency), clock_hz)
 
     def make_clock(self, m: Module, source: Value, clock_hz: int) -> tuple[Signal, Signal]:
-        """Add an MMCM to ``m``; returns the clock that it makes of ``source``, and its lock."""
+        """Add an MMCM to ``m`` that makes a clock of the oscillator's.
+
+        Parameters
+        ----------
+        m : Module
+        source : Value
+            The oscillator's clock.
+        clock_hz : int
+            Of the clock to make.
+
+        Returns
+        -------
+        clock : Signal
+        locked : Signal
+            High once the clock is steady.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`check_clock` does.
+        """
         oscillator_hz = int(self.default_clk_frequency)
         clock, locked = Signal(), Signal()
         settings = find_mmcm(oscillator_hz, clock_hz)
@@ -148,7 +168,16 @@ class SevenSeriesPlatform(XilinxPlatform):
         m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=clock, i_RST=ResetSignal())
 
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
-        """Drive a domain's ``clock`` over the global network."""
+        """Drive a domain's ``clock`` over the global network.
+
+        Parameters
+        ----------
+        m : Module
+            Gets a BUFG, whose name is always the same: one a module.
+        source : Value
+            What drives it.
+        clock : Value
+        """
         m.submodules.clock_buffer = Instance("BUFG", i_I=source, o_O=clock)
 
     def hold_pins(self, m: Module) -> None:

@@ -38,6 +38,16 @@ def chosen_link(
 ) -> Address | None:
     """The place on a LAN that ``--link`` and its options ask for; None for a UART.
 
+    Parameters
+    ----------
+    link : str
+        ``uart`` or ``ethernet``.
+    baud : int or None
+        Of the UART; None if not given, like those that follow.
+    ip, mac : str or None
+    port : int or None
+        See :class:`Address`.
+
     Raises
     ------
     FirebrickError

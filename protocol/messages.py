@@ -41,6 +41,12 @@ class DeviceInfo:
         Frames that may be on the board without an answer.
     streams : int
         Streams between layers whose stalls it counts: one a layer, in the network's order; or none.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, the digest is not 8 bytes, or a frame is more than 65536
+        packets.
     """
 
     height: int
@@ -227,7 +233,21 @@ class Result:
 
 
 def decode_part(payload: bytes, index: int, info: DeviceInfo) -> tuple[int, np.ndarray]:
-    """Cycles and class sums of ``RESULT`` packet ``index`` of a frame.
+    """Cycles and class sums that one ``RESULT`` packet of a frame says.
+
+    Parameters
+    ----------
+    payload : bytes
+    index : int
+        Of the packet: it has the class sums from ``index * SUMS`` on.
+    info : DeviceInfo
+        Of the board that sent it.
+
+    Returns
+    -------
+    cycles : int
+        Of the whole frame.
+    sums : int32 array (up to SUMS,)
 
     Raises
     ------

@@ -86,13 +86,27 @@ class Block:
         return {name: 8 * size for name, size in self.fields}
 
     def encode(self, **values: int) -> bytes:
-        """The block with these values, one for each field."""
+        """The block with these values, one for each field.
+
+        Raises
+        ------
+        ValueError
+            If the values are not those of the fields.
+        OverflowError
+            If one is negative or too large for its field.
+        """
         if set(values) != {name for name, _ in self.fields}:
             raise ValueError(f"values for {sorted(values)}, fields are {self.fields}")
         return b"".join(values[name].to_bytes(size, "little") for name, size in self.fields)
 
     def decode(self, data: bytes) -> dict[str, int]:
-        """Values by name, from the first bytes of ``data``."""
+        """Values by name, from the first bytes of ``data``.
+
+        Raises
+        ------
+        ValueError
+            If there are too few bytes.
+        """
         if len(data) < self.size:
             raise ValueError(f"{len(data)} bytes are no block of {self.size}")
         values, position = {}, 0

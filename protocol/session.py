@@ -130,7 +130,18 @@ class Session:
         return self.info.chunks if self.info is not None else 1
 
     def submit(self, pixels: bytes) -> int:
-        """Take a frame to send while :attr:`may_submit` allows it; returns its result's ticket."""
+        """Take a frame to send while :attr:`may_submit` allows it; returns its result's ticket.
+
+        Parameters
+        ----------
+        pixels : bytes
+            Row by row, channels last.
+
+        Raises
+        ------
+        ValueError
+            If :attr:`may_submit` does not allow it, or the frame has another size than the board's.
+        """
         if not self.may_submit:
             raise ValueError("no credit for another frame")
         if len(pixels) != self._described.frame_bytes:

@@ -27,7 +27,21 @@ _TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
 
 
 def text_report(network: QuantizedNetwork, plan: Plan, board: Board) -> str:
-    """The whole report in plain text."""
+    """The whole report in plain text.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    plan : Plan
+        Of that network.
+    board : Board
+        That it was planned for.
+
+    Returns
+    -------
+    str
+        Lines of up to :data:`WIDTH` columns.
+    """
     buffer = io.StringIO()
     console = Console(file=buffer, width=WIDTH, color_system=None, force_terminal=False)
     console.print(report(network, plan, board))
@@ -40,7 +54,17 @@ def report(
 ) -> RenderableType:
     """Layers, totals against the board's budget, and rates.
 
-    Each layer's resources are shown where ``width`` columns have room for them.
+    Each layer's resources are shown where there is room for them.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    plan : Plan
+        Of that network.
+    board : Board
+        That it was planned for.
+    width : int
+        Columns of what it is printed on.
     """
     layers = _layers(network, plan, resources=width >= WIDE)
     parts = (

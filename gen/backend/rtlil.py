@@ -28,7 +28,15 @@ for command in sys.argv[1:]:
 
 
 def write_rtlil(component: Component, path: str | Path, name: str) -> None:
-    """Elaborate ``component`` and write it to ``path`` as RTLIL, its top module called ``name``."""
+    """Elaborate a component and write it as RTLIL.
+
+    Parameters
+    ----------
+    component : Component
+    path : path
+    name : str
+        Of its top module.
+    """
     Path(path).write_text(rtlil.convert(component, name=name, emit_src=False))
 
 
@@ -38,7 +46,7 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
     Raises
     ------
     FirebrickError
-        With Yosys' own message, if it fails.
+        If Yosys is missing, or with its own message if it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         run_yosys(
@@ -71,6 +79,11 @@ def split_top(rtlil_path: str | Path, submodule: str, around: Path, name: str, s
         Of that top.
     stem : str
         Of the second design's files.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys is missing, or with its own message if it fails.
     """
     path = Path(rtlil_path)
     inner = path.with_name(stem)
@@ -116,6 +129,11 @@ def extract(
         Where the Verilog goes.
     also : sequence of str
         Yosys commands that read what else the new top instantiates.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys is missing, or with its own message if it fails.
     """
     path = Path(rtlil_path)
     with tempfile.TemporaryDirectory() as folder:

@@ -212,7 +212,24 @@ def _synthesise_part(
 
 
 def save(path: Path, family: Family, plan: Plan, counts: dict[str, CellCount]) -> None:
-    """Write estimate and synthesis of every layer, and of all together, as JSON."""
+    """Write estimate and synthesis of every layer, and of all together, as JSON.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    family : str
+        Of the FPGA.
+    plan : Plan
+        With the estimates.
+    counts : dict of CellCount
+        Of the same design, from :func:`synthesise`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
     layers = {
         name: {"planned": asdict(plan.costs[name].resources), "synthesised": asdict(count)}
         for name, count in counts.items()

@@ -26,6 +26,20 @@ def solve(
     """Find variables between 0 and 1 of least cost; :func:`scipy.optimize.milp` says what is what.
 
     HiGHS prints a line now and then, whatever its options say, and results go where it prints.
+
+    Parameters
+    ----------
+    costs : float array (N,)
+    integrality : array (N,)
+        1 for a variable that must be 0 or 1, 0 for one that may be in between.
+    constraints : sequence of LinearConstraint
+    **options
+        Of HiGHS, such as ``mip_rel_gap``.
+
+    Returns
+    -------
+    OptimizeResult
+        ``x`` (N,) is None if nothing was found; then ``message`` says why.
     """
     with _silence():
         return milp(

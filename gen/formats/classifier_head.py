@@ -35,7 +35,13 @@ class ClassifierHead:
         self._classes = 0
 
     def begin(self, node: onnx.NodeProto, classes: int) -> None:
-        """Take the output of a global average of ``classes`` channels for the logits."""
+        """Take the output of a global average of ``classes`` channels for the logits.
+
+        Raises
+        ------
+        FirebrickError
+            If there are more than :data:`MOST_CLASSES`.
+        """
         if classes > MOST_CLASSES:
             refuse(node, f"gives {classes} classes; at most {MOST_CLASSES} are supported")
         keep = node.op_type != "ReduceMean" or attributes(node).get("keepdims", 1)
@@ -48,7 +54,7 @@ class ClassifierHead:
         Raises
         ------
         FirebrickError
-            If it may change or select classes.
+            If it may change or select classes, or cannot be computed.
         """
         if not any(name in self._shapes for name in node.input):
             return self._nodes.fold(node)
@@ -62,7 +68,13 @@ class ClassifierHead:
         return True
 
     def check_output(self) -> None:
-        """Refuse a model whose one output is not the logits."""
+        """Check that the model's one output is the logits.
+
+        Raises
+        ------
+        FirebrickError
+            If it is not, or there are others.
+        """
         outputs = [value.name for value in self._nodes.model.graph.output]
         if len(outputs) != 1 or outputs[0] not in self._shapes:
             raise FirebrickError(f"outputs {outputs}: there must be one, behind the global average")

@@ -56,7 +56,15 @@ _LZMA = [
 
 
 def save_fbz(network: QuantizedNetwork, path: Path) -> int:
-    """Write a network, complete or not at all; gives the file's bytes."""
+    """Write a network, complete or not at all; gives the file's size in bytes.
+
+    Raises
+    ------
+    FirebrickError
+        As :func:`encode` does.
+    OSError
+        If the file cannot be written.
+    """
     data = encode(network)
     with replacing(path) as file:
         file.write(data)
@@ -86,7 +94,13 @@ def load_fbz(path: Path) -> QuantizedNetwork:
 
 
 def encode(network: QuantizedNetwork) -> bytes:
-    """A network as the bytes of a file; equal networks give equal bytes."""
+    """A network as the bytes of a file; equal networks give equal bytes.
+
+    Raises
+    ------
+    FirebrickError
+        If two of its layers cannot be told apart in a file.
+    """
     header, arrays = flatten(network)
     tables, words = _write_weights(network.convs)
     for op in network.convs:

@@ -65,7 +65,14 @@ def load_onnx(
 
 
 def import_float(model: onnx.ModelProto, name: str) -> FloatGraph:
-    """Turn a float ONNX model into a :class:`FloatGraph`; see :func:`load_onnx`."""
+    """Turn a float ONNX model into a :class:`FloatGraph`; see :func:`load_onnx`.
+
+    Raises
+    ------
+    FirebrickError
+        If the model is no CNN or holds something that is not supported. One that breaks ONNX's own
+        rules may raise other errors.
+    """
     return _FloatImport(model, name).graph()
 
 

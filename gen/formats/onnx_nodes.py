@@ -22,7 +22,13 @@ MOST_PIXELS = 1 << 25
 
 
 def refuse(node: onnx.NodeProto, reason: str) -> NoReturn:
-    """Refuse a node by name, operator and reason."""
+    """Refuse a node by name, operator and reason.
+
+    Raises
+    ------
+    FirebrickError
+        Always.
+    """
     name = node.name or (node.output[0] if node.output else "?")
     raise FirebrickError(f"node {name!r} ({node.op_type}): {reason}")
 
@@ -62,6 +68,11 @@ class Nodes:
         Initialisers, Constant nodes, and whatever is computed from these alone.
     layers : list of onnx.NodeProto
         The nodes that remain, in order.
+
+    Raises
+    ------
+    FirebrickError
+        If what is computed from constants cannot be evaluated, or is too large.
     """
 
     model: onnx.ModelProto
@@ -78,7 +89,18 @@ class Nodes:
                 self.layers.append(node)
 
     def fold(self, node: onnx.NodeProto) -> bool:
-        """Evaluate a node that depends on constants alone, but for weights that are quantised."""
+        """Evaluate a node that depends on constants alone, but for weights that are quantised.
+
+        Returns
+        -------
+        bool
+            Whether it is one, and its outputs are among the constants now.
+
+        Raises
+        ------
+        FirebrickError
+            If it cannot be evaluated, or its inputs are too large.
+        """
         used = [name for name in node.input if name]
         if any(name not in self.constants for name in used) or not node.output:
             return False
@@ -95,7 +117,13 @@ class Nodes:
         self.constants[node.output[0]] = np.array(part, np.int64)
 
     def reshaped(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of what a node whose other inputs are constants makes of ``shape``."""
+        """Shape of what a node whose other inputs are constants makes of ``shape``.
+
+        Raises
+        ------
+        FirebrickError
+            If they are not, or the node cannot be evaluated.
+        """
         constants = [self.constant(node, index) for index in range(1, len(node.input))]
         pairs = zip(node.input, [np.zeros(shape, np.float32), *constants], strict=True)
         used = {name: value for name, value in pairs if value is not None}
@@ -125,7 +153,13 @@ class Nodes:
 
     @property
     def input_name(self) -> str:
-        """The one tensor that is fed."""
+        """The one tensor that is fed.
+
+        Raises
+        ------
+        FirebrickError
+            If there are others, or none.
+        """
         return self._input().name
 
     def _input(self) -> onnx.ValueInfoProto:
@@ -137,11 +171,24 @@ class Nodes:
 
     @property
     def batch(self) -> int:
-        """Frames that are fed at once; one where the model leaves it open."""
+        """Frames that are fed at once; one where the model leaves it open.
+
+        Raises
+        ------
+        FirebrickError
+            As :attr:`input_name` does.
+        """
         return self._input().type.tensor_type.shape.dim[0].dim_value or 1
 
     def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the input."""
+        """Height, width and channels of the input.
+
+        Raises
+        ------
+        FirebrickError
+            If there is more than one input, or it is no map of three channels with a fixed size
+            that a board can take.
+        """
         value = self._input()
         shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         if len(shape) != 4:
@@ -168,7 +215,13 @@ class Nodes:
         return height, width, channels
 
     def constant(self, node: onnx.NodeProto, index: int) -> np.ndarray | None:
-        """Input ``index`` of a node as a constant; ``None`` if it is left out."""
+        """Input ``index`` of a node as a constant; ``None`` if it is left out.
+
+        Raises
+        ------
+        FirebrickError
+            If it depends on what is fed.
+        """
         if index >= len(node.input) or not node.input[index]:
             return None
         name = node.input[index]
@@ -209,7 +262,7 @@ class Window:
 def read_window(
     node: onnx.NodeProto, shape: tuple[int, int, int], kernel: int | None = None
 ) -> Window:
-    """The window of a Conv or pool node on an input of ``shape``; refuse what is not square.
+    """The window of a Conv or pool node on an input of ``shape``.
 
     Parameters
     ----------
@@ -218,6 +271,12 @@ def read_window(
         Height, width, channels of its input.
     kernel : int or None
         Side that the weights have; the attribute may then be left out.
+
+    Raises
+    ------
+    FirebrickError
+        If kernel or strides are not square, the kernel is not the weights', pads are negative, or
+        there are dilations or groups.
     """
     values = attributes(node)
     sides = values.get("kernel_shape", [kernel, kernel])
@@ -261,6 +320,12 @@ def read_max_pool(node: onnx.NodeProto, shape: tuple[int, int, int]) -> tuple[in
     """Kernel, stride and ceil mode of a MaxPool node on an input of ``shape``.
 
     Padding at the bottom and right is accepted where it amounts to ceil mode, or to nothing.
+
+    Raises
+    ------
+    FirebrickError
+        As :func:`read_window` does; also if it pads otherwise, or its kernel is neither the stride
+        nor one more, or is larger than the input.
     """
     window = read_window(node, shape)
     top, left, bottom, right = window.pad
@@ -291,7 +356,22 @@ def _windows(size: int, window: Window, ceil: bool) -> int:
 
 
 def check_global_pool(nodes: Nodes, node: onnx.NodeProto, shape: tuple[int, int, int]) -> None:
-    """Refuse an average that does not cover the whole map of ``shape``."""
+    """Check that an average covers the whole of its map.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The graph that the node is of.
+    node : onnx.NodeProto
+        A GlobalAveragePool, AveragePool or ReduceMean.
+    shape : tuple of int
+        Height, width, channels of its input.
+
+    Raises
+    ------
+    FirebrickError
+        If it does not, or pads in a way that is not supported.
+    """
     if node.op_type == "GlobalAveragePool":
         return
     if node.op_type == "ReduceMean":

@@ -40,6 +40,20 @@ def import_qdq(
     input may be fed as uint8 codes, as :mod:`gen.formats.qdq_export` has it: zero points pad.
     Where a concat's branches have scales of their own they requantise straight to the concat's,
     clamped where their own scale would have clamped.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    name : str
+        Of the network.
+    labels : tuple of str or None
+        Class names; else those in the model's metadata, else numbers.
+
+    Raises
+    ------
+    FirebrickError
+        If the model is no CNN or holds something that is not supported. One that breaks ONNX's own
+        rules may raise other errors.
     """
     return _QdqImport(model, name, labels).network()
 

@@ -40,6 +40,8 @@ def export_qdq(network: QuantizedNetwork, path: Path) -> None:
     ------
     FirebrickError
         If the network's integers cannot be said in QDQ.
+    OSError
+        If the file cannot be written.
     """
     model = to_qdq(network)
     with replacing(path) as file:

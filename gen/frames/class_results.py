@@ -36,6 +36,13 @@ def results_table(network: QuantizedNetwork, answers: Sequence[ClassResult], k: 
     """The likeliest classes of every image, with their probabilities.
 
     Images are called by their file names alone where these tell them apart.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    answers : sequence of ClassResult
+    k : int
+        Classes to show of each.
     """
     names = {answer.image: Path(answer.image).name for answer in answers}
     if len(set(names.values())) < len(names):
@@ -58,7 +65,20 @@ def results_table(network: QuantizedNetwork, answers: Sequence[ClassResult], k: 
 def results_json(
     network: QuantizedNetwork, answers: Sequence[ClassResult], k: int = 5
 ) -> list[dict[str, Any]]:
-    """The same as plain data, one entry an image, with all class sums."""
+    """The same as plain data, one entry an image, with all class sums.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    answers : sequence of ClassResult
+    k : int
+        Classes to name of each.
+
+    Returns
+    -------
+    list of dict
+        ``image``, ``top`` (a list of ``label`` and ``probability``), ``cycles`` and ``sums``.
+    """
     return [
         {
             "image": answer.image,

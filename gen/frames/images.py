@@ -64,7 +64,13 @@ def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def load_frames(paths: list[Path], preprocessing: Preprocessing) -> np.ndarray:
-    """Several photographs as one uint8 array (N, height, width, 3)."""
+    """Several photographs as one uint8 array (N, height, width, 3).
+
+    Raises
+    ------
+    FirebrickError
+        As :func:`load_frame` does.
+    """
     return np.stack([load_frame(path, preprocessing) for path in paths])
 
 
@@ -90,6 +96,11 @@ def load_tar(
     frames : uint8 array (N, height, width, 3)
     classes : list of str
         The class folder of each.
+
+    Raises
+    ------
+    FirebrickError
+        If the file is missing or damaged, or there is no image in it or one that cannot be read.
     """
     if not Path(path).is_file():
         raise FirebrickError(f"{path}: no such tar file")

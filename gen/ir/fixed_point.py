@@ -43,6 +43,15 @@ def fixed_point(factors: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def real_scale(multiplier: np.ndarray, shift: int, x: Tensor, y: Tensor) -> np.ndarray:
-    """Real value of a weight's code, float64 (Cout,), as the requantisation from x to y has it."""
+    """Real value of a weight's code, float64 (Cout,), as a layer's requantisation has it.
+
+    Parameters
+    ----------
+    multiplier : uint16 array (Cout,)
+    shift : int
+        Of the layer's requantisation, by ``multiplier / 2**shift``.
+    x, y : Tensor
+        The layer's input and output.
+    """
     scale: np.ndarray = multiplier * 2.0**-shift * (y.scale / x.scale)
     return scale

@@ -60,7 +60,16 @@ class SharedConv(FloatConv):
 
     @staticmethod
     def of(op: FloatConv, codes: np.ndarray, values: np.ndarray, bias: np.ndarray) -> SharedConv:
-        """The layer ``op`` with other weights and biases."""
+        """The layer ``op`` with other weights and biases.
+
+        Parameters
+        ----------
+        op : FloatConv
+        codes : uint8 array (Cout, K, K, Cin)
+        values : float32 array (up to 256,)
+            What the codes stand for.
+        bias : float32 array (Cout,)
+        """
         return SharedConv(
             op.name, op.inputs, values[codes], bias, op.stride, op.pad, op.relu, op.pad_value,
             codes=codes, values=values,
@@ -140,8 +149,8 @@ class FloatGraph:
         Raises
         ------
         FirebrickError
-            If something other than a convolution reads the input, or a mean used as padding is
-            no pixel value.
+            If something other than a convolution of RGB reads the input, a mean used as padding
+            is no pixel value, or channels that share their weights have different deviations.
         """
         ops = tuple(_fold_input(op, normalisation) if INPUT in op.inputs else op for op in self.ops)
         return replace(self, ops=ops)

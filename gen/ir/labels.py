@@ -13,7 +13,13 @@ _WORDNET = re.compile(r"n\d{8}\s+")
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Class names from a text file, one a line; a leading WordNet number is left out."""
+    """Class names from a text file, one a line; a leading WordNet number is left out.
+
+    Raises
+    ------
+    FirebrickError
+        If the file cannot be read, or is not UTF-8.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -28,10 +34,19 @@ def choose_labels(
 ) -> tuple[str, ...]:
     """The given names, or those in a model's ``labels`` metadata, or plain numbers.
 
+    Parameters
+    ----------
+    classes : int
+        How many there are.
+    metadata : mapping of str
+        Of the model; ``labels`` is a JSON list.
+    given : tuple of str or None
+        Names to prefer to the model's.
+
     Raises
     ------
     FirebrickError
-        If there are names, but not one a class.
+        If there are names, but not one a class, or the model's cannot be read.
     """
     labels = given
     if labels is None and "labels" in metadata:

@@ -106,7 +106,13 @@ class QuantizedNetwork:
         return tuple(op for op in self.ops if name in op.inputs)
 
     def op(self, name: str) -> Op:
-        """The op that produces tensor ``name``."""
+        """The op that produces tensor ``name``.
+
+        Raises
+        ------
+        KeyError
+            If none does.
+        """
         for op in self.ops:
             if op.name == name:
                 return op
@@ -125,7 +131,19 @@ class QuantizedNetwork:
 
 
 def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A network as plain data for JSON and arrays by layer and field, for files."""
+    """A network as plain data for JSON and arrays by layer and field, for files.
+
+    Returns
+    -------
+    header : dict
+    arrays : dict of array
+        By ``LAYER.FIELD``, where slashes in the layer's name are ``__``.
+
+    Raises
+    ------
+    FirebrickError
+        If two layers' names differ in slashes and underscores only.
+    """
     arrays: dict[str, np.ndarray] = {}
     ops = []
     for op in network.ops:

@@ -31,6 +31,11 @@ class Normalisation:
         One a channel, in the network's channel order.
     channel_order : "RGB" or "BGR"
         The network's; frames are always RGB.
+
+    Raises
+    ------
+    FirebrickError
+        If there are not three means and three positive deviations, or the order is another.
     """
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -48,7 +53,13 @@ class Normalisation:
 
     @staticmethod
     def preset(name: str) -> Normalisation:
-        """The preset of that name, one of ``PRESETS``."""
+        """The preset of that name, one of ``PRESETS``.
+
+        Raises
+        ------
+        FirebrickError
+            If there is none.
+        """
         if name not in PRESETS:
             raise FirebrickError(
                 f"unknown input normalisation {name!r}; known are {', '.join(PRESETS)}"
@@ -57,7 +68,13 @@ class Normalisation:
 
     @staticmethod
     def from_metadata(metadata: Mapping[str, str]) -> Normalisation | None:
-        """What a model file says in ``mean``, ``std`` and ``channel_order``, or ``None``."""
+        """What a model file says in ``mean``, ``std`` and ``channel_order``, or ``None``.
+
+        Raises
+        ------
+        FirebrickError
+            If what it says is not understood.
+        """
         if not {"mean", "std", "channel_order"} & metadata.keys():
             return None
         order = metadata.get("channel_order", "RGB").strip().upper()

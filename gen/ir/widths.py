@@ -75,7 +75,7 @@ class Widths:
         Raises
         ------
         FirebrickError
-            If the text says something else.
+            If the text says something else, or a width that is not supported.
         """
         everywhere: Width | None = None
         layers: dict[str, Width] = {}

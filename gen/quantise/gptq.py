@@ -68,7 +68,16 @@ class Layer:
 
     @staticmethod
     def of(weights: np.ndarray, hessian: np.ndarray, floor: np.ndarray) -> Layer:
-        """The layer of ``weights`` (Cout, D)."""
+        """The layer whose target are ``weights``, here with a row an output channel.
+
+        Parameters
+        ----------
+        weights : float64 array (Cout, D)
+        hessian : float64 array (D, D)
+            Positive definite.
+        floor : float64 array (Cout,)
+            Scales are at least these.
+        """
         target = np.ascontiguousarray(weights.T)
         return Layer(target, hessian, floor, hessian @ target)
 
@@ -103,7 +112,17 @@ class Layer:
         return codes, scale
 
     def descend(self, codes: np.ndarray, scale: np.ndarray, nearest: Nearest) -> int:
-        """Move each code to where the error is least, in place; gives how many codes moved."""
+        """Move each code to where the error is least; gives how many codes moved.
+
+        Parameters
+        ----------
+        codes : float64 array (D, Cout)
+            Integers; changed in place.
+        scale : float64 array (Cout,)
+            Real value of a code.
+        nearest : callable
+            See :data:`Nearest`.
+        """
         slope = self.hessian @ (codes - self.target / scale)
         diagonal = np.diag(self.hessian)
         moved = 0
@@ -158,7 +177,17 @@ class Coupled:
         return scale, scale * (square @ scale) - 2 * scale * along
 
     def respread(self, codes: np.ndarray, scale: np.ndarray, nearest: Nearest) -> np.ndarray:
-        """Codes by GPTQ along inputs and channels both, or those given if they are better."""
+        """Codes by GPTQ along inputs and channels both, or those given if they are better.
+
+        Parameters
+        ----------
+        codes : float64 array (D, Cout)
+            Integers; returned if what is found is worse.
+        scale : float64 array (Cout,)
+            Real value of a code.
+        nearest : callable
+            See :data:`Nearest`.
+        """
         rows, upper = elimination(self.layer.hessian)
         columns, across = elimination(self.coupling)
         across = across / np.diag(across)[:, None]
@@ -174,7 +203,17 @@ class Coupled:
         return min(found, codes, key=lambda trial: float(self.fit(trial)[1].sum()))
 
     def descend(self, codes: np.ndarray, scale: np.ndarray, nearest: Nearest) -> int:
-        """Move codes one by one to where the error is least, in place; gives how many moved."""
+        """Move codes one by one to where the error is least; gives how many moved.
+
+        Parameters
+        ----------
+        codes : float64 array (D, Cout)
+            Integers; changed in place.
+        scale : float64 array (Cout,)
+            Real value of a code.
+        nearest : callable
+            See :data:`Nearest`.
+        """
         slope = self.cost(codes * scale - self.layer.target)
         own = np.diag(self.coupling) * scale
         moved = 0

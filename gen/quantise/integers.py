@@ -109,7 +109,21 @@ def scale_floor(op: FloatConv, x: Tensor) -> np.ndarray:
 
 
 def round_weights(weights: np.ndarray, scale: np.ndarray, bits: int) -> np.ndarray:
-    """Codes of weights (Cout, K, K, Cin), to the nearest, symmetric around zero."""
+    """Codes of weights, to the nearest, symmetric around zero.
+
+    Parameters
+    ----------
+    weights : float array (Cout, K, K, Cin)
+    scale : float array (Cout,)
+        Real value of a code.
+    bits : int
+        Codes are at most so wide.
+
+    Returns
+    -------
+    float array (Cout, K, K, Cin)
+        Integers.
+    """
     high = (1 << (bits - 1)) - 1
     codes = np.floor(weights / scale[:, None, None, None] + 0.5)
     return np.clip(codes, -high, high)

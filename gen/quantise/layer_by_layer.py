@@ -61,6 +61,11 @@ def quantise_in_sequence(
         :mod:`gen.quantise.fisher`.
     progress : callable
         Told multiply-accumulates done and in all, of a frame.
+
+    Raises
+    ------
+    FirebrickError
+        If scales are too far apart to requantise.
     """
     real, codes = {INPUT: frames}, {INPUT: frames}
     last = {name: i for i, op in enumerate(graph.ops) for name in op.inputs}

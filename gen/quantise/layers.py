@@ -92,6 +92,11 @@ def integer_layer(op: Op, inputs: Sequence[np.ndarray], x: Tensor, y: Tensor) ->
     inputs : codes of its inputs
     x, y : Tensor
         The first input and the output.
+
+    Raises
+    ------
+    TypeError
+        If it is the global sum.
     """
     dtype = np.int8 if y.signed else np.uint8
     if isinstance(op, MaxPool):

@@ -93,7 +93,8 @@ def quantise(
     Raises
     ------
     FirebrickError
-        If frames, widths or labels do not fit the network.
+        If frames, normalisation, widths, rounding or labels do not fit the network, or its scales
+        are too far apart to requantise.
     """
     if frames.ndim != 4 or frames.shape[1:] != graph.input_shape or not len(frames):
         raise FirebrickError(

@@ -169,7 +169,7 @@ def choose_bits(loss: Table, cost: Table, budget: float) -> dict[str, Width]:
     Raises
     ------
     FirebrickError
-        If not even the cheapest widths fit.
+        If not even the cheapest widths fit, or the solver gives up.
     """
     choices = [(name, width) for name in loss for width in cost[name]]
     least = sum(min(cost[name].values()) for name in loss)
