@@ -211,7 +211,7 @@ class QdqBuilder:
         return net.node("DequantizeLinear", [self.codes[name], *inputs], f"{name}_dq")
 
     def conv(
-        self, x: str, name: str, cin: int, cout: int, kernel: int, unit: float, **pads: list[int]
+        self, x: str, name: str, cin: int, cout: int, kernel: int, unit: float, **pads: Any
     ) -> str:
         net, rng = self.net, self.net.rng
         codes = rng.integers(-127, 128, (cout, cin, kernel, kernel)).astype(np.int8)
