@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from gen.common.errors import FirebrickError
-from gen.ir.network import Add, Conv, GlobalSum, MaxPool, QuantizedNetwork, check, pool_size
-from tests.networks import NetworkBuilder, random_frames, tiny_network
-
-
-def with_op(network: QuantizedNetwork, name: str, **changes) -> QuantizedNetwork:
-    ops = tuple(replace(op, **changes) if op.name == name else op for op in network.ops)
-    return replace(network, ops=ops)
+from gen.ir.network import Add, Conv, GlobalSum, MaxPool, QuantizedNetwork, pool_size
+from tests.networks import NetworkBuilder, random_frames, tiny_network, with_op
 
 
 def test_file_round_trip(tmp_path):
@@ -81,28 +76,6 @@ def test_accumulator_bounds_hold_and_are_reached():
     assert low == min((np.where(w < 0, 255, 0) @ w) for w in weights)
 
 
-@pytest.mark.parametrize(("name", "changes", "message"), [
-    ("conv1", {"shift": 0}, "conv1: shift 0"),
-    ("conv1", {"pad_code": (300, 0, 0)}, "conv1: pad_code"),
-    ("conv1", {"stride": 1}, "conv1: shape"),
-    ("conv1", {"weight_bits": 3}, "conv1: weight codes exceed 3 bits"),
-    ("conv1", {"weight_bits": 9}, "weight_bits 9 is not 2 to 8"),
-    ("conv1", {"bias": np.zeros(3, np.int32)}, "conv1: bias must be int32"),
-    ("conv1", {"weights": np.zeros((8, 3, 3, 4), np.int8)}, "do not fit input"),
-    ("conv1", {"weights": np.zeros((8, 3, 3, 3))}, "weights must be int8"),
-    ("pool1", {"inputs": ("fire2/squeeze",)}, "pool1: reads .* out of order"),
-    ("fire3/add", {"inputs": ("fire3/concat", "conv1")}, "joins fire3/concat and conv1, whose"),
-    ("fire2/concat", {"inputs": ("fire2/squeeze", "conv1")}, "fire2/squeeze and conv1, whose"),
-    ("conv1", {"low": -1}, r"conv1: .* clamp -1\.\.255 out of range for codes of 0\.\.255"),
-    ("conv1", {"high": 256}, "clamp 0..256 out of range"),
-    ("conv10", {"high": 128}, "clamp -128..128 out of range for codes of -128..127"),
-    ("fire3/add", {"low": -128}, "fire3/add: .* clamp -128..255 out of range"),
-])  # fmt: skip
-def test_check_names_the_op(name, changes, message):
-    with pytest.raises(FirebrickError, match=message):
-        check(with_op(tiny_network(), name, **changes))
-
-
 def test_codebooks_keep_codes(tmp_path):
     network = tiny_network(weight_bits=5, code_bits=3)
     fire = network.op("fire2/squeeze")
@@ -130,58 +103,6 @@ def test_files_without_codebooks_stay_readable_by_format_1(tmp_path):
         with zipfile.ZipFile(tmp_path / "net.npz") as archive:
             header = json.loads(archive.read("network.json"))
         assert header["format"] == version
-
-
-@pytest.mark.parametrize(("codebook", "message"), [
-    (np.arange(7, dtype=np.int8), "fire2/squeeze: codebook of 7 levels"),
-    (np.arange(64, dtype=np.int8), "codebook of 64 levels, not a power of two from 4 to .* 32"),
-    (np.arange(2, dtype=np.int8), "codebook of 2 levels"),
-    (np.arange(8), "codebook must be a one-dimensional int8 array"),
-    (np.zeros((2, 2), np.int8), "codebook must be a one-dimensional int8 array"),
-    (np.array([3, 2, 1, 0], np.int8), "codebook levels must ascend within 5 bits"),
-    (np.array([-17, -1, 0, 1], np.int8), "codebook levels must ascend within 5 bits"),
-    (np.array([-15, -14, 14, 15], np.int8), "weights that are not in its codebook"),
-])  # fmt: skip
-def test_check_codebooks(codebook, message):
-    network = tiny_network(weight_bits=5, code_bits=3)
-    with pytest.raises(FirebrickError, match=message):
-        check(with_op(network, "fire2/squeeze", codebook=codebook))
-
-
-def test_check_whole_network():
-    network = tiny_network()
-    with pytest.raises(FirebrickError, match="4 labels for 5 classes"):
-        check(replace(network, labels=network.labels[:4]))
-    tensors = dict(network.tensors)
-    tensors["fire2/expand1x1"] = replace(tensors["fire2/expand1x1"], scale=9.0)
-    with pytest.raises(FirebrickError, match="different scales"):
-        check(replace(network, tensors=tensors))
-    short = network.ops[:-1]
-    with pytest.raises(FirebrickError, match="not in a global sum"):
-        check(replace(network, ops=short, labels=network.labels))
-
-
-@pytest.mark.parametrize(("name", "changes", "message"), [
-    ("pool1", {"scale": 9.0}, "pool1: joins tensors of different scales or signs"),
-    ("pool1", {"signed": True}, "pool1: joins tensors of different scales or signs"),
-    ("fire2/concat", {"signed": True}, "fire2/concat: joins tensors of different scales or signs"),
-    ("fire3/squeeze", {"bits": 9}, "activation fire3/squeeze must have 8 bits, not 9"),
-    ("sums", {"bits": 10}, "sums: sums of 6 pixels do not fit codes of -512..511"),
-    ("input", {"signed": True}, "input: pixels must have 8 bits without a sign"),
-])  # fmt: skip
-def test_check_that_codes_mean_what_their_tensors_say(name, changes, message):
-    network = tiny_network()
-    tensors = dict(network.tensors)
-    tensors[name] = replace(tensors[name], **changes)
-    with pytest.raises(FirebrickError, match=message):
-        check(replace(network, tensors=tensors))
-
-
-def test_no_op_has_the_name_of_the_board():
-    builder = NetworkBuilder((4, 4, 3), 1)
-    x = builder.conv("board", "input", 4, 1)
-    with pytest.raises(FirebrickError, match="board: this name is the board's own"):
-        builder.finish("named", x)
 
 
 def test_files_that_are_no_networks(tmp_path):
