@@ -107,6 +107,12 @@ def test_sums_that_just_fit_pass():
     unsigned = conv_network(shape=(2, 2, 3), kernel=1)
     check(with_tensor(unsigned, "sums", bits=10, signed=False))
     assert "sums of 4 pixels" in refusal(with_tensor(unsigned, "sums", bits=9, signed=False))
+    one = conv_network(shape=(1, 1, 3), kernel=1)
+    check(with_tensor(one, "sums", bits=8, signed=False))
+    assert "sums of 1 pixels" in refusal(with_tensor(one, "sums", bits=8))
+    # Only the lowest of these sums, -128 * 129, does not fit; the highest, 127 * 129, just does.
+    many = conv_network(shape=(3, 43, 3), kernel=1, signed=True)
+    assert "codes of -16384..16383" in refusal(with_tensor(many, "sums", bits=15))
     assert "codes of 0..4294967295" in refusal(with_tensor(PLAIN, "sums", signed=False))
 
 
@@ -137,6 +143,7 @@ def test_problems_of_the_whole(edit: Edit, problem: str):
 @pytest.mark.parametrize(("edit", "problem"), [
     (tensor("conv1", shape=(6, 0, 8)), "conv1: shape (6, 0, 8) or 8 bits out of range"),
     (tensor("sums", bits=0), "sums: shape (1, 1, 5) or 0 bits out of range"),
+    (tensor("sums", bits=-1), "sums: shape (1, 1, 5) or -1 bits out of range"),
     (tensor("sums", bits=65), "sums: shape (1, 1, 5) or 65 bits out of range"),
     (tensor("conv1", scale=0.0), "conv1: scale 0.0 is not a positive number"),
     (tensor("conv1", scale=-1), "conv1: scale -1 is not a positive number"),
