@@ -23,11 +23,11 @@ from gen.plan.cost import (
 )
 from gen.plan.limits import granules, stream_limits
 from gen.plan.link import link_cost, shell_cycles
-from gen.plan.options import Option, resource_row
+from gen.plan.options import Option, Surroundings, options, resource_row
 from gen.plan.plan import EnginePlan, Plan
 from gen.plan.problem import TRIES, Problem, attempt, engine_options, finish, fixed_costs
 from tests.gen.devices import KINTEX, SMALL, board
-from tests.networks import conv_network, fire_network, tiny_network
+from tests.networks import NetworkBuilder, conv_network, fire_network, tiny_network
 
 CLOCK = 100_000_000
 TINY = tiny_network(1)
@@ -139,6 +139,18 @@ def test_folding_can_be_what_is_too_slow():
     assert least is not None
     assert engine_options(whole, whole.shell_cycles, least) is None
     assert attempt(whole, whole.shell_cycles, CLOCK) is None
+
+
+def test_one_convolution_without_options_is_enough():
+    net = NetworkBuilder((9, 8, 3), 1)
+    x = net.conv("wide", "input", 3, 7, stride=4, pad=20, pad_code=128)
+    whole = problem(network=net.finish("two", net.conv("last", x, 2, 1)))
+    least = granules(whole.network, 1000)
+    assert least is not None
+    around = Surroundings(1, 1, False)
+    assert options(whole.shapes["last"], around, 1000)
+    assert not options(whole.shapes["wide"], around, 1000)
+    assert engine_options(whole, 1000, least) is None
 
 
 @pytest.mark.parametrize("short", ["lut", "ff", "dsp", "bram36"])
@@ -278,6 +290,32 @@ def test_windows_of_fire_modules_are_shared():
     assert widths[three] <= {1, 2, 3, 6}  # whole pixels of its six channels
     assert len(widths[three]) > 1
     assert widths[one]
+
+
+def test_what_neighbours_ask_of_engines(monkeypatch):
+    asked = {}
+
+    def spy(shape, around, cycles, family):
+        asked[shape.name] = (around, cycles, family)
+        return options(shape, around, cycles, family)
+
+    monkeypatch.setattr(under_test, "options", spy)
+    least = {"input": 1, "conv1": 2, "pool1": 4, "fire2/squeeze": 4, "fire2/expand1x1": 1,
+             "fire2/expand3x3": 3, "fire2/concat": 6, "fire3/squeeze": 3, "fire3/expand1x1": 2,
+             "fire3/expand3x3": 4, "fire3/concat": 4, "fire3/add": 12, "conv10": 5}  # fmt: skip
+    engine_options(problem(replace(AMPLE, family="ecp5")), 700, least)
+    # Fewest lanes in and out, whole words, and the transfers of what joins both branches.
+    expected = {
+        "conv1": (1, 2, False),
+        "fire2/squeeze": (4, 4, False),
+        "fire2/expand1x1": (4, 1, False),
+        "fire2/expand3x3": (4, 3, True, 3 * 2 * 12 // 6),
+        "fire3/squeeze": (6, 3, False),
+        "fire3/expand1x1": (3, 2, False),
+        "fire3/expand3x3": (3, 4, True, 3 * 2 * 12 // 4),
+        "conv10": (12, 5, False),
+    }
+    assert asked == {name: (Surroundings(*row), 700, "ecp5") for name, row in expected.items()}
 
 
 # The complete plan
