@@ -12,6 +12,7 @@ from math import inf, sqrt
 from boards.board import Board
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
+from gen.plan.cost import CostModel
 from gen.plan.infeasible import feasible, why_infeasible
 from gen.plan.options import RESOURCES
 from gen.plan.plan import Plan
@@ -105,9 +106,9 @@ def check_constraints(fps: float | None, utilisation: float) -> None:
         raise FirebrickError(f"{fps:g} frames a second; --fps takes a number from {SLOWEST:g} up")
 
 
-def estimate(network: QuantizedNetwork, board: Board, made: Plan) -> Plan:
-    """The same plan with its costs estimated anew."""
-    problem = Problem.of(network, board, UTILISATION)
+def estimate(network: QuantizedNetwork, board: Board, made: Plan, costs: CostModel) -> Plan:
+    """The same plan with its costs estimated anew, by another model perhaps."""
+    problem = replace(Problem.of(network, board, UTILISATION), costs=costs)
     return finish(problem, made.engines, made.lanes, made.clock_hz)
 
 
