@@ -27,7 +27,7 @@ from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import Normalisation, Preprocessing, default_preprocessing
 from gen.ir.widths import Widths
-from gen.plan.planner import fits
+from gen.plan.planner import Goal
 from gen.quantise.calibrate import float_logits
 from gen.quantise.post_training import quantise
 from sim import reference
@@ -161,16 +161,12 @@ def _requests(
     model: Path, version: str, photographs: Path, scratch: Path
 ) -> Iterator[tuple[str, Request]]:
     """What users could ask for, and in words."""
-    board = BOARDS[FITTED]
     ways: dict[str, dict[str, Any]] = {
         f"--weight-bits {w}": {"weight_bits": Widths.parse(w)} for w in WIDTHS[version]
     }
     seeded = []
     if version == "1.1":
-        ways[f"--board {FITTED}"] = {
-            "memory_limit": board.memory_bits,
-            "fits": partial(fits, board=board),
-        }
+        ways[f"--board {FITTED}"] = {"capacity": Goal(BOARDS[FITTED])}
         seeded = [*(f"--weight-bits {width}" for width in SEEDED), f"--board {FITTED}"]
     ask = partial(Request, model, preprocess=VERSIONS[version])
     for note, asked in ways.items():

@@ -18,7 +18,7 @@ from gen.backend.synth import RESULT
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import requantise_cost, weight_cost
+from gen.plan.cost import CostModel
 from gen.plan.plan import Plan
 
 _FRAMES = 3
@@ -107,12 +107,12 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
 def _block_ram(network: QuantizedNetwork, made: Plan) -> dict[str, float]:
     """What the block RAMs hold, and the part of the weights' that holds no weight."""
     blocks, bits, scales = 0.0, 0, 0.0
-    family = BOARDS[made.board].family
+    family, costs = BOARDS[made.board].family, CostModel.fitted()
     for op in network.convs:
         engine, shape = made.engines[op.name], ConvShape.of(network, op)
-        scales += requantise_cost(shape, engine.lanes, family).bram36
+        scales += costs.requantise_cost(shape, engine.lanes, family).bram36
         if engine.weight_memory == "block":
-            blocks += weight_cost(shape, engine.pe, engine.simd, "block").bram36
+            blocks += costs.weight_cost(shape, engine.pe, engine.simd, "block").bram36
             bits += op.weights.size * op.code_bits
     wasted = 1 - bits / (blocks * RAMB36_BITS) if blocks else 0.0
     link = made.costs["board"].resources.bram36

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -29,6 +30,17 @@ PARTS = (0.99, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7, 0.65, 0.6)
 into LUTs, and buffers need some of the rest."""
 
 
+class Capacity(Protocol):
+    """What a network has to find room in."""
+
+    @property
+    def memory_bits(self) -> int:
+        """Bits of memory; weights get a part of them."""
+
+    def holds(self, network: QuantizedNetwork) -> bool:
+        """Whether there is room for a network, weights and buffers."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked for.
@@ -45,12 +57,9 @@ class Request:
     memory_budget : int or None
         Bits that all weights together may take; layers get the widths that lose least. Only for
         float models.
-    memory_limit : int or None
-        Bits that the board has: weights may take a part of them, one of :data:`PARTS`, where
-        nothing else is asked for and weights of 8 bits take more.
-    fits : callable or None
-        Says whether the board holds a network, weights and buffers: the largest of the parts is
-        taken for which it does. None takes the largest.
+    capacity : Capacity or None
+        Of the board: weights get the largest part of its memory, of :data:`PARTS`, with which it
+        holds the network, where nothing else is asked for and weights of 8 bits take more.
     seed : int
         Picks the calibration images out of a large folder.
     preprocess : str or None
@@ -68,8 +77,7 @@ class Request:
     calibrate: Path | None = None
     weight_bits: Widths | None = None
     memory_budget: int | None = None
-    memory_limit: int | None = None
-    fits: Callable[[QuantizedNetwork], bool] | None = None
+    capacity: Capacity | None = None
     seed: int = 0
     preprocess: str | None = None
     labels: Path | None = None
@@ -109,7 +117,7 @@ def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
 def _quantise(
     graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, phases: Phases
 ) -> QuantizedNetwork:
-    if request.memory_limit is not None:  # for a board, whose planner would say so much later
+    if request.capacity is not None:  # for a board, whose planner would say so much later
         check_stages(graph)
     if request.calibrate is None:
         raise FirebrickError(
@@ -141,10 +149,10 @@ def _quantise(
     shared = compressed and widths == Widths() and request.memory_budget is None
     budgets = [request.memory_budget] if request.memory_budget is not None else []
     if not budgets and widths.all is None and not shared:
-        budgets = _needed_budgets(graph, bits, request.memory_limit)
+        budgets = _needed_budgets(graph, bits, request.capacity)
     if budgets:
         folded = graph.fold_input(normalisation)
-        bits = _chosen(folded, frames, budgets, widths.named(folded), request.fits, phases)
+        bits = _chosen(folded, frames, budgets, widths.named(folded), request.capacity, phases)
     phases.begin("quantise")
     return quantise(
         graph,
@@ -169,14 +177,16 @@ def _calibration(folder: Path, seed: int, graph: FloatGraph, phases: Phases) -> 
     return load_frames(paths, default_preprocessing(height, width))
 
 
-def _needed_budgets(graph: FloatGraph, widths: Mapping[str, Width], limit: int | None) -> list[int]:
+def _needed_budgets(
+    graph: FloatGraph, widths: Mapping[str, Width], capacity: Capacity | None
+) -> list[int]:
     """What the weights may take, most first, where those of ``widths`` take more; else nothing."""
     taken = sum(
         op.weights.size * widths[op.name].bits for op in graph.ops if isinstance(op, FloatConv)
     )
-    if limit is None or taken <= PARTS[0] * limit:
+    if capacity is None or taken <= PARTS[0] * capacity.memory_bits:
         return []
-    return [int(part * limit) for part in PARTS]
+    return [int(part * capacity.memory_bits) for part in PARTS]
 
 
 def _chosen(
@@ -184,7 +194,7 @@ def _chosen(
     frames: np.ndarray,
     budgets: list[int],
     named: Mapping[str, Width],
-    fits: Callable[[QuantizedNetwork], bool] | None,
+    capacity: Capacity | None,
     phases: Phases,
 ) -> dict[str, Width]:
     """Widths that lose least, for the first of the budgets whose network fits, else the first.
@@ -197,7 +207,7 @@ def _chosen(
     choices = [choose_bits(loss, cost, budgets[0])]
     least = sum(min(table.values()) for table in cost.values())
     choices += [choose_bits(loss, cost, budget) for budget in budgets[1:] if budget >= least]
-    if fits is None or len(choices) == 1:
+    if capacity is None or len(choices) == 1:
         return choices[0]
     phases.begin("see what fits the board")
     for bits in choices:
@@ -208,7 +218,7 @@ def _chosen(
             weight_bits=bits,
             rounding="gptq",
         )
-        if fits(network):
+        if capacity.holds(network):
             return bits
     return choices[0]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass, replace
-from functools import partial
 from math import isfinite
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from gen.common.progress import phases
 from gen.compile import compile_network
 from gen.link_options import Address, on_lan
 from gen.plan.link import check_clock
-from gen.plan.planner import fits, headroom, plan
+from gen.plan.planner import Goal
 from protocol.packets import UDP_PORT
 
 
@@ -119,15 +118,14 @@ def generate(
     check_output(folder)
     check_clock(board, clock_hz)
 
-    will_do = partial(fits, board=board, clock_hz=clock_hz, fps=fps, utilisation=utilisation)
-    request = options.request(board.memory_bits, will_do)
+    goal = Goal(board, clock_hz, fps, utilisation)
+    request = options.request(goal)
     with phases() as display:
         network = compile_network(request, display)
         display.begin("plan")
-        boards = tuple(BOARDS.values())
-        made = plan(network, board, clock_hz, fps=fps, utilisation=utilisation, boards=boards)
+        made = goal.plan(network, tuple(BOARDS.values()))
         display.begin("ask what more would bring")
-        made = replace(made, headroom=headroom(network, board, made, utilisation))
+        made = replace(made, headroom=goal.headroom(network, made))
         emit(network, made, board, folder, display.begin)
         if synth:
             display.begin("synthesise")
