@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.frames.images import list_images, load_frames, load_tar
 from gen.ir.network import QuantizedNetwork
@@ -87,10 +88,10 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
 def measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, Any]:
     """Generate into ``folder / "board"``, simulate ``count`` frames, compare them with golden."""
     generation = _generate(case, shared, folder / "board")
-    board = GeneratedBoard.load(folder / "board")
+    board = GeneratedBoard.load(BuildFolder(folder / "board"))
     frames = _frames(case, shared, count, board.network)
     start = time.monotonic()
-    library = build(board.verilog, board.simulation())
+    library = build(board.folder.sim_verilog, board.folder.simulation)
     built = time.monotonic() - start
     with Simulator(library) as simulator:
         result = simulate(simulator, board.network, frames)

@@ -2,7 +2,6 @@ import onnx
 import pytest
 
 from gen.common.errors import FirebrickError
-from gen.common.progress import phases
 from gen.compile import PARTS, Request, compile_network
 from tests.gen.onnx_models import squeezenet
 from tests.gen.test_cli import write_photos
@@ -19,8 +18,7 @@ def files(tmp_path_factory):
 
 def load(files, limit, fits):
     request = Request(files / "float.onnx", files / "photos", memory_limit=limit, fits=fits)
-    with phases() as display:
-        return compile_network(request, display)
+    return compile_network(request)
 
 
 def weights(files):
@@ -63,5 +61,5 @@ def test_what_no_board_can_be_built_of_is_refused_before_photographs_are_asked_f
             break
     onnx.save(model, files / "swapped.onnx")
     request = Request(files / "swapped.onnx", memory_limit=10_000_000)
-    with phases() as display, pytest.raises(FirebrickError, match="a Fire module concatenates"):
-        compile_network(request, display)
+    with pytest.raises(FirebrickError, match="a Fire module concatenates"):
+        compile_network(request)
