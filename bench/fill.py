@@ -14,12 +14,12 @@ from rich.table import Table
 from bench.chain import Case, measure
 from boards import BOARDS
 from boards.board import RAMB36_BITS, Resources
-from gen.backend.synth import RESULT
+from gen.common.build_folder import BuildFolder
 from gen.ir.network import QuantizedNetwork
-from gen.ir.network_file import load_network
 from gen.plan.conv_shape import ConvShape
 from gen.plan.cost import CostModel
 from gen.plan.plan import Plan
+from sim.frames import GeneratedBoard
 
 _FRAMES = 3
 _MODEL = ("models/squeezenet1.1.onnx", "imagenet/calibration")
@@ -81,8 +81,8 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
     if synthesised:
         case = replace(case, options=(*case.options, "--synth"))
     figures = measure(case, shared, count, folder)
-    made = Plan.from_json((folder / "board" / "plan.json").read_text())
-    network = load_network(folder / "board" / "network.npz")
+    board = GeneratedBoard.load(BuildFolder(folder / "board"))
+    made, network = board.plan, board.network
     multipliers = sum(engine.pe * engine.simd for engine in made.engines.values())
     held = BOARDS[case.board].resources
     figures |= {
@@ -96,7 +96,7 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
         **_block_ram(network, made),
     }
     if synthesised:
-        total = json.loads((folder / "board" / RESULT).read_text())["total"]["synthesised"]
+        total = json.loads(board.folder.synthesis.read_text())["total"]["synthesised"]
         counted = Resources(
             total["lut"], total["ff"], total["dsp"], total["bram36"] + total["bram18"] / 2
         )

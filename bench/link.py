@@ -15,6 +15,7 @@ from rich.table import Table
 from boards import BOARDS
 from boards.board import Board
 from gen.backend.emit import emit
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
@@ -94,12 +95,15 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
             tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
         ):
             count = min(case.frames, limit or case.frames)
-            figures[case.title] = measure(case.network(), case.board, count, Path(folder) / "board")
+            out = BuildFolder(Path(folder) / "board")
+            figures[case.title] = measure(case.network(), case.board, count, out)
     console.print(_table(figures))
     return figures
 
 
-def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) -> dict[str, Any]:
+def measure(
+    network: QuantizedNetwork, target: Board, count: int, folder: BuildFolder
+) -> dict[str, Any]:
     """Send frames back to back over a board's link.
 
     Parameters
@@ -109,7 +113,7 @@ def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) 
         Whose UART or Ethernet it is.
     count : int
         Frames, two or more.
-    folder : path
+    folder : BuildFolder
         Where the board is generated.
 
     Raises

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.common.progress import Phases
+from gen.common.progress import SILENT, Progress
 from gen.formats.read import is_deep_compression, read_model
 from gen.frames.images import list_images, load_frames
 from gen.ir.graph import FloatConv, FloatGraph
@@ -85,7 +85,7 @@ class Request:
     pruned: float = 0.0
 
 
-def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
+def compile_network(request: Request, *, progress: Progress = SILENT) -> QuantizedNetwork:
     """Import, and quantise if it is a float model.
 
     Raises
@@ -94,10 +94,10 @@ def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
         If something is missing, unreadable, unsupported, or does not go together.
     """
     labels = read_labels(request.labels) if request.labels else None
-    phases.begin("import")
+    progress.begin("import")
     model = read_model(request.model, labels)
     if isinstance(model, FloatGraph):
-        return _quantise(model, request, labels, phases)
+        return _quantise(model, request, labels, progress)
     for option, value in (
         ("--calibrate", request.calibrate),
         ("--weight-bits", request.weight_bits),
@@ -115,7 +115,7 @@ def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
 
 
 def _quantise(
-    graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, phases: Phases
+    graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, progress: Progress
 ) -> QuantizedNetwork:
     if request.capacity is not None:  # for a board, whose planner would say so much later
         check_stages(graph)
@@ -125,7 +125,7 @@ def _quantise(
             "it will see; give a folder of some 100 with --calibrate DIR"
         )
     normalisation, pixels = _normalisation(request, graph)
-    frames = _calibration(request.calibrate, request.seed, graph, phases)
+    frames = _calibration(request.calibrate, request.seed, graph, progress)
     if request.file_size is not None:
         return quantise_to_size(
             graph,
@@ -134,8 +134,7 @@ def _quantise(
             normalisation=normalisation,
             pruned=request.pruned,
             labels=labels,
-            begin=phases.begin,
-            progress=phases.advance,
+            progress=progress,
             source={"pixels": pixels},
         )
     widths = request.weight_bits or Widths()
@@ -152,8 +151,8 @@ def _quantise(
         budgets = _needed_budgets(graph, bits, request.capacity)
     if budgets:
         folded = graph.fold_input(normalisation)
-        bits = _chosen(folded, frames, budgets, widths.named(folded), request.capacity, phases)
-    phases.begin("quantise")
+        bits = _chosen(folded, frames, budgets, widths.named(folded), request.capacity, progress)
+    progress.begin("quantise")
     return quantise(
         graph,
         frames,
@@ -161,19 +160,19 @@ def _quantise(
         weight_bits=bits,
         rounding="shared" if shared else "gptq",
         labels=labels,
-        progress=phases.advance,
+        progress=progress,
         source={"pixels": pixels, "widths": describe(bits)},
     )
 
 
-def _calibration(folder: Path, seed: int, graph: FloatGraph, phases: Phases) -> np.ndarray:
+def _calibration(folder: Path, seed: int, graph: FloatGraph, progress: Progress) -> np.ndarray:
     """Frames of a folder of images, or of some that the seed picks."""
     paths = list_images(folder)
     if len(paths) > CALIBRATION_IMAGES:
         picks = np.random.default_rng(seed).choice(len(paths), CALIBRATION_IMAGES, replace=False)
         paths = [paths[index] for index in sorted(picks)]
     height, width, _ = graph.input_shape
-    phases.begin(f"read {len(paths)} images")
+    progress.begin(f"read {len(paths)} images")
     return load_frames(paths, default_preprocessing(height, width))
 
 
@@ -195,21 +194,21 @@ def _chosen(
     budgets: list[int],
     named: Mapping[str, Width],
     capacity: Capacity | None,
-    phases: Phases,
+    progress: Progress,
 ) -> dict[str, Width]:
     """Widths that lose least, for the first of the budgets whose network fits, else the first.
 
     What fits hardly depends on the weights themselves, so for a look they are rounded for one frame
     only. ``graph`` has its input normalisation folded in.
     """
-    phases.begin("measure what each layer's bits are worth")
-    loss, cost = measure(graph, frames, phases.advance), weight_memory(graph, named)
+    progress.begin("measure what each layer's bits are worth")
+    loss, cost = measure(graph, frames, progress=progress), weight_memory(graph, named)
     choices = [choose_bits(loss, cost, budgets[0])]
     least = sum(min(table.values()) for table in cost.values())
     choices += [choose_bits(loss, cost, budget) for budget in budgets[1:] if budget >= least]
     if capacity is None or len(choices) == 1:
         return choices[0]
-    phases.begin("see what fits the board")
+    progress.begin("see what fits the board")
     for bits in choices:
         network = quantise(
             graph,

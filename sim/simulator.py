@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from gen.common.closing import Closing
 from gen.common.errors import FirebrickError
 
 SLICE = 100_000
-"""Cycles between two looks at the keyboard and the progress display."""
+"""Cycles between two looks at the keyboard."""
 
 IDLE_LIMIT = 2_000_000
 """Cycles without any byte moving after which a design is given up."""
@@ -129,7 +128,6 @@ class Simulator(Closing):
         *,
         idle_limit: int = IDLE_LIMIT,
         drain: bool = True,
-        progress: Callable[[int], None] | None = None,
     ) -> Transferred:
         """Clock the design until bytes have gone in and come out.
 
@@ -143,8 +141,6 @@ class Simulator(Closing):
             Give up when no byte has moved in either direction for so many cycles.
         drain : bool
             Whether to go on until all of ``data`` is taken once ``expected`` bytes are there.
-        progress : callable, optional
-            Called every now and then with the number of bytes that have come out.
 
         Raises
         ------
@@ -160,8 +156,6 @@ class Simulator(Closing):
             self._library.firebrick_run(
                 self._handle, ctypes.byref(transfer), SLICE, idle_limit, drain
             )
-            if progress is not None:
-                progress(transfer.out_done)
             if transfer.idle >= idle_limit:
                 raise FirebrickError(_stalled(transfer, idle_limit, self.cycles))
         return Transferred(transfer.in_done, received.raw[:expected], stamps)

@@ -5,7 +5,6 @@ import onnx
 import pytest
 
 from gen.common.errors import FirebrickError
-from gen.common.progress import phases
 from gen.compile import PARTS, Capacity, Request, compile_network
 from gen.ir.network import QuantizedNetwork
 from tests.gen.onnx_models import squeezenet
@@ -36,8 +35,7 @@ class Memory:
 
 def load(files: Path, capacity: Capacity | None = None) -> QuantizedNetwork:
     request = Request(files / "float.onnx", files / "photos", capacity=capacity)
-    with phases() as display:
-        return compile_network(request, display)
+    return compile_network(request)
 
 
 def memory(files: Path, bits: int, part: float) -> Memory:
@@ -75,5 +73,5 @@ def test_what_no_board_can_be_built_of_is_refused_before_photographs_are_asked_f
             break
     onnx.save(model, files / "swapped.onnx")
     request = Request(files / "swapped.onnx", capacity=Memory(10_000_000, 1))
-    with phases() as display, pytest.raises(FirebrickError, match="a Fire module concatenates"):
-        compile_network(request, display)
+    with pytest.raises(FirebrickError, match="a Fire module concatenates"):
+        compile_network(request)

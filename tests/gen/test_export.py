@@ -100,8 +100,6 @@ def test_more_bytes_bring_the_integers_nearer():
             frames(24, seed=5),
             size,
             normalisation=Normalisation(),
-            begin=lambda name: None,
-            progress=lambda done, total: None,
         )
         assert len(encode(network)) <= size
         got = golden.class_sums(network, pictures) * network.output.scale
