@@ -1,14 +1,10 @@
-"""The generic cocotb test: plays frames into a component's streams and checks what comes out.
+"""The generic cocotb bench: plays frames into a component's streams and checks what comes out.
 
-Runs inside the simulator. What to play and to expect comes from the JSON file that the plusarg
-``bench`` names, and the outcome goes to the file that it names in turn: see
-:mod:`tests.harness.stream_bench`.
+Runs inside the simulator, for :mod:`tests.harness.stream_bench`.
 """
 
-import json
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cocotb
@@ -156,7 +152,7 @@ async def reset(
         dut.rst.value = 0
 
 
-async def play(dut: Any, spec: dict, ports: dict[str, list[Any]]) -> None:
+async def _play(dut: Any, spec: dict, ports: dict[str, list[Any]]) -> None:
     """Run until every stream has carried its transfers, then watch that nothing follows."""
     sources, sinks, monitors = ports["inputs"], ports["outputs"], ports["monitors"]
     clocked = hasattr(dut, "clk")
@@ -185,10 +181,8 @@ async def play(dut: Any, spec: dict, ports: dict[str, list[Any]]) -> None:
         cycle += 1
 
 
-@cocotb.test()
-async def stream_bench(dut: Any) -> None:
-    """Play the frames; the outcome is the result file, never this test's own verdict."""
-    spec = json.loads(Path(str(cocotb.plusargs["bench"])).read_text())
+async def play(dut: Any, spec: dict) -> dict:
+    """Play the frames; a failure is part of the outcome."""
     kinds = {"inputs": Source, "outputs": Sink, "monitors": Port}
     ports = {
         key: [kind(dut, name, entry) for name, entry in spec[key].items()]
@@ -196,9 +190,8 @@ async def stream_bench(dut: Any) -> None:
     }
     failure = None
     try:
-        await play(dut, spec, ports)
+        await _play(dut, spec, ports)
     except Failure as error:
         failure = str(error)
     stamps = {port.name: port.stamps for group in ports.values() for port in group}
-    result = {"failure": failure, "stamps": stamps}
-    Path(spec["result"]).write_text(json.dumps(result))
+    return {"failure": failure, "stamps": stamps}

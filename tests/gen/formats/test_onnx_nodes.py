@@ -35,7 +35,7 @@ def refusal(function, *arguments) -> str:
     return message
 
 
-def node(kind: str, inputs: tuple[str, ...] = ("x",), name: str = "it", **values) -> onnx.NodeProto:
+def node(kind: str, inputs: Any = ("x",), name: Any = "it", **values: Any) -> onnx.NodeProto:
     return helper.make_node(kind, list(inputs), ["y"], name, **values)
 
 

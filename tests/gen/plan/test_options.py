@@ -11,7 +11,7 @@ import pytest
 from boards.board import Family, Resources
 from gen.ir.ops import INPUT
 from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import engine_cost, on_family, window_cost
+from gen.plan.cost import CostModel, window_cost
 from gen.plan.limits import engine_limits
 from gen.plan.options import (
     KINDS,
@@ -28,6 +28,8 @@ from gen.plan.options import (
 )
 from gen.plan.plan import EnginePlan
 from tests.networks import NetworkBuilder, conv_network, tiny_network
+
+COSTS = CostModel.fitted()
 
 
 @cache
@@ -93,8 +95,8 @@ def test_every_option_is_legal_and_fast_enough(name: str, family: Family):
             assert fast_enough(shape, plan, i_lanes, transfers, cycles)
             assert plan.multiplier in MULTIPLIERS[family]
             assert {plan.weight_memory, plan.window_memory} <= set(KINDS[family])
-            cost = engine_cost(shape, plan, i_lanes, centre=whole, family=family)
-            assert option.resources == on_family(cost, family)
+            cost = COSTS.engine_cost(shape, plan, i_lanes, centre=whole, family=family)
+            assert option.resources == COSTS.on_family(cost, family)
             counted += 1
     assert counted > 50
 
@@ -166,7 +168,7 @@ def test_options_are_what_enumeration_finds(name: str):
         for (pe, simd, lanes), multiplier, weights, window in kinds:
             pixels = cheapest_ring(setting, pe, simd, window)
             plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels)
-            row = resource_row(engine_cost(shape, plan, i_lanes, centre=whole))[:3]
+            row = resource_row(COSTS.engine_cost(shape, plan, i_lanes, centre=whole))[:3]
             assert (rows <= row).all(axis=1).any(), plan
     assert empty
 

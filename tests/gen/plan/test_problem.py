@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +13,7 @@ from gen.ir.ops import Add, Conv
 from gen.ir.topology import FireStage, stages
 from gen.plan import problem as under_test
 from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import (
-    add_cost,
-    concat_cost,
-    converter_cost,
-    engine_cost,
-    global_sum_cost,
-    on_family,
-    pool_cost,
-    total,
-)
+from gen.plan.cost import CostModel, total
 from gen.plan.limits import min_lanes, stream_limits
 from gen.plan.link import link_cost, shell_cycles
 from gen.plan.options import Option, Surroundings, options, resource_row
@@ -29,6 +21,8 @@ from gen.plan.plan import EnginePlan, Plan
 from gen.plan.problem import TRIES, Problem, attempt, engine_options, finish, fixed_costs
 from tests.gen.devices import KINTEX, SMALL, board
 from tests.networks import NetworkBuilder, conv_network, fire_network, tiny_network
+
+COSTS = CostModel.fitted()
 
 CLOCK = 100_000_000
 TINY = tiny_network(1)
@@ -156,7 +150,7 @@ def test_one_convolution_without_options_is_enough():
 
 @pytest.mark.parametrize("short", ["lut", "ff", "dsp", "bram36"])
 def test_nothing_fits_where_a_resource_is_short(short: str):
-    held = replace(AMPLE, resources=replace(AMPLE.resources, **{short: 0.5}))
+    held = replace(AMPLE, resources=replace(AMPLE.resources, **dict.fromkeys([short], 0)))
     assert attempt(problem(), 1000, CLOCK) is not None
     assert attempt(problem(held), 1000, CLOCK) is None
 
@@ -286,7 +280,9 @@ def test_windows_of_fire_modules_are_shared():
             found.update(o.plan.simd for o in choices[name])
             feed = least["fire2/squeeze"]
             for option in choices[name]:
-                cost = engine_cost(whole.shapes[name], option.plan, feed, centre=name == three)
+                cost = COSTS.engine_cost(
+                    whole.shapes[name], option.plan, feed, centre=name == three
+                )
                 assert option.resources == cost
     assert widths[three] <= {1, 2, 3, 6}  # whole pixels of its six channels
     assert len(widths[three]) > 1
@@ -296,9 +292,9 @@ def test_windows_of_fire_modules_are_shared():
 def test_what_neighbours_ask_of_engines(monkeypatch):
     asked = {}
 
-    def spy(shape, around, cycles, family):
+    def spy(shape, around, cycles, family, costs):
         asked[shape.name] = (around, cycles, family)
-        return options(shape, around, cycles, family)
+        return options(shape, around, cycles, family, costs)
 
     monkeypatch.setattr(under_test, "options", spy)
     least = {"input": 1, "conv1": 2, "pool1": 4, "fire2/squeeze": 4, "fire2/expand1x1": 1,
@@ -306,7 +302,7 @@ def test_what_neighbours_ask_of_engines(monkeypatch):
              "fire3/expand3x3": 4, "fire3/concat": 4, "fire3/add": 12, "conv10": 5}  # fmt: skip
     engine_options(problem(replace(AMPLE, family="ecp5")), 700, least)
     # Fewest lanes in and out, whole words, and the transfers of what joins both branches.
-    expected = {
+    expected: dict[str, Any] = {
         "conv1": (1, 2, False),
         "fire2/squeeze": (4, 4, False),
         "fire2/expand1x1": (4, 1, False),
@@ -355,16 +351,28 @@ def other_costs(whole: Problem) -> dict[str, list[Resources]]:
     add = TINY.op("fire3/add")
     assert isinstance(add, Add)
     return {
-        "pool1": [pool_cost(2, 8, 4), converter_cost(2, 4)],
-        "fire2/concat": [concat_cost([6, 6], 2), converter_cost(6, 2), converter_cost(3, 2)],
-        "fire3/concat": [concat_cost([4, 8], 4), converter_cost(2, 4), converter_cost(8, 4)],
+        "pool1": [COSTS.pool_cost(2, 8, 4), COSTS.converter_cost(2, 4)],
+        "fire2/concat": [
+            COSTS.concat_cost([6, 6], 2),
+            COSTS.converter_cost(6, 2),
+            COSTS.converter_cost(3, 2),
+        ],
+        "fire3/concat": [
+            COSTS.concat_cost([4, 8], 4),
+            COSTS.converter_cost(2, 4),
+            COSTS.converter_cost(8, 4),
+        ],
         "fire3/add": [
-            add_cost(squeeze, three, add.multiplier, 2, 12),
-            converter_cost(2, 12),
-            converter_cost(4, 12),
+            COSTS.add_cost(squeeze, three, add.multiplier, 2, 12),
+            COSTS.converter_cost(2, 12),
+            COSTS.converter_cost(4, 12),
         ],
         # Six codes of -128 to 127: sums of 11 bits.
-        "sums": [global_sum_cost(5, 5, 11), converter_cost(1, 5), converter_cost(5, 1, 11)],
+        "sums": [
+            COSTS.global_sum_cost(5, 5, 11),
+            COSTS.converter_cost(1, 5),
+            COSTS.converter_cost(5, 1, 11),
+        ],
     }
 
 
@@ -374,12 +382,14 @@ def test_the_cost_of_every_op(family):
     found = finish(whole, ENGINES, LANES, CLOCK)
     assert set(found.costs) == {"board", *(op.name for op in TINY.ops)}
     for name, parts in other_costs(whole).items():
-        assert found.costs[name].resources == on_family(total(parts), family), name
+        assert found.costs[name].resources == COSTS.on_family(total(parts), family), name
     for name, engine in ENGINES.items():
         centre = name.endswith("expand3x3")
-        cost = engine_cost(whole.shapes[name], engine, FEEDS[name], centre=centre, family=family)
-        assert found.costs[name].resources == on_family(cost, family), name
-    assert found.costs["board"].resources == on_family(link_cost(whole.board, TINY), family)
+        cost = COSTS.engine_cost(
+            whole.shapes[name], engine, FEEDS[name], centre=centre, family=family
+        )
+        assert found.costs[name].resources == COSTS.on_family(cost, family), name
+    assert found.costs["board"].resources == COSTS.on_family(link_cost(whole.board, TINY), family)
     assert found.costs["board"].cycles == whole.shell_cycles
 
 
@@ -426,7 +436,7 @@ def test_converters_belong_to_the_op_behind_them():
     wide = {**ENGINES, "conv1": replace(ENGINES["conv1"], lanes=4)}
     after = finish(whole, wide, LANES, CLOCK).costs
     saved = before["pool1"].resources.lut - after["pool1"].resources.lut
-    assert saved == converter_cost(2, 4).lut > 0
+    assert saved == COSTS.converter_cost(2, 4).lut > 0
     assert {name for name in before if before[name] != after[name]} == {"conv1", "pool1"}
 
 
