@@ -1,8 +1,7 @@
 """The sum of a bypass."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Shape, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 

@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, ShapeLike, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
