@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48, multiply
-from hw.arith.adder_tree import adder_tree
-from hw.arith.digits import chains, digit_totals, digits
+from hw.arith.adder_tree import adder_tree, levels
+from hw.arith.digits import chain_cycles, chains, digit_totals
 
 MultiplierKind = Literal["dsp48e1", "mult18x18d", "lut"]
 PRODUCT_BITS = 8
@@ -91,12 +92,12 @@ class MacConfig:
 
     @property
     def offset(self) -> int:
-        """Bit at which the upper of two lanes begins."""
+        """Bit at which the upper of two packed rows begins."""
         return dsp48.packing_offset(self.weight_bits, self.symmetric)
 
     @property
     def overlap(self) -> int:
-        """Bits by which the lower of two lanes reaches into the upper one."""
+        """Bits by which the lower of two packed rows' sums reaches into the upper one."""
         return max(self.accumulator_bits - self.offset, 0) if self.rows_per_sum == 2 else 0
 
     @property
@@ -105,16 +106,54 @@ class MacConfig:
         return self.accumulator_bits + (self.offset if self.rows_per_sum == 2 else 0)
 
     @property
+    def registers(self) -> dict[str, int]:
+        """Cycles that operands take to the sums, by the registers that they pass."""
+        if self.kind == "dsp48e1":
+            return dict.fromkeys(dsp48.REGISTERS, 1)
+        if self.kind == "mult18x18d":
+            return {
+                "weights and activations": 1,
+                "packed weights": 1,
+                "multiplier": multiply.LATENCY,
+                "products": 1,
+                "adder tree": levels(self.simd),
+                "accumulator": 1,
+            }
+        return {
+            "weights and multiples of activations": 1,
+            "chain of digits": chain_cycles(self.weight_bits, self.simd),
+            "adder tree": levels(len(chains(self.simd))),
+            "accumulator": 1,
+        }
+
+    @property
     def latency(self) -> int:
         """Cycles from a window's last operands to its sums."""
-        if self.kind == "dsp48e1":
-            return dsp48.LATENCY
-        if self.kind == "mult18x18d":
-            return 3 + multiply.LATENCY + (self.simd - 1).bit_length() + 1
-        parts = chains(self.simd)
-        longest = max(len(part) for part in parts)
-        tree = (len(parts) - 1).bit_length()
-        return 1 + longest * len(digits(self.weight_bits)) + tree + 1
+        return sum(self.registers.values())
+
+    def model(self, weights: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The raw sums of a window, and its upper rows' sums modulo ``2**overlap``.
+
+        Parameters
+        ----------
+        weights : int array (words, pe, simd)
+        x : int array (words, simd)
+
+        Returns
+        -------
+        int64 arrays (groups * parts,)
+            As :class:`MacArray` gives them; the second one is all zero without an overlap.
+        """
+        columns = (np.asarray(weights, dtype=np.int64) * np.asarray(x)[:, None, :]).sum(axis=0)
+        if self.kind != "dsp48e1":
+            sums = columns.sum(axis=1)
+            return sums, np.zeros_like(sums)
+        if self.rows_per_sum == 1:
+            return columns.ravel(), np.zeros_like(columns.ravel())
+        pairs = np.zeros((2 * self.groups, self.simd), dtype=np.int64)
+        pairs[: self.pe] = columns
+        lower, upper = pairs[::2].ravel(), pairs[1::2].ravel()
+        return dsp48.packed_model(lower, upper, self.offset), upper % (1 << self.overlap)
 
 
 class MacArray(wiring.Component):
@@ -139,7 +178,7 @@ class MacArray(wiring.Component):
     o_sums : Out(ArrayLayout(raw bits, groups * parts))
         Part s of group g at ``g * parts + s``.
     o_uppers : Out(ArrayLayout(overlap, groups * parts))
-        Only with an overlap: the upper lanes' sums modulo ``2**overlap``.
+        Only with an overlap: the upper rows' sums modulo ``2**overlap``.
     """
 
     def __init__(self, config: MacConfig, shape: Shape):
@@ -181,7 +220,8 @@ class MacArray(wiring.Component):
     def _dsp_rows(self, m: Module, flags: list[Signal]):
         """Accumulators in the DSP blocks, a part for each activation."""
         config = self.config
-        begins = flags[dsp48.LATENCY - 2][1], flags[dsp48.LATENCY - 1][1]
+        # What follows OPMODE's register in the slice takes the flag itself a cycle later.
+        begins = flags[dsp48.OPMODE_DELAY][1], flags[dsp48.OPMODE_DELAY + 1][1]
         for group in range(config.groups):
             rows = range(
                 group * config.rows_per_sum, min((group + 1) * config.rows_per_sum, config.pe)
@@ -199,7 +239,7 @@ class MacArray(wiring.Component):
                     m.d.comb += self.o_uppers[at].eq(upper)
 
     def _upper_sum(self, m: Module, weight: Value, x: Value, begin: Value) -> Signal:
-        """The sum of the products of an upper lane, modulo a power of two, along with the DSP's."""
+        """The sum of an upper row's products, modulo a power of two, along with the DSP block's."""
         bits = self.config.overlap
         stages = [Signal(bits, name=f"upper{number}") for number in range(4)]
         late, product, delayed, sum_ = stages

@@ -2,20 +2,21 @@
 
 import itertools
 
+import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48
-from hw.arith.adder_tree import adder_tree
+from hw.arith.adder_tree import adder_tree, levels
 from hw.arith.mac import MacArray, MacConfig
 
 
 class SumSerialiser(wiring.Component):
     """Keeps the sums of a window while the next one is computed, and passes them on in order.
 
-    ``lanes`` rows a cycle: a multiplexer picks the raw sums, their parts are added, and lanes that
-    share a sum are told apart there, once for all rows.
+    ``lanes`` rows a cycle: a multiplexer picks the raw sums, their parts are added, and rows that
+    share a sum are told apart there, once for all of them.
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ class SumSerialiser(wiring.Component):
         Transfers of this window, together with ``i_done``.
     o_push : Out(1)
     o_payload : Out(ArrayLayout(accumulator, lanes))
+        The sums of ``lanes`` rows, in the order of the rows.
     """
 
     def __init__(self, macs: MacArray, lanes: int):
@@ -50,9 +52,44 @@ class SumSerialiser(wiring.Component):
         super().__init__(ports)
 
     @staticmethod
+    def registers(config: MacConfig) -> dict[str, int]:
+        """Cycles from ``i_done`` to the first transfer's ``o_push``, by registers on the way."""
+        return {
+            "sums that are kept": 1,
+            "picked parts": 1,
+            "adder tree": levels(config.parts),
+            "borrowed bits": int(config.overlap > 0),
+            "payload": 1,
+        }
+
+    @staticmethod
     def latency(config: MacConfig) -> int:
         """Cycles from ``i_done`` to the first transfer's ``o_push``."""
-        return 3 + (config.parts - 1).bit_length() + (config.overlap > 0)
+        return sum(SumSerialiser.registers(config).values())
+
+    def model(self, sums: np.ndarray, uppers: np.ndarray, count: int) -> np.ndarray:
+        """The transfers of a window, in order.
+
+        Parameters
+        ----------
+        sums, uppers : int arrays (groups * parts,)
+            As :meth:`MacConfig.model` gives them.
+        count : int
+
+        Returns
+        -------
+        int64 array (count, lanes)
+        """
+        config = self._config
+        rows = np.asarray(sums, dtype=np.int64).reshape(config.groups, config.parts).sum(axis=1)
+        if config.overlap:
+            upper = np.asarray(uppers).reshape(config.groups, config.parts).sum(axis=1)
+            reach = dsp48.borrowed_model(rows, upper, config.offset, config.overlap)
+            rows = np.stack(dsp48.separate_overlapping_model(rows, reach, config.offset), axis=1)
+        elif config.rows_per_sum == 2:
+            pairs = dsp48.separate_model(rows, config.offset, config.accumulator_bits)
+            rows = np.stack(pairs, axis=1)
+        return rows.ravel()[: count * self._lanes].reshape(count, self._lanes)
 
     def elaborate(self, platform):
         """Build the hardware."""
@@ -104,7 +141,7 @@ class SumSerialiser(wiring.Component):
 
 
 def _half(choice: list[Value], odd: list[int], step_is_odd: Value) -> Value:
-    """The lower or upper lane's sum; ``odd`` tells which one each step sends."""
+    """The lower or upper row's sum; ``odd`` tells which one each step sends."""
     if len(set(odd)) == 1:
         return choice[odd[0]]
     return Mux(step_is_odd, choice[odd[1]], choice[odd[0]])
