@@ -101,6 +101,12 @@ def rows_per_dsp(weight_bits: int, accumulator_bits: int, symmetric: bool) -> in
     return 2 if accumulator_bits <= min(offset + MOST_OVERLAP, P_BITS - offset) else 1
 
 
+def wrapped(value: Integers, bits: int) -> Integers:
+    """The lowest bits of a value, in two's complement."""
+    half = 1 << (bits - 1)
+    return ((value + half) & (1 << bits) - 1) - half
+
+
 def packed_model(lower: Integers, upper: Integers, offset: int) -> Integers:
     """A sum of packed products, of its two rows' sums."""
     return (upper << offset) + lower
@@ -118,8 +124,8 @@ def separate(packed: Value, offset: int, width: int) -> list[Value]:
 
 def separate_model(packed: Integers, offset: int, width: int) -> list[Integers]:
     """What :func:`separate` gives."""
-    low = _signed(packed, width)
-    return [low, (packed - low) >> offset]
+    low = wrapped(packed, width)
+    return [low, wrapped((packed - low) >> offset, width)]
 
 
 def borrowed(packed: Value, upper: Value, offset: int) -> Value:
@@ -143,7 +149,7 @@ def borrowed(packed: Value, upper: Value, offset: int) -> Value:
 
 def borrowed_model(packed: Integers, upper: Integers, offset: int, bits: int) -> Integers:
     """What :func:`borrowed` gives, of an upper row's sum modulo ``2**bits``."""
-    return _signed((packed >> offset) - upper, bits)
+    return wrapped((packed >> offset) - upper, bits)
 
 
 def separate_overlapping(packed: Value, reach: Value, offset: int, width: int) -> list[Value]:
@@ -153,16 +159,12 @@ def separate_overlapping(packed: Value, reach: Value, offset: int, width: int) -
     return [low, high[:width].as_signed()]
 
 
-def separate_overlapping_model(packed: Integers, reach: Integers, offset: int) -> list[Integers]:
+def separate_overlapping_model(
+    packed: Integers, reach: Integers, offset: int, width: int
+) -> list[Integers]:
     """What :func:`separate_overlapping` gives."""
     low = (packed & (1 << offset) - 1) + (reach << offset)
-    return [low, (packed - low) >> offset]
-
-
-def _signed(value: Integers, bits: int) -> Integers:
-    """The lowest bits of a value, in two's complement."""
-    half = 1 << (bits - 1)
-    return ((value + half) & (1 << bits) - 1) - half
+    return [low, wrapped((packed - low) >> offset, width)]
 
 
 def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: Value):
@@ -188,7 +190,7 @@ def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: 
 
 
 def multiply_accumulate_model(weights: np.ndarray, x: np.ndarray, offset: int) -> int:
-    """What :func:`multiply_accumulate` leaves in P after a window.
+    """What :func:`multiply_accumulate` leaves in P after a window, modulo ``2**P_BITS``.
 
     Parameters
     ----------

@@ -134,6 +134,9 @@ class MacConfig:
     def model(self, weights: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The raw sums of a window, and its upper rows' sums modulo ``2**overlap``.
 
+        Two packed rows wrap at the ends of ``raw_bits``, where the lower one's sign can take the
+        most negative sums of the upper one: they are told apart all the same.
+
         Parameters
         ----------
         weights : int array (words, pe, simd)
@@ -153,7 +156,8 @@ class MacConfig:
         pairs = np.zeros((2 * self.groups, self.simd), dtype=np.int64)
         pairs[: self.pe] = columns
         lower, upper = pairs[::2].ravel(), pairs[1::2].ravel()
-        return dsp48.packed_model(lower, upper, self.offset), upper % (1 << self.overlap)
+        both = dsp48.wrapped(dsp48.packed_model(lower, upper, self.offset), self.raw_bits)
+        return both, upper % (1 << self.overlap)
 
 
 class MacArray(wiring.Component):

@@ -82,13 +82,14 @@ class SumSerialiser(wiring.Component):
         """
         config = self._config
         rows = np.asarray(sums, dtype=np.int64).reshape(config.groups, config.parts).sum(axis=1)
+        width = config.accumulator_bits
         if config.overlap:
             upper = np.asarray(uppers).reshape(config.groups, config.parts).sum(axis=1)
             reach = dsp48.borrowed_model(rows, upper, config.offset, config.overlap)
-            rows = np.stack(dsp48.separate_overlapping_model(rows, reach, config.offset), axis=1)
-        elif config.rows_per_sum == 2:
-            pairs = dsp48.separate_model(rows, config.offset, config.accumulator_bits)
+            pairs = dsp48.separate_overlapping_model(rows, reach, config.offset, width)
             rows = np.stack(pairs, axis=1)
+        elif config.rows_per_sum == 2:
+            rows = np.stack(dsp48.separate_model(rows, config.offset, width), axis=1)
         return rows.ravel()[: count * self._lanes].reshape(count, self._lanes)
 
     def elaborate(self, platform):
