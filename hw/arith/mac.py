@@ -106,6 +106,16 @@ class MacConfig:
         return self.accumulator_bits + (self.offset if self.rows_per_sum == 2 else 0)
 
     @property
+    def sums(self) -> data.ArrayLayout:
+        """All raw sums: part s of group g at ``g * parts + s``."""
+        return data.ArrayLayout(signed(self.raw_bits), self.groups * self.parts)
+
+    @property
+    def uppers(self) -> data.ArrayLayout:
+        """The upper rows' sums modulo ``2**overlap`` that belong to the raw sums."""
+        return data.ArrayLayout(self.overlap, self.groups * self.parts)
+
+    @property
     def registers(self) -> dict[str, int]:
         """Cycles that operands take to the sums, by the registers that they pass."""
         if self.kind == "dsp48e1":
@@ -179,10 +189,9 @@ class MacArray(wiring.Component):
         Operands come; they are a window's first, its last.
     o_done : Out(1)
         The raw sums are those of a whole window, in this cycle.
-    o_sums : Out(ArrayLayout(raw bits, groups * parts))
-        Part s of group g at ``g * parts + s``.
-    o_uppers : Out(ArrayLayout(overlap, groups * parts))
-        Only with an overlap: the upper rows' sums modulo ``2**overlap``.
+    o_sums : Out(config.sums)
+    o_uppers : Out(config.uppers)
+        Only with an overlap.
     """
 
     def __init__(self, config: MacConfig, shape: Shape):
@@ -196,10 +205,10 @@ class MacArray(wiring.Component):
             "i_first": In(1),
             "i_last": In(1),
             "o_done": Out(1),
-            "o_sums": Out(data.ArrayLayout(signed(config.raw_bits), config.groups * config.parts)),
+            "o_sums": Out(config.sums),
         }
         if config.overlap:
-            ports["o_uppers"] = Out(data.ArrayLayout(config.overlap, config.groups * config.parts))
+            ports["o_uppers"] = Out(config.uppers)
         super().__init__(ports)
 
     def elaborate(self, platform):

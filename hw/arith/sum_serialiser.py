@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48
 from hw.arith.adder_tree import adder_tree, levels
-from hw.arith.mac import MacArray, MacConfig
+from hw.arith.mac import MacConfig
 
 
 class SumSerialiser(wiring.Component):
@@ -20,7 +20,8 @@ class SumSerialiser(wiring.Component):
 
     Parameters
     ----------
-    macs : MacArray
+    config : MacConfig
+        Of the array whose sums these are.
     lanes : int
         Divides its rows.
 
@@ -28,8 +29,9 @@ class SumSerialiser(wiring.Component):
     -------
     i_done : In(1)
         The sums of a window are there; at least ``pe / lanes`` cycles after the last time.
-    i_sums, i_uppers : In
-        As :class:`~hw.arith.mac.MacArray` gives them.
+    i_sums : In(config.sums)
+    i_uppers : In(config.uppers)
+        Only with an overlap.
     i_count : In
         Transfers of this window, together with ``i_done``.
     o_push : Out(1)
@@ -37,18 +39,18 @@ class SumSerialiser(wiring.Component):
         The sums of ``lanes`` rows, in the order of the rows.
     """
 
-    def __init__(self, macs: MacArray, lanes: int):
-        self._config, self._steps, self._lanes = macs.config, macs.config.pe // lanes, lanes
-        accumulator = signed(macs.config.accumulator_bits)
+    def __init__(self, config: MacConfig, lanes: int):
+        self._config, self._steps, self._lanes = config, config.pe // lanes, lanes
+        accumulator = signed(config.accumulator_bits)
         ports = {
             "i_done": In(1),
-            "i_sums": In(macs.o_sums.shape()),
+            "i_sums": In(config.sums),
             "i_count": In(range(self._steps + 1)),
             "o_push": Out(1),
             "o_payload": Out(data.ArrayLayout(accumulator, lanes)),
         }
-        if macs.config.overlap:
-            ports["i_uppers"] = In(macs.o_uppers.shape())
+        if config.overlap:
+            ports["i_uppers"] = In(config.uppers)
         super().__init__(ports)
 
     @staticmethod
@@ -67,20 +69,20 @@ class SumSerialiser(wiring.Component):
         """Cycles from ``i_done`` to the first transfer's ``o_push``."""
         return sum(SumSerialiser.registers(config).values())
 
-    def model(self, sums: np.ndarray, uppers: np.ndarray, count: int) -> np.ndarray:
-        """The transfers of a window, in order.
+    @staticmethod
+    def model(config: MacConfig, sums: np.ndarray, uppers: np.ndarray) -> np.ndarray:
+        """The sums of an array's rows, in the order in which they leave.
 
         Parameters
         ----------
+        config : MacConfig
         sums, uppers : int arrays (groups * parts,)
             As :meth:`MacConfig.model` gives them.
-        count : int
 
         Returns
         -------
-        int64 array (count, lanes)
+        int64 array (pe,)
         """
-        config = self._config
         rows = np.asarray(sums, dtype=np.int64).reshape(config.groups, config.parts).sum(axis=1)
         width = config.accumulator_bits
         if config.overlap:
@@ -90,7 +92,7 @@ class SumSerialiser(wiring.Component):
             rows = np.stack(pairs, axis=1)
         elif config.rows_per_sum == 2:
             rows = np.stack(dsp48.separate_model(rows, config.offset, width), axis=1)
-        return rows.ravel()[: count * self._lanes].reshape(count, self._lanes)
+        return rows.ravel()[: config.pe]
 
     def elaborate(self, platform):
         """Build the hardware."""

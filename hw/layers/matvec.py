@@ -162,7 +162,7 @@ class MatrixVector(wiring.Component):
         rows = self.rom()
         m.submodules.rom = rom = Rom(rows, self._pe * self._simd * self._bits, self._kind)
         m.submodules.macs = macs = self._macs
-        m.submodules.serialiser = serialiser = SumSerialiser(macs, self._lanes)
+        m.submodules.serialiser = serialiser = SumSerialiser(macs.config, self._lanes)
         m.submodules.results = results = StreamFifo(self.o.payload.shape(), self._depth)
         wiring.connect(m, results.o, wiring.flipped(self.o))
 

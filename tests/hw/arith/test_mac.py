@@ -8,9 +8,9 @@ from amaranth.hdl import signed, unsigned
 
 from hw.arith import dsp48
 from hw.arith.mac import MacArray, MacConfig, rows_per_multiplier
-from tests.harness.cycles import packed, run, twins, unpacked
+from tests.harness.cycles import packed, run, unpacked
 
-pytestmark = pytest.mark.usefixtures(twins.__name__)
+pytestmark = pytest.mark.usefixtures("twins")
 
 KINDS = ("dsp48e1", "mult18x18d", "lut")
 BITS = range(2, 9)
