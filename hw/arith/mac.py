@@ -173,6 +173,23 @@ class MacConfig:
 class MacArray(wiring.Component):
     """``pe`` rows of ``simd`` multipliers; every row adds up its products of a window.
 
+    Operands of a word come every cycle, or after a pause; windows follow each other without one.
+    Here are a row of one DSP block, a window of two words, a pause, and a window of one word. The
+    registers AD, M and P are the block's, a dot is 0, and P is ``o_sums``::
+
+        cycle       0   1   2   3   4   5   6   7   8
+        i_valid     1   1   .   1   .   .   .   .   .
+        i_first     1   .   .   1   .   .   .   .   .
+        i_last      .   1   .   1   .   .   .   .   .
+        i_weights   2   3   .   5   .   .   .   .   .
+        i_x        10  20   .   7   .   .   .   .   .
+        AD          .   .   2   3   .   5   .   .   .
+        M           .   .   .  20  60   .  35   .   .
+        P           .   .   .   .  20  80  80  35  35
+        o_done      .   .   .   .   .   1   .   1   .
+
+    Multipliers of other kinds only take more cycles: :attr:`MacConfig.registers`.
+
     Parameters
     ----------
     config : MacConfig

@@ -18,6 +18,26 @@ class SumSerialiser(wiring.Component):
     ``lanes`` rows a cycle: a multiplexer picks the raw sums, their parts are added, and rows that
     share a sum are told apart there, once for all of them.
 
+    Here are four rows with sums of their own, of two parts each, that leave by two lanes: a window
+    with two transfers, and as soon as can be one with a single transfer. ``sums`` keeps the parts
+    (those of row 0 are shown), ``left`` counts the transfers to come, ``total`` adds up the parts
+    that were picked a cycle before (on lane 0), and a dot is 0::
+
+        cycle          0   1   2   3   4   5   6   7
+        i_done         1   .   1   .   .   .   .   .
+        i_count        2   .   1   .   .   .   .   .
+        i_sums[0]      1   .   5   .   .   .   .   .
+        i_sums[1]     10   .  50   .   .   .   .   .
+        sums[0]        .   1   1   5   5   5   5   5
+        sums[1]        .  10  10  50  50  50  50  50
+        left           .   2   1   1   .   .   .   .
+        total          .   .   .  11  33  55  77  77
+        o_push         .   .   .   .   1   1   1   .
+        o_payload[0]   .   .   .   .  11  33  55  77
+        o_payload[1]   .   .   .   .  22  44  66  88
+
+    More parts take more cycles, and so do rows that overlap: :meth:`registers`.
+
     Parameters
     ----------
     config : MacConfig

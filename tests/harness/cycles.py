@@ -1,6 +1,8 @@
 """Small units in Amaranth's own simulator, cycle by cycle."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 
 from amaranth.hdl import ClockDomain, Elaboratable, Module, Value
 from amaranth.sim import Simulator
@@ -10,7 +12,12 @@ from hw.arith import dsp48
 PERIOD = 1e-8
 
 
-def run(design: Elaboratable, inputs: Iterable[Sequence[tuple]], outputs: Sequence) -> list[list]:
+def run(
+    design: Elaboratable,
+    inputs: Iterable[Sequence[tuple]],
+    outputs: Sequence,
+    vcd: Path | None = None,
+) -> list[list]:
     """Play inputs, one element a cycle; what the outputs are in these cycles.
 
     Parameters
@@ -19,6 +26,8 @@ def run(design: Elaboratable, inputs: Iterable[Sequence[tuple]], outputs: Sequen
     inputs : iterable
         For every cycle (signal, value) pairs; a signal keeps its value in cycles without it.
     outputs : sequence of signals
+    vcd : Path, optional
+        Where to write how all signals change.
     """
     found = []
 
@@ -35,7 +44,8 @@ def run(design: Elaboratable, inputs: Iterable[Sequence[tuple]], outputs: Sequen
     simulator = Simulator(m)
     simulator.add_clock(PERIOD)
     simulator.add_testbench(bench)
-    simulator.run()
+    with simulator.write_vcd(str(vcd)) if vcd else nullcontext():
+        simulator.run()
     return found
 
 

@@ -9,6 +9,7 @@ from amaranth.hdl import signed, unsigned
 from hw.arith import dsp48
 from hw.arith.mac import MacArray, MacConfig, rows_per_multiplier
 from tests.harness.cycles import packed, run, unpacked
+from tests.harness.waves import diagram, documented, trace
 
 pytestmark = pytest.mark.usefixtures("twins")
 
@@ -176,3 +177,15 @@ def test_latency_names_every_register():
     assert trees == [7, 8, 9, 9, 10]
     chains = [replace(config, kind="lut", simd=simd).latency for simd in (1, 2, 4, 5, 8, 9)]
     assert chains == [6, 10, 18, 15, 19, 16]
+
+
+def test_the_timing_diagram_is_what_happens(tmp_path):
+    unit = MacArray(MacConfig("dsp48e1", 1, 1, 4, 20, symmetric=True), unsigned(8))
+    ports = unit.i_valid, unit.i_first, unit.i_last, unit.i_weights, unit.i_x[0]
+    words = [(1, 1, 0, 2, 10), (1, 0, 1, 3, 20), (0, 0, 0, 0, 0), (1, 1, 1, 5, 7)]
+    steps = [*words, *[(0, 0, 0, 0, 0)] * (unit.config.latency + 1)]
+    waves = trace(unit, [list(zip(ports, step, strict=True)) for step in steps], tmp_path)
+    shown = {name: waves[name] for name in ("i_valid", "i_first", "i_last", "i_weights", "i_x")}
+    shown |= {"AD": waves["dsp0_0.twin.ad"], "M": waves["dsp0_0.twin.product"]}
+    text = diagram(shown | {"P": waves["o_sums[0]"], "o_done": waves["o_done"]})
+    assert documented(MacArray, text), text

@@ -7,6 +7,7 @@ from hw.arith import dsp48
 from hw.arith.mac import MacConfig
 from hw.arith.sum_serialiser import SumSerialiser
 from tests.harness.cycles import packed, run, unpacked
+from tests.harness.waves import diagram, documented, trace
 
 pytestmark = pytest.mark.usefixtures("twins")
 
@@ -147,3 +148,20 @@ def test_latency_names_every_register():
     assert SumSerialiser.registers(config_of("dsp48e1", array, 1)) == apart | {"borrowed bits": 1}
     trees = [SumSerialiser.latency(config_of("dsp48e1", (4, simd, 2), 0)) for simd in (2, 3, 4, 5)]
     assert trees == [4, 5, 5, 6]
+
+
+def test_the_timing_diagram_is_what_happens(tmp_path):
+    config = config_of("dsp48e1", (4, 2, 2), dsp48.MOST_OVERLAP + 1)
+    unit = SumSerialiser(config, 2)
+    ports = unit.i_done, unit.i_count, unit.i_sums.as_value()
+    windows = {0: (2, [1, 10, 2, 20, 3, 30, 4, 40]), 2: (1, [5, 50, 6, 60, 7, 70, 8, 80])}
+    inputs = []
+    for cycle in range(8):
+        count, sums = windows.get(cycle, (0, []))
+        values = int(cycle in windows), count, packed(sums, config.raw_bits)
+        inputs.append(list(zip(ports, values, strict=True)))
+    waves = trace(unit, inputs, tmp_path)
+    names = ["i_done", "i_count", "i_sums[0]", "i_sums[1]", "sums[0]", "sums[1]", "left", "total"]
+    names += ["o_push", "o_payload[0]", "o_payload[1]"]
+    text = diagram({name: waves[name] for name in names})
+    assert documented(SumSerialiser, text), text
