@@ -3,8 +3,13 @@
 from amaranth.hdl import Module, Signal, Value, signed
 
 
+def levels(terms: int) -> int:
+    """Cycles that a tree of so many terms takes: its levels, a register each."""
+    return (terms - 1).bit_length()
+
+
 def adder_tree(m: Module, terms: list[Value]) -> Value:
-    """Sum of signed terms, a register after every level."""
+    """Sum of signed terms, :func:`levels` cycles later: a register follows every level."""
     while len(terms) > 1:
         sums = []
         for a, b in zip(terms[::2], terms[1::2], strict=False):

@@ -1,8 +1,7 @@
 """The sum of a bypass."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Shape, Signal, Value
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -10,13 +9,16 @@ from hw.arith import multiply
 from hw.stream.lane_stream import lane_stream
 from hw.stream.skid_buffer import SkidBuffer
 
+REGISTERS = ("operand", *multiply.REGISTERS, "total", "rounded", "clamped")
+"""What a transfer passes until it is at the output's register, a cycle each."""
+
 
 class Add(wiring.Component):
     """Adds two streams of different scales: the weighted sum, rounded, shifted and clamped.
 
     ``y = clamp((a * multipliers[0] + b * multipliers[1] + 2**(shift-1)) >> shift, low, high)``,
-    exact, with an arithmetic shift. Latency 8 (operands, three for the product, sum, rounding,
-    clamp, output); one transfer a cycle.
+    exact, with an arithmetic shift. Latency 8 (:data:`REGISTERS` and the output's); one transfer a
+    cycle.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class Add(wiring.Component):
         m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
         connect(m, skid.o, flipped(self.o))
         advance = skid.i.ready
-        present = Signal(4 + multiply.LATENCY)
+        present = Signal(len(REGISTERS))
         both = self.i_a.valid & self.i_b.valid
         m.d.comb += [
             self.i_a.ready.eq(self.i_b.valid & advance),

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
-from amaranth.hdl import Module
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 

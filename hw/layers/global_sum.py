@@ -1,8 +1,7 @@
 """Sums over whole frames."""
 
 import numpy as np
-from amaranth.hdl import Module, Shape, signed
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Shape, ShapeLike, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 

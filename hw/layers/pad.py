@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from amaranth.hdl import Module, Shape, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Shape, ShapeLike, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 

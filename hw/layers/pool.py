@@ -1,8 +1,7 @@
 """Max pooling."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 

@@ -113,6 +113,37 @@ class WindowBuffer(wiring.Component):
     One word a cycle in and out. The first word of a window leaves 3 cycles after the window's last
     word came in.
 
+    For example, a kernel of 2 x 2 over a map of 3 x 4 words, which are named by row and column, in
+    a ring of 8 places. A window's words lie at 0, 1, 4 and 5 from its first: a span of 6. After a
+    word the address goes on by 1 (``WORD``) or by 3 to the next row of taps (``TAP_ROW``), and
+    after a window's last word by -4 to its right neighbour (``COLUMN``), by -3 to the next row of
+    windows (``ROW``) or by 1 to the next frame (``FRAME``); one more fold would take -5
+    (``AGAIN``). ``ahead`` counts words written from the window on, less the span: at 0 the window
+    is there. ``excess`` counts words not yet given up, less the capacity: below 0 there is room.
+    Each word written adds 1 to both. Each window takes off its distance to the next, 1, 2 or 6:
+    from ``ahead`` when the address of its last word is chosen, from ``excess`` when it is read::
+
+        cycle   i  ring                     ahead  excess  address  move      o
+            4  21  11 12 13 14  .  .  .  .     -2      -4                     .
+            5  22  11 12 13 14 21  .  .  .     -1      -3                     .
+            6  23  11 12 13 14 21 22  .  .      0      -2                     .
+            7  24  11 12 13 14 21 22 23  .      1      -1        0  WORD      .
+            8   .  11 12 13 14 21 22 23 24      2       0        1  TAP_ROW  11
+            9   .  11 12 13 14 21 22 23 24      2       0        4  WORD     12
+           10   .  11 12 13 14 21 22 23 24      1       0        5  COLUMN   21
+           11  31  11 12 13 14 21 22 23 24      1      -1        1  WORD     22
+           12   .  31 12 13 14 21 22 23 24      2       0        2  TAP_ROW  12
+           13   .  31 12 13 14 21 22 23 24      2       0        5  WORD     13
+        ...
+           17   .  31 32 13 14 21 22 23 24      2       0        6  WORD     14
+           18   .  31 32 13 14 21 22 23 24      0       0        7  ROW      23
+           19  33  31 32 13 14 21 22 23 24      0      -2        4  WORD     24
+           20  34  31 32 33 14 21 22 23 24      1      -1        5  TAP_ROW  21
+        ...
+           29   .  31 32 33 34 41 42 23 24      2       0        2  WORD     24
+           30   .  31 32 33 34 41 42 23 24     -4       0        3  FRAME    33
+           31  43  31 32 33 34 41 42 23 24     -4      -6                    34
+
     Parameters
     ----------
     geometry : WindowGeometry

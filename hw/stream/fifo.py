@@ -2,14 +2,17 @@
 
 from typing import Literal
 
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 MemoryKind = Literal["block", "lut"]
 LUT_BITS = 64
 """Bits of memory in a LUT."""
+REGISTERS = ("memory", "output")
+"""What a word passes in a FIFO, a cycle each."""
+CREDIT_LOOP = (*REGISTERS, "credit", "spare")
+"""What keeps a place of a :class:`CreditFifo` taken behind the pipeline, a cycle each."""
 
 
 def memory_attributes(kind: MemoryKind, *, rom: bool = False) -> dict[str, str]:
@@ -104,7 +107,7 @@ class CreditFifo(wiring.Component):
         Of the payload.
     depth : int
         Results that may be under way or waiting. Full throughput needs the pipeline's latency
-        plus 4, divided by the cycles between two results.
+        plus :data:`CREDIT_LOOP`'s, divided by the cycles between two results.
 
     Members
     -------

@@ -3,8 +3,7 @@
 from math import gcd
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Cat, Module, ShapeLike, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 

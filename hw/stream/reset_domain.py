@@ -1,7 +1,6 @@
 """Clock domains that differ in their reset only."""
 
-from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal
-from amaranth.hdl._ast import ValueLike
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal, ValueLike
 
 
 def add_domain(m: Module, name: str, reset: ValueLike) -> None:

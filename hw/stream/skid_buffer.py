@@ -1,7 +1,6 @@
 """A register between two streams."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 

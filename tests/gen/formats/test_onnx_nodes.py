@@ -1,6 +1,7 @@
 """Reading ONNX files node by node, each function by itself."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import onnx
