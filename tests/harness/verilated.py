@@ -104,7 +104,8 @@ class VerilatedDesign:
 
 
 def _cache_key(tool: VerilatorTool) -> str:
-    parts = (tool.path, tool.path.stat().st_mtime_ns, tool.make_args, (_HERE / "verilated.mk").read_text())
+    rules = (_HERE / "verilated.mk").read_text()
+    parts = (tool.path, tool.path.stat().st_mtime_ns, tool.make_args, rules)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
