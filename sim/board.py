@@ -127,6 +127,13 @@ def build_board(
 ) -> Path:
     """Compile a simulation of the board: with its link, or of its bytes.
 
+    Parameters
+    ----------
+    board : GeneratedBoard
+    link : Line, Ethernet or None
+        The link to simulate bit by bit, as :func:`load_link` finds it; None for bytes.
+    progress : Progress
+
     Returns
     -------
     Path
