@@ -107,7 +107,14 @@ class Report:
         frames: np.ndarray,
         truth: np.ndarray,
     ) -> Score:
-        """Do what :func:`score` does, and tell it by a title."""
+        """Do what :func:`score` does, and tell it by a title.
+
+        Parameters
+        ----------
+        title : str
+        run_batch, frames, truth : callable, uint8 array (N, H, W, 3), integer array (N,)
+            As for :func:`score`.
+        """
         self.progress.begin(title)
         got = score(run_batch, frames, truth, progress=self.progress)
         self.console.print(f"{title}: {got.top1:.2f} / {got.top5:.2f}", soft_wrap=True)

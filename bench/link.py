@@ -25,7 +25,7 @@ from gen.plan.link import UART_BITS, link_frames_per_second
 from gen.plan.planner import plan
 from protocol.session import Session
 from sim import golden
-from sim.board import Network, build_board, load_link
+from sim.board import Ethernet, build_board, load_link
 from sim.frames import GeneratedBoard, simulate
 from sim.lan import Machine
 from sim.simulator import Simulator
@@ -125,7 +125,7 @@ def measure(
     board, link = GeneratedBoard.load(folder), load_link(folder)
     frames = random_frames(network, count)
     with Simulator(build_board(board, link=link)) as simulator:
-        if isinstance(link, Network):
+        if isinstance(link, Ethernet):
             sums, finished = _over_network(Machine(simulator, link.station), network, frames)
             bits, rate, ticks = 8, link.phy.bits_per_second, link.tick_hz
         else:

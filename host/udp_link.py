@@ -59,7 +59,13 @@ class UdpLink(Link):
         return 8 / _BITS_PER_SECOND
 
     def send(self, packets: list[bytes]) -> None:
-        """Send each packet; one that nobody takes is lost, like others on the way."""
+        """Send each packet; one that nobody takes is lost, like others on the way.
+
+        Raises
+        ------
+        FirebrickError
+            If this machine cannot send.
+        """
         for packet in packets:
             try:
                 self._socket.send(packet)
@@ -71,7 +77,13 @@ class UdpLink(Link):
                 ) from None
 
     def receive(self, timeout: float) -> list[bytes]:
-        """Wait up to ``timeout`` seconds for a datagram; returns all that came."""
+        """Wait up to ``timeout`` seconds for a datagram; returns all that came.
+
+        Raises
+        ------
+        FirebrickError
+            If this machine cannot receive.
+        """
         found: list[bytes] = []
         while select.select([self._socket], [], [], 0.0 if found else timeout)[0]:
             try:

@@ -23,7 +23,7 @@ from gen.ir.preprocessing import ASSUMED, PRESETS
 from sim import golden
 from sim.accuracy import prepare
 from sim.accuracy_report import tally_json, tally_tables
-from sim.board import PATIENT, Line, Network, build_board, load_link
+from sim.board import PATIENT, Ethernet, Line, build_board, load_link
 from sim.frames import GeneratedBoard, SimulatedFrames, simulate
 from sim.labelled import read_labelled, spread
 from sim.lan import Machine
@@ -188,12 +188,12 @@ def serve_board(
     """
     board = GeneratedBoard.load(BuildFolder(folder))
     link = load_link(board.folder)
-    bits = isinstance(link, Network) or link.cycles_per_byte <= PATIENT if line is None else line
+    bits = isinstance(link, Ethernet) or link.cycles_per_byte <= PATIENT if line is None else line
     with progress_line("Verilator") as progress:
         library = build_board(board, link=link if bits else None, progress=progress)
     console = Console()
     with Simulator(library) as simulator, _server(simulator, link) as server:
-        if isinstance(link, Network):
+        if isinstance(link, Ethernet):
             kind = f"{link.phy.kind.upper()} nibble by nibble, address {link.station.address}"
         elif bits:
             kind = f"bit by bit at {link.baud} baud"
@@ -207,8 +207,8 @@ def serve_board(
         server.serve()
 
 
-def _server(simulator: Simulator, link: Line | Network) -> Server:
-    if isinstance(link, Network):
+def _server(simulator: Simulator, link: Line | Ethernet) -> Server:
+    if isinstance(link, Ethernet):
         return Bridge(Machine(simulator, link.station))
     return Terminal(simulator)
 

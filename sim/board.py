@@ -31,7 +31,7 @@ from sim.rgmii import TICK_HZ, RgmiiPhy
 from sim.verilate import build
 
 CELLS = Path(__file__).parent / "cells"
-"""What the cells of the network core do that Yosys has no models of, by family."""
+"""What the cells of the Ethernet core do that Yosys has no models of, by family."""
 _XILINX_CELLS = "read_verilog -defer +/xilinx/cells_sim.v"
 PATIENT = 100
 """Clock cycles a byte up to which a simulated line is fast enough for people and for time-outs."""
@@ -51,7 +51,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Network:
+class Ethernet:
     """The Ethernet of an emitted board."""
 
     clock_hz: int
@@ -64,7 +64,7 @@ class Network:
         return self.clock_hz if self.phy.kind == "mii" else TICK_HZ
 
 
-def load_link(folder: BuildFolder) -> Line | Network:
+def load_link(folder: BuildFolder) -> Line | Ethernet:
     """Read from a folder's manifest what link its board has.
 
     Raises
@@ -82,7 +82,7 @@ def load_link(folder: BuildFolder) -> Line | Network:
             f"{folder.manifest_path}: there is no board {manifest.board!r} with Ethernet; "
             f"{folder.remedy}"
         )
-    return Network(manifest.clock_hz, Station(link.ip, link.mac, link.udp_port), phy)
+    return Ethernet(manifest.clock_hz, Station(link.ip, link.mac, link.udp_port), phy)
 
 
 class FarEnd(wiring.Component):
@@ -123,9 +123,16 @@ class FarEnd(wiring.Component):
 
 
 def build_board(
-    board: GeneratedBoard, *, link: Line | Network | None, progress: Progress = SILENT
+    board: GeneratedBoard, *, link: Line | Ethernet | None, progress: Progress = SILENT
 ) -> Path:
     """Compile a simulation of the board: with its link, or of its bytes.
+
+    Parameters
+    ----------
+    board : GeneratedBoard
+    link : Line, Ethernet or None
+        The link to simulate bit by bit, as :func:`load_link` finds it; None for bytes.
+    progress : Progress
 
     Returns
     -------
@@ -144,7 +151,7 @@ def build_board(
         return build(verilog, folder.simulation_with_link, progress=progress)
 
 
-def _around(board: GeneratedBoard, link: Line | Network) -> tuple[wiring.Component, list[str]]:
+def _around(board: GeneratedBoard, link: Line | Ethernet) -> tuple[wiring.Component, list[str]]:
     """The other end of a board's link, and Yosys commands that read what else is needed there."""
     if isinstance(link, Line):
         return FarEnd(link), []

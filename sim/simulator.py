@@ -55,12 +55,17 @@ class Transferred:
 class Simulator(Closing):
     """A design running in this process, out of reset.
 
+    Use it as a context manager, or call :meth:`close`.
+
     Parameters
     ----------
     library : path
         As :func:`sim.verilate.build` returns it.
 
-    Use it as a context manager, or call :meth:`close`.
+    Raises
+    ------
+    FirebrickError
+        If the library cannot be loaded.
     """
 
     def __init__(self, library: str | Path):
@@ -103,6 +108,11 @@ class Simulator(Closing):
             Of the pauses; equal seeds give equal runs.
         i, o : float
             How likely the stream into and out of the design pauses in a cycle, below 1.
+
+        Raises
+        ------
+        ValueError
+            If a probability is negative, or 1 or more.
         """
         if not (0 <= i < 1 and 0 <= o < 1):
             raise ValueError(f"stall probabilities must be in [0, 1), not {i} and {o}")

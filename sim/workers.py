@@ -47,7 +47,18 @@ def run_parts(
     *,
     progress: Progress = SILENT,
 ) -> Tally:
-    """Measure in a cluster where a scheduler is given, else in processes, one a core.
+    """Measure in a cluster where a scheduler is given, else in processes.
+
+    Parameters
+    ----------
+    job : Job
+    images : sequence of Labelled
+    scheduler : str or None
+        Address of the cluster's, like ``tcp://host:8786``.
+    processes : int or None
+        One a core if None; must be None with a scheduler.
+    progress : Progress
+        Told images done and in all.
 
     Raises
     ------

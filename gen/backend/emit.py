@@ -28,7 +28,7 @@ from hw.link.shell import FrameServer, Shell, ShellModule
 
 VERSION = "0.1.0"
 BOARD = f"{TOP}.board"
-"""In ``top.il``: the board without clock, pads and network core."""
+"""In ``top.il``: the board without clock, pads and Ethernet core."""
 SIM_TOP = "simtop"
 """The module in ``sim_top.v``: the board's shell on a byte stream."""
 

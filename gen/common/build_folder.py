@@ -62,7 +62,7 @@ class BuildFolder:
 
     @property
     def network_core(self) -> Path:
-        """Verilog of the network core, if the link is Ethernet."""
+        """Verilog of the Ethernet core, if the link is Ethernet."""
         return self.path / "liteeth_core.v"
 
     @property

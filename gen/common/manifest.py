@@ -46,7 +46,13 @@ class EthernetLink:
 
     @staticmethod
     def from_entry(entry: dict[str, Any]) -> EthernetLink:
-        """The link of a manifest; whatever is wrong raises as it happens to."""
+        """The link of a manifest.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If something is missing, of another type, or no address or port that there can be.
+        """
         address = IPv4Address(_text(entry, "ip"))
         mac, port = _positive(entry, "mac"), _positive(entry, "udp_port")
         if mac >= 1 << 48 or port >= 1 << 16:

@@ -44,6 +44,11 @@ def bram36(depth: int, width: int) -> float:
 
     The memory is tiled with one of the natural shapes, parity included, the cheapest one. Mixed
     tilings, which now and then save a half, are not counted on.
+
+    Raises
+    ------
+    ValueError
+        If it has no words, or no bits.
     """
     if depth < 1 or width < 1:
         raise ValueError(f"no memory is {depth} x {width}")
@@ -69,7 +74,14 @@ def mux_luts(inputs: int) -> int:
 
 
 def memory_cost(kind: MemoryKind, depth: int, width: int) -> Resources:
-    """Cost of a memory in block RAM or in LUTs."""
+    """Cost of a memory in block RAM or in LUTs.
+
+    Parameters
+    ----------
+    kind : "block" or "lut"
+    depth, width : int
+        Words, and bits of a word.
+    """
     if kind == "block":
         return Resources(0, 0, 0, bram36(depth, width))
     return Resources(lutram_luts(depth, width), width, 0, 0)
@@ -87,7 +99,14 @@ def total(parts: list[Resources]) -> Resources:
 
 @cache
 def decoder_cost(shape: ConvShape, pe: int, simd: int) -> Resources:
-    """The table of a codebook, in LUTs of six inputs; nothing without one."""
+    """The table of a codebook, in LUTs of six inputs; nothing without one.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    pe, simd : int
+        Of the engine; each of its multipliers has a table of its own.
+    """
     if not shape.decoded:
         return Resources(0, 0, 0, 0)
     bits = pe * simd * shape.weight_bits
@@ -96,7 +115,17 @@ def decoder_cost(shape: ConvShape, pe: int, simd: int) -> Resources:
 
 @cache
 def window_cost(shape: ConvShape, simd: int, kind: MemoryKind, pixels: int) -> Resources:
-    """The window memory of an engine, of so many pixels."""
+    """The window memory of an engine.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    simd : int
+        Channels of 8 bits in a word.
+    kind : "block" or "lut"
+    pixels : int
+        That it holds, padding included.
+    """
     return memory_cost(kind, max(pixels * shape.chunks(simd), FEWEST), 8 * simd)
 
 
@@ -107,7 +136,13 @@ def scaler_kind(shape: ConvShape, family: Family) -> ScalerKind:
 
 
 def pool_memory(width: int, channels: int, lanes: int) -> tuple[int, MemoryKind]:
-    """Depth in transfers, and memory, of the row that a pool of ``width`` output columns keeps."""
+    """Depth in transfers, and memory, of the row of output that a pool keeps.
+
+    Parameters
+    ----------
+    width, channels, lanes : int
+        Pixels of a row of output, their channels, and how many of these a transfer has.
+    """
     depth = max(2, width * channels // lanes)
     return depth, "block" if depth > POOL_ROWS else "lut"
 
@@ -117,6 +152,13 @@ def bypass_queue(squeeze: ConvShape, three: ConvShape, i_lanes: int) -> tuple[in
 
     It holds what the module has taken and not yet given: the 3x3 branch is a row and a pixel
     behind its input, the squeeze layer's window memory may be full, and a few pixels are under way.
+
+    Parameters
+    ----------
+    squeeze, three : ConvShape
+        The module's squeeze layer and 3x3 branch.
+    i_lanes : int
+        Channels a transfer of the module's input, which the queue holds.
     """
     margin = three.kernel // 2
     pixels = margin * three.width + squeeze.window_pixels + 2 * margin + 2
@@ -156,14 +198,28 @@ class CostModel:
         return width * banks + round(self.coefficients.rom_mux_lut * width * (-(-banks // 4) - 1))
 
     def rom_cost(self, kind: MemoryKind, depth: int, width: int) -> Resources:
-        """Cost of a ROM in block RAM or in LUTs."""
+        """Cost of a ROM in block RAM or in LUTs.
+
+        Parameters
+        ----------
+        kind, depth, width : "block" or "lut", int, int
+            As for :func:`memory_cost`.
+        """
         if kind == "block":
             return memory_cost(kind, depth, width)
         return Resources(self.lutrom_luts(depth, width), width, 0, 0)
 
     @cached_method
     def weight_cost(self, shape: ConvShape, pe: int, simd: int, kind: MemoryKind) -> Resources:
-        """The weight ROM of an engine."""
+        """The weight ROM of an engine.
+
+        Parameters
+        ----------
+        shape : ConvShape
+        pe, simd : int
+            A word has the codes of ``pe * simd`` weights.
+        kind : "block" or "lut"
+        """
         depth, width = shape.folds(pe) * shape.words(simd), pe * simd * shape.code_bits
         if kind == "lut":
             return self.rom_cost("lut", depth, width)
@@ -180,7 +236,18 @@ class CostModel:
     def serialiser_cost(
         self, config: MacConfig, lanes: int, words: int, *, decoded: bool = False
     ) -> Resources:
-        """The sums that are kept while the next window is computed, and their way out."""
+        """The sums that are kept while the next window is computed, and their way out.
+
+        Parameters
+        ----------
+        config : MacConfig
+        lanes : int
+            Sums a cycle on the way out; divides ``config.pe``.
+        words : int
+            Cycles that a window takes.
+        decoded : bool
+            Whether the weights come out of a table, a register later.
+        """
         steps = config.pe // lanes
         raw_bits = config.raw_bits + config.overlap
         kept = config.groups * config.parts * raw_bits
@@ -195,7 +262,16 @@ class CostModel:
 
     @cached_method
     def requantise_cost(self, shape: ConvShape, lanes: int, family: Family = "xc7") -> Resources:
-        """The requantiser with its ROM of biases and multipliers."""
+        """The requantiser with its ROM of biases and multipliers.
+
+        Parameters
+        ----------
+        shape : ConvShape
+        lanes : int
+            Sums a cycle; divides the output channels.
+        family : "xc7" or "ecp5"
+            Decides how wide a sum one DSP block multiplies; two a lane do for wider ones.
+        """
         depth, width = shape.cout // lanes, lanes * (16 + shape.bias_bits)
         rom = self.rom_cost("lut" if depth <= LUT_ROWS else "block", depth, width)
         fitted = self.coefficients
@@ -213,7 +289,15 @@ class CostModel:
 
     @cached_method
     def converter_cost(self, i_lanes: int, o_lanes: int, bits: int = 8) -> Resources:
-        """A lane converter; nothing when both sides are equal."""
+        """A lane converter; nothing when both sides are equal.
+
+        Parameters
+        ----------
+        i_lanes, o_lanes : int
+            Channels a transfer on either side.
+        bits : int
+            Width of a channel.
+        """
         wide = bits * max(i_lanes, o_lanes) if i_lanes != o_lanes else 0
         lut, ff = self.coefficients.stream_lut * wide, self.coefficients.stream_ff * wide
         return Resources(round(lut), round(ff), 0, 0)
@@ -227,9 +311,18 @@ class CostModel:
         centre: bool = False,
         family: Family = "xc7",
     ) -> Resources:
-        """A whole engine fed with ``i_lanes`` channels a transfer.
+        """A whole engine with its input's lane converter.
 
-        With ``centre``, the queue of its windows' centre taps is included.
+        Parameters
+        ----------
+        shape : ConvShape
+        plan : EnginePlan
+        i_lanes : int
+            Channels a transfer of its input.
+        centre : bool
+            Whether to include the queue of its windows' centre taps.
+        family : "xc7" or "ecp5"
+            Decides on the requantiser; LUTs are those of six inputs for both.
         """
         macs, words = shape.macs(plan.multiplier, plan.pe, plan.simd), shape.words(plan.simd)
         return total(
@@ -257,7 +350,13 @@ class CostModel:
         return Resources(round(self.coefficients.unit_lut), round(self.coefficients.unit_ff), 0, 0)
 
     def pool_cost(self, width: int, channels: int, lanes: int) -> Resources:
-        """Max pooling whose output rows have ``width`` pixels: comparators, row and queue."""
+        """Max pooling: comparators, row and queue.
+
+        Parameters
+        ----------
+        width, channels, lanes : int
+            As for :func:`pool_memory`.
+        """
         (depth, kind), bits = pool_memory(width, channels, lanes), 8 * lanes
         # The running maxima of a pixel, and the queue that a pixel leaves through.
         pixels = 2 * lutram_luts(channels // lanes, bits)
@@ -287,6 +386,15 @@ class CostModel:
         """The bypass adder and its queue.
 
         A DSP block a lane multiplies by what is no power of two.
+
+        Parameters
+        ----------
+        squeeze, three, i_lanes : ConvShape, ConvShape, int
+            As for :func:`bypass_queue`.
+        multipliers : tuple of int
+            Of both inputs.
+        lanes : int
+            Channels a transfer of the sum.
         """
         depth, kind = bypass_queue(squeeze, three, i_lanes)
         products = sum(multiplier.bit_count() > 1 for multiplier in multipliers)
@@ -294,7 +402,15 @@ class CostModel:
         return total([self._unit_cost(), memory_cost(kind, depth, 8 * i_lanes), adder])
 
     def global_sum_cost(self, channels: int, lanes: int, bits: int) -> Resources:
-        """Sums of ``bits`` bits a channel in LUT memory."""
+        """A sum for each channel, in LUT memory.
+
+        Parameters
+        ----------
+        channels, lanes : int
+            All of them, and those of a transfer.
+        bits : int
+            Signed width of a sum.
+        """
         wide = bits * lanes
         memory = lutram_luts(max(2, channels // lanes), wide)
         return total([self._unit_cost(), Resources(memory + 2 * wide, 3 * wide, 0, 0)])

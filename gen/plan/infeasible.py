@@ -17,7 +17,15 @@ from gen.plan.problem import Problem, attempt, engine_options, fixed_costs
 
 
 def feasible(problem: Problem, clock_hz: int, fps: float | None) -> bool:
-    """Whether there is a plan, with ``fps`` frames a second if that is given."""
+    """Whether there is a plan.
+
+    Parameters
+    ----------
+    problem : Problem
+    clock_hz : int
+    fps : float or None
+        Frames a second that are wanted; any will do if None.
+    """
     cycles = problem.slowest if fps is None else int(clock_hz / fps)
     return attempt(problem, cycles, clock_hz, even=fps is not None) is not None
 

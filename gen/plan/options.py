@@ -86,7 +86,15 @@ def options(
 ) -> list[Option]:
     """All foldings worth considering for ``cycles`` a frame; empty if none is fast enough.
 
-    ``costs`` is :meth:`CostModel.fitted` unless given.
+    Parameters
+    ----------
+    shape : ConvShape
+    around : Surroundings
+    cycles : int
+    family : "xc7" or "ecp5"
+        Decides what there is to multiply with and to keep words in, and what a LUT is.
+    costs : CostModel, optional
+        :meth:`CostModel.fitted` unless given.
     """
     costs = costs or CostModel.fitted()
     foldings = _foldings(shape, around, cycles)

@@ -128,7 +128,21 @@ def plan(
     utilisation: float = UTILISATION,
     boards: Sequence[Board] = (),
 ) -> Plan:
-    """What :meth:`Goal.plan` makes of a :class:`Goal` of these."""
+    """What :meth:`Goal.plan` makes of a :class:`Goal` of these.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    board : Board
+    clock_hz : int, optional
+        The board's own unless given.
+    fps : float, optional
+        Frames a second that will do; as many as fit unless given.
+    utilisation : float
+        Part of the LUTs and flip-flops that may be planned with.
+    boards : sequence of Board
+        Others to suggest if it does not fit.
+    """
     return Goal(board, clock_hz, fps, utilisation).plan(network, boards)
 
 
@@ -147,7 +161,17 @@ def check_constraints(fps: float | None, utilisation: float) -> None:
 
 
 def estimate(network: QuantizedNetwork, board: Board, made: Plan, costs: CostModel) -> Plan:
-    """The same plan with its costs estimated anew, by another model perhaps."""
+    """The same plan with its costs estimated anew, by another model perhaps.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    board : Board
+    made : Plan
+        For that network and board.
+    costs : CostModel
+        What estimates.
+    """
     problem = replace(Problem.of(network, board, UTILISATION), costs=costs)
     return finish(problem, made.engines, made.lanes, made.clock_hz)
 

@@ -71,13 +71,31 @@ class Problem:
 
     @staticmethod
     def of(network: QuantizedNetwork, board: Board, utilisation: float) -> Problem:
-        """The problem of ``network`` as it is."""
+        """The problem of ``network`` as it is, with the costs fitted last.
+
+        Parameters
+        ----------
+        network : QuantizedNetwork
+        board : Board
+        utilisation : float
+            Part of the LUTs and flip-flops that may be planned with.
+        """
         shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
         return Problem(network, board, shapes, utilisation)
 
 
 def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False) -> Plan | None:
-    """A plan of at most ``cycles`` a frame, or None if none fits; ``even`` as for choose."""
+    """A plan of at most ``cycles`` a frame, or None if none fits.
+
+    Parameters
+    ----------
+    problem : Problem
+    cycles : int
+    clock_hz : int
+        What the plan tells; nothing here depends on it.
+    even : bool
+        Whether the largest part of any resource counts first, as for :func:`choose`.
+    """
     least = min_lanes(problem.network, cycles) if cycles >= problem.shell_cycles else None
     choices = engine_options(problem, cycles, least) if least else None
     if least is None or choices is None:
@@ -95,7 +113,7 @@ def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False)
         if built.cycles > cycles:
             slow = [name for name, cost in built.costs.items() if cost.cycles > cycles]
             raise AssertionError(f"planned for {cycles} cycles a frame, but {slow} take longer")
-        # Converters wider than the min_lanes can cost a little more than the program was told.
+        # Converters wider than the fewest lanes can cost a little more than the program was told.
         used = resource_row(built.resources)
         over = [max(u - b, 0) for u, b in zip(used, problem.budget, strict=True)]
         if not any(over):
@@ -107,7 +125,15 @@ def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False)
 def engine_options(
     problem: Problem, cycles: int, least: dict[str, int]
 ) -> dict[str, list[Option]] | None:
-    """Options of every convolution for ``cycles`` a frame; None if one of them has none."""
+    """Options of every convolution for ``cycles`` a frame; None if one of them has none.
+
+    Parameters
+    ----------
+    problem : Problem
+    cycles : int
+    least : dict of int
+        Fewest lanes of every tensor, as :func:`min_lanes` finds them.
+    """
     windows = _shared_windows(problem.network)
     choices, family = {}, problem.board.family
     for op in problem.network.convs:
@@ -129,7 +155,17 @@ def _shared_windows(network: QuantizedNetwork) -> dict[str, str]:
 def finish(
     problem: Problem, engines: dict[str, EnginePlan], lanes: dict[str, int], clock_hz: int
 ) -> Plan:
-    """The complete plan, with the cycles and cost of every op."""
+    """The complete plan, with the cycles and cost of every op.
+
+    Parameters
+    ----------
+    problem : Problem
+    engines : dict of EnginePlan
+        By name of the convolution.
+    lanes : dict of int
+        Lanes at which every other op works, by name.
+    clock_hz : int
+    """
     network = problem.network
     slowest = dict.fromkeys((op.name for op in network.ops), 0)
     for name, _, limit in stream_limits(network, problem.shapes, engines, lanes):
