@@ -126,7 +126,7 @@ def measure(
     frames = random_frames(network, count)
     with Simulator(build_board(board, link=link)) as simulator:
         if isinstance(link, Ethernet):
-            sums, finished = _over_network(Machine(simulator, link.station), network, frames)
+            sums, finished = _over_lan(Machine(simulator, link.station), network, frames)
             bits, rate, ticks = 8, link.phy.bits_per_second, link.tick_hz
         else:
             result = simulate(simulator, network, frames)
@@ -154,7 +154,7 @@ def pace(finished: np.ndarray) -> float:
     return float(finished[-1] - finished[first]) / (len(finished) - 1 - first)
 
 
-def _over_network(
+def _over_lan(
     machine: Machine, network: QuantizedNetwork, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Class sums, and the clock cycle in which each frame's were there."""

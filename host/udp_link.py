@@ -50,8 +50,8 @@ class UdpLink(Link):
 
     @property
     def advice(self) -> str:
-        """About the network."""
-        return "is it configured, powered and on this network, and is its address right?"
+        """About the LAN."""
+        return "is it configured, powered and on this LAN, and is its address right?"
 
     @property
     def seconds_per_byte(self) -> float:
@@ -73,7 +73,7 @@ class UdpLink(Link):
                 continue
             except OSError as error:
                 raise FirebrickError(
-                    f"{self._name}: cannot send ({error.strerror}); is the network up?"
+                    f"{self._name}: cannot send ({error.strerror}); is the LAN up?"
                 ) from None
 
     def receive(self, timeout: float) -> list[bytes]:
@@ -93,7 +93,7 @@ class UdpLink(Link):
                 timeout = 0.0
             except OSError as error:
                 raise FirebrickError(
-                    f"{self._name}: cannot receive ({error.strerror}); is the network up?"
+                    f"{self._name}: cannot receive ({error.strerror}); is the LAN up?"
                 ) from None
         return found
 

@@ -155,7 +155,7 @@ def _around(board: GeneratedBoard, link: Line | Ethernet) -> tuple[wiring.Compon
     """The other end of a board's link, and Yosys commands that read what else is needed there."""
     if isinstance(link, Line):
         return FarEnd(link), []
-    core = f'read_verilog "{board.folder.network_core}"'
+    core = f'read_verilog "{board.folder.ethernet_core}"'
     if link.phy.kind == "mii":
         # The core has the vendor's flip-flops where resets cross clocks.
         return MiiPhy(link.clock_hz), [core, _XILINX_CELLS]

@@ -75,7 +75,7 @@ def _write_files(
     top = BoardTop(_link(network, plan, board), plan.clock_hz)
     platform = board.platform()
     if board.station is not None:
-        platform.add_file(folder.network_core.name, core_verilog(board, plan.clock_hz))
+        platform.add_file(folder.ethernet_core.name, core_verilog(board, plan.clock_hz))
     files = platform.prepare(top, TOP).files
     progress.begin("write RTLIL, constraints, scripts")
     for name, content in files.items():

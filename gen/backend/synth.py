@@ -175,7 +175,7 @@ def _split(
         path = scratch / f"part{number}.il"
         parts[path] = _Part(head, tuple(name for name in own if owners.kept(name)))
         if head == TOP:  # the last one
-            core = (folder.network_core,) if folder.network_core.is_file() else ()
+            core = (folder.ethernet_core,) if folder.ethernet_core.is_file() else ()
             parts[path] = replace(parts[path], verilog=core)
             commands += ["select -clear", *(f"blackbox {k} {k}.*" for k in groups if k != TOP)]
             commands.append(f'write_rtlil "{path}"')

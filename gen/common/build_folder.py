@@ -61,7 +61,7 @@ class BuildFolder:
         return self.path / "top.il"
 
     @property
-    def network_core(self) -> Path:
+    def ethernet_core(self) -> Path:
         """Verilog of the Ethernet core, if the link is Ethernet."""
         return self.path / "liteeth_core.v"
 

@@ -30,7 +30,7 @@ class UartLink:
 
 @dataclass(frozen=True)
 class EthernetLink:
-    """Where a board is on its network.
+    """Where a board is on its LAN.
 
     Attributes
     ----------
