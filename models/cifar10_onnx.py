@@ -109,6 +109,12 @@ def export_onnx(net: SqueezeNetCifar, path: Path, sample: torch.Tensor) -> float
     -------
     float
         Largest difference between the logits of the ONNX model and torch's.
+
+    Raises
+    ------
+    RuntimeError
+        If that difference is more than a thousandth of torch's largest logit, or of 1 where that is
+        more; nothing is written then.
     """
     model = build_onnx(net)
     with torch.no_grad():

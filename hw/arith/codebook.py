@@ -27,6 +27,12 @@ class Decoder(wiring.Component):
     i : In(count * code_bits)
         Unsigned codes, the first in the lowest bits.
     o : Out(count * level_bits)
+
+    Raises
+    ------
+    ValueError
+        If there is not one level for each code of one bit or more, or a level does not fit
+        ``level_bits``.
     """
 
     def __init__(self, levels: np.ndarray, level_bits: int, count: int):

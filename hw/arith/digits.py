@@ -41,7 +41,22 @@ def chain_cycles(bits: int, simd: int) -> int:
 
 
 def chain_model(weights: Sequence[int], x: Sequence[int], bits: int) -> list[int]:
-    """The sum so far after each step of a chain: all columns' lowest digits come first."""
+    """The sum so far after each step of a chain: all columns' lowest digits come first.
+
+    Parameters
+    ----------
+    weights : sequence of int
+        Of the chain's columns.
+    x : sequence of int
+        Activations, one a weight.
+    bits : int
+        Of a weight.
+
+    Returns
+    -------
+    list of int
+        A sum for each digit of each column; the last one is the sum of the products.
+    """
     values = [digit_values(weight, bits) for weight in weights]
     terms = [
         values[column][number] * value << start
@@ -52,7 +67,22 @@ def chain_model(weights: Sequence[int], x: Sequence[int], bits: int) -> list[int
 
 
 def chain_widths(cuts: list[tuple[int, int]], columns: int, shape: Shape) -> list[int]:
-    """Bits of the sum so far after each step of a chain, whatever the operands."""
+    """Bits of the sum so far after each step of a chain, whatever the operands.
+
+    Parameters
+    ----------
+    cuts : list of tuple of int
+        As :func:`digits` gives them.
+    columns : int
+        Of the chain.
+    shape : Shape
+        Of an activation, ``unsigned(8)`` or ``signed(8)``.
+
+    Returns
+    -------
+    list of int
+        Of sums in two's complement, one for each digit of each column.
+    """
     smallest, largest = (-128, 127) if shape.signed else (0, 255)
     found, low, high = [], 0, 0
     for start, width in cuts:

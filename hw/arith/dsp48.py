@@ -98,7 +98,16 @@ def packing_offset(weight_bits: int, symmetric: bool) -> int:
 
 
 def rows_per_dsp(weight_bits: int, accumulator_bits: int, symmetric: bool) -> int:
-    """2 where a sum fits below the upper row's or reaches a few bits into it, and P has room."""
+    """2 where a sum fits below the upper row's or reaches a few bits into it, and P has room.
+
+    Parameters
+    ----------
+    weight_bits : int
+    accumulator_bits : int
+        Of a sum of products, in two's complement.
+    symmetric : bool
+        No weight is ``-2**(weight_bits - 1)``.
+    """
     offset = packing_offset(weight_bits, symmetric)
     return 2 if accumulator_bits <= min(offset + MOST_OVERLAP, P_BITS - offset) else 1
 
@@ -110,14 +119,30 @@ def wrapped(value: Integers, bits: int) -> Integers:
 
 
 def packed_model(lower: Integers, upper: Integers, offset: int) -> Integers:
-    """A sum of packed products, of its two rows' sums."""
+    """A sum of packed products, of its two rows' sums.
+
+    Parameters
+    ----------
+    lower, upper : int or int array
+    offset : int
+        The k of :func:`packing_offset`.
+    """
     return (upper << offset) + lower
 
 
 def separate(packed: Value, offset: int, width: int) -> list[Value]:
     """The lower and the upper row's sum, signed, of ``width`` bits, from a sum of packed products.
 
-    A negative lower row has borrowed one from the upper row. ``width`` is at most ``offset``.
+    A negative lower row has borrowed one from the upper row.
+
+    Parameters
+    ----------
+    packed : value
+        The sum of packed products, at least ``offset + width`` bits.
+    offset : int
+        The k of :func:`packing_offset`.
+    width : int
+        Bits of a sum, at most ``offset``.
     """
     low = packed[:width].as_signed()
     high = packed[offset : offset + width] + packed[offset - 1]
@@ -125,7 +150,15 @@ def separate(packed: Value, offset: int, width: int) -> list[Value]:
 
 
 def separate_model(packed: Integers, offset: int, width: int) -> list[Integers]:
-    """What :func:`separate` gives."""
+    """What :func:`separate` gives.
+
+    Parameters
+    ----------
+    packed : int or int array
+    offset : int
+    width : int
+        Bits of a sum, at most ``offset``.
+    """
     low = wrapped(packed, width)
     return [low, wrapped((packed - low) >> offset, width)]
 
@@ -150,12 +183,35 @@ def borrowed(packed: Value, upper: Value, offset: int) -> Value:
 
 
 def borrowed_model(packed: Integers, upper: Integers, offset: int, bits: int) -> Integers:
-    """What :func:`borrowed` gives, of an upper row's sum modulo ``2**bits``."""
+    """What :func:`borrowed` gives.
+
+    Parameters
+    ----------
+    packed : int or int array
+        The sum of packed products.
+    upper : int or int array
+        The upper row's sum, as it is or modulo ``2**bits``.
+    offset : int
+    bits : int
+        By which the lower row's sum is wider than ``offset`` bits.
+    """
     return wrapped((packed >> offset) - upper, bits)
 
 
 def separate_overlapping(packed: Value, reach: Value, offset: int, width: int) -> list[Value]:
-    """The lower and the upper row's sum of ``width`` bits, with what :func:`borrowed` gave."""
+    """The lower and the upper row's sum of ``width`` bits, with what :func:`borrowed` gave.
+
+    Parameters
+    ----------
+    packed : value
+        The sum of packed products, at least ``offset + width`` bits.
+    reach : value
+        Signed, ``width - offset`` bits.
+    offset : int
+        The k of :func:`packing_offset`.
+    width : int
+        Bits of a sum, more than ``offset``.
+    """
     low = Cat(packed[:offset], reach)[:width].as_signed()
     high = packed[offset : offset + width] - reach
     return [low, high[:width].as_signed()]
@@ -164,7 +220,15 @@ def separate_overlapping(packed: Value, reach: Value, offset: int, width: int) -
 def separate_overlapping_model(
     packed: Integers, reach: Integers, offset: int, width: int
 ) -> list[Integers]:
-    """What :func:`separate_overlapping` gives."""
+    """What :func:`separate_overlapping` gives.
+
+    Parameters
+    ----------
+    packed, reach : int or int array
+    offset : int
+    width : int
+        Bits of a sum, more than ``offset``.
+    """
     low = (packed & (1 << offset) - 1) + (reach << offset)
     return [low, wrapped((packed - low) >> offset, width)]
 
@@ -224,7 +288,13 @@ def add_multiply_add(a: Value, d: Value, b: Value, c: int) -> tuple[Instance, li
 
 
 def add_multiply_add_model(a: Integers, d: Integers, b: Integers, c: int) -> Integers:
-    """What :func:`add_multiply_add` computes."""
+    """What :func:`add_multiply_add` computes.
+
+    Parameters
+    ----------
+    a, d, b : int or int array
+    c : int
+    """
     return (a + d) * b + c
 
 
@@ -286,4 +356,4 @@ class BehaviouralDSP48E1(wiring.Component):
 
 
 PARAMETER_NAMES = tuple(_PARAMETERS)
-"""What an instance sets, and the twin does not have."""
+"""What an instance sets, and the behavioural model does not have."""

@@ -14,6 +14,15 @@ def multiply(m: Module, a: Value, b: Value | int, name: str) -> Signal:
 
     Operands wait in registers once more, and so does the product: multipliers stand in columns of
     their own, and the way to one can take as long as the multiplication, and the way back too.
+
+    Parameters
+    ----------
+    m : Module
+    a : value
+    b : value or int
+        A value comes together with ``a``.
+    name : str
+        Of the product's signal; part of the other registers' names.
     """
     near_a = Signal(a.shape(), name=f"{name}_a")
     m.d.sync += near_a.eq(a)

@@ -43,7 +43,7 @@ class SumSerialiser(wiring.Component):
     config : MacConfig
         Of the array whose sums these are.
     lanes : int
-        Divides its rows.
+        Rows a transfer, each an output channel; divides the array's rows.
 
     Members
     -------

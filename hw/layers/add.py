@@ -38,6 +38,12 @@ class Add(wiring.Component):
         Each side is taken when both are there.
     o : Out(lane_stream(lanes, o_shape))
         A register.
+
+    Raises
+    ------
+    ValueError
+        If a multiplier is not an unsigned 16-bit number, the shift is not 1 to 47, or the clamp is
+        no range inside ``o_shape``.
     """
 
     def __init__(

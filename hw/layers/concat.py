@@ -32,6 +32,11 @@ class Concat(wiring.Component):
         ``ready`` comes from registers alone.
     o : Out(lane_stream(lanes, shape))
         A register.
+
+    Raises
+    ------
+    ValueError
+        If there is no input, or the channels of one are not a positive multiple of ``lanes``.
     """
 
     def __init__(self, parts: Sequence[int], lanes: int, shape: ShapeLike):

@@ -99,7 +99,15 @@ def code_shape(is_signed: bool) -> Shape:
 
 
 def make_window(conv: ConvIntegers, plan: EnginePlan, *, centre: bool = False) -> WindowBuffer:
-    """The window memory of an engine."""
+    """The window memory of an engine.
+
+    Parameters
+    ----------
+    conv : ConvIntegers
+    plan : EnginePlan
+    centre : bool
+        Also emit each window's centre tap, for a 1x1 branch.
+    """
     geometry = conv.geometry(plan)
     return WindowBuffer(
         geometry,

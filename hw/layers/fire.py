@@ -80,6 +80,13 @@ class Expand(wiring.Component):
         Each pixel's 1x1 channels, then its 3x3 channels.
     o_stalled : Out(3)
         The streams of the 1x1 branch, of the 3x3 branch and of both were stalled a cycle ago.
+
+    Raises
+    ------
+    ValueError
+        If the kernels are not 1x1 without padding and KxK, K odd, padded by ``K // 2`` with zeros;
+        or if the branches differ in their input's size, channels or sign or in their output's sign,
+        or have a stride other than 1.
     """
 
     def __init__(

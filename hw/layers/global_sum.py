@@ -34,6 +34,12 @@ class GlobalSum(wiring.Component):
         ``ready`` comes from registers alone.
     o : Out(lane_stream(lanes, signed(width)))
         ``channels / lanes`` transfers a frame; a register.
+
+    Raises
+    ------
+    ValueError
+        If ``lanes`` do not divide the channels, a frame has no pixel, or its sums may not fit
+        ``signed(width)``.
     """
 
     def __init__(self, pixels: int, channels: int, lanes: int, shape: ShapeLike, width: int):

@@ -22,7 +22,19 @@ _SPARE_PLACES = 2
 def result_depth(config: MacConfig, lanes: int, words: int, *, decoded: bool = False) -> int:
     """Results that may be under way or waiting, so that no window of ``words`` waits for them.
 
-    ``decoded`` weights come out of a table, a register more.
+    Parameters
+    ----------
+    config : MacConfig
+    lanes : int
+        Divides the rows of the array.
+    words : int
+    decoded : bool
+        Weights come out of a table, a register more.
+
+    Returns
+    -------
+    int
+        In transfers of ``lanes`` sums.
     """
     steps = config.pe // lanes
     taken = config.latency + SumSerialiser.latency(config) + steps + len(_WAY_ROUND) + decoded
@@ -62,6 +74,13 @@ class MatrixVector(wiring.Component):
     i : In(lane_stream(simd, shape))
     o : Out(lane_stream(lanes, accumulator))
         Cout accumulators a window, in channel order.
+
+    Raises
+    ------
+    ValueError
+        If ``weight_bits`` are not 2 to 8, a weight does not fit them or is not in the codebook, the
+        columns are no whole words, ``lanes`` do not divide ``pe`` and ``Cout``, or a fold's sums
+        could not leave within the cycles of the next one.
     """
 
     def __init__(

@@ -37,6 +37,12 @@ class Padder(wiring.Component):
     -------
     i, o : lane_stream(lanes, shape)
         ``i.ready`` comes from registers alone, ``o`` is a register.
+
+    Raises
+    ------
+    ValueError
+        If a frame is empty, ``pad`` is not four sizes of at least 0, or ``code`` is not
+        ``chunks * lanes`` values that fit ``shape``.
     """
 
     def __init__(

@@ -41,6 +41,12 @@ class MaxPool(wiring.Component):
         ``ready`` comes from registers alone.
     o : Out(lane_stream(lanes, shape))
         A register.
+
+    Raises
+    ------
+    ValueError
+        If ``lanes`` do not divide the channels, the kernel is neither the stride nor one more, or
+        the input is smaller than a window.
     """
 
     def __init__(

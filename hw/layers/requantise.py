@@ -59,6 +59,13 @@ class Requantise(wiring.Component):
     -------
     i : In(lane_stream(lanes, i_shape))
     o : Out(lane_stream(lanes, o_shape))
+
+    Raises
+    ------
+    ValueError
+        If ``lanes`` do not divide C, the shift is not 1 to 47, a multiplier is not an unsigned
+        16-bit number, the clamp is no range within ``o_shape``, or sums with the bias are wider
+        than the 25 bits of a DSP48E1 that is asked for.
     """
 
     def __init__(

@@ -165,6 +165,11 @@ class WindowBuffer(wiring.Component):
         For each window ``folds`` times: tap by tap in raster order, chunk by chunk.
     o_centre : Out(lane_stream(lanes, shape))
         Only with ``centre``: the centre pixel of each window, chunk by chunk.
+
+    Raises
+    ------
+    ValueError
+        If the ring does not hold a window's span, or there is no centre tap as the kernel is even.
     """
 
     def __init__(

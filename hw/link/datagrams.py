@@ -57,6 +57,11 @@ class DatagramPort(wiring.Component):
     i_adopt : In(1)
         For one cycle, between two packets: from now on, answer the sender of the packet that came
         last.
+
+    Raises
+    ------
+    ValueError
+        If ``width`` is neither 8 nor 32.
     """
 
     def __init__(self, info: DeviceInfo, width: int):

@@ -29,6 +29,11 @@ class Counter(wiring.Component):
         The count is ``size - 1``.
     o_inside : Out(len(spans))
         Bit k: the count is in ``range(*spans[k])``. At least one bit, 0 without spans.
+
+    Raises
+    ------
+    ValueError
+        If ``size`` is below 1, or a span is empty or not inside the count.
     """
 
     def __init__(self, size: int, spans: Sequence[tuple[int, int]] = ()):

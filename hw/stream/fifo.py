@@ -20,6 +20,11 @@ def memory_attributes(kind: MemoryKind, *, rom: bool = False) -> dict[str, str]:
 
     Yosys has no LUT memory that cannot be written, so a ROM in LUTs is logic to it; Vivado goes by
     ``rom_style`` for a ROM.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is neither ``"block"`` nor ``"lut"``.
     """
     if kind not in ("block", "lut"):
         raise ValueError(f"memory kind must be 'block' or 'lut', not {kind!r}")
@@ -47,6 +52,11 @@ class StreamFifo(wiring.Component):
     -------
     i : In(stream.Signature(shape))
     o : Out(stream.Signature(shape))
+
+    Raises
+    ------
+    ValueError
+        If ``depth`` is below 2.
     """
 
     def __init__(self, shape: ShapeLike, depth: int, kind: MemoryKind = "lut"):

@@ -22,6 +22,11 @@ class Fork(wiring.Component):
     -------
     i : In(stream.Signature(shape))
     o0, o1, ... : Out(stream.Signature(shape))
+
+    Raises
+    ------
+    ValueError
+        If there is no branch.
     """
 
     def __init__(self, shape: ShapeLike, n: int):

@@ -34,6 +34,11 @@ class LaneConverter(wiring.Component):
     -------
     i : In(lane_stream(i_lanes, shape))
     o : Out(lane_stream(o_lanes, shape))
+
+    Raises
+    ------
+    ValueError
+        If ``i_lanes`` do not divide the channels, or ``o_lanes`` is below 1.
     """
 
     def __init__(self, channels: int, i_lanes: int, o_lanes: int, shape: ShapeLike):

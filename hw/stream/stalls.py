@@ -34,6 +34,11 @@ class StallSampler(wiring.Component):
         Whose counter to show.
     o : Out(32)
         Samples in which that stream was stalled since configuration, modulo 2^32.
+
+    Raises
+    ------
+    ValueError
+        If there is no stream.
     """
 
     def __init__(self, streams: int):

@@ -60,8 +60,8 @@ def unpacked(word: int, bits: int, count: int, *, signed: bool = True) -> list[i
     return [v - (1 << bits) if signed and v >> (bits - 1) else v for v in values]
 
 
-class Twin(Elaboratable):
-    """The behavioural twin of a DSP48E1, made as Amaranth's ``Instance`` of the primitive is."""
+class BehaviouralInstance(Elaboratable):
+    """The behavioural model of a DSP48E1, made as Amaranth's ``Instance`` of the primitive is."""
 
     def __init__(self, cell: str, *ports: tuple, **named: Value):
         assert cell == dsp48.CELL
@@ -72,7 +72,7 @@ class Twin(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.twin = twin = dsp48.BehaviouralDSP48E1()
-        m.d.comb += [getattr(twin, name).eq(value) for name, value in self._inputs.items()]
-        m.d.comb += self._p.eq(twin.P)
+        m.submodules.model = model = dsp48.BehaviouralDSP48E1()
+        m.d.comb += [getattr(model, name).eq(value) for name, value in self._inputs.items()]
+        m.d.comb += self._p.eq(model.P)
         return m

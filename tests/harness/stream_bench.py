@@ -88,7 +88,7 @@ class StreamBench:
     folder : Path
         pytest's ``tmp_path``, or one of ``tmp_path_factory`` for a bench that several tests share.
     vendor_cells : bool
-        Simulate Yosys' models of the vendor's primitives, and not our twins of them.
+        Simulate Yosys' models of the vendor's primitives, and not our behavioural model.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Packed rows in a DSP48E1: integers against hardware, and its behavioural twin's registers."""
+"""Packed rows in a DSP48E1: integers against hardware, and its behavioural model's registers."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arith import dsp48
 from hw.stream.lane_stream import lane_stream
 from tests.harness import StreamBench
-from tests.harness.cycles import Twin, run, unpacked
+from tests.harness.cycles import BehaviouralInstance, run, unpacked
 
 BITS = range(2, 9)
 PACKINGS = [(bits, symmetric) for bits in BITS for symmetric in (True, False)]
@@ -125,7 +125,7 @@ def windows(bits, symmetric, rows, shape, seed):
 @pytest.mark.parametrize("shape", [unsigned(8), signed(8)], ids=["unsigned", "signed"])
 @pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("bits", BITS)
-@pytest.mark.usefixtures("twins")
+@pytest.mark.usefixtures("behavioural_models")
 def test_windows_add_up_in_p(bits, rows, shape):
     symmetric = (bits + shape.signed) % 2 == 0
     offset = dsp48.packing_offset(bits, symmetric)
@@ -159,7 +159,7 @@ def scaled_operands():
     return [*corners, *random]
 
 
-@pytest.mark.usefixtures("twins")
+@pytest.mark.usefixtures("behavioural_models")
 def test_sums_are_scaled_every_cycle():
     m, a, d, b = Module(), Signal(signed(A_BITS)), Signal(signed(A_BITS)), Signal(signed(B_BITS))
     m.submodules.dsp, operands, p = dsp48.add_multiply_add(a, d, b, C)
@@ -171,7 +171,7 @@ def test_sums_are_scaled_every_cycle():
 
 
 class Both(wiring.Component):
-    """A DSP48E1 of each use and its twin, side by side: words of P's, a cycle a transfer."""
+    """DSP48E1s of each use beside their behavioural models: words of P's, a cycle a transfer."""
 
     def __init__(self, offset, bits):
         self._offset, self._bits = offset, bits
@@ -186,7 +186,7 @@ class Both(wiring.Component):
         first = [Signal(name=f"first{stage}") for stage in range(dsp48.OPMODE_DELAY + 1)]
         m.d.comb += first[0].eq(begins)
         m.d.sync += [after.eq(before) for before, after in itertools.pairwise(first)]
-        for place, kind in enumerate((dsp48.Instance, Twin)):
+        for place, kind in enumerate((dsp48.Instance, BehaviouralInstance)):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(dsp48, "Instance", kind)
                 sums = dsp48.multiply_accumulate(weights, b[:9], self._offset, first[-1])

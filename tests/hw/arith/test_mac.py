@@ -11,7 +11,7 @@ from hw.arith.mac import MacArray, MacConfig, rows_per_multiplier
 from tests.harness.cycles import packed, run, unpacked
 from tests.harness.waves import diagram, documented, trace
 
-pytestmark = pytest.mark.usefixtures("twins")
+pytestmark = pytest.mark.usefixtures("behavioural_models")
 
 KINDS = ("dsp48e1", "mult18x18d", "lut")
 BITS = range(2, 9)
@@ -186,6 +186,6 @@ def test_the_timing_diagram_is_what_happens(tmp_path):
     steps = [*words, *[(0, 0, 0, 0, 0)] * (unit.config.latency + 1)]
     waves = trace(unit, [list(zip(ports, step, strict=True)) for step in steps], tmp_path)
     shown = {name: waves[name] for name in ("i_valid", "i_first", "i_last", "i_weights", "i_x")}
-    shown |= {"AD": waves["dsp0_0.twin.ad"], "M": waves["dsp0_0.twin.product"]}
+    shown |= {"AD": waves["dsp0_0.model.ad"], "M": waves["dsp0_0.model.product"]}
     text = diagram(shown | {"P": waves["o_sums[0]"], "o_done": waves["o_done"]})
     assert documented(MacArray, text), text

@@ -9,7 +9,7 @@ from hw.arith.sum_serialiser import SumSerialiser
 from tests.harness.cycles import packed, run, unpacked
 from tests.harness.waves import diagram, documented, trace
 
-pytestmark = pytest.mark.usefixtures("twins")
+pytestmark = pytest.mark.usefixtures("behavioural_models")
 
 # pe, simd, lanes
 ARRAYS = [
