@@ -108,19 +108,7 @@ def main(
     frames: Annotated[int, typer.Option(min=1, help="Calibration images.")] = 1024,
     test: Annotated[Path | None, typer.Option(help="Tar of test images, to measure on.")] = None,
 ) -> None:
-    """Quantise the default network and write its file.
-    \f
-
-    Parameters
-    ----------
-    model, train, out, frames, test
-        Their help says what they are.
-
-    Raises
-    ------
-    typer.Exit
-        With status 2 after a FirebrickError, also for a file of more than ``MAX_BYTES``.
-    """
+    """Quantise the default network and write its file; a FirebrickError ends it with status 2."""
     console = Console()
     try:
         network = build(model, train, frames)
