@@ -247,7 +247,7 @@ def test_a_reset_forgets_half_a_frame_and_keeps_the_counters(board):
     first, second = make_frames(2, 8)
     board.ask(Packet(Kind.RESET, 1))
     board.ask(*chunks(first, 1)[:2])
-    assert board.statistics().waiting == 1
+    assert board.statistics().in_flight == 1
     board.ask(Packet(Kind.FRAME, 99))
     (answer,) = board.ask(Packet(Kind.RESET, 9))
     assert answer == Packet(Kind.RESET, 9)
