@@ -10,6 +10,7 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.common.progress import Phases
+from gen.formats.family import Family
 from gen.formats.read import is_deep_compression, read_model
 from gen.frames.images import list_images, load_frames
 from gen.ir.graph import FloatConv, FloatGraph
@@ -52,7 +53,7 @@ class Request:
         Says whether the board holds a network, weights and buffers: the largest of the parts is
         taken for which it does. None takes the largest.
     seed : int
-        Picks the calibration images out of a large folder.
+        Picks the calibration images out of a large folder, and draws a family's weights.
     preprocess : str or None
         Name of a normalisation; else the model's metadata, else :data:`ASSUMED`.
     labels : Path or None
@@ -62,6 +63,10 @@ class Request:
         models, and in place of widths.
     pruned : float
         Part of the weights to set to zero, with ``file_size`` only.
+    family : Family or None
+        A member of the paper's family, in place of a model.
+    weights : Path or None
+        The family's weights; drawn at random if None.
     """
 
     model: Path | None = None
@@ -75,6 +80,8 @@ class Request:
     labels: Path | None = None
     file_size: int | None = None
     pruned: float = 0.0
+    family: Family | None = None
+    weights: Path | None = None
 
 
 def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
@@ -87,7 +94,9 @@ def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
     """
     labels = read_labels(request.labels) if request.labels else None
     phases.begin("import")
-    model = read_model(request.model, labels)
+    model = read_model(
+        request.model, labels, family=request.family, weights=request.weights, seed=request.seed
+    )
     if isinstance(model, FloatGraph):
         return _quantise(model, request, labels, phases)
     for option, value in (
@@ -113,10 +122,11 @@ def _quantise(
         check_stages(graph)
     if request.calibrate is None:
         raise FirebrickError(
-            f"{request.model}: is a float model, and quantising it needs photographs like those "
-            "it will see; give a folder of some 100 with --calibrate DIR"
+            f"{request.model or graph.name}: is a float model, and quantising it needs photographs "
+            "like those it will see; give a folder of some 100 with --calibrate DIR"
         )
     normalisation, pixels = _normalisation(request, graph)
+    source = {"pixels": pixels, **_drawn(request)}
     frames = _calibration(request.calibrate, request.seed, graph, phases)
     if request.file_size is not None:
         return quantise_to_size(
@@ -128,7 +138,7 @@ def _quantise(
             labels=labels,
             begin=phases.begin,
             progress=phases.advance,
-            source={"pixels": pixels},
+            source=source,
         )
     widths = request.weight_bits or Widths()
     if request.memory_budget is not None and widths.all is not None:
@@ -154,7 +164,7 @@ def _quantise(
         rounding="shared" if shared else "gptq",
         labels=labels,
         progress=phases.advance,
-        source={"pixels": pixels, "widths": describe(bits)},
+        source={**source, "widths": describe(bits)},
     )
 
 
@@ -211,6 +221,13 @@ def _chosen(
         if fits(network):
             return bits
     return choices[0]
+
+
+def _drawn(request: Request) -> dict[str, str]:
+    """A note for people if the weights mean nothing."""
+    if request.family is None or request.weights is not None:
+        return {}
+    return {"weights": f"drawn at random, seed {request.seed}; --weights to give some"}
 
 
 def _normalisation(request: Request, graph: FloatGraph) -> tuple[Normalisation, str]:
