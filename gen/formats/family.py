@@ -269,12 +269,12 @@ class _Check:
     high: float = float("inf")
     words: tuple[str, ...] = ()
 
-    def holds(self, value: int | float | str) -> bool:
-        if isinstance(value, str):
+    def holds(self, value: object) -> bool:
+        if self.words:
             return value in self.words
-        above = value > self.low if self.kind is float else value >= self.low
-        whole = self.kind is float or isinstance(value, int)
-        return not self.words and above and whole and value <= self.high
+        if self.kind is float:
+            return isinstance(value, int | float) and self.low < value <= self.high
+        return isinstance(value, int) and self.low <= value <= self.high
 
 
 _CHECKS = {
@@ -338,7 +338,7 @@ def _read(outline: FloatGraph, path: Path) -> dict[str, FloatConv]:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return dict(file.items())
     except OSError as error:
         raise FirebrickError(f"{path}: cannot read weights ({error.strerror or error})") from None
