@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from boards import BOARDS
 from gen.common.errors import FirebrickError
-from gen.common.progress import Phases
+from gen.common.progress import SILENT, Progress, phases
 from gen.compile import Request, compile_network
 from gen.formats.deep_compression import load_compressed
 from gen.formats.default import default_network
@@ -27,7 +26,7 @@ from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import Normalisation, Preprocessing, default_preprocessing
 from gen.ir.widths import Widths
-from gen.plan.planner import fits
+from gen.plan.planner import Goal
 from gen.quantise.calibrate import float_logits
 from gen.quantise.post_training import quantise
 from sim import reference
@@ -67,8 +66,8 @@ def score(
     run_batch: Callable[[np.ndarray], np.ndarray],
     frames: np.ndarray,
     truth: np.ndarray,
-    progress: Progress,
-    title: str,
+    *,
+    progress: Progress = SILENT,
 ) -> Score:
     """Accuracy of a function from frames to class scores; equal scores go to the lower class.
 
@@ -80,10 +79,7 @@ def score(
     truth : integer array (N,)
         Their class indices.
     progress : Progress
-    title : str
-        Of what is measured, for people.
     """
-    task = progress.add_task(title, total=len(frames))
     hits1 = hits5 = 0
     start = time.perf_counter()
     for first in range(0, len(frames), BATCH):
@@ -92,11 +88,37 @@ def score(
         right = order[:, :5] == truth[batch, None]
         hits1 += int(right[:, 0].sum())
         hits5 += int(right.sum())
-        progress.advance(task, len(right))
+        progress.advance(first + len(right), len(frames))
     rate = len(frames) / (time.perf_counter() - start)
-    got = Score(100 * hits1 / len(frames), 100 * hits5 / len(frames), len(frames), rate)
-    progress.console.print(f"{title}: {got.top1:.2f} / {got.top5:.2f}", soft_wrap=True)
-    return got
+    return Score(100 * hits1 / len(frames), 100 * hits5 / len(frames), len(frames), rate)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where scores are told as they come, and how far the work is."""
+
+    console: Console
+    progress: Progress
+
+    def score(
+        self,
+        title: str,
+        run_batch: Callable[[np.ndarray], np.ndarray],
+        frames: np.ndarray,
+        truth: np.ndarray,
+    ) -> Score:
+        """Do what :func:`score` does, and tell it by a title.
+
+        Parameters
+        ----------
+        title : str
+        run_batch, frames, truth : callable, uint8 array (N, H, W, 3), integer array (N,)
+            As for :func:`score`.
+        """
+        self.progress.begin(title)
+        got = score(run_batch, frames, truth, progress=self.progress)
+        self.console.print(f"{title}: {got.top1:.2f} / {got.top5:.2f}", soft_wrap=True)
+        return got
 
 
 def evaluation(
@@ -133,7 +155,7 @@ def evaluation(
 
 
 def _float_network(
-    shared: Path, version: str, progress: Progress, limit: int | None
+    shared: Path, version: str, report: Report, limit: int | None
 ) -> dict[str, Score]:
     """A float SqueezeNet: by ONNX Runtime, and quantised after training to several widths."""
     model, imagenet = shared / "models" / f"squeezenet{version}.onnx", shared / "imagenet"
@@ -145,15 +167,15 @@ def _float_network(
     runtime = reference.session(model)
     title = f"SqueezeNet v{version}"
     scores = {
-        f"{title}, {FLOAT}": score(
-            lambda x: reference.logits(runtime, x, normalisation), frames, truth, progress, "float"
+        f"{title}, {FLOAT}": report.score(
+            "float", lambda x: reference.logits(runtime, x, normalisation), frames, truth
         )
     }
     with TemporaryDirectory() as scratch:
         for note, request in _requests(model, version, imagenet / "calibration", Path(scratch)):
             name = f"{title}, {note}"
-            network = compile_network(request, Phases(progress))
-            scores[name] = score(partial(class_sums, network), frames, truth, progress, name)
+            network = compile_network(request, progress=report.progress)
+            scores[name] = report.score(name, partial(class_sums, network), frames, truth)
     return scores
 
 
@@ -161,16 +183,12 @@ def _requests(
     model: Path, version: str, photographs: Path, scratch: Path
 ) -> Iterator[tuple[str, Request]]:
     """What users could ask for, and in words."""
-    board = BOARDS[FITTED]
     ways: dict[str, dict[str, Any]] = {
         f"--weight-bits {w}": {"weight_bits": Widths.parse(w)} for w in WIDTHS[version]
     }
     seeded = []
     if version == "1.1":
-        ways[f"--board {FITTED}"] = {
-            "memory_limit": board.memory_bits,
-            "fits": partial(fits, board=board),
-        }
+        ways[f"--board {FITTED}"] = {"capacity": Goal(BOARDS[FITTED])}
         seeded = [*(f"--weight-bits {width}" for width in SEEDED), f"--board {FITTED}"]
     ask = partial(Request, model, preprocess=VERSIONS[version])
     for note, asked in ways.items():
@@ -209,7 +227,7 @@ def link_part(photographs: Path, folder: Path, seed: int) -> int:
 
 
 def _quantised_network(
-    shared: Path, version: str, progress: Progress, limit: int | None
+    shared: Path, version: str, report: Report, limit: int | None
 ) -> dict[str, Score]:
     """A QDQ file taken as it is, by ONNX Runtime and in our integers."""
     model = shared / "models" / f"squeezenet{version}_u8in_int8_qdq.onnx"
@@ -220,16 +238,16 @@ def _quantised_network(
     runtime, raw = reference.session(model), Normalisation.preset("raw")
     title = f"SqueezeNet v{version} QDQ file"
     return {
-        f"{title}, ONNX Runtime": score(
-            lambda x: reference.logits(runtime, x, raw), frames, truth, progress, "QDQ reference"
+        f"{title}, ONNX Runtime": report.score(
+            "QDQ reference", lambda x: reference.logits(runtime, x, raw), frames, truth
         ),
-        f"{title}, firebrick": score(
-            lambda x: class_sums(network, x), frames, truth, progress, "QDQ integers"
+        f"{title}, firebrick": report.score(
+            "QDQ integers", lambda x: class_sums(network, x), frames, truth
         ),
     }
 
 
-def _compressed_network(shared: Path, progress: Progress, limit: int | None) -> dict[str, Score]:
+def _compressed_network(shared: Path, report: Report, limit: int | None) -> dict[str, Score]:
     """The Deep Compression authors' SqueezeNet v1.0: in float, and with their codes kept."""
     graph = load_compressed(shared / "models" / "compressed_SqueezeNet.net")
     normalisation = Normalisation.from_metadata(graph.metadata) or Normalisation()
@@ -240,16 +258,16 @@ def _compressed_network(shared: Path, progress: Progress, limit: int | None) -> 
     folded = graph.fold_input(normalisation)
     title = "Deep Compression SqueezeNet v1.0"
     return {
-        f"{title}, {FLOAT}": score(
-            lambda x: float_logits(folded, x), frames, truth, progress, "Deep Compression, float"
+        f"{title}, {FLOAT}": report.score(
+            "Deep Compression, float", lambda x: float_logits(folded, x), frames, truth
         ),
-        f"{title}, codes kept, firebrick": score(
-            lambda x: class_sums(network, x), frames, truth, progress, "Deep Compression, codes"
+        f"{title}, codes kept, firebrick": report.score(
+            "Deep Compression, codes", lambda x: class_sums(network, x), frames, truth
         ),
     }
 
 
-def _embedded_network(shared: Path, progress: Progress, limit: int | None) -> dict[str, Score]:
+def _embedded_network(shared: Path, report: Report, limit: int | None) -> dict[str, Score]:
     """The default network on CIFAR-10's test set; in float too where its float file is present."""
     network = default_network()
     frames, names = load_tar(shared / "cifar10" / "test.tar", network.preprocessing, limit)
@@ -259,12 +277,14 @@ def _embedded_network(shared: Path, progress: Progress, limit: int | None) -> di
         graph = load_onnx(DEFAULT_FLOAT)
         normalisation = Normalisation.from_metadata(graph.metadata)  # type: ignore[union-attr]
         runtime = reference.session(DEFAULT_FLOAT)
-        scores[f"{title}, {FLOAT}"] = score(
+        scores[f"{title}, {FLOAT}"] = report.score(
+            "default, float",
             lambda x: reference.logits(runtime, x, normalisation or Normalisation()),
-            frames, truth, progress, "default, float",
-        )  # fmt: skip
-    scores[f"{title}, firebrick"] = score(
-        lambda x: class_sums(network, x), frames, truth, progress, "default, integers"
+            frames,
+            truth,
+        )
+    scores[f"{title}, firebrick"] = report.score(
+        "default, integers", lambda x: class_sums(network, x), frames, truth
     )
     return scores
 
@@ -288,12 +308,13 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, S
         If it lacks one, or has one that cannot be read or is of another kind than its name says.
     """
     scores: dict[str, Score] = {}
-    with Progress(console=console, transient=True) as progress:
-        scores |= _embedded_network(shared, progress, limit)
+    with phases(console, transient=True) as progress:
+        report = Report(console, progress)
+        scores |= _embedded_network(shared, report, limit)
         for version in VERSIONS:
-            scores |= _float_network(shared, version, progress, limit)
-            scores |= _quantised_network(shared, version, progress, limit)
-        scores |= _compressed_network(shared, progress, limit)
+            scores |= _float_network(shared, version, report, limit)
+            scores |= _quantised_network(shared, version, report, limit)
+        scores |= _compressed_network(shared, report, limit)
     console.print(_table(scores))
     return scores
 

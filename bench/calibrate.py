@@ -20,7 +20,7 @@ from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD, Conv
 from gen.plan.coefficients import Coefficients
-from gen.plan.cost import estimating_with
+from gen.plan.cost import CostModel
 from gen.plan.plan import Plan
 from gen.plan.planner import estimate
 
@@ -138,8 +138,8 @@ class Sample:
 
     def estimated(self, coefficients: Coefficients) -> np.ndarray:
         """The same by the formulas."""
-        with estimating_with(coefficients):
-            costs = estimate(self.network, self.design.target, self.made).costs
+        model = CostModel(coefficients)
+        costs = estimate(self.network, self.design.target, self.made, model).costs
         rows = [[getattr(costs[name].resources, k) for k in COUNTED] for name in self.counts]
         return np.array(rows, dtype=float)
 

@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.frames.images import list_images, load_frames, load_tar
 from gen.ir.network import QuantizedNetwork
@@ -108,10 +109,10 @@ def measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, Any
         If the shared folder lacks a file, or a step of the chain fails.
     """
     generation = _generate(case, shared, folder / "board")
-    board = GeneratedBoard.load(folder / "board")
+    board = GeneratedBoard.load(BuildFolder(folder / "board"))
     frames = _frames(case, shared, count, board.network)
     start = time.monotonic()
-    library = build(board.verilog, board.simulation())
+    library = build(board.folder.sim_verilog, board.folder.simulation)
     built = time.monotonic() - start
     with Simulator(library) as simulator:
         result = simulate(simulator, board.network, frames)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from boards.board import Board
 from gen.backend.emit import emit
+from gen.common.build_folder import BuildFolder
 from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
 from gen.plan.plan import Plan
@@ -18,7 +19,7 @@ from gen.plan.planner import plan
 @contextmanager
 def emitted(
     board: Board, network: QuantizedNetwork | None = None, fps: float | None = None
-) -> Iterator[tuple[Plan, Path]]:
+) -> Iterator[tuple[Plan, BuildFolder]]:
     """A plan and the folder with its sources, which is gone afterwards.
 
     Parameters
@@ -32,6 +33,6 @@ def emitted(
     network = network or default_network()
     made = plan(network, board, fps=fps)
     with tempfile.TemporaryDirectory(prefix="firebrick-bench-") as scratch:
-        folder = Path(scratch) / board.name
+        folder = BuildFolder(Path(scratch) / board.name)
         emit(network, made, board, folder)
         yield made, folder

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from bench.designs import emitted
 from boards import BOARDS
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
-from gen.common.progress import progress_line
+from gen.common.progress import SILENT, Progress, progress_line
 from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
 from host.driver import Driver
@@ -24,7 +25,7 @@ from host.sim_transport import SimTransport
 from host.transport import Transport
 from protocol.packets import FLAG
 from sim import golden
-from sim.frames import GeneratedBoard, simulate
+from sim.frames import simulate
 from sim.simulator import Simulator
 from sim.verilate import build
 from tests.networks import random_frames, tiny_network
@@ -242,42 +243,40 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
 def _play(case: Case, limit: int | None) -> dict[str, Any]:
     network = case.network()
     faults, soaked = (min(count, limit or count) for count in (case.faults, case.soak))
-    with progress_line(case.title) as tell:
-        tell("compiling", 0, 0)
+    with progress_line(case.title) as progress:
+        progress.begin("compiling")
         with emitted(BOARDS[BOARD], network) as (_, out):
-            suffered = measure(
-                out, network, faults, case.patience, lambda done: tell("faults", done, faults)
-            )
-            soaking = soak(
-                out, network, soaked, lambda done: tell("frames with stalls", done, soaked)
-            )
+            suffered = measure(out, network, faults, case.patience, progress=progress)
+            soaking = soak(out, network, soaked, progress=progress)
     return suffered | soaking
 
 
 def measure(
-    folder: Path,
+    folder: BuildFolder,
     network: QuantizedNetwork,
     faults: int,
     patience: int,
-    progress: Callable[[int], None] = lambda faults: None,
+    *,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Stream frames until so many faults have happened, then some more without any.
 
     Parameters
     ----------
-    folder : path
+    folder : BuildFolder
         Emitted for that network.
     network : QuantizedNetwork
     faults : int
     patience : int
         Clock cycles without progress, after which the host asks.
-    progress : callable
+    progress : Progress
         Told how many there have been.
     """
     frames = random_frames(network, KINDS, SEED)
     expected = golden.class_sums(network, frames)
     # The driver asks after a quarter of a second.
     board = SimTransport(folder, cycles_per_second=4 * patience)
+    progress.begin("faults")
     link = BadLink(board, 0.0, 0.0, random.Random(SEED))
     answered = wrong = 0
     wedge = None
@@ -297,7 +296,7 @@ def measure(
             for result in accelerator.stream(source()):
                 wrong += not np.array_equal(result.sums, expected[answered % KINDS])
                 answered += 1
-                progress(link.faults.total())
+                progress.advance(link.faults.total(), faults)
         except FirebrickError as error:
             wedge = str(error)
         return {
@@ -312,28 +311,29 @@ def measure(
 
 
 def soak(
-    folder: Path,
+    folder: BuildFolder,
     network: QuantizedNetwork,
     count: int,
-    progress: Callable[[int], None] | None = None,
+    *,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Send frames back to back while the streams at the link pause at random.
 
     Parameters
     ----------
-    folder : path
+    folder : BuildFolder
         Emitted for that network, and compiled.
     network : QuantizedNetwork
     count : int
         Frames.
-    progress : callable, optional
+    progress : Progress
         Told how many results there are.
     """
     frames = random_frames(network, count, SEED)
-    board = GeneratedBoard.load(folder)
-    with Simulator(build(board.verilog, board.simulation())) as simulator:
+    with Simulator(build(folder.sim_verilog, folder.simulation)) as simulator:
+        progress.begin("frames with stalls")
         simulator.stall(SEED, i=STALLS, o=STALLS)
-        result = simulate(simulator, network, frames, progress)
+        result = simulate(simulator, network, frames, progress=progress)
     wrong = (result.sums != golden.class_sums(network, frames)).any(axis=1)
     return {"frames with stalls": count, "wrong among them": int(wrong.sum())}
 

@@ -14,12 +14,12 @@ from rich.table import Table
 from bench.chain import Case, measure
 from boards import BOARDS
 from boards.board import RAMB36_BITS, Resources
-from gen.backend.synth import RESULT
+from gen.common.build_folder import BuildFolder
 from gen.ir.network import QuantizedNetwork
-from gen.ir.network_file import load_network
 from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import requantise_cost, weight_cost
+from gen.plan.cost import CostModel
 from gen.plan.plan import Plan
+from sim.frames import GeneratedBoard
 
 _FRAMES = 3
 _MODEL = ("models/squeezenet1.1.onnx", "imagenet/calibration")
@@ -81,8 +81,8 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
     if synthesised:
         case = replace(case, options=(*case.options, "--synth"))
     figures = measure(case, shared, count, folder)
-    made = Plan.from_json((folder / "board" / "plan.json").read_text())
-    network = load_network(folder / "board" / "network.npz")
+    board = GeneratedBoard.load(BuildFolder(folder / "board"))
+    made, network = board.plan, board.network
     multipliers = sum(engine.pe * engine.simd for engine in made.engines.values())
     held = BOARDS[case.board].resources
     figures |= {
@@ -96,7 +96,7 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
         **_block_ram(network, made),
     }
     if synthesised:
-        total = json.loads((folder / "board" / RESULT).read_text())["total"]["synthesised"]
+        total = json.loads(board.folder.synthesis.read_text())["total"]["synthesised"]
         counted = Resources(
             total["lut"], total["ff"], total["dsp"], total["bram36"] + total["bram18"] / 2
         )
@@ -107,12 +107,12 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
 def _block_ram(network: QuantizedNetwork, made: Plan) -> dict[str, float]:
     """What the block RAMs hold, and the part of the weights' that holds no weight."""
     blocks, bits, scales = 0.0, 0, 0.0
-    family = BOARDS[made.board].family
+    family, costs = BOARDS[made.board].family, CostModel.fitted()
     for op in network.convs:
         engine, shape = made.engines[op.name], ConvShape.of(network, op)
-        scales += requantise_cost(shape, engine.lanes, family).bram36
+        scales += costs.requantise_cost(shape, engine.lanes, family).bram36
         if engine.weight_memory == "block":
-            blocks += weight_cost(shape, engine.pe, engine.simd, "block").bram36
+            blocks += costs.weight_cost(shape, engine.pe, engine.simd, "block").bram36
             bits += op.weights.size * op.code_bits
     wasted = 1 - bits / (blocks * RAMB36_BITS) if blocks else 0.0
     link = made.costs["board"].resources.bram36

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bench.designs import emitted
 from boards import BOARDS
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 
 _BOARDS = ("ulx3s_85",)
@@ -75,7 +76,7 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
         with emitted(BOARDS[name], fps=_FPS) as (made, folder):
             with console.status(f"bitstream for {name}"):
                 size = build(folder)
-            timing = read_timing((folder / "timing.json").read_text())
+            timing = read_timing(folder.timing.read_text())
         rate = f"{timing.achieved * 1e6 / made.cycles:.1f}"
         numbers = (timing.achieved, timing.wanted, timing.logic, timing.routing)
         table.add_row(name, *(f"{number:.1f}" for number in numbers), rate)
@@ -86,8 +87,8 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     return figures
 
 
-def build(folder: Path) -> int:
-    """Run an emitted folder's ``build_open.sh``; returns the bitstream's size in bytes.
+def build(folder: BuildFolder) -> int:
+    """Run an emitted folder's script for open tools; returns the bitstream's size in bytes.
 
     Raises
     ------
@@ -97,8 +98,8 @@ def build(folder: Path) -> int:
     # The tools may have come with the environment of this very Python.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     done = subprocess.run(
-        ["sh", "build_open.sh"],
-        cwd=folder,
+        ["sh", folder.script.name],
+        cwd=folder.path,
         env={**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -109,8 +110,8 @@ def build(folder: Path) -> int:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in lines if line.lower().startswith("error")]
         last = (errors or lines or ["no message"])[-1]
-        raise FirebrickError(f"build_open.sh failed with status {done.returncode}: {last}")
-    return (folder / "top.bit").stat().st_size
+        raise FirebrickError(f"{folder.script.name} failed with status {done.returncode}: {last}")
+    return folder.bitstream.stat().st_size
 
 
 def read_timing(report: str) -> Timing:

@@ -15,6 +15,7 @@ from rich.table import Table
 from boards import BOARDS
 from boards.board import Board
 from gen.backend.emit import emit
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
@@ -24,7 +25,7 @@ from gen.plan.link import UART_BITS, link_frames_per_second
 from gen.plan.planner import plan
 from protocol.session import Session
 from sim import golden
-from sim.board import Network, build_board, load_link
+from sim.board import Ethernet, build_board, load_link
 from sim.frames import GeneratedBoard, simulate
 from sim.lan import Machine
 from sim.simulator import Simulator
@@ -94,12 +95,15 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
             tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
         ):
             count = min(case.frames, limit or case.frames)
-            figures[case.title] = measure(case.network(), case.board, count, Path(folder) / "board")
+            out = BuildFolder(Path(folder) / "board")
+            figures[case.title] = measure(case.network(), case.board, count, out)
     console.print(_table(figures))
     return figures
 
 
-def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) -> dict[str, Any]:
+def measure(
+    network: QuantizedNetwork, target: Board, count: int, folder: BuildFolder
+) -> dict[str, Any]:
     """Send frames back to back over a board's link.
 
     Parameters
@@ -109,7 +113,7 @@ def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) 
         Whose UART or Ethernet it is.
     count : int
         Frames, two or more.
-    folder : path
+    folder : BuildFolder
         Where the board is generated.
 
     Raises
@@ -121,8 +125,8 @@ def measure(network: QuantizedNetwork, target: Board, count: int, folder: Path) 
     board, link = GeneratedBoard.load(folder), load_link(folder)
     frames = random_frames(network, count)
     with Simulator(build_board(board, link=link)) as simulator:
-        if isinstance(link, Network):
-            sums, finished = _over_network(Machine(simulator, link.station), network, frames)
+        if isinstance(link, Ethernet):
+            sums, finished = _over_lan(Machine(simulator, link.station), network, frames)
             bits, rate, ticks = 8, link.phy.bits_per_second, link.tick_hz
         else:
             result = simulate(simulator, network, frames)
@@ -150,7 +154,7 @@ def pace(finished: np.ndarray) -> float:
     return float(finished[-1] - finished[first]) / (len(finished) - 1 - first)
 
 
-def _over_network(
+def _over_lan(
     machine: Machine, network: QuantizedNetwork, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Class sums, and the clock cycle in which each frame's were there."""

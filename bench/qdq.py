@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from bench.accuracy import BATCH, evaluation
 from gen.common.errors import FirebrickError
+from gen.common.progress import SILENT, Progress, phases
 from gen.formats.default import default_network
 from gen.formats.onnx_float import load_onnx
 from gen.formats.qdq_export import to_qdq
@@ -37,7 +37,7 @@ class Agreement:
 
 
 def compare(
-    network: QuantizedNetwork, frames: np.ndarray, optimise: bool, progress: Progress, title: str
+    network: QuantizedNetwork, frames: np.ndarray, optimise: bool, *, progress: Progress = SILENT
 ) -> Agreement:
     """Run the exported file and the golden model.
 
@@ -48,10 +48,9 @@ def compare(
     optimise : bool
         Whether ONNX Runtime may fuse nodes to integer kernels.
     progress : Progress
-    title : str
+        Told images done and in all.
     """
     runtime = reference.session(to_qdq(network), optimise=optimise)
-    task = progress.add_task(title, total=len(frames))
     classes = sums = 0
     for first in range(0, len(frames), BATCH):
         batch = frames[first : first + BATCH]
@@ -61,7 +60,7 @@ def compare(
         classes += int((logits.argmax(axis=1) == expected.argmax(axis=1)).sum())
         got = np.rint(logits / network.output.scale)
         sums += int((got == expected).all(axis=1).sum())
-        progress.advance(task, len(batch))
+        progress.advance(first + len(batch), len(frames))
     count = len(frames)
     return Agreement(100 * classes / count, 100 * sums / count, count)
 
@@ -85,11 +84,12 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
         If it lacks one, or has one that cannot be read or is of another kind than its name says.
     """
     found = {}
-    with Progress(console=console, transient=True) as progress:
+    with phases(console, transient=True) as progress:
         for name, (network, frames) in _cases(shared, limit).items():
             for optimise in (False, True):
                 title = f"{name}, {'optimised' if optimise else 'as written'}"
-                found[title] = compare(network, frames, optimise, progress, title)
+                progress.begin(title)
+                found[title] = compare(network, frames, optimise, progress=progress)
     console.print(_table(found))
     return found
 

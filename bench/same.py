@@ -27,9 +27,10 @@ DESIGNS = (
 """Options of ``python -m gen``: two families, both links, fastest and smallest plans."""
 _SOURCE = {
     ".il": re.compile(rb'^ *attribute \\src "[^"\n]*"\n', re.MULTILINE),
-    ".v": re.compile(rb'^( *\(\* src = "[^"\n]*" \*\)|// Date +:.*)\n', re.MULTILINE),
+    ".v": re.compile(rb'^( *\(\* src = "[^"\n]*" \*\)|//.*)\n', re.MULTILINE),
 }
-"""Where a line of hardware was written in Python, which moves with every edit, and when."""
+"""Where a line of hardware was written in Python, which moves with every edit; and comments, which
+tell the time."""
 _SHOWN = 100
 """Characters of a line that differs."""
 
@@ -41,8 +42,8 @@ def compare(
 ) -> dict[str, int]:
     """Generate designs with both checkouts and compare all their files.
 
-    Lines that say where in Python something stands, or when it was written, are left out of RTLIL
-    and Verilog. Where a change gives signals other names, give them these names in a copy of the
+    Lines that say where in Python something stands, and comments, are left out of RTLIL and
+    Verilog. Where a change gives signals other names, give them these names in a copy of the
     other checkout, and compare with that: then names are all that changed.
 
     Parameters

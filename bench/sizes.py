@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from bench.accuracy import Score, evaluation, score
+from bench.accuracy import Report, Score, evaluation
 from gen.common.errors import FirebrickError
+from gen.common.progress import Progress, phases
 from gen.formats.fbz import load_fbz, save_fbz
 from gen.formats.onnx_float import load_onnx
 from gen.frames.images import list_images, load_frames
@@ -70,10 +70,26 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, S
     FirebrickError
         If it lacks one, or has one that cannot be read or is of another kind than its name says.
     """
-    with Progress(console=console, transient=True) as progress:
-        sizes = _measure(shared, progress, limit)
+    with phases(console, transient=True) as progress:
+        sizes = _measure(shared, Report(console, progress), limit)
     console.print(_table(sizes))
     return sizes
+
+
+@dataclass(frozen=True)
+class _Titled:
+    """Progress whose phases are told with a title before them."""
+
+    title: str
+    whole: Progress
+
+    def begin(self, phase: str) -> None:
+        """Begin a phase."""
+        self.whole.begin(f"{self.title}: {phase}")
+
+    def advance(self, done: int, total: int) -> None:
+        """Tell how much of the phase is done."""
+        self.whole.advance(done, total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +101,7 @@ class _Setting:
     calibration: np.ndarray
     frames: np.ndarray
     truth: np.ndarray
-    progress: Progress
+    report: Report
 
     def fixed(self, width: str) -> Size:
         """Weights of fixed widths, compressed afterwards."""
@@ -102,15 +118,13 @@ class _Setting:
     def limited(self, limit: int, calibration: np.ndarray) -> Size:
         """Weights for an entropy coder, of a file of at most ``limit`` bytes."""
         name = f"{limit} bytes"
-        task = self.progress.add_task(name)
         network = quantise_to_size(
             self.graph,
             calibration,
             limit,
             normalisation=NORMALISATION,
             labels=self.labels,
-            begin=lambda text: self.progress.update(task, description=f"{name}: {text}"),
-            progress=lambda done, of: self.progress.update(task, completed=done, total=of),
+            progress=_Titled(name, self.report.progress),
         )
         return self._measured(network, name)
 
@@ -119,11 +133,11 @@ class _Setting:
             path = Path(folder) / "network.fbz"
             taken = save_fbz(network, path)
             back = load_fbz(path)
-        got = score(lambda x: class_sums(back, x), self.frames, self.truth, self.progress, name)
+        got = self.report.score(name, lambda x: class_sums(back, x), self.frames, self.truth)
         return Size(taken, got)
 
 
-def _measure(shared: Path, progress: Progress, limit: int | None) -> dict[str, Size]:
+def _measure(shared: Path, report: Report, limit: int | None) -> dict[str, Size]:
     model, imagenet = shared / "models" / "squeezenet1.1.onnx", shared / "imagenet"
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):
@@ -132,10 +146,10 @@ def _measure(shared: Path, progress: Progress, limit: int | None) -> dict[str, S
     calibration = load_frames(list_images(imagenet / "calibration"), preprocessing)
     frames, truth = evaluation(imagenet, preprocessing, limit)
     labels = read_labels(imagenet / "synset_words.txt")
-    setting = _Setting(graph, labels, calibration, frames, truth, progress)
+    setting = _Setting(graph, labels, calibration, frames, truth, report)
     runtime = reference.session(model)
-    got = score(
-        lambda x: reference.logits(runtime, x, NORMALISATION), frames, truth, progress, "float"
+    got = report.score(
+        "float", lambda x: reference.logits(runtime, x, NORMALISATION), frames, truth
     )
     sizes = {"float, ONNX": Size(model.stat().st_size, got)}
     for width in WIDTHS:

@@ -50,9 +50,9 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
 def _synthesise(name: str) -> tuple[Resources, CellCount]:
     board = BOARDS[name]
     with emitted(board) as (made, folder):
-        statistics = folder / "stat.json"
+        statistics = folder.path / "stat.json"
         run_yosys(
-            f'read_rtlil "{folder / f"{TOP}.il"}"',
+            f'read_rtlil "{folder.design}"',
             *SYNTHESIS[board.family](TOP),
             f'tee -q -o "{statistics}" stat -json',
         )

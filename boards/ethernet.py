@@ -1,4 +1,4 @@
-"""A board on a network: all but its clock and its pads."""
+"""A board on Ethernet: all but its clock and its pads."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ class EthernetBoard(wiring.Component):
         m.submodules.port = port = DatagramPort(self._info, self._phy.width)
         wiring.connect(m, port.o_packets, shell.i)
         wiring.connect(m, shell.o, port.i_packets)
-        m.submodules.network = self._network_core(port, platform)
+        m.submodules.ethernet = self._ethernet_core(port, platform)
         m.d.comb += [
             port.i_adopt.eq(shell.o_adopt),
             shell.i_lost.eq(port.o_lost),
@@ -82,7 +82,7 @@ class EthernetBoard(wiring.Component):
         ]
         return m
 
-    def _network_core(self, port: DatagramPort, platform: Platform) -> Instance:
+    def _ethernet_core(self, port: DatagramPort, platform: Platform) -> Instance:
         """What is between datagrams and PHY."""
         word, answer = port.i.payload, port.o.payload
         pads = self._mii() if self._phy.kind == "mii" else self._rgmii()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gen.compile import Request
+from gen.compile import Capacity, Request
 from gen.formats.family import SMALLEST, Family
-from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import PRESETS
 from gen.ir.widths import Widths
 from gen.link_options import ADDRESS
@@ -156,12 +154,8 @@ class NetworkOptions:
     family: str | None = None
     weights: Path | None = None
 
-    def request(
-        self,
-        limit: int | None = None,
-        fits: Callable[[QuantizedNetwork], bool] | None = None,
-    ) -> Request:
-        """What to load, for a board with ``limit`` bits of memory, if it ``fits``.
+    def request(self, capacity: Capacity | None = None) -> Request:
+        """What to load, for a board of some ``capacity`` if it is for one.
 
         Raises
         ------
@@ -173,8 +167,7 @@ class NetworkOptions:
             calibrate=self.calibrate,
             weight_bits=None if self.weight_bits is None else Widths.parse(self.weight_bits),
             memory_budget=self.memory_budget,
-            memory_limit=limit,
-            fits=fits,
+            capacity=capacity,
             seed=self.seed,
             preprocess=self.preprocess,
             labels=self.labels,

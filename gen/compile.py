@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.common.progress import Phases
+from gen.common.progress import SILENT, Progress
 from gen.formats.family import Family
 from gen.formats.read import is_deep_compression, read_model
 from gen.frames.images import list_images, load_frames
@@ -30,6 +31,17 @@ PARTS = (0.99, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7, 0.65, 0.6)
 into LUTs, and buffers need some of the rest."""
 
 
+class Capacity(Protocol):
+    """What a network has to find room in."""
+
+    @property
+    def memory_bits(self) -> int:
+        """Bits of memory; weights get a part of them."""
+
+    def holds(self, network: QuantizedNetwork) -> bool:
+        """Whether there is room for a network, weights and buffers."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked for.
@@ -46,12 +58,9 @@ class Request:
     memory_budget : int or None
         Bits that all weights together may take; layers get the widths that lose least. Only for
         float models.
-    memory_limit : int or None
-        Bits that the board has: weights may take a part of them, one of :data:`PARTS`, where
-        nothing else is asked for and weights of 8 bits take more.
-    fits : callable or None
-        Says whether the board holds a network, weights and buffers: the largest of the parts is
-        taken for which it does. None takes the largest.
+    capacity : Capacity or None
+        Of the board: weights get the largest part of its memory, of :data:`PARTS`, with which it
+        holds the network, where nothing else is asked for and weights of 8 bits take more.
     seed : int
         Picks the calibration images out of a large folder, and draws a family's weights.
     preprocess : str or None
@@ -73,8 +82,7 @@ class Request:
     calibrate: Path | None = None
     weight_bits: Widths | None = None
     memory_budget: int | None = None
-    memory_limit: int | None = None
-    fits: Callable[[QuantizedNetwork], bool] | None = None
+    capacity: Capacity | None = None
     seed: int = 0
     preprocess: str | None = None
     labels: Path | None = None
@@ -84,7 +92,7 @@ class Request:
     weights: Path | None = None
 
 
-def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
+def compile_network(request: Request, *, progress: Progress = SILENT) -> QuantizedNetwork:
     """Import, and quantise if it is a float model.
 
     Raises
@@ -93,12 +101,12 @@ def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
         If something is missing, unreadable, unsupported, or does not go together.
     """
     labels = read_labels(request.labels) if request.labels else None
-    phases.begin("import")
+    progress.begin("import")
     model = read_model(
         request.model, labels, family=request.family, weights=request.weights, seed=request.seed
     )
     if isinstance(model, FloatGraph):
-        return _quantise(model, request, labels, phases)
+        return _quantise(model, request, labels, progress)
     for option, value in (
         ("--calibrate", request.calibrate),
         ("--weight-bits", request.weight_bits),
@@ -116,9 +124,9 @@ def compile_network(request: Request, phases: Phases) -> QuantizedNetwork:
 
 
 def _quantise(
-    graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, phases: Phases
+    graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, progress: Progress
 ) -> QuantizedNetwork:
-    if request.memory_limit is not None:  # for a board, whose planner would say so much later
+    if request.capacity is not None:  # for a board, whose planner would say so much later
         check_stages(graph)
     if request.calibrate is None:
         raise FirebrickError(
@@ -127,7 +135,7 @@ def _quantise(
         )
     normalisation, pixels = _normalisation(request, graph)
     source = {"pixels": pixels, **_drawn(request)}
-    frames = _calibration(request.calibrate, request.seed, graph, phases)
+    frames = _calibration(request.calibrate, request.seed, graph, progress)
     if request.file_size is not None:
         return quantise_to_size(
             graph,
@@ -136,8 +144,7 @@ def _quantise(
             normalisation=normalisation,
             pruned=request.pruned,
             labels=labels,
-            begin=phases.begin,
-            progress=phases.advance,
+            progress=progress,
             source=source,
         )
     widths = request.weight_bits or Widths()
@@ -151,11 +158,11 @@ def _quantise(
     shared = compressed and widths == Widths() and request.memory_budget is None
     budgets = [request.memory_budget] if request.memory_budget is not None else []
     if not budgets and widths.all is None and not shared:
-        budgets = _needed_budgets(graph, bits, request.memory_limit)
+        budgets = _needed_budgets(graph, bits, request.capacity)
     if budgets:
         folded = graph.fold_input(normalisation)
-        bits = _chosen(folded, frames, budgets, widths.named(folded), request.fits, phases)
-    phases.begin("quantise")
+        bits = _chosen(folded, frames, budgets, widths.named(folded), request.capacity, progress)
+    progress.begin("quantise")
     return quantise(
         graph,
         frames,
@@ -163,30 +170,32 @@ def _quantise(
         weight_bits=bits,
         rounding="shared" if shared else "gptq",
         labels=labels,
-        progress=phases.advance,
+        progress=progress,
         source={**source, "widths": describe(bits)},
     )
 
 
-def _calibration(folder: Path, seed: int, graph: FloatGraph, phases: Phases) -> np.ndarray:
+def _calibration(folder: Path, seed: int, graph: FloatGraph, progress: Progress) -> np.ndarray:
     """Frames of a folder of images, or of some that the seed picks."""
     paths = list_images(folder)
     if len(paths) > CALIBRATION_IMAGES:
         picks = np.random.default_rng(seed).choice(len(paths), CALIBRATION_IMAGES, replace=False)
         paths = [paths[index] for index in sorted(picks)]
     height, width, _ = graph.input_shape
-    phases.begin(f"read {len(paths)} images")
+    progress.begin(f"read {len(paths)} images")
     return load_frames(paths, default_preprocessing(height, width))
 
 
-def _needed_budgets(graph: FloatGraph, widths: Mapping[str, Width], limit: int | None) -> list[int]:
+def _needed_budgets(
+    graph: FloatGraph, widths: Mapping[str, Width], capacity: Capacity | None
+) -> list[int]:
     """What the weights may take, most first, where those of ``widths`` take more; else nothing."""
     taken = sum(
         op.weights.size * widths[op.name].bits for op in graph.ops if isinstance(op, FloatConv)
     )
-    if limit is None or taken <= PARTS[0] * limit:
+    if capacity is None or taken <= PARTS[0] * capacity.memory_bits:
         return []
-    return [int(part * limit) for part in PARTS]
+    return [int(part * capacity.memory_bits) for part in PARTS]
 
 
 def _chosen(
@@ -194,22 +203,22 @@ def _chosen(
     frames: np.ndarray,
     budgets: list[int],
     named: Mapping[str, Width],
-    fits: Callable[[QuantizedNetwork], bool] | None,
-    phases: Phases,
+    capacity: Capacity | None,
+    progress: Progress,
 ) -> dict[str, Width]:
     """Widths that lose least, for the first of the budgets whose network fits, else the first.
 
     What fits hardly depends on the weights themselves, so for a look they are rounded for one frame
     only. ``graph`` has its input normalisation folded in.
     """
-    phases.begin("measure what each layer's bits are worth")
-    loss, cost = measure(graph, frames, phases.advance), weight_memory(graph, named)
+    progress.begin("measure what each layer's bits are worth")
+    loss, cost = measure(graph, frames, progress=progress), weight_memory(graph, named)
     choices = [choose_bits(loss, cost, budgets[0])]
     least = sum(min(table.values()) for table in cost.values())
     choices += [choose_bits(loss, cost, budget) for budget in budgets[1:] if budget >= least]
-    if fits is None or len(choices) == 1:
+    if capacity is None or len(choices) == 1:
         return choices[0]
-    phases.begin("see what fits the board")
+    progress.begin("see what fits the board")
     for bits in choices:
         network = quantise(
             graph,
@@ -218,7 +227,7 @@ def _chosen(
             weight_bits=bits,
             rounding="gptq",
         )
-        if fits(network):
+        if capacity.holds(network):
             return bits
     return choices[0]
 

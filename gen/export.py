@@ -78,7 +78,7 @@ def export(options: NetworkOptions, targets: Targets) -> None:
     if options.prune and options.size is None:
         raise FirebrickError("--prune goes with --size BYTES; give that too")
     with phases() as display:
-        network = compile_network(options.request(), display)
+        network = compile_network(options.request(), progress=display)
         display.begin("write")
         if targets.qdq is not None:
             export_qdq(network, targets.qdq)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass, replace
-from functools import partial
 from math import isfinite
 from pathlib import Path
 
@@ -15,16 +14,17 @@ from rich.text import Text
 from boards import BOARDS
 from boards.board import Board
 from gen.arguments import NetworkOptions
-from gen.backend.emit import check_output, emit, foreign_files
+from gen.backend.emit import emit
 from gen.backend.report import WIDTH, report
 from gen.backend.rtlil import check_yosys
-from gen.backend.synth import RESULT, comparison, save, synthesise
+from gen.backend.synth import comparison, save, synthesise
+from gen.common.build_folder import BUILD, BuildFolder
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
 from gen.compile import compile_network
 from gen.link_options import Address, on_lan
 from gen.plan.link import check_clock
-from gen.plan.planner import fits, headroom, plan
+from gen.plan.planner import Goal
 from protocol.packets import UDP_PORT
 
 
@@ -113,40 +113,39 @@ def generate(
         If the options do not go together, or the network does not fit.
     """
     board = target.found()
-    folder = target.out if target.out is not None else Path("build") / board.name
+    folder = BuildFolder(target.out if target.out is not None else BUILD / board.name)
     clock_hz = target.clock_hz()
     check_yosys()
-    check_output(folder)
+    folder.check_writable()
     check_clock(board, clock_hz)
 
-    will_do = partial(fits, board=board, clock_hz=clock_hz, fps=fps, utilisation=utilisation)
-    request = options.request(board.memory_bits, will_do)
+    goal = Goal(board, clock_hz, fps, utilisation)
+    request = options.request(goal)
     with phases() as display:
-        network = compile_network(request, display)
+        network = compile_network(request, progress=display)
         display.begin("plan")
-        boards = tuple(BOARDS.values())
-        made = plan(network, board, clock_hz, fps=fps, utilisation=utilisation, boards=boards)
+        made = goal.plan(network, tuple(BOARDS.values()))
         display.begin("ask what more would bring")
-        made = replace(made, headroom=headroom(network, board, made, utilisation))
-        emit(network, made, board, folder, display.begin)
+        made = replace(made, headroom=goal.headroom(network, made))
+        emit(network, made, board, folder, progress=display)
         if synth:
             display.begin("synthesise")
-            counts = synthesise(folder, board.family, network, display.advance)
-            save(folder / RESULT, board.family, made, counts)
+            counts = synthesise(folder, board.family, network, progress=display)
+            save(folder, board.family, made, counts)
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH
     console.print(report(network, made, board, console.width))
     if synth:
         console.print(comparison(made, counts))
-    kept = foreign_files(folder)
+    kept = folder.foreign_files()
     if kept:
         text = f"\nKept in {folder}, though of an earlier build perhaps: {', '.join(kept)}"
         console.print(text, style="yellow", markup=False, soft_wrap=True)
     _next_steps(console, board, folder)
 
 
-def _next_steps(console: Console, board: Board, folder: Path) -> None:
+def _next_steps(console: Console, board: Board, folder: BuildFolder) -> None:
     path, python = shlex.quote(str(folder)), _python()
     console.print(Text.assemble("\nWrote ", (str(folder), "bold"), ". Next:"), soft_wrap=True)
     for command, purpose in (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import log2
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
+from gen.common.progress import SILENT, Progress
 from gen.formats.fbz import encode
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.network import QuantizedNetwork
@@ -36,9 +37,8 @@ def quantise_to_size(
     normalisation: Normalisation,
     pruned: float = 0.0,
     labels: tuple[str, ...] | None = None,
-    begin: Callable[[str], None],
-    progress: Callable[[int, int], None],
     source: Mapping[str, str] | None = None,
+    progress: Progress = SILENT,
 ) -> QuantizedNetwork:
     """Quantise for an entropy coder, with the finest steps that the size allows.
 
@@ -50,8 +50,8 @@ def quantise_to_size(
         Most bytes that the network's ``.fbz`` file may have.
     pruned : float
         Part of the weights of each layer to set to zero, but for layers that read pixels.
-    begin, progress : callable
-        Told what is done now, and how much of it is done, of how much.
+    progress : Progress
+        Told what is done now, and how much of it is done.
 
     Raises
     ------
@@ -60,13 +60,13 @@ def quantise_to_size(
     """
     if not 0 <= pruned < 1:
         raise FirebrickError(f"--prune {pruned}: give the part of the weights to prune, 0 to 1")
-    begin("measure what each layer's bits are worth")
-    loss = measure(graph.fold_input(normalisation), frames, progress)
+    progress.begin("measure what each layer's bits are worth")
+    loss = measure(graph.fold_input(normalisation), frames, progress=progress)
     weights = sum(op.weights.size for op in graph.ops if isinstance(op, FloatConv))
     step, best, most = log2(FIRST), None, 0
     seen: dict[float, int] = {}
     for trial in range(TRIALS):
-        begin(f"quantise, trial {trial + 1}")
+        progress.begin(f"quantise, trial {trial + 1}")
         network = quantise(
             graph,
             frames,

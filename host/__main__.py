@@ -125,11 +125,12 @@ def classify(
     frames = [load_frame(path, network.preprocessing) for path in images]
     with open_board(options, network) as board:
         start = time.monotonic()
-        with progress_line("classifying") as tell:
+        with progress_line("classifying") as progress:
+            progress.begin("frames")
             answers = []
             for path, result in zip(images, board.stream(frames), strict=True):
                 answers.append(ClassResult(str(path), result.sums, result.cycles))
-                tell("frames", len(answers), len(frames))
+                progress.advance(len(answers), len(frames))
         seconds = time.monotonic() - start
         clock, losses = board.info().clock_hz, board.losses()
     if json:

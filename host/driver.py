@@ -6,7 +6,7 @@ import asyncio
 import math
 import threading
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 
 import numpy as np
 
@@ -150,7 +150,7 @@ class Driver(Closing):
 
     def stream(
         self, frames: Iterable[np.ndarray], *, in_flight: int | None = None
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Classify frames, sending ahead so that the board never waits for the host.
 
         Parameters

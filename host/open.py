@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from gen.common.build_folder import DEFAULT, BuildFolder
 from gen.common.errors import FirebrickError
+from gen.common.manifest import UartLink
 from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
@@ -56,7 +57,7 @@ class BoardOptions:
     ] = None
     build: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder the board's bitstream was generated in.")
-    ] = Path("build/arty_a7")
+    ] = DEFAULT
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Record what goes over the link.")
     ] = None
@@ -76,20 +77,17 @@ class BoardOptions:
 
     def has_network(self) -> bool:
         """Whether there is a network file."""
-        return self._path.is_file()
+        return self._folder.network.is_file()
 
     @property
-    def _path(self) -> Path:
-        return (self.sim or self.build) / "network.npz"
+    def _folder(self) -> BuildFolder:
+        return BuildFolder(self.sim or self.build)
 
     def network(self) -> QuantizedNetwork:
         """The network that the board should hold."""
-        if not self.has_network():
-            raise FirebrickError(
-                f"{self._path.parent}: holds no network.npz; "
-                "run `python -m gen` first, or point --build or --sim at what it wrote"
-            )
-        return load_network(self._path)
+        folder = self._folder
+        folder.require(folder.network)
+        return load_network(folder.network)
 
 
 def for_a_board(command: Callable[..., None]) -> Callable[..., None]:
@@ -128,12 +126,12 @@ def _link(options: BoardOptions) -> Transport | Link:
     if options.replay is not None:
         return ReplayTransport(options.replay)
     if options.port is not None:
-        return SerialTransport(options.port, options.baud or _baud(options.build))
+        return SerialTransport(options.port, options.baud or _baud(BuildFolder(options.build)))
     if options.udp is not None:
         return UdpLink(*_address(options.udp))
     assert options.sim is not None
-    with progress_line("Verilator") as tell:
-        return SimTransport(options.sim, progress=tell)
+    with progress_line("Verilator") as progress:
+        return SimTransport(BuildFolder(options.sim), progress=progress)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -146,15 +144,14 @@ def _address(text: str) -> tuple[str, int]:
     return host, int(port) if colon else UDP_PORT
 
 
-def _baud(folder: Path) -> int:
+def _baud(folder: BuildFolder) -> int:
     """The speed that the board in the build folder was generated with."""
-    path = folder / "manifest.json"
     try:
-        baud = json.loads(path.read_text())["baud"]
-        if type(baud) is not int or baud < 1:
-            raise ValueError(f"it is {baud!r}")
-    except (OSError, RecursionError, ValueError, LookupError, TypeError) as error:
+        link = folder.manifest().link
+    except FirebrickError as error:
+        raise FirebrickError(f"{error}, or give --baud") from None
+    if not isinstance(link, UartLink):
         raise FirebrickError(
-            f"{path}: does not tell the baud rate ({error}); give --baud"
-        ) from None
-    return int(baud)
+            f"{folder}: its board is on Ethernet; reach it with --udp {link.ip}, or give --baud"
+        )
+    return link.baud

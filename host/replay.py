@@ -131,7 +131,13 @@ class ReplayTransport(Transport):
         return self._now
 
     def write(self, data: bytes) -> None:
-        """Compare with what was said then."""
+        """Compare with what was said then.
+
+        Raises
+        ------
+        FirebrickError
+            If it is something else.
+        """
         self._said += data
         while self._said and self._entries and self._entries[0][0] == "host":
             _, then = self._entries.popleft()

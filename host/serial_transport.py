@@ -60,7 +60,13 @@ class SerialTransport(Transport):
         return _BITS_PER_BYTE / self._baud
 
     def write(self, data: bytes) -> None:
-        """Send all of ``data``."""
+        """Send all of ``data``.
+
+        Raises
+        ------
+        FirebrickError
+            If the port does not take them in time, or fails.
+        """
         try:
             for start in range(0, len(data), _WRITE_CHUNK):
                 self._serial.write(data[start : start + _WRITE_CHUNK])
@@ -73,7 +79,13 @@ class SerialTransport(Transport):
             raise FirebrickError(f"{self._name}: cannot write ({error}); unplugged?") from None
 
     def read(self, timeout: float) -> bytes:
-        """Wait up to ``timeout`` seconds for a byte; returns all that came."""
+        """Wait up to ``timeout`` seconds for a byte; returns all that came.
+
+        Raises
+        ------
+        FirebrickError
+            If the port fails.
+        """
         try:
             self._serial.timeout = timeout
             first = bytes(self._serial.read(1))

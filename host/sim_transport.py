@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-from gen.common.errors import FirebrickError
+from gen.common.build_folder import BuildFolder
+from gen.common.progress import SILENT, Progress
 from host.transport import Transport
 
 CYCLES_PER_SECOND = 1_000_000
@@ -21,33 +19,29 @@ class SimTransport(Transport):
 
     Parameters
     ----------
-    folder : path
+    folder : BuildFolder
         What ``python -m gen`` wrote for a board. The compiled simulation is kept there.
-    progress : callable, optional
-        Told how compiling goes; see :data:`sim.verilate.Progress`.
+    progress : Progress
+        Told how compiling goes.
     cycles_per_second : int
         Of the clock that time-outs go by.
     """
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: BuildFolder,
         *,
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress = SILENT,
         cycles_per_second: int = CYCLES_PER_SECOND,
     ):
         # Only a simulated board needs the simulator and its tools.
         from sim.simulator import Simulator
         from sim.verilate import build
 
-        verilog = Path(folder) / "sim_top.v"
-        if not verilog.is_file():
-            raise FirebrickError(
-                f"{folder}: holds no generated board (no {verilog.name}); "
-                "run `python -m gen --board BOARD --out FOLDER` first"
-            )
+        folder.require(folder.sim_verilog)
         self._name = f"simulation of {folder}"
-        self._simulator = Simulator(build(verilog, Path(folder) / "sim", progress=progress))
+        library = build(folder.sim_verilog, folder.simulation, progress=progress)
+        self._simulator = Simulator(library)
         self._pending = b""
         self._before = 0
         self._cycles_per_second = cycles_per_second

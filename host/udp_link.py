@@ -50,8 +50,8 @@ class UdpLink(Link):
 
     @property
     def advice(self) -> str:
-        """About the network."""
-        return "is it configured, powered and on this network, and is its address right?"
+        """About the LAN."""
+        return "is it configured, powered and on this LAN, and is its address right?"
 
     @property
     def seconds_per_byte(self) -> float:
@@ -59,7 +59,13 @@ class UdpLink(Link):
         return 8 / _BITS_PER_SECOND
 
     def send(self, packets: list[bytes]) -> None:
-        """Send each packet; one that nobody takes is lost, like others on the way."""
+        """Send each packet; one that nobody takes is lost, like others on the way.
+
+        Raises
+        ------
+        FirebrickError
+            If this machine cannot send.
+        """
         for packet in packets:
             try:
                 self._socket.send(packet)
@@ -67,11 +73,17 @@ class UdpLink(Link):
                 continue
             except OSError as error:
                 raise FirebrickError(
-                    f"{self._name}: cannot send ({error.strerror}); is the network up?"
+                    f"{self._name}: cannot send ({error.strerror}); is the LAN up?"
                 ) from None
 
     def receive(self, timeout: float) -> list[bytes]:
-        """Wait up to ``timeout`` seconds for a datagram; returns all that came."""
+        """Wait up to ``timeout`` seconds for a datagram; returns all that came.
+
+        Raises
+        ------
+        FirebrickError
+            If this machine cannot receive.
+        """
         found: list[bytes] = []
         while select.select([self._socket], [], [], 0.0 if found else timeout)[0]:
             try:
@@ -81,7 +93,7 @@ class UdpLink(Link):
                 timeout = 0.0
             except OSError as error:
                 raise FirebrickError(
-                    f"{self._name}: cannot receive ({error.strerror}); is the network up?"
+                    f"{self._name}: cannot receive ({error.strerror}); is the LAN up?"
                 ) from None
         return found
 

@@ -36,12 +36,13 @@ def _decode(tar_path: Path) -> tuple[np.ndarray, np.ndarray]:
     found = {}
     with tarfile.open(tar_path) as tar:
         for member in tar:
-            if not member.name.endswith(".jpg"):
+            file = tar.extractfile(member) if member.name.endswith(".jpg") else None
+            if file is None:
                 continue
             label = Path(member.name).parent.name
             if label not in LABELS:
                 raise DataError(f"{tar_path}: {member.name}: unknown class {label!r}")
-            image = Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB")
+            image = Image.open(io.BytesIO(file.read())).convert("RGB")
             if image.size != (SIDE, SIDE):
                 raise DataError(f"{tar_path}: {member.name}: size {image.size}, not 32x32")
             found[member.name] = (np.asarray(image, dtype=np.uint8), LABELS.index(label))

@@ -60,7 +60,17 @@ def quantise_weight(weight: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 class ConvBNReLU(nn.Module):
-    """Convolution, batch norm, ReLU; "same" padding. `quantised` rounds the weights."""
+    """Convolution, batch norm, ReLU; "same" padding. `quantised` rounds the weights.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Channels.
+    kernel
+        Side of the kernel, odd.
+    bits
+        Of a rounded weight, with its sign.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, bits: int):
         super().__init__()

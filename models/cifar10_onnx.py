@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -26,11 +27,11 @@ METADATA = {
 class _Graph:
     """Nodes and initialisers in the order they are added; each method returns its output's name."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: list[onnx.TensorProto] = []
 
-    def node(self, kind: str, name: str, inputs: list[str], **attributes) -> str:
+    def node(self, kind: str, name: str, inputs: list[str], **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
@@ -108,6 +109,12 @@ def export_onnx(net: SqueezeNetCifar, path: Path, sample: torch.Tensor) -> float
     -------
     float
         Largest difference between the logits of the ONNX model and torch's.
+
+    Raises
+    ------
+    RuntimeError
+        If that difference is more than a thousandth of torch's largest logit, or of 1 where that is
+        more; nothing is written then.
     """
     model = build_onnx(net)
     with torch.no_grad():

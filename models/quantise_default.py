@@ -34,6 +34,21 @@ def build(model: Path, train: Path, frames: int) -> QuantizedNetwork:
     """Quantise the default network, calibrated on some of its training images.
 
     Each layer gets the weight bits that it was trained for, which the metadata give.
+
+    Parameters
+    ----------
+    model
+        Float ONNX with ``mean``, ``std``, ``channel_order`` and ``weight_bits`` in its metadata.
+    train
+        Tar file of training images.
+    frames
+        Images to calibrate on.
+
+    Raises
+    ------
+    FirebrickError
+        If the model is quantised already, its metadata do not say how images are normalised, or
+        its weights take more than ``MAX_WEIGHT_BITS``.
     """
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):
@@ -60,7 +75,19 @@ def build(model: Path, train: Path, frames: int) -> QuantizedNetwork:
 
 
 def report(model: Path, network: QuantizedNetwork, test: Path, console: Console) -> None:
-    """Print the accuracy on a test set, in float and in integers."""
+    """Print the accuracy on a test set, in float and in integers.
+
+    Parameters
+    ----------
+    model
+        The float ONNX; its accuracy is left out if it is quantised or does not say how images are
+        normalised.
+    network
+        What :func:`build` made of it.
+    test
+        Tar file of test images in folders of their classes' names.
+    console
+    """
     graph = load_onnx(model)
     frames, names = load_tar(test, network.preprocessing)
     truth = np.array([network.labels.index(name) for name in names])
@@ -81,7 +108,7 @@ def main(
     frames: Annotated[int, typer.Option(min=1, help="Calibration images.")] = 1024,
     test: Annotated[Path | None, typer.Option(help="Tar of test images, to measure on.")] = None,
 ) -> None:
-    """Quantise the default network and write its file."""
+    """Quantise the default network and write its file; a FirebrickError ends it with status 2."""
     console = Console()
     try:
         network = build(model, train, frames)

@@ -59,7 +59,7 @@ class Trainer:
     step: int = 0
     elapsed_before: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.net = self.net.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
@@ -100,6 +100,17 @@ class Trainer:
         """One optimiser step, towards the chances (B, 10) of labels and teachers; returns the loss.
 
         A part of the batches, of :option:`--mix`, is of mixed images.
+
+        Parameters
+        ----------
+        images
+            (B, 32, 32, 3) uint8; mixed or cut in place.
+        labels
+            (B, 10) float, the chances that the labels give.
+        progress
+            Part of the schedule that is over, 0 to 1.
+        teacher
+            (B, 10) float, what :func:`read_soft_targets` gives of these images, or ``None``.
         """
         if self.args.mix > torch.rand(()):
             labels, *mixed = mix_patch(images, labels, *([] if teacher is None else [teacher]))
@@ -130,7 +141,17 @@ class Trainer:
     def train_epoch(
         self, padded: torch.Tensor, labels: torch.Tensor, soft_targets: torch.Tensor | None
     ) -> float:
-        """Go through the training set once, or until the schedule ends; returns the mean loss."""
+        """Go through the training set once, or until the schedule ends; returns the mean loss.
+
+        Parameters
+        ----------
+        padded
+            Training images with their frame, (N, 40, 40, 3) uint8.
+        labels
+            (N,) int64.
+        soft_targets
+            (N, 10) float, what :func:`read_soft_targets` gives, or ``None``.
+        """
         self.net.train()
         batch = self.args.batch
         number = self.step // (len(labels) // batch)
@@ -199,7 +220,17 @@ def settled(net: SqueezeNetCifar, padded: torch.Tensor) -> SqueezeNetCifar:
 
 @torch.no_grad()
 def accuracy(net: SqueezeNetCifar, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Top-1 accuracy in percent, in float32."""
+    """Top-1 accuracy in percent, in float32.
+
+    Parameters
+    ----------
+    net
+        Network in evaluation mode.
+    images
+        (N, 32, 32, 3) uint8.
+    labels
+        (N,) int64.
+    """
     classes = torch.cat([net(normalise(part)).argmax(1) for part in images.split(BATCH)])
     return 100.0 * float((classes == labels).float().mean())
 

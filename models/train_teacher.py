@@ -98,7 +98,18 @@ def triangle(progress: float) -> float:
 
 
 def train(net: Teacher, padded: torch.Tensor, labels: torch.Tensor, epochs: float) -> None:
-    """Train for `epochs` passes, with slow weights that pull the fast ones back (lookahead)."""
+    """Train for `epochs` passes, with slow weights that pull the fast ones back (lookahead).
+
+    Parameters
+    ----------
+    net
+    padded
+        Training images with their frame, (N, 40, 40, 3) uint8.
+    labels
+        (N,) int64.
+    epochs
+        Need not be whole.
+    """
     optimizer = make_optimizer(net)
     steps = len(labels) // BATCH
     total = round(epochs * steps)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gen.common.build_folder import DEFAULT, BuildFolder
 from gen.common.console import ClassifyByDefault, run_app
 from gen.common.errors import FirebrickError
 from gen.common.progress import progress_line
@@ -22,7 +23,7 @@ from gen.ir.preprocessing import ASSUMED, PRESETS
 from sim import golden
 from sim.accuracy import prepare
 from sim.accuracy_report import tally_json, tally_tables
-from sim.board import PATIENT, Line, Network, build_board, load_link
+from sim.board import PATIENT, Ethernet, Line, build_board, load_link
 from sim.frames import GeneratedBoard, SimulatedFrames, simulate
 from sim.labelled import read_labelled, spread
 from sim.lan import Machine
@@ -44,7 +45,6 @@ FEWEST = 3
 """Frames simulated for fewer images, unless ``--frames`` says otherwise."""
 HOST_PATIENCE = 60
 """Seconds that the host should give a simulated board."""
-_DEFAULT_BUILD = Path("build/arty_a7")
 
 
 @app.command()
@@ -54,7 +54,7 @@ def classify(
     ],
     folder: Annotated[
         Path, typer.Option("--build", metavar="DIR", help="What `python -m gen` wrote for a board.")
-    ] = _DEFAULT_BUILD,
+    ] = DEFAULT,
     frames: Annotated[
         int | None,
         typer.Option(
@@ -83,7 +83,7 @@ def classify(
 
     - Waves to look at: `python -m sim --frames 1 --waves cat.fst cat.jpg`
     """
-    board = GeneratedBoard.load(folder)
+    board = GeneratedBoard.load(BuildFolder(folder))
     if waves is not None:
         _check_waves(waves)
     pixels = load_frames(images, board.network.preprocessing)
@@ -158,10 +158,9 @@ def accuracy(
     job = prepare(network, model, preprocess)
     listed = spread(read_labelled(images, labels, len(job.network.labels)), limit)
     start = time.perf_counter()
-    with progress_line("accuracy") as line:
-        total = run_parts(
-            job, listed, scheduler, processes, lambda done, count: line("images", done, count)
-        )
+    with progress_line("accuracy") as progress:
+        progress.begin("images")
+        total = run_parts(job, listed, scheduler, processes, progress=progress)
     rate = total.images / (time.perf_counter() - start)
     if json:
         print(json_format.dumps(tally_json(job, total, rate), indent=2))
@@ -173,7 +172,7 @@ def accuracy(
 def serve_board(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="What `python -m gen` wrote for a board.")
-    ] = _DEFAULT_BUILD,
+    ] = DEFAULT,
     line: Annotated[
         bool | None,
         typer.Option(
@@ -187,13 +186,14 @@ def serve_board(
 
     `python -m host --port`, or `--udp`, in another terminal takes it for a real board.
     """
-    board, link = GeneratedBoard.load(folder), load_link(folder)
-    bits = isinstance(link, Network) or link.cycles_per_byte <= PATIENT if line is None else line
-    with progress_line("Verilator") as tell:
-        library = build_board(board, link=link if bits else None, progress=tell)
+    board = GeneratedBoard.load(BuildFolder(folder))
+    link = load_link(board.folder)
+    bits = isinstance(link, Ethernet) or link.cycles_per_byte <= PATIENT if line is None else line
+    with progress_line("Verilator") as progress:
+        library = build_board(board, link=link if bits else None, progress=progress)
     console = Console()
     with Simulator(library) as simulator, _server(simulator, link) as server:
-        if isinstance(link, Network):
+        if isinstance(link, Ethernet):
             kind = f"{link.phy.kind.upper()} nibble by nibble, address {link.station.address}"
         elif bits:
             kind = f"bit by bit at {link.baud} baud"
@@ -207,8 +207,8 @@ def serve_board(
         server.serve()
 
 
-def _server(simulator: Simulator, link: Line | Network) -> Server:
-    if isinstance(link, Network):
+def _server(simulator: Simulator, link: Line | Ethernet) -> Server:
+    if isinstance(link, Ethernet):
         return Bridge(Machine(simulator, link.station))
     return Terminal(simulator)
 
@@ -223,19 +223,15 @@ def _check_waves(path: Path) -> None:
 
 def _simulate(board: GeneratedBoard, frames: np.ndarray, waves: Path | None) -> SimulatedFrames:
     """Compile the design, unless that has been done, and run frames through it."""
-    with progress_line("Verilator") as tell:
-        library = build(
-            board.verilog,
-            board.simulation(waves=waves is not None),
-            waves=waves is not None,
-            progress=tell,
-        )
-    with progress_line("simulating") as tell, Simulator(library) as simulator:
+    folder = board.folder
+    compiled = folder.simulation if waves is None else folder.simulation_with_waves
+    with progress_line("Verilator") as progress:
+        library = build(folder.sim_verilog, compiled, waves=waves is not None, progress=progress)
+    with progress_line("simulating") as progress, Simulator(library) as simulator:
         if waves is not None:
             simulator.record(waves)
-        return simulate(
-            simulator, board.network, frames, lambda done: tell("frames", done, len(frames))
-        )
+        progress.begin("frames")
+        return simulate(simulator, board.network, frames, progress=progress)
 
 
 def _speed(board: GeneratedBoard, result: SimulatedFrames) -> dict[str, Any]:

@@ -47,7 +47,15 @@ def _ratios(job: Job, total: Tally) -> Table:
 
 
 def tally_json(job: Job, total: Tally, rate: float) -> dict[str, Any]:
-    """The same as plain data."""
+    """The same as plain data; a ratio that is not finite is None.
+
+    Parameters
+    ----------
+    job : Job
+    total : Tally
+    rate : float
+        Images a second.
+    """
     entry: dict[str, Any] = {
         "network": job.network.name,
         "images": total.images,

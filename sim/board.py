@@ -7,10 +7,8 @@ top without its UART.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +17,22 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from boards import BOARDS
-from boards.board import TOP, Phy, Station
-from gen.backend.emit import BOARD, MANIFEST, SIM_TOP
-from gen.backend.ethernet_core import CORE_FILE
+from boards.board import Phy, Station
+from gen.backend.emit import BOARD, SIM_TOP
 from gen.backend.rtlil import MODULE, extract, write_rtlil
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
+from gen.common.manifest import UartLink
+from gen.common.progress import SILENT, Progress
 from hw.link.uart import UartReceiver, UartTransmitter
 from sim.frames import GeneratedBoard
 from sim.mii import MiiPhy
 from sim.rgmii import TICK_HZ, RgmiiPhy
-from sim.verilate import Progress, build
+from sim.verilate import build
 
 CELLS = Path(__file__).parent / "cells"
-"""What the cells of the network core do that Yosys has no models of, by family."""
+"""What the cells of the Ethernet core do that Yosys has no models of, by family."""
 _XILINX_CELLS = "read_verilog -defer +/xilinx/cells_sim.v"
-_MALFORMED = (OSError, RecursionError, ArithmeticError, LookupError, TypeError, ValueError)
 PATIENT = 100
 """Clock cycles a byte up to which a simulated line is fast enough for people and for time-outs."""
 
@@ -52,7 +51,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Network:
+class Ethernet:
     """The Ethernet of an emitted board."""
 
     clock_hz: int
@@ -65,41 +64,25 @@ class Network:
         return self.clock_hz if self.phy.kind == "mii" else TICK_HZ
 
 
-def load_link(folder: Path) -> Line | Network:
+def load_link(folder: BuildFolder) -> Line | Ethernet:
     """Read from a folder's manifest what link its board has.
 
     Raises
     ------
     FirebrickError
-        If it does not tell.
+        If it does not tell, or its board has no such link.
     """
-    path = folder / MANIFEST
-    try:
-        return _link(json.loads(path.read_text()))
-    except _MALFORMED as error:
-        raise FirebrickError(
-            f"{path}: does not tell clock and link ({error!r}); generate the board again"
-        ) from None
-
-
-def _link(entry: dict[str, Any]) -> Line | Network:
-    """The link of a manifest; whatever is wrong raises as it happens to."""
-    clock_hz = _positive(entry["clock_hz"])
-    if entry["link"] == "uart":
-        return Line(clock_hz, _positive(entry["baud"]))
-    mac, port = _positive(entry["mac"]), _positive(entry["udp_port"])
-    if mac >= 1 << 48 or port >= 1 << 16:
-        raise ValueError(f"there is no MAC address {mac} or port {port}")
-    phy = BOARDS[entry["board"]].phy
+    manifest = folder.manifest()
+    link = manifest.link
+    if isinstance(link, UartLink):
+        return Line(manifest.clock_hz, link.baud)
+    phy = BOARDS[manifest.board].phy if manifest.board in BOARDS else None
     if phy is None:
-        raise ValueError(f"{entry['board']} has no Ethernet")
-    return Network(clock_hz, Station(IPv4Address(entry["ip"]), mac, port), phy)
-
-
-def _positive(value: object) -> int:
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{value!r} where a number should be")
-    return value
+        raise FirebrickError(
+            f"{folder.manifest_path}: there is no board {manifest.board!r} with Ethernet; "
+            f"{folder.remedy}"
+        )
+    return Ethernet(manifest.clock_hz, Station(link.ip, link.mac, link.udp_port), phy)
 
 
 class FarEnd(wiring.Component):
@@ -140,9 +123,16 @@ class FarEnd(wiring.Component):
 
 
 def build_board(
-    board: GeneratedBoard, *, link: Line | Network | None, progress: Progress | None = None
+    board: GeneratedBoard, *, link: Line | Ethernet | None, progress: Progress = SILENT
 ) -> Path:
     """Compile a simulation of the board: with its link, or of its bytes.
+
+    Parameters
+    ----------
+    board : GeneratedBoard
+    link : Line, Ethernet or None
+        The link to simulate bit by bit, as :func:`load_link` finds it; None for bytes.
+    progress : Progress
 
     Returns
     -------
@@ -150,21 +140,22 @@ def build_board(
         The shared library, for :class:`sim.simulator.Simulator`: of bytes to the board and from
         it; with Ethernet, of nibbles as :mod:`sim.mii` has them.
     """
+    folder = board.folder
     if link is None:
-        return build(board.verilog, board.simulation(), progress=progress)
+        return build(folder.sim_verilog, folder.simulation, progress=progress)
     around, also = _around(board, link)
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
         rtlil, verilog = Path(work) / "around.il", Path(work) / "board.v"
         write_rtlil(around, rtlil, SIM_TOP)
-        extract(board.folder / f"{TOP}.il", BOARD, rtlil, SIM_TOP, verilog, also=also)
-        return build(verilog, board.folder / "sim_board", progress=progress)
+        extract(folder.design, BOARD, rtlil, SIM_TOP, verilog, also=also)
+        return build(verilog, folder.simulation_with_link, progress=progress)
 
 
-def _around(board: GeneratedBoard, link: Line | Network) -> tuple[wiring.Component, list[str]]:
+def _around(board: GeneratedBoard, link: Line | Ethernet) -> tuple[wiring.Component, list[str]]:
     """The other end of a board's link, and Yosys commands that read what else is needed there."""
     if isinstance(link, Line):
         return FarEnd(link), []
-    core = f'read_verilog "{board.folder / CORE_FILE}"'
+    core = f'read_verilog "{board.folder.ethernet_core}"'
     if link.phy.kind == "mii":
         # The core has the vendor's flip-flops where resets cross clocks.
         return MiiPhy(link.clock_hz), [core, _XILINX_CELLS]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
+from gen.common.progress import SILENT, Progress
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 from gen.plan.plan import Plan
@@ -28,26 +28,17 @@ class GeneratedBoard:
 
     Attributes
     ----------
-    folder : Path
+    folder : BuildFolder
     network : QuantizedNetwork
     plan : Plan
     """
 
-    folder: Path
+    folder: BuildFolder
     network: QuantizedNetwork
     plan: Plan
 
-    @property
-    def verilog(self) -> Path:
-        """Shell and accelerator, as they are simulated."""
-        return self.folder / "sim_top.v"
-
-    def simulation(self, *, waves: bool = False) -> Path:
-        """Where the compiled simulation is kept."""
-        return self.folder / ("sim_waves" if waves else "sim")
-
     @staticmethod
-    def load(folder: str | Path) -> GeneratedBoard:
+    def load(folder: BuildFolder) -> GeneratedBoard:
         """Read the folder.
 
         Raises
@@ -55,19 +46,12 @@ class GeneratedBoard:
         FirebrickError
             If it is not there, not one of ours, or not complete.
         """
-        folder = Path(folder)
-        board = folder.name if folder.parent.name == "build" else f"BOARD --out {folder}"
-        remedy = f"generate it with `python -m gen --board {board}`"
-        if not folder.is_dir():
-            raise FirebrickError(f"{folder}: no such folder; {remedy}")
-        for name in ("sim_top.v", "network.npz", "plan.json"):
-            if not (folder / name).is_file():
-                raise FirebrickError(f"{folder}: no generated board ({name} is missing); {remedy}")
+        folder.require(folder.sim_verilog, folder.network, folder.plan)
         try:
-            plan = Plan.from_json((folder / "plan.json").read_text())
+            plan = Plan.from_json(folder.plan.read_text())
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise FirebrickError(f"{folder}/plan.json: damaged ({error!r}); {remedy}") from None
-        return GeneratedBoard(folder, load_network(folder / "network.npz"), plan)
+            raise FirebrickError(f"{folder.plan}: damaged ({error!r}); {folder.remedy}") from None
+        return GeneratedBoard(folder, load_network(folder.network), plan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +99,8 @@ def simulate(
     simulator: Simulator,
     network: QuantizedNetwork,
     frames: np.ndarray,
-    progress: Callable[[int], None] | None = None,
+    *,
+    progress: Progress = SILENT,
 ) -> SimulatedFrames:
     """Send frames back to back, and wait for all results.
 
@@ -126,8 +111,8 @@ def simulate(
     network : QuantizedNetwork
         That the board was generated from.
     frames : uint8 array (N, height, width, channels)
-    progress : callable, optional
-        Told the number of results that are complete.
+    progress : Progress
+        Told frames whose results are complete, and frames in all.
 
     Raises
     ------
@@ -154,8 +139,7 @@ def simulate(
             while session.results:
                 results.append(session.results.popleft()[1])
                 finished.append(int(stamp) - clock)
-        if progress is not None:
-            progress(len(results))
+        progress.advance(len(results), len(frames))
     seconds = time.monotonic() - start
     sums = np.stack([result.sums for result in results])
     cycles = np.array([result.cycles for result in results], dtype=np.int64)

@@ -65,7 +65,20 @@ def _checked(network: QuantizedNetwork, frames: np.ndarray) -> np.ndarray:
 
 
 def apply(network: QuantizedNetwork, op: Op, inputs: list[np.ndarray]) -> np.ndarray:
-    """Output of one op for the codes of its inputs, arrays (N, H, W, C)."""
+    """Compute one op.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    op : Op
+    inputs : list of arrays (N, H, W, C)
+        uint8 or int8 codes, one array for each of ``op.inputs``.
+
+    Returns
+    -------
+    array (N, H, W, C)
+        uint8 or int8 codes; class sums int64.
+    """
     y = network.tensors[op.name]
     if isinstance(op, Conv):
         accumulators = accumulate(op, network.tensors[op.inputs[0]], inputs[0])
@@ -86,7 +99,19 @@ def _codes(values: np.ndarray, tensor: Tensor) -> np.ndarray:
 
 
 def accumulate(op: Conv, x: Tensor, codes: np.ndarray) -> np.ndarray:
-    """Sums of weight times activation, without the bias, as exact integers in floating point."""
+    """Sums of weight times activation, without the bias, as exact integers in floating point.
+
+    Parameters
+    ----------
+    op : Conv
+    x : Tensor
+        Its input; the bounds decide which floating point is exact.
+    codes : array (N, H, W, C)
+
+    Returns
+    -------
+    float32 or float64 array (N, rows, columns, channels)
+    """
     largest = max(-x.low, x.high)
     magnitudes = np.abs(op.weights.astype(np.int64)).reshape(op.channels, -1).sum(axis=1)
     exact32 = int(magnitudes.max()) * largest < 1 << 24

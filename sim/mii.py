@@ -91,6 +91,13 @@ def clock_of(m: Module, hz: int, tick_hz: int) -> tuple[Signal, Signal]:
     """A clock made of the ``sync`` domain's, which ticks faster, and the cycle in which it falls.
 
     It has ``hz`` on the average, or half of ``tick_hz`` if that is less.
+
+    Parameters
+    ----------
+    m : Module
+        Gets the logic.
+    hz, tick_hz : int
+        Of the clock, and of the ``sync`` domain's.
     """
     edges = min(2 * hz, tick_hz)
     common = gcd(edges, tick_hz)

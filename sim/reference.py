@@ -50,7 +50,19 @@ def normalise(frames: np.ndarray, normalisation: Normalisation) -> np.ndarray:
 def logits(
     runtime: onnxruntime.InferenceSession, frames: np.ndarray, normalisation: Normalisation
 ) -> np.ndarray:
-    """First output of a model for frames, one row a frame."""
+    """First output of a model for frames.
+
+    Parameters
+    ----------
+    runtime : onnxruntime.InferenceSession
+    frames : uint8 array (N, H, W, 3)
+    normalisation : Normalisation
+        What the model's input wants.
+
+    Returns
+    -------
+    array (N, classes)
+    """
     (fed,) = runtime.get_inputs()
     size = fed.shape[0] if isinstance(fed.shape[0], int) else BATCH
     parts = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from gen.common.closing import Closing
 from gen.common.errors import FirebrickError
 
 SLICE = 100_000
-"""Cycles between two looks at the keyboard and the progress display."""
+"""Cycles between two looks at the keyboard."""
 
 IDLE_LIMIT = 2_000_000
 """Cycles without any byte moving after which a design is given up."""
@@ -56,12 +55,17 @@ class Transferred:
 class Simulator(Closing):
     """A design running in this process, out of reset.
 
+    Use it as a context manager, or call :meth:`close`.
+
     Parameters
     ----------
     library : path
         As :func:`sim.verilate.build` returns it.
 
-    Use it as a context manager, or call :meth:`close`.
+    Raises
+    ------
+    FirebrickError
+        If the library cannot be loaded.
     """
 
     def __init__(self, library: str | Path):
@@ -104,6 +108,11 @@ class Simulator(Closing):
             Of the pauses; equal seeds give equal runs.
         i, o : float
             How likely the stream into and out of the design pauses in a cycle, below 1.
+
+        Raises
+        ------
+        ValueError
+            If a probability is negative, or 1 or more.
         """
         if not (0 <= i < 1 and 0 <= o < 1):
             raise ValueError(f"stall probabilities must be in [0, 1), not {i} and {o}")
@@ -129,7 +138,6 @@ class Simulator(Closing):
         *,
         idle_limit: int = IDLE_LIMIT,
         drain: bool = True,
-        progress: Callable[[int], None] | None = None,
     ) -> Transferred:
         """Clock the design until bytes have gone in and come out.
 
@@ -143,8 +151,6 @@ class Simulator(Closing):
             Give up when no byte has moved in either direction for so many cycles.
         drain : bool
             Whether to go on until all of ``data`` is taken once ``expected`` bytes are there.
-        progress : callable, optional
-            Called every now and then with the number of bytes that have come out.
 
         Raises
         ------
@@ -160,8 +166,6 @@ class Simulator(Closing):
             self._library.firebrick_run(
                 self._handle, ctypes.byref(transfer), SLICE, idle_limit, drain
             )
-            if progress is not None:
-                progress(transfer.out_done)
             if transfer.idle >= idle_limit:
                 raise FirebrickError(_stalled(transfer, idle_limit, self.cycles))
         return Transferred(transfer.in_done, received.raw[:expected], stamps)

@@ -14,18 +14,16 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
+from gen.common.progress import SILENT, Progress
 from sim.toolchain import VerilatorTool, verilator_environment
 
 NATIVE = Path(__file__).parent / "native"
-
-Progress = Callable[[str, int, int], None]
-"""Called with a description, the steps done, and the steps in all (0 when not known yet)."""
 
 _LIBRARY = "simulation.so"
 _SOURCES = ("design.v", "native/bench.v", "native/runner.cpp")
@@ -49,7 +47,7 @@ def build(
     folder: str | Path,
     *,
     waves: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Path:
     """Compile a design, unless that has been done already.
 
@@ -61,8 +59,8 @@ def build(
         Where the result goes; made if it is not there.
     waves : bool
         Whether the result can record waves; that makes it several times slower.
-    progress : callable, optional
-        See :data:`Progress`.
+    progress : Progress
+        Told the phases, if there is something to compile.
 
     Returns
     -------
@@ -172,11 +170,10 @@ def _key(design: str, arguments: list[str], tool: VerilatorTool) -> str:
 
 
 def _verilate(
-    tool: VerilatorTool, arguments: list[str], folder: Path, log: Path, progress: Progress | None
+    tool: VerilatorTool, arguments: list[str], folder: Path, log: Path, progress: Progress
 ) -> None:
     """Run Verilator and the C++ compiler, following their output for the progress display."""
-    tell = progress or (lambda text, done, total: None)
-    tell("translating to C++", 0, 0)
+    progress.begin("translating to C++")
     output, compiled = [], 0
     with subprocess.Popen(
         [str(tool.path), *arguments, *_SOURCES],
@@ -190,9 +187,10 @@ def _verilate(
         for line in process.stdout:
             output.append(line)
             if _COMPILATION.match(line):
+                if not compiled:
+                    progress.begin("compiling")
                 compiled += 1
-                total = max(_objects(folder), compiled)
-                tell("compiling", compiled, total)
+                progress.advance(compiled, max(_objects(folder), compiled))
     if process.returncode:
         log.write_text("".join(output))
         lines = [text.strip() for text in output if re.search(r"rror[:-]|^%", text)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from threadpoolctl import threadpool_limits
 
 from gen.common.errors import FirebrickError
+from gen.common.progress import SILENT, Progress
 from sim.accuracy import Job, Tally, measure
 from sim.labelled import Labelled
 
@@ -43,9 +44,21 @@ def run_parts(
     images: Sequence[Labelled],
     scheduler: str | None,
     processes: int | None,
-    tell: Callable[[int, int], None],
+    *,
+    progress: Progress = SILENT,
 ) -> Tally:
-    """Measure in a cluster where a scheduler is given, else in processes, one a core.
+    """Measure in a cluster where a scheduler is given, else in processes.
+
+    Parameters
+    ----------
+    job : Job
+    images : sequence of Labelled
+    scheduler : str or None
+        Address of the cluster's, like ``tcp://host:8786``.
+    processes : int or None
+        One a core if None; must be None with a scheduler.
+    progress : Progress
+        Told images done and in all.
 
     Raises
     ------
@@ -53,16 +66,16 @@ def run_parts(
         As :func:`run_cluster` and :func:`run_processes` do, or if both are asked for.
     """
     if scheduler is None:
-        return run_processes(job, images, processes or cores(), tell)
+        return run_processes(job, images, processes or cores(), progress=progress)
     if processes is not None:
         raise FirebrickError(
             "--processes and --scheduler: leave one out; the cluster's workers are its own choice"
         )
-    return run_cluster(job, images, scheduler, tell)
+    return run_cluster(job, images, scheduler, progress=progress)
 
 
 def run_processes(
-    job: Job, images: Sequence[Labelled], processes: int, tell: Callable[[int, int], None]
+    job: Job, images: Sequence[Labelled], processes: int, *, progress: Progress = SILENT
 ) -> Tally:
     """Measure in so many processes of this machine.
 
@@ -72,7 +85,7 @@ def run_processes(
     images : sequence of Labelled
     processes : int
         1 stays in this one.
-    tell : callable
+    progress : Progress
         Told images done and in all.
 
     Raises
@@ -82,13 +95,13 @@ def run_processes(
     """
     cut = parts(images, processes)
     if processes == 1:
-        return _gather((part_tally(job, part) for part in cut), len(images), tell)
+        return _gather((part_tally(job, part) for part in cut), len(images), progress)
     spawn = multiprocessing.get_context("spawn")  # threads of BLAS do not survive a fork
     with ProcessPoolExecutor(min(processes, len(cut)), mp_context=spawn) as pool:
         futures = [pool.submit(part_tally, job, part) for part in cut]
         try:
             done = (future.result() for future in as_completed(futures))
-            return _gather(done, len(images), tell)
+            return _gather(done, len(images), progress)
         except BrokenProcessPool:
             raise FirebrickError(
                 "a process that measured was ended from outside, perhaps for memory; "
@@ -101,7 +114,7 @@ def run_processes(
 
 
 def run_cluster(
-    job: Job, images: Sequence[Labelled], address: str, tell: Callable[[int, int], None]
+    job: Job, images: Sequence[Labelled], address: str, *, progress: Progress = SILENT
 ) -> Tally:
     """Measure in the workers of a Dask cluster.
 
@@ -113,7 +126,7 @@ def run_cluster(
     images : sequence of Labelled
     address : str
         Of the scheduler, like ``tcp://host:8786``.
-    tell : callable
+    progress : Progress
         Told images done and in all.
 
     Raises
@@ -148,7 +161,7 @@ def run_cluster(
         futures = [client.submit(part_tally, shared, part, pure=False) for part in cut]
         try:
             done = (future.result() for future in distributed.as_completed(futures))
-            return _gather(done, len(images), tell)
+            return _gather(done, len(images), progress)
         except ModuleNotFoundError as error:
             raise FirebrickError(
                 f"{address}: its workers lack {error.name!r}; start them in firebrick's folder "
@@ -162,10 +175,10 @@ def _absolute(image: Labelled) -> Labelled:
     return Labelled(image.path.absolute(), image.truth)
 
 
-def _gather(results: Iterator[Tally], images: int, tell: Callable[[int, int], None]) -> Tally:
+def _gather(results: Iterator[Tally], images: int, progress: Progress) -> Tally:
     total = Tally()
-    tell(0, images)
+    progress.advance(0, images)
     for tally in results:
         total += tally
-        tell(total.images, images)
+        progress.advance(total.images, images)
     return total

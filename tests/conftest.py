@@ -1,5 +1,6 @@
 """Settings of the whole test suite."""
 
+import pytest
 from hypothesis import settings
 
 # The same examples in every run, on however slow a machine.
@@ -7,6 +8,6 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     # A component whose constructor refuses its parameters is never elaborated, and rightly so.
     config.addinivalue_line("filterwarnings", "ignore::amaranth.hdl.UnusedElaboratable")

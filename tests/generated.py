@@ -13,6 +13,7 @@ from PIL import Image
 from boards import BOARDS
 from boards.board import Board
 from gen.backend.emit import emit
+from gen.common.build_folder import BuildFolder
 from gen.common.console import run_app
 from gen.link_options import Address, on_lan
 from gen.plan.planner import plan
@@ -34,11 +35,11 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
 def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> GeneratedBoard:
     """The tiny network, generated for a board once."""
     shared = shared_folder(tmp_path_factory, "boards")
-    folder = shared / name
+    folder = BuildFolder(shared / name)
     network = tiny_network(1)
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
+        if not folder.path.exists():
             emit(network, plan(network, target), target, folder)
     return GeneratedBoard.load(folder)
 
@@ -47,7 +48,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> 
 def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
     """The tiny network for an Arty A7, its simulation compiled."""
     board = tiny(tmp_path_factory, "tiny", BOARDS["arty_a7"])
-    build(board.verilog, board.simulation())
+    build(board.folder.sim_verilog, board.folder.simulation)
     return board
 
 

@@ -5,6 +5,7 @@ activations use their range and clamp at both ends now and then. The little arit
 that is written out here plainly, so that neither the golden model nor the hardware leans on it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -274,6 +275,12 @@ def conv_network(
         signed=signed,
     )
     return net.finish("conv", x)
+
+
+def with_op(network: QuantizedNetwork, name: str, /, **changes: Any) -> QuantizedNetwork:
+    """The same network with other fields of one op; it is not checked."""
+    ops = tuple(replace(op, **changes) if op.name == name else op for op in network.ops)
+    return replace(network, ops=ops)
 
 
 def random_frames(network: QuantizedNetwork, count: int, seed: int = 1) -> np.ndarray:

@@ -14,7 +14,6 @@ from boards.ethernet import CORE
 from gen.common.errors import FirebrickError, require_package
 from gen.plan.link import CHUNK, CREDITS
 
-CORE_FILE = f"{CORE}.v"
 PING = 1472
 """Bytes of the longest ping that is answered: all that one Ethernet frame can carry."""
 _MORE = 2
@@ -66,7 +65,7 @@ def core_verilog(board: Board, clock_hz: int) -> str:
     require_package("liteeth", "--link ethernet needs LiteEth")
     parameters = json.dumps(core_parameters(board, clock_hz))
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
-        path = Path(work) / CORE_FILE
+        path = Path(work) / f"{CORE}.v"
         done = subprocess.run(
             # Its folder is kept off its path, where LiteEth finds its own modules.
             [sys.executable, "-P", str(_SCRIPT), parameters, path.name],

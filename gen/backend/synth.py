@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,9 +23,10 @@ from boards import ecp5, seven_series
 from boards.board import TOP, Family, Resources
 from gen.backend.assemble import stage_names
 from gen.backend.cells import CellCount, count_cells
-from gen.backend.ethernet_core import CORE_FILE
 from gen.backend.rtlil import run_yosys
+from gen.common.build_folder import BuildFolder
 from gen.common.files import replacing
+from gen.common.progress import SILENT, Progress
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD, Conv
 from gen.ir.topology import FireStage, stages
@@ -33,16 +34,12 @@ from gen.plan.plan import Plan
 
 ACCELERATOR = ".shell.accelerator"
 """End of the accelerator's path in the hierarchy."""
-RESULT = "synth.json"
 MOST_PROCESSES = 4
 """Yosys processes at once, if there are so many processors; each may take a gigabyte."""
 SMALL = 500_000
 """Characters of RTLIL below which a module is not worth a process: each takes 4 s to get going."""
 
 SYNTHESIS = {"xc7": seven_series.synthesis, "ecp5": ecp5.synthesis}
-
-Progress = Callable[[int, int], None]
-"""Told how many parts are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -105,23 +102,23 @@ def _fire_owners(stage: FireStage) -> dict[str, str]:
 
 
 def synthesise(
-    folder: Path,
+    folder: BuildFolder,
     family: Family,
     network: QuantizedNetwork,
-    progress: Progress = lambda done, total: None,
+    *,
+    progress: Progress = SILENT,
 ) -> dict[str, CellCount]:
     """Synthesise the design in an emitted folder.
 
     Parameters
     ----------
-    folder : path
-        With ``top.il``.
+    folder : BuildFolder
     family : str
         Of the FPGA.
     network : QuantizedNetwork
         That the design was made for.
-    progress : callable
-        See :data:`Progress`.
+    progress : Progress
+        Told parts done and in all.
 
     Returns
     -------
@@ -133,12 +130,11 @@ def synthesise(
     FirebrickError
         If Yosys is missing or fails, or makes cells that are not known.
     """
-    design = folder / f"{TOP}.il"
-    modules = _modules(design.read_text())
+    modules = _modules(folder.design.read_text())
     owners = _Owners(network, modules)
     counts = {name: CellCount() for name in (BOARD, *(op.name for op in network.ops))}
     with tempfile.TemporaryDirectory(prefix="firebrick-synth-") as scratch:
-        parts = _split(design, Path(scratch), modules, owners)
+        parts = _split(folder, Path(scratch), modules, owners)
         workers = min(MOST_PROCESSES, os.cpu_count() or 1)
         with ThreadPoolExecutor(workers) as pool:
             running = [
@@ -149,7 +145,7 @@ def synthesise(
                 for done, future in enumerate(as_completed(running)):
                     for module, count in future.result().items():
                         counts[owners.owner(module)] += count
-                    progress(done + 1, len(running))
+                    progress.advance(done + 1, len(running))
             finally:
                 for future in running:
                     future.cancel()
@@ -164,7 +160,7 @@ def _modules(text: str) -> dict[str, int]:
 
 
 def _split(
-    design: Path, scratch: Path, modules: dict[str, int], owners: _Owners
+    folder: BuildFolder, scratch: Path, modules: dict[str, int], owners: _Owners
 ) -> dict[Path, _Part]:
     """Write each part's modules to a file of their own; returns the parts, the largest first."""
     groups = {
@@ -173,13 +169,14 @@ def _split(
     }
     groups = {k: own for k, own in groups.items() if sum(modules[n] for n in own) >= SMALL}
     groups[TOP] = [n for n in modules if not any(n in own for own in groups.values())]
-    commands = [f'read_rtlil "{design}"']
+    commands = [f'read_rtlil "{folder.design}"']
     parts = {}
     for number, (head, own) in enumerate(groups.items()):
         path = scratch / f"part{number}.il"
         parts[path] = _Part(head, tuple(name for name in own if owners.kept(name)))
         if head == TOP:  # the last one
-            parts[path] = replace(parts[path], verilog=tuple(design.parent.glob(CORE_FILE)))
+            core = (folder.ethernet_core,) if folder.ethernet_core.is_file() else ()
+            parts[path] = replace(parts[path], verilog=core)
             commands += ["select -clear", *(f"blackbox {k} {k}.*" for k in groups if k != TOP)]
             commands.append(f'write_rtlil "{path}"')
         else:
@@ -211,13 +208,12 @@ def _synthesise_part(
     }
 
 
-def save(path: Path, family: Family, plan: Plan, counts: dict[str, CellCount]) -> None:
+def save(folder: BuildFolder, family: Family, plan: Plan, counts: dict[str, CellCount]) -> None:
     """Write estimate and synthesis of every layer, and of all together, as JSON.
 
     Parameters
     ----------
-    path : path
-        The file.
+    folder : BuildFolder
     family : str
         Of the FPGA.
     plan : Plan
@@ -236,7 +232,7 @@ def save(path: Path, family: Family, plan: Plan, counts: dict[str, CellCount]) -
     }
     total = {"planned": asdict(plan.resources), "synthesised": asdict(_total(counts))}
     text = json.dumps({"family": family, "layers": layers, "total": total}, indent=2)
-    with replacing(path) as file:
+    with replacing(folder.synthesis) as file:
         file.write(text.encode())
 
 

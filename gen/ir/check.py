@@ -42,6 +42,7 @@ def _problems(network: QuantizedNetwork) -> Iterator[str]:
         if op.name == BOARD:
             yield f"{op.name}: this name is the board's own; rename the layer"
         known.add(op.name)
+        yield from _form_problems(op)
         shapes = [network.tensors[name].shape for name in op.inputs]
         expected = output_shape(op, shapes)
         if network.tensors[op.name].shape != expected:
@@ -90,6 +91,22 @@ def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
         yield "its name, labels and source notes must be text"
 
 
+def _form_problems(op: Op) -> Iterator[str]:
+    """What keeps an op from having an output at all."""
+    if not op.inputs or (len(op.inputs) > 1 and not isinstance(op, Add | Concat)):
+        yield f"{op.name}: cannot read {len(op.inputs)} tensors"
+    if isinstance(op, Conv) and not _is_array(op.weights, np.int8, 4):
+        yield f"{op.name}: weights must be int8 of shape (Cout, K, K, Cin)"
+    if isinstance(op, Conv | MaxPool) and min(op.kernel, op.stride) < 1:
+        yield f"{op.name}: kernel {op.kernel} or stride {op.stride} is not at least 1"
+    if isinstance(op, Conv) and min(op.pad) < 0:
+        yield f"{op.name}: padding {op.pad} is negative"
+
+
+def _is_array(value: Any, dtype: Any, dimensions: int) -> bool:
+    return isinstance(value, np.ndarray) and (value.dtype, value.ndim) == (dtype, dimensions)
+
+
 def _op_problems(op: Op, inputs: list[Tensor], y: Tensor) -> Iterator[str]:
     """What makes an op's codes mean something else than its tensors say."""
     if isinstance(op, Conv):
@@ -119,9 +136,6 @@ def _op_problems(op: Op, inputs: list[Tensor], y: Tensor) -> Iterator[str]:
 
 
 def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
-    if op.weights.ndim != 4 or op.weights.dtype != np.int8:
-        yield f"{op.name}: weights must be int8 of shape (Cout, K, K, Cin)"
-        return
     cout, kernel, kernel_x, cin = op.weights.shape
     if kernel != kernel_x or cin != x.shape[2]:
         yield f"{op.name}: weights {op.weights.shape} do not fit input {x.shape}"
@@ -134,7 +148,7 @@ def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
         yield from _codebook_problems(op, op.codebook)
     for name, dtype in (("bias", np.int32), ("multiplier", np.uint16)):
         array = getattr(op, name)
-        if array.shape != (cout,) or array.dtype != dtype:
+        if not _is_array(array, dtype, 1) or array.shape != (cout,):
             yield f"{op.name}: {name} must be {np.dtype(dtype)} of shape ({cout},)"
     if len(op.pad_code) != cin or any(not x.low <= code <= x.high for code in op.pad_code):
         yield f"{op.name}: pad_code must hold {cin} codes of the input tensor"
@@ -142,7 +156,7 @@ def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
 
 def _codebook_problems(op: Conv, codebook: np.ndarray) -> Iterator[str]:
     """A codebook that codes and multiplier cannot use, or weights that are not in it."""
-    if not isinstance(codebook, np.ndarray) or codebook.ndim != 1 or codebook.dtype != np.int8:
+    if not _is_array(codebook, np.int8, 1):
         yield f"{op.name}: codebook must be a one-dimensional int8 array"
         return
     if codebook.size not in {1 << bits for bits in range(2, op.weight_bits + 1)}:

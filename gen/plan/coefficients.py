@@ -37,7 +37,7 @@ class Coefficients:
     shared_lut : float
         The multiples of an activation that all rows of such multipliers share.
     upper_lut : float
-        An upper lane's sum modulo ``2**r``, for each of its ``r * (r + 1) / 2`` bit products.
+        An upper row's sum modulo ``2**r``, for each of its ``r * (r + 1) / 2`` bit products.
     rom_mux_lut : float
         A bit of a ROM in LUTs, for each four banks of 64 rows but the first.
     lut4_per_lut6 : float

@@ -134,7 +134,15 @@ class ConvShape:
         return busy + -(-busy * self.wait_pixels(plan.window_pixels) // self.pixels)
 
     def macs(self, kind: MultiplierKind, pe: int, simd: int) -> MacConfig:
-        """The engine's array of multipliers."""
+        """The engine's array of multipliers.
+
+        Parameters
+        ----------
+        kind : "dsp48e1", "mult18x18d" or "lut"
+            What it multiplies with.
+        pe, simd : int
+            Rows side by side, and products a row and cycle.
+        """
         return MacConfig(kind, pe, simd, self.weight_bits, self.accumulator_bits, self.symmetric)
 
     @property

@@ -10,7 +10,6 @@ from boards.board import Board
 from gen.common.errors import FirebrickError
 from gen.ir.ops import INPUT
 from gen.ir.widths import Width, width_for_all
-from gen.plan.cost import weight_cost
 from gen.plan.limits import min_lanes
 from gen.plan.link import check_clock
 from gen.plan.options import RESOURCES, Option, choose, resource_row
@@ -18,7 +17,15 @@ from gen.plan.problem import Problem, attempt, engine_options, fixed_costs
 
 
 def feasible(problem: Problem, clock_hz: int, fps: float | None) -> bool:
-    """Whether there is a plan, with ``fps`` frames a second if that is given."""
+    """Whether there is a plan.
+
+    Parameters
+    ----------
+    problem : Problem
+    clock_hz : int
+    fps : float or None
+        Frames a second that are wanted; any will do if None.
+    """
     cycles = problem.slowest if fps is None else int(clock_hz / fps)
     return attempt(problem, cycles, clock_hz, even=fps is not None) is not None
 
@@ -73,8 +80,8 @@ def _story(
         return f"it needs at least {needed:.0f} {noun}, {name} has {available:.0f}{part}"
     weights = 0.0
     for op, option in picked.items():
-        engine = option.plan
-        cost = weight_cost(problem.shapes[op], engine.pe, engine.simd, engine.weight_memory)
+        shape, engine = problem.shapes[op], option.plan
+        cost = problem.costs.weight_cost(shape, engine.pe, engine.simd, engine.weight_memory)
         weights += cost.bram36
     return (
         f"its weights need {weights:g} RAMB36 plus {needed - weights:g} for buffers even with all "

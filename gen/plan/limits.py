@@ -31,7 +31,15 @@ def _converter(pixels: int, channels: int, i_lanes: int, o_lanes: int) -> int:
 
 
 def engine_limits(shape: ConvShape, plan: EnginePlan, i_lanes: int) -> Iterator[Limit]:
-    """Limits of one engine fed with ``i_lanes`` channels a transfer."""
+    """Limits of one engine.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    plan : EnginePlan
+    i_lanes : int
+        Channels a transfer of its input.
+    """
     chunks = shape.chunks(plan.simd)
     converter = _converter(shape.pixels, shape.cin, i_lanes, plan.simd)
     yield shape.name, "input lanes", shape.burst * converter
@@ -45,7 +53,16 @@ def stream_limits(
     engines: Mapping[str, EnginePlan],
     lanes: Mapping[str, int],
 ) -> Iterator[Limit]:
-    """Every limit on the cycles a frame of a complete plan."""
+    """Every limit on the cycles a frame of a complete plan.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    shapes, engines : mapping of ConvShape, mapping of EnginePlan
+        By name of the convolution.
+    lanes : mapping of int
+        Lanes at which every other op works, by name.
+    """
     source, source_lanes = network.input, 1
     for stage in stages(network):
         if isinstance(stage, Conv):

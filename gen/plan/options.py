@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from boards.board import Family, Resources
 from gen.common.solver import solve
 from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import engine_cost, on_family, scaler_kind, window_cost
+from gen.plan.cost import CostModel, scaler_kind, window_cost
 from gen.plan.limits import divisors, engine_limits
 from gen.plan.plan import EnginePlan
 from hw.arith.mac import MultiplierKind
@@ -78,9 +78,25 @@ MULTIPLIERS: dict[Family, tuple[MultiplierKind, ...]] = {
 
 
 def options(
-    shape: ConvShape, around: Surroundings, cycles: int, family: Family = "xc7"
+    shape: ConvShape,
+    around: Surroundings,
+    cycles: int,
+    family: Family = "xc7",
+    costs: CostModel | None = None,
 ) -> list[Option]:
-    """All foldings worth considering for ``cycles`` a frame; empty if none is fast enough."""
+    """All foldings worth considering for ``cycles`` a frame; empty if none is fast enough.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    around : Surroundings
+    cycles : int
+    family : "xc7" or "ecp5"
+        Decides what there is to multiply with and to keep words in, and what a LUT is.
+    costs : CostModel, optional
+        :meth:`CostModel.fitted` unless given.
+    """
+    costs = costs or CostModel.fitted()
     foldings = _foldings(shape, around, cycles)
     fewest = min((pe * simd for pe, simd, _ in foldings), default=0)
     scaler = scaler_kind(shape, family)
@@ -92,10 +108,10 @@ def options(
         for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
             pixels = _ring_pixels(shape, pe, simd, window, cycles, around)
             plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels, scaler)
-            cost = engine_cost(
+            cost = costs.engine_cost(
                 shape, plan, around.i_min_lanes, centre=around.whole_words, family=family
             )
-            found.append(Option(plan, on_family(cost, family)))
+            found.append(Option(plan, costs.on_family(cost, family)))
     return _pareto(found)
 
 

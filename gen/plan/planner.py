@@ -6,12 +6,13 @@ The target of cycles a frame is bisected down to the smallest for which there is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 
 from boards.board import Board
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
+from gen.plan.cost import CostModel
 from gen.plan.infeasible import feasible, why_infeasible
 from gen.plan.options import RESOURCES
 from gen.plan.plan import Plan
@@ -22,11 +23,100 @@ UTILISATION = 0.8
 SLOWEST = 0.001
 """Fewest frames a second that may be asked for."""
 STEP = 0.1
-"""How much more of a resource :func:`headroom` asks about."""
+"""How much more of a resource :meth:`Goal.headroom` asks about."""
 RUNGS = (0.99, 0.97, 0.95, 0.92, 0.89, 0.85, 0.8)
-"""Shares of a plan's cycles that :func:`headroom` tries."""
+"""Shares of a plan's cycles that :meth:`Goal.headroom` tries."""
 CLOSE_ENOUGH = 1.003
 """The bisection ends when the best design and a target that does not fit are this close."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a design is to do: fit a board, run at a clock, be as fast as asked.
+
+    Attributes
+    ----------
+    board : Board
+    clock_hz : int, optional
+        The board's own unless given.
+    fps : float, optional
+        Frames a second that will do; the smallest design is planned that reaches them. The fastest
+        one unless given.
+    utilisation : float
+        Part of the LUTs and flip-flops that may be planned with; placement needs the rest.
+
+    Raises
+    ------
+    FirebrickError
+        If that makes no sense.
+    """
+
+    board: Board
+    clock_hz: int | None = None
+    fps: float | None = None
+    utilisation: float = UTILISATION
+
+    def __post_init__(self) -> None:
+        check_constraints(self.fps, self.utilisation)
+
+    @property
+    def memory_bits(self) -> int:
+        """Bits of the board's block RAMs."""
+        return self.board.memory_bits
+
+    def plan(self, network: QuantizedNetwork, boards: Sequence[Board] = ()) -> Plan:
+        """Plan the fastest accelerator for ``network`` that fits, or the smallest that will do.
+
+        Parameters
+        ----------
+        network : QuantizedNetwork
+        boards : sequence of Board
+            Others to suggest if it does not fit.
+
+        Raises
+        ------
+        FirebrickError
+            If it does not fit: which resource is short, by how much, and what would fit.
+        """
+        problem, clock = self._problem(network), self._clock
+        best = attempt(problem, problem.slowest, clock)
+        if best is None:
+            raise FirebrickError(why_infeasible(problem, boards, clock, self.fps))
+        if self.fps is not None:
+            return _smallest(problem, self.fps, clock, best)
+        fastest = _fastest(problem, clock, best)
+        return attempt(problem, fastest.cycles, clock, even=True) or fastest
+
+    def holds(self, network: QuantizedNetwork) -> bool:
+        """Whether :meth:`plan` finds a design for ``network``; much faster."""
+        return feasible(self._problem(network), self._clock, self.fps)
+
+    def headroom(self, network: QuantizedNetwork, made: Plan) -> dict[str, int]:
+        """What a tenth more of each resource would bring.
+
+        Returns
+        -------
+        dict
+            By resource, the cycles a frame of the fastest plan with so much more of it, looked for
+            in a few steps; those of ``made`` where it brings nothing. ``"all"`` is for all at once.
+        """
+        gains: dict[str, int] = {}
+        held = self.board.resources
+        for names in (*((name,) for name in RESOURCES[:3]), RESOURCES):
+            more = {name: getattr(held, name) * (1 + STEP) for name in names}
+            grown = replace(self.board, resources=replace(held, **more))
+            problem = Problem.of(network, grown, self.utilisation)
+            tried = (attempt(problem, int(made.cycles * rung), made.clock_hz) for rung in RUNGS)
+            fastest = min((found.cycles for found in tried if found), default=made.cycles)
+            gains[names[0] if len(names) == 1 else "all"] = fastest
+        return gains | {"all": min(gains.values())}
+
+    @property
+    def _clock(self) -> int:
+        return self.board.clock_hz if self.clock_hz is None else self.clock_hz
+
+    def _problem(self, network: QuantizedNetwork) -> Problem:
+        return Problem.of(network, self.board, self.utilisation)
 
 
 def plan(
@@ -38,7 +128,7 @@ def plan(
     utilisation: float = UTILISATION,
     boards: Sequence[Board] = (),
 ) -> Plan:
-    """Plan the fastest accelerator for ``network`` that fits, or the smallest that will do.
+    """What :meth:`Goal.plan` makes of a :class:`Goal` of these.
 
     Parameters
     ----------
@@ -47,48 +137,13 @@ def plan(
     clock_hz : int, optional
         The board's own unless given.
     fps : float, optional
-        Frames a second that will do; the smallest design is planned that reaches them.
+        Frames a second that will do; as many as fit unless given.
     utilisation : float
-        Part of the LUTs and flip-flops that may be planned with; placement needs the rest.
+        Part of the LUTs and flip-flops that may be planned with.
     boards : sequence of Board
         Others to suggest if it does not fit.
-
-    Raises
-    ------
-    FirebrickError
-        If it does not fit: which resource is short, by how much, and what would fit.
     """
-    check_constraints(fps, utilisation)
-    problem = Problem.of(network, board, utilisation)
-    clock = board.clock_hz if clock_hz is None else clock_hz
-    best = attempt(problem, problem.slowest, clock)
-    if best is None:
-        raise FirebrickError(why_infeasible(problem, boards, clock, fps))
-    if fps is not None:
-        return _smallest(problem, fps, clock, best)
-    fastest = _fastest(problem, clock, best)
-    return attempt(problem, fastest.cycles, clock, even=True) or fastest
-
-
-def fits(
-    network: QuantizedNetwork,
-    board: Board,
-    clock_hz: int | None = None,
-    *,
-    fps: float | None = None,
-    utilisation: float = UTILISATION,
-) -> bool:
-    """Whether :func:`plan`, with the same options, finds one; much faster.
-
-    Raises
-    ------
-    FirebrickError
-        If the options make no sense.
-    """
-    check_constraints(fps, utilisation)
-    problem = Problem.of(network, board, utilisation)
-    clock = board.clock_hz if clock_hz is None else clock_hz
-    return feasible(problem, clock, fps)
+    return Goal(board, clock_hz, fps, utilisation).plan(network, boards)
 
 
 def check_constraints(fps: float | None, utilisation: float) -> None:
@@ -105,32 +160,20 @@ def check_constraints(fps: float | None, utilisation: float) -> None:
         raise FirebrickError(f"{fps:g} frames a second; --fps takes a number from {SLOWEST:g} up")
 
 
-def estimate(network: QuantizedNetwork, board: Board, made: Plan) -> Plan:
-    """The same plan with its costs estimated anew."""
-    problem = Problem.of(network, board, UTILISATION)
-    return finish(problem, made.engines, made.lanes, made.clock_hz)
+def estimate(network: QuantizedNetwork, board: Board, made: Plan, costs: CostModel) -> Plan:
+    """The same plan with its costs estimated anew, by another model perhaps.
 
-
-def headroom(
-    network: QuantizedNetwork, board: Board, made: Plan, utilisation: float = UTILISATION
-) -> dict[str, int]:
-    """What a tenth more of each resource would bring.
-
-    Returns
-    -------
-    dict
-        By resource, the cycles a frame of the fastest plan with so much more of it, looked for in
-        a few steps; those of ``made`` where it brings nothing. ``"all"`` is for all at once.
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    board : Board
+    made : Plan
+        For that network and board.
+    costs : CostModel
+        What estimates.
     """
-    gains: dict[str, int] = {}
-    for names in (*((name,) for name in RESOURCES[:3]), RESOURCES):
-        more = {name: getattr(board.resources, name) * (1 + STEP) for name in names}
-        grown = replace(board, resources=replace(board.resources, **more))
-        problem = Problem.of(network, grown, utilisation)
-        tried = (attempt(problem, int(made.cycles * rung), made.clock_hz) for rung in RUNGS)
-        fastest = min((found.cycles for found in tried if found), default=made.cycles)
-        gains[names[0] if len(names) == 1 else "all"] = fastest
-    return gains | {"all": min(gains.values())}
+    problem = replace(Problem.of(network, board, UTILISATION), costs=costs)
+    return finish(problem, made.engines, made.lanes, made.clock_hz)
 
 
 def _smallest(problem: Problem, fps: float, clock_hz: int, slowest: Plan) -> Plan:

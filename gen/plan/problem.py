@@ -6,7 +6,7 @@ each under the board's budget.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from boards.board import Board, Resources
@@ -14,16 +14,7 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD, INPUT, Conv, GlobalSum, MaxPool
 from gen.ir.topology import FireStage, stages
 from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import (
-    add_cost,
-    concat_cost,
-    converter_cost,
-    engine_cost,
-    global_sum_cost,
-    on_family,
-    pool_cost,
-    total,
-)
+from gen.plan.cost import CostModel, total
 from gen.plan.limits import min_lanes, stream_limits
 from gen.plan.link import link_cost, shell_cycles
 from gen.plan.options import Option, Surroundings, choose, options, resource_row
@@ -45,12 +36,15 @@ class Problem:
         By name of the convolution.
     utilisation : float
         Part of the LUTs and flip-flops that may be planned with.
+    costs : CostModel
+        The one with the coefficients fitted last unless given.
     """
 
     network: QuantizedNetwork
     board: Board
     shapes: dict[str, ConvShape]
     utilisation: float
+    costs: CostModel = field(default_factory=CostModel.fitted)
 
     @property
     def budget(self) -> tuple[float, ...]:
@@ -77,13 +71,31 @@ class Problem:
 
     @staticmethod
     def of(network: QuantizedNetwork, board: Board, utilisation: float) -> Problem:
-        """The problem of ``network`` as it is."""
+        """The problem of ``network`` as it is, with the costs fitted last.
+
+        Parameters
+        ----------
+        network : QuantizedNetwork
+        board : Board
+        utilisation : float
+            Part of the LUTs and flip-flops that may be planned with.
+        """
         shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
         return Problem(network, board, shapes, utilisation)
 
 
 def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False) -> Plan | None:
-    """A plan of at most ``cycles`` a frame, or None if none fits; ``even`` as for choose."""
+    """A plan of at most ``cycles`` a frame, or None if none fits.
+
+    Parameters
+    ----------
+    problem : Problem
+    cycles : int
+    clock_hz : int
+        What the plan tells; nothing here depends on it.
+    even : bool
+        Whether the largest part of any resource counts first, as for :func:`choose`.
+    """
     least = min_lanes(problem.network, cycles) if cycles >= problem.shell_cycles else None
     choices = engine_options(problem, cycles, least) if least else None
     if least is None or choices is None:
@@ -101,7 +113,7 @@ def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False)
         if built.cycles > cycles:
             slow = [name for name, cost in built.costs.items() if cost.cycles > cycles]
             raise AssertionError(f"planned for {cycles} cycles a frame, but {slow} take longer")
-        # Converters wider than the min_lanes can cost a little more than the program was told.
+        # Converters wider than the fewest lanes can cost a little more than the program was told.
         used = resource_row(built.resources)
         over = [max(u - b, 0) for u, b in zip(used, problem.budget, strict=True)]
         if not any(over):
@@ -113,16 +125,24 @@ def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False)
 def engine_options(
     problem: Problem, cycles: int, least: dict[str, int]
 ) -> dict[str, list[Option]] | None:
-    """Options of every convolution for ``cycles`` a frame; None if one of them has none."""
+    """Options of every convolution for ``cycles`` a frame; None if one of them has none.
+
+    Parameters
+    ----------
+    problem : Problem
+    cycles : int
+    least : dict of int
+        Fewest lanes of every tensor, as :func:`min_lanes` finds them.
+    """
     windows = _shared_windows(problem.network)
-    choices = {}
+    choices, family = {}, problem.board.family
     for op in problem.network.convs:
         transfers = 0
         if op.name in windows:
             height, width, channels = problem.network.tensors[windows[op.name]].shape
             transfers = height * width * channels // least[windows[op.name]]
         around = Surroundings(least[op.inputs[0]], least[op.name], op.name in windows, transfers)
-        choices[op.name] = options(problem.shapes[op.name], around, cycles, problem.board.family)
+        choices[op.name] = options(problem.shapes[op.name], around, cycles, family, problem.costs)
     return choices if all(choices.values()) else None
 
 
@@ -135,7 +155,17 @@ def _shared_windows(network: QuantizedNetwork) -> dict[str, str]:
 def finish(
     problem: Problem, engines: dict[str, EnginePlan], lanes: dict[str, int], clock_hz: int
 ) -> Plan:
-    """The complete plan, with the cycles and cost of every op."""
+    """The complete plan, with the cycles and cost of every op.
+
+    Parameters
+    ----------
+    problem : Problem
+    engines : dict of EnginePlan
+        By name of the convolution.
+    lanes : dict of int
+        Lanes at which every other op works, by name.
+    clock_hz : int
+    """
     network = problem.network
     slowest = dict.fromkeys((op.name for op in network.ops), 0)
     for name, _, limit in stream_limits(network, problem.shapes, engines, lanes):
@@ -146,17 +176,16 @@ def finish(
         if isinstance(stage, FireStage):
             feeds[stage.one.name] = engines[stage.three.name].simd
     own = _other_costs(problem, made)
-    centres = _shared_windows(network)
+    centres, family = _shared_windows(network), problem.board.family
     for name, engine in engines.items():
-        centre = name in centres
-        own[name] = engine_cost(
-            problem.shapes[name], engine, feeds[name], centre=centre, family=problem.board.family
+        own[name] = problem.costs.engine_cost(
+            problem.shapes[name], engine, feeds[name], centre=name in centres, family=family
         )
     costs = {
-        op.name: LayerCost(slowest[op.name], on_family(own[op.name], problem.board.family))
+        op.name: LayerCost(slowest[op.name], problem.costs.on_family(own[op.name], family))
         for op in network.ops
     }
-    link = on_family(link_cost(problem.board, network), problem.board.family)
+    link = problem.costs.on_family(link_cost(problem.board, network), family)
     costs[BOARD] = LayerCost(problem.shell_cycles, link)
     return Plan(
         network=network.name,
@@ -177,45 +206,45 @@ def _other_costs(problem: Problem, made: dict[str, int]) -> dict[str, Resources]
     costs: dict[str, Resources] = {}
     for stage in stages(problem.network):
         if isinstance(stage, MaxPool):
-            costs[stage.name] = _pool_cost(problem.network, stage, made)
+            costs[stage.name] = _pool_cost(problem, stage, made)
         elif isinstance(stage, GlobalSum):
-            costs[stage.name] = _sum_cost(problem.network, stage, made)
+            costs[stage.name] = _sum_cost(problem, stage, made)
         elif isinstance(stage, FireStage):
             own = made[stage.concat.name]
             branches = (stage.one, stage.three)
-            parts = [converter_cost(made[branch.name], own) for branch in branches]
-            queues = concat_cost([branch.channels for branch in branches], own)
+            parts = [problem.costs.converter_cost(made[branch.name], own) for branch in branches]
+            queues = problem.costs.concat_cost([branch.channels for branch in branches], own)
             costs[stage.concat.name] = total([queues, *parts])
             if stage.add is not None:
                 costs[stage.add.name] = _bypass_cost(problem, stage, made)
     return costs
 
 
-def _pool_cost(network: QuantizedNetwork, op: MaxPool, made: dict[str, int]) -> Resources:
-    _, width, channels = network.tensors[op.name].shape
+def _pool_cost(problem: Problem, op: MaxPool, made: dict[str, int]) -> Resources:
+    costs, (_, width, channels) = problem.costs, problem.network.tensors[op.name].shape
     feed, own = made[op.inputs[0]], made[op.name]
-    return total([pool_cost(width, channels, own), converter_cost(feed, own)])
+    return total([costs.pool_cost(width, channels, own), costs.converter_cost(feed, own)])
 
 
-def _sum_cost(network: QuantizedNetwork, op: GlobalSum, made: dict[str, int]) -> Resources:
-    x = network.tensors[op.inputs[0]]
+def _sum_cost(problem: Problem, op: GlobalSum, made: dict[str, int]) -> Resources:
+    costs, x = problem.costs, problem.network.tensors[op.inputs[0]]
     height, width, channels = x.shape
     bits = (height * width * max(x.high, -x.low)).bit_length() + 1
     feed, own = made[op.inputs[0]], made[op.name]
-    converters = [converter_cost(feed, own), converter_cost(own, 1, bits)]
-    return total([global_sum_cost(channels, own, bits), *converters])
+    converters = [costs.converter_cost(feed, own), costs.converter_cost(own, 1, bits)]
+    return total([costs.global_sum_cost(channels, own, bits), *converters])
 
 
 def _bypass_cost(problem: Problem, stage: FireStage, made: dict[str, int]) -> Resources:
-    around, own = made[stage.squeeze.inputs[0]], made[stage.name]
+    costs, around, own = problem.costs, made[stage.squeeze.inputs[0]], made[stage.name]
     squeeze, three = problem.shapes[stage.squeeze.name], problem.shapes[stage.three.name]
-    converters = [converter_cost(around, own), converter_cost(made[stage.concat.name], own)]
+    feeds = (around, made[stage.concat.name])
     assert stage.add is not None
-    adder = add_cost(squeeze, three, stage.add.multiplier, around, own)
-    return total([adder, *converters])
+    adder = costs.add_cost(squeeze, three, stage.add.multiplier, around, own)
+    return total([adder, *(costs.converter_cost(feed, own) for feed in feeds)])
 
 
 def fixed_costs(problem: Problem, made: dict[str, int]) -> Resources:
     """What the board and the ops without an engine take, whatever the engines."""
     parts = [link_cost(problem.board, problem.network), *_other_costs(problem, made).values()]
-    return total([on_family(part, problem.board.family) for part in parts])
+    return total([problem.costs.on_family(part, problem.board.family) for part in parts])

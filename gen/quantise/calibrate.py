@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from gen.common.progress import SILENT, Progress
 from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
 from gen.ir.ops import INPUT
 from gen.quantise.layers import batches, float_layer
@@ -106,9 +107,7 @@ class Statistics:
     means: dict[str, np.ndarray]
 
 
-def observe(
-    graph: FloatGraph, frames: np.ndarray, progress: Callable[[int, int], None] | None = None
-) -> Statistics:
+def observe(graph: FloatGraph, frames: np.ndarray, *, progress: Progress = SILENT) -> Statistics:
     """Collect statistics of all tensors over calibration frames.
 
     Parameters
@@ -116,8 +115,8 @@ def observe(
     graph : FloatGraph
         With its input normalisation folded in.
     frames : uint8 array (N, H, W, C)
-    progress : callable or None
-        Told frames done and frames in all.
+    progress : Progress
+        Told frames done and in all.
     """
     histograms = {op.name: Histogram() for op in graph.ops if isinstance(op, FloatConv | FloatAdd)}
     sums = {INPUT: frames.mean(axis=(0, 1, 2), dtype=np.float64)}
@@ -130,6 +129,5 @@ def observe(
             part = y.mean(axis=(0, 1, 2), dtype=np.float64)
             sums[op.name] = sums[op.name] + part * (len(y) / len(frames))
         done += len(y)
-        if progress:
-            progress(done, len(frames))
+        progress.advance(done, len(frames))
     return Statistics(histograms, sums)

@@ -10,11 +10,12 @@ curvature", 2015; for rounding weights: A. Tseng et al., "Model-preserving adapt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import numpy as np
 from scipy.special import softmax
 
+from gen.common.progress import SILENT, Progress
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.ops import INPUT
 from gen.quantise.backward import layer_back, patches_back
@@ -31,7 +32,8 @@ def channel_couplings(
     graph: FloatGraph,
     frames: np.ndarray,
     names: Collection[str],
-    progress: Callable[[int, int], None],
+    *,
+    progress: Progress = SILENT,
 ) -> dict[str, np.ndarray]:
     """How the channels of convolutions' outputs, before the ReLU, depend on one another.
 
@@ -42,7 +44,7 @@ def channel_couplings(
     frames : uint8 array (N, H, W, 3)
     names : collection of str
         Of the convolutions.
-    progress : callable
+    progress : Progress
         Told frames done and in all.
 
     Returns
@@ -66,7 +68,7 @@ def channel_couplings(
             tensors[op.name] = y
         logits = tensors[last.name]
         _add_gradients(graph, tensors, _likelihood_slope(logits, rng), sums)
-        progress(min(batch.stop, len(frames)), len(frames))
+        progress.advance(min(batch.stop, len(frames)), len(frames))
     return {name: _damped(total) for name, total in sums.items()}
 
 

@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from gen.common.progress import SILENT, Progress
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.widths import Width
@@ -42,7 +43,8 @@ def quantise_in_sequence(
     tensors: Mapping[str, Tensor],
     widths: Mapping[str, Width],
     couplings: Mapping[str, np.ndarray],
-    progress: Callable[[int, int], None],
+    *,
+    progress: Progress = SILENT,
 ) -> tuple[Op, ...]:
     """All ops in integers.
 
@@ -59,7 +61,7 @@ def quantise_in_sequence(
     couplings : mapping
         Of the channels' errors, float64 (Cout, Cout), for any convolutions; see
         :mod:`gen.quantise.fisher`.
-    progress : callable
+    progress : Progress
         Told multiply-accumulates done and in all, of a frame.
 
     Raises
@@ -84,7 +86,7 @@ def quantise_in_sequence(
         for name in set(op.inputs):
             if last[name] == i:
                 del real[name], codes[name]
-        progress(sum(work[: i + 1]), sum(work))
+        progress.advance(sum(work[: i + 1]), sum(work))
     return (*ops, integer_op(graph.ops[-1], tensors))
 
 

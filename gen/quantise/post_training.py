@@ -11,13 +11,14 @@ what the float network pads with, and touches border pixels only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gen.common.errors import FirebrickError
+from gen.common.progress import SILENT, Part, Progress
 from gen.frames.images import with_mirror_images
 from gen.ir.check import check
 from gen.ir.graph import FloatConv, FloatGraph, SharedConv
@@ -65,8 +66,8 @@ def quantise(
     rounding: Rounding = "nearest",
     labels: tuple[str, ...] | None = None,
     preprocessing: Preprocessing | None = None,
-    progress: Callable[[int, int], None] | None = None,
     source: Mapping[str, str] | None = None,
+    progress: Progress = SILENT,
 ) -> QuantizedNetwork:
     """Quantise a float network.
 
@@ -85,10 +86,10 @@ def quantise(
     labels : tuple of str or None
         Class names; else those in the model's metadata, else numbers.
     preprocessing : Preprocessing or None
-    progress : callable or None
-        Told how much is done, and of how much.
     source : mapping or None
         Notes for people, kept with the network.
+    progress : Progress
+        Told how much is done.
 
     Raises
     ------
@@ -130,13 +131,13 @@ def _integers(
     frames: np.ndarray,
     widths: dict[str, Width],
     rounding: Rounding,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress,
 ) -> tuple[dict[str, Tensor], tuple[Op, ...]]:
     """Every tensor with its scale, and all ops."""
     coded = {name for name, width in widths.items() if width.levels is not None}
     observed = OBSERVED / 2 if rounding == "gptq" else 1.0
     graph = equalise(graph, frames, coded)
-    statistics = observe(graph, frames, _part(progress, 0.0, observed))
+    statistics = observe(graph, frames, progress=Part(progress, 0.0, observed))
     tensors = _tensors(graph, statistics)
     if rounding == "gptq":
         return tensors, _together(graph, frames, tensors, widths, progress)
@@ -148,28 +149,16 @@ def _together(
     frames: np.ndarray,
     tensors: dict[str, Tensor],
     widths: dict[str, Width],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress,
 ) -> tuple[Op, ...]:
     """The ops, each rounded on what those before it really give."""
     narrow = {name for name, width in widths.items() if width.bits <= COUPLED_BITS}
-    looking = _part(progress, OBSERVED / 2, OBSERVED)
-    couplings = channel_couplings(graph, frames, narrow, looking)
-    rest = _part(progress, OBSERVED, 1.0)
+    looking = Part(progress, OBSERVED / 2, OBSERVED)
+    couplings = channel_couplings(graph, frames, narrow, progress=looking)
+    rest = Part(progress, OBSERVED, 1.0)
     count = frames_in_memory(graph, len(frames))
     both = with_mirror_images(frames[np.arange(count) * len(frames) // count])
-    return quantise_in_sequence(graph, both, tensors, widths, couplings, rest)
-
-
-def _part(
-    progress: Callable[[int, int], None] | None, start: float, stop: float
-) -> Callable[[int, int], None]:
-    """Progress of a part of the work, told as progress of the whole in thousandths."""
-
-    def tell(done: int, total: int) -> None:
-        if progress:
-            progress(round(1000 * (start + (stop - start) * done / total)), 1000)
-
-    return tell
+    return quantise_in_sequence(graph, both, tensors, widths, couplings, progress=rest)
 
 
 def _widths(

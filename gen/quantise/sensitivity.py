@@ -9,7 +9,7 @@ picks the widths with the smallest sum of divergences that fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 
 from gen.common.errors import FirebrickError
+from gen.common.progress import SILENT, Part, Progress
 from gen.common.solver import solve
 from gen.ir.graph import FloatConv, FloatGraph, FloatOp
 from gen.ir.ops import INPUT
@@ -42,7 +43,7 @@ Table = Mapping[str, Mapping[Width, float]]
 
 
 def measure(
-    graph: FloatGraph, frames: np.ndarray, progress: Callable[[int, int], None] | None = None
+    graph: FloatGraph, frames: np.ndarray, *, progress: Progress = SILENT
 ) -> dict[str, dict[Width, float]]:
     """What each width costs in each convolution, all others left in float.
 
@@ -51,8 +52,8 @@ def measure(
     graph : FloatGraph
         With its input normalisation folded in.
     frames : uint8 array (N, H, W, 3)
-    progress : callable or None
-        Told steps done and in all.
+    progress : Progress
+        Told how much is done.
 
     Returns
     -------
@@ -62,30 +63,22 @@ def measure(
     count = min(FRAMES, len(frames))
     frames = frames[np.arange(count) * len(frames) // count]
     convs = [op for op in graph.ops if isinstance(op, FloatConv)]
-    steps, done = 2 * count + len(convs), 0
-
-    def advance(number: int) -> None:
-        nonlocal done
-        done += number
-        if progress:
-            progress(done, steps)
-
+    steps = 2 * count + len(convs)
+    looked, rounding = count / steps, (count + len(convs)) / steps
     # BLAS adds up in another order on another number of cores, which changes what is chosen.
     with threadpool_limits(1):
-        moments = _moments(graph, frames, advance)
+        moments = _moments(graph, frames, Part(progress, 0.0, looked))
         errors, rounded = {}, {}
-        for op in convs:
+        for done, op in enumerate(convs, start=1):
             errors[op.name], rounded[op.name] = _errors(op, moments[op.name])
-            advance(1)
-        divergence = _divergences(graph, frames, rounded, advance)
+            Part(progress, looked, rounding).advance(done, len(convs))
+        divergence = _divergences(graph, frames, rounded, Part(progress, rounding, 1.0))
     return {
         name: {width: divergence[name] * errors[name][width] for width in WIDTHS} for name in errors
     }
 
 
-def _moments(
-    graph: FloatGraph, frames: np.ndarray, advance: Callable[[int], None]
-) -> dict[str, Moments]:
+def _moments(graph: FloatGraph, frames: np.ndarray, progress: Progress) -> dict[str, Moments]:
     """Moments of each convolution's inputs; the outputs it wants are none."""
     convs = [op for op in graph.ops if isinstance(op, FloatConv)]
     sums = {op.name: MomentSums(op.weights[0].size, 0) for op in convs}
@@ -97,7 +90,7 @@ def _moments(
             windows = patches(op, tensors[op.inputs[0]], op.pad_value)
             windows = windows.reshape(-1, windows.shape[-1])
             sums[op.name].add(windows, np.zeros((len(windows), 0), np.float32))
-        advance(batch.stop - batch.start)
+        progress.advance(batch.stop, len(frames))
     nothing = {op.name: np.zeros((0, op.weights[0].size)) for op in convs}
     return {name: part.moments(nothing[name], 1.0) for name, part in sums.items()}
 
@@ -126,7 +119,7 @@ def _divergences(
     graph: FloatGraph,
     frames: np.ndarray,
     rounded: Mapping[str, FloatConv],
-    advance: Callable[[int], None],
+    progress: Progress,
 ) -> dict[str, float]:
     """Divergence from the float network's class probabilities with one layer changed."""
     totals = dict.fromkeys(rounded, 0.0)
@@ -138,7 +131,7 @@ def _divergences(
             if op.name in rounded:
                 rest = (rounded[op.name], *graph.ops[index + 1 :])
                 totals[op.name] += _divergence(rest, tensors)
-        advance(batch.stop - batch.start)
+        progress.advance(batch.stop, len(frames))
     return {name: total / len(frames) for name, total in totals.items()}
 
 

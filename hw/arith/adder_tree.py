@@ -1,10 +1,15 @@
 """Sums of many terms."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Signal, Value, signed
 
 
-def adder_tree(m: Module, terms: list[Signal]) -> Signal:
-    """Sum of signed terms, a register after every level."""
+def levels(terms: int) -> int:
+    """Cycles that a tree of so many terms takes: its levels, a register each."""
+    return (terms - 1).bit_length()
+
+
+def adder_tree(m: Module, terms: list[Value]) -> Value:
+    """Sum of signed terms, :func:`levels` cycles later: a register follows every level."""
     while len(terms) > 1:
         sums = []
         for a, b in zip(terms[::2], terms[1::2], strict=False):

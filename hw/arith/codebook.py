@@ -27,6 +27,12 @@ class Decoder(wiring.Component):
     i : In(count * code_bits)
         Unsigned codes, the first in the lowest bits.
     o : Out(count * level_bits)
+
+    Raises
+    ------
+    ValueError
+        If there is not one level for each code of one bit or more, or a level does not fit
+        ``level_bits``.
     """
 
     def __init__(self, levels: np.ndarray, level_bits: int, count: int):
@@ -44,7 +50,7 @@ class Decoder(wiring.Component):
         """Levels of codes, an int64 array of the shape of ``codes``."""
         return self._levels[codes]
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         table = Array(int(level) & ((1 << self._level_bits) - 1) for level in self._levels)

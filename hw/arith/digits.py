@@ -1,8 +1,9 @@
 """Sums of products without multipliers: digits of a weight select multiples of an activation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import pairwise, product
+from itertools import accumulate, pairwise, product
 from operator import or_
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
@@ -18,6 +19,15 @@ def digits(bits: int) -> list[tuple[int, int]]:
     return [(start, min(2, bits - start)) for start in range(0, bits, 2)]
 
 
+def digit_values(weight: int, bits: int) -> list[int]:
+    """What a weight's digits are worth, lowest first: the last one is negative in half its codes.
+
+    The sum of ``value << start``, with the starts of :func:`digits`, is the weight.
+    """
+    values = [weight >> start & (1 << width) - 1 for start, width in digits(bits)[:-1]]
+    return [*values, weight >> digits(bits)[-1][0]]
+
+
 def chains(simd: int) -> list[range]:
     """Columns that go through one chain of adders: at most CHAIN, and evenly shared."""
     count = -(-simd // CHAIN)
@@ -25,8 +35,54 @@ def chains(simd: int) -> list[range]:
     return [range(a, b) for a, b in pairwise(bounds)]
 
 
+def chain_cycles(bits: int, simd: int) -> int:
+    """Cycles that the chains of so many columns take: a register a digit of the longest one."""
+    return max(len(part) for part in chains(simd)) * len(digits(bits))
+
+
+def chain_model(weights: Sequence[int], x: Sequence[int], bits: int) -> list[int]:
+    """The sum so far after each step of a chain: all columns' lowest digits come first.
+
+    Parameters
+    ----------
+    weights : sequence of int
+        Of the chain's columns.
+    x : sequence of int
+        Activations, one a weight.
+    bits : int
+        Of a weight.
+
+    Returns
+    -------
+    list of int
+        A sum for each digit of each column; the last one is the sum of the products.
+    """
+    values = [digit_values(weight, bits) for weight in weights]
+    terms = [
+        values[column][number] * value << start
+        for number, (start, _) in enumerate(digits(bits))
+        for column, value in enumerate(x)
+    ]
+    return list(accumulate(terms))
+
+
 def chain_widths(cuts: list[tuple[int, int]], columns: int, shape: Shape) -> list[int]:
-    """Bits of the sum so far after each step of a chain: all columns' lowest digits come first."""
+    """Bits of the sum so far after each step of a chain, whatever the operands.
+
+    Parameters
+    ----------
+    cuts : list of tuple of int
+        As :func:`digits` gives them.
+    columns : int
+        Of the chain.
+    shape : Shape
+        Of an activation, ``unsigned(8)`` or ``signed(8)``.
+
+    Returns
+    -------
+    list of int
+        Of sums in two's complement, one for each digit of each column.
+    """
     smallest, largest = (-128, 127) if shape.signed else (0, 255)
     found, low, high = [], 0, 0
     for start, width in cuts:
@@ -50,25 +106,31 @@ def digit_totals(m: Module, weights: Value, bits: int, x: list[Value]) -> list[S
     ----------
     m : Module
     weights : Value
-        Row r's signed weight for activation s at bit ``(r * len(x) + s) * bits``.
+        Row r's signed weight for activation s at bit ``(r * len(x) + s) * bits``; a cycle later
+        than the activations, whose multiples come first.
     bits : int
         Of a weight.
     x : list of Value
         Activations.
+
+    Returns
+    -------
+    list of Signal
+        A row each, :func:`chain_cycles` and the adder tree's levels later than the weights.
     """
     # All weights wait side by side, for simulators that copy words faster than numbers.
     # Synthesis drops the bits that no stage uses any more.
     delayed = _Delays(m, [weights])
     multiples = [_Delays(m, _multiples(m, value)) for value in x]
     columns = chains(len(x))
-    longest = max(len(part) for part in columns)
+    cycles = chain_cycles(bits, len(x))
     steps = [_steps(m, bits, x[0].shape(), part, multiples) for part in columns]
     totals = []
     for row in range(len(weights) // (len(x) * bits)):
         ends = []
         for part in steps:
             late = _Delays(m, [_chain(m, row * len(x) * bits, part, delayed)])
-            ends.append(late.after(longest * len(digits(bits)) - len(part))[0])
+            ends.append(late.after(cycles - len(part))[0])
         totals.append(adder_tree(m, ends))
     return totals
 

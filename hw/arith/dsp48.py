@@ -1,13 +1,19 @@
-"""The DSP48E1 of AMD's 7-series as a multiply-accumulate unit of one or two lanes, and as a scaler.
+"""The DSP48E1 of AMD's 7-series as a multiply-accumulate unit of one or two rows, and as a scaler.
 
-Two lanes share one activation x: the pre-adder forms ``w1 * 2**k + w0``, the multiplier multiplies
-that by x, and P adds up the products of a window, ``(sum w1 x) * 2**k + sum w0 x``. The lanes are
-told apart afterwards: :func:`separate`. (AMD UG479, "7 Series DSP48E1 Slice"; two multiplications a
-slice as in AMD WP486, "Deep Learning with INT8 Optimization", but accumulated in P.)
+Two rows of a matrix, packed into one DSP block, share one activation x: the pre-adder forms
+``w1 * 2**k + w0``, the multiplier multiplies that by x, and P adds up the products of a window,
+``s1 * 2**k + s0`` with the upper row's sum ``s1 = sum w1 x`` and the lower row's ``s0 = sum w0 x``.
+The rows are told apart afterwards: by :func:`separate`, or where s0 is wider than k bits by
+:func:`separate_overlapping`. (AMD UG479, "7 Series DSP48E1 Slice"; two multiplications a slice as
+in AMD WP486, "Deep Learning with INT8 Optimization", but accumulated in P.)
+
+What ends in ``_model`` says on integers, or on arrays of them, what the hardware computes.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from amaranth.hdl import (
     Cat,
     ClockDomain,
@@ -24,12 +30,20 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 CELL = "DSP48E1"
-LATENCY = 4
+REGISTERS = ("A, D and the first B", "AD and the second B", "M", "P")
+"""What operands pass until they are in the sum, a cycle each."""
+LATENCY = len(REGISTERS)
 """Cycles from operands to the sum in P."""
+OPMODE_DELAY = REGISTERS.index("M")
+"""Cycles by which an OPMODE follows its operands: its own register stands beside M."""
 PREADDER_BITS = 25
+P_BITS = 48
 MOST_OVERLAP = 4
-"""Most bits by which a lower lane's sum may reach into the upper lane. Each costs a bit of a
+"""Most bits by which a lower row's sum may reach into the upper row's. Each costs a bit of a
 second, small sum of products in LUTs: see :func:`borrowed`."""
+
+Integers = Any
+"""An int, or an array of integers."""
 
 _PARAMETERS = {
     "ACASCREG": 1,
@@ -72,7 +86,7 @@ _LOAD, _ACCUMULATE, _ADD_C = 0b000_01_01, 0b010_01_01, 0b011_01_01
 
 
 def packing_offset(weight_bits: int, symmetric: bool) -> int:
-    """The k of two packed lanes, as large as the pre-adder's 25 bits allow.
+    """The k of two packed rows, as large as the pre-adder's 25 bits allow.
 
     Parameters
     ----------
@@ -84,23 +98,73 @@ def packing_offset(weight_bits: int, symmetric: bool) -> int:
 
 
 def rows_per_dsp(weight_bits: int, accumulator_bits: int, symmetric: bool) -> int:
-    """2 where a sum fits below the upper lane or reaches a few bits into it, else 1."""
-    reach = packing_offset(weight_bits, symmetric) + MOST_OVERLAP
-    return 2 if accumulator_bits <= reach else 1
+    """2 where a sum fits below the upper row's or reaches a few bits into it, and P has room.
+
+    Parameters
+    ----------
+    weight_bits : int
+    accumulator_bits : int
+        Of a sum of products, in two's complement.
+    symmetric : bool
+        No weight is ``-2**(weight_bits - 1)``.
+    """
+    offset = packing_offset(weight_bits, symmetric)
+    return 2 if accumulator_bits <= min(offset + MOST_OVERLAP, P_BITS - offset) else 1
+
+
+def wrapped(value: Integers, bits: int) -> Integers:
+    """The lowest bits of a value, in two's complement."""
+    half = 1 << (bits - 1)
+    return ((value + half) & (1 << bits) - 1) - half
+
+
+def packed_model(lower: Integers, upper: Integers, offset: int) -> Integers:
+    """A sum of packed products, of its two rows' sums.
+
+    Parameters
+    ----------
+    lower, upper : int or int array
+    offset : int
+        The k of :func:`packing_offset`.
+    """
+    return (upper << offset) + lower
 
 
 def separate(packed: Value, offset: int, width: int) -> list[Value]:
-    """The lower and the upper lane's sum, signed, of ``width`` bits, from a sum of packed products.
+    """The lower and the upper row's sum, signed, of ``width`` bits, from a sum of packed products.
 
-    A negative lower lane has borrowed one from the upper lane. ``width`` is at most ``offset``.
+    A negative lower row has borrowed one from the upper row.
+
+    Parameters
+    ----------
+    packed : value
+        The sum of packed products, at least ``offset + width`` bits.
+    offset : int
+        The k of :func:`packing_offset`.
+    width : int
+        Bits of a sum, at most ``offset``.
     """
     low = packed[:width].as_signed()
     high = packed[offset : offset + width] + packed[offset - 1]
     return [low, high[:width].as_signed()]
 
 
+def separate_model(packed: Integers, offset: int, width: int) -> list[Integers]:
+    """What :func:`separate` gives.
+
+    Parameters
+    ----------
+    packed : int or int array
+    offset : int
+    width : int
+        Bits of a sum, at most ``offset``.
+    """
+    low = wrapped(packed, width)
+    return [low, wrapped((packed - low) >> offset, width)]
+
+
 def borrowed(packed: Value, upper: Value, offset: int) -> Value:
-    """What a lower lane that is wider than ``offset`` bits has added to the upper one.
+    """What a lower row's sum that is wider than ``offset`` bits has added to the upper row's.
 
     ``(s1 * 2**k + s0) >> k`` is s1 plus the ``r`` bits by which s0 reaches over k, with their sign.
     Who knows s1 modulo ``2**r`` gets these bits by a subtraction of r bits.
@@ -110,7 +174,7 @@ def borrowed(packed: Value, upper: Value, offset: int) -> Value:
     packed : value
         The sum of packed products.
     upper : value (r bits)
-        The upper lane's sum modulo ``2**r``.
+        The upper row's sum modulo ``2**r``.
     offset : int
         The k of :func:`packing_offset`.
     """
@@ -118,14 +182,60 @@ def borrowed(packed: Value, upper: Value, offset: int) -> Value:
     return (packed[offset : offset + bits] - upper)[:bits].as_signed()
 
 
+def borrowed_model(packed: Integers, upper: Integers, offset: int, bits: int) -> Integers:
+    """What :func:`borrowed` gives.
+
+    Parameters
+    ----------
+    packed : int or int array
+        The sum of packed products.
+    upper : int or int array
+        The upper row's sum, as it is or modulo ``2**bits``.
+    offset : int
+    bits : int
+        By which the lower row's sum is wider than ``offset`` bits.
+    """
+    return wrapped((packed >> offset) - upper, bits)
+
+
 def separate_overlapping(packed: Value, reach: Value, offset: int, width: int) -> list[Value]:
-    """The lower and the upper lane's sum of ``width`` bits, with what :func:`borrowed` gave."""
+    """The lower and the upper row's sum of ``width`` bits, with what :func:`borrowed` gave.
+
+    Parameters
+    ----------
+    packed : value
+        The sum of packed products, at least ``offset + width`` bits.
+    reach : value
+        Signed, ``width - offset`` bits.
+    offset : int
+        The k of :func:`packing_offset`.
+    width : int
+        Bits of a sum, more than ``offset``.
+    """
     low = Cat(packed[:offset], reach)[:width].as_signed()
     high = packed[offset : offset + width] - reach
     return [low, high[:width].as_signed()]
 
 
-def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: Value):
+def separate_overlapping_model(
+    packed: Integers, reach: Integers, offset: int, width: int
+) -> list[Integers]:
+    """What :func:`separate_overlapping` gives.
+
+    Parameters
+    ----------
+    packed, reach : int or int array
+    offset : int
+    width : int
+        Bits of a sum, more than ``offset``.
+    """
+    low = (packed & (1 << offset) - 1) + (reach << offset)
+    return [low, wrapped((packed - low) >> offset, width)]
+
+
+def multiply_accumulate(
+    weights: Sequence[Value], x: Value, offset: int, first: Value
+) -> tuple[Instance, list, Signal]:
     """One DSP48E1 that accumulates the products of one or two signed weights with ``x``.
 
     Parameters
@@ -136,7 +246,7 @@ def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: 
     offset : int
         See :func:`packing_offset`; without meaning for one weight.
     first : value
-        Whether P starts anew; belongs to the operands of the cycle before the last but one.
+        Whether P starts anew with the operands of :data:`OPMODE_DELAY` cycles ago.
 
     Returns
     -------
@@ -147,7 +257,20 @@ def multiply_accumulate(weights: Sequence[Value], x: Value, offset: int, first: 
     return _slice(weights[0], high, x, Const(0, 48), Mux(first, _LOAD, _ACCUMULATE))
 
 
-def add_multiply_add(a: Value, d: Value, b: Value, c: int):
+def multiply_accumulate_model(weights: np.ndarray, x: np.ndarray, offset: int) -> int:
+    """What :func:`multiply_accumulate` leaves in P after a window, modulo ``2**P_BITS``.
+
+    Parameters
+    ----------
+    weights : int array (words, 1 or 2)
+    x : int array (words,)
+    offset : int
+    """
+    lower, *upper = (int(total) for total in np.asarray(x) @ np.asarray(weights))
+    return packed_model(lower, upper[0], offset) if upper else lower
+
+
+def add_multiply_add(a: Value, d: Value, b: Value, c: int) -> tuple[Instance, list, Signal]:
     """One DSP48E1 that computes ``(a + d) * b + c``, :data:`LATENCY` cycles later.
 
     Parameters
@@ -164,7 +287,18 @@ def add_multiply_add(a: Value, d: Value, b: Value, c: int):
     return _slice(a, d, b, Const(c, 48), Const(_ADD_C, 7))
 
 
-def _slice(a: Value, d: Value, b: Value, c: Value, opmode: Value):
+def add_multiply_add_model(a: Integers, d: Integers, b: Integers, c: int) -> Integers:
+    """What :func:`add_multiply_add` computes.
+
+    Parameters
+    ----------
+    a, d, b : int or int array
+    c : int
+    """
+    return (a + d) * b + c
+
+
+def _slice(a: Value, d: Value, b: Value, c: Value, opmode: Value) -> tuple[Instance, list, Signal]:
     """The primitive with its operands: values of the widths of its ports, sign-extended."""
     comb = []
     operands = {"A": (a, 30), "D": (d, 25), "B": (b, 18)}
@@ -172,7 +306,7 @@ def _slice(a: Value, d: Value, b: Value, c: Value, opmode: Value):
     for name, (value, width) in operands.items():
         ports[name] = port = Signal(signed(width), name=name.lower())
         comb.append(port.eq(value))
-    p = Signal(48)
+    p = Signal(P_BITS)
     instance = Instance(
         CELL,
         *[("p", name, value) for name, value in _PARAMETERS.items()],
@@ -192,12 +326,12 @@ class BehaviouralDSP48E1(wiring.Component):
     The members are the primitive's ports; those in which nothing changes are there and not used.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         inputs = {name: In(width) for name, width in _OPERANDS.items()}
         inputs |= {name: In(width) for name, (width, _) in _FIXED.items()}
         super().__init__({"CLK": In(1), **inputs, "P": Out(48)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.domains.local = domain = ClockDomain("local", reset_less=True)
@@ -222,4 +356,4 @@ class BehaviouralDSP48E1(wiring.Component):
 
 
 PARAMETER_NAMES = tuple(_PARAMETERS)
-"""What an instance sets, and the twin does not have."""
+"""What an instance sets, and the behavioural model does not have."""

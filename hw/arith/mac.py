@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48, multiply
-from hw.arith.adder_tree import adder_tree
-from hw.arith.digits import chains, digit_totals, digits
+from hw.arith.adder_tree import adder_tree, levels
+from hw.arith.digits import chain_cycles, chains, digit_totals
 
 MultiplierKind = Literal["dsp48e1", "mult18x18d", "lut"]
 PRODUCT_BITS = 8
@@ -91,12 +92,12 @@ class MacConfig:
 
     @property
     def offset(self) -> int:
-        """Bit at which the upper of two lanes begins."""
+        """Bit at which the upper of two packed rows begins."""
         return dsp48.packing_offset(self.weight_bits, self.symmetric)
 
     @property
     def overlap(self) -> int:
-        """Bits by which the lower of two lanes reaches into the upper one."""
+        """Bits by which the lower of two packed rows' sums reaches into the upper one."""
         return max(self.accumulator_bits - self.offset, 0) if self.rows_per_sum == 2 else 0
 
     @property
@@ -105,20 +106,89 @@ class MacConfig:
         return self.accumulator_bits + (self.offset if self.rows_per_sum == 2 else 0)
 
     @property
+    def sums(self) -> data.ArrayLayout:
+        """All raw sums: part s of group g at ``g * parts + s``."""
+        return data.ArrayLayout(signed(self.raw_bits), self.groups * self.parts)
+
+    @property
+    def uppers(self) -> data.ArrayLayout:
+        """The upper rows' sums modulo ``2**overlap`` that belong to the raw sums."""
+        return data.ArrayLayout(self.overlap, self.groups * self.parts)
+
+    @property
+    def registers(self) -> dict[str, int]:
+        """Cycles that operands take to the sums, by the registers that they pass."""
+        if self.kind == "dsp48e1":
+            return dict.fromkeys(dsp48.REGISTERS, 1)
+        if self.kind == "mult18x18d":
+            return {
+                "weights and activations": 1,
+                "packed weights": 1,
+                "multiplier": multiply.LATENCY,
+                "products": 1,
+                "adder tree": levels(self.simd),
+                "accumulator": 1,
+            }
+        return {
+            "weights and multiples of activations": 1,
+            "chain of digits": chain_cycles(self.weight_bits, self.simd),
+            "adder tree": levels(len(chains(self.simd))),
+            "accumulator": 1,
+        }
+
+    @property
     def latency(self) -> int:
         """Cycles from a window's last operands to its sums."""
-        if self.kind == "dsp48e1":
-            return dsp48.LATENCY
-        if self.kind == "mult18x18d":
-            return 3 + multiply.LATENCY + (self.simd - 1).bit_length() + 1
-        parts = chains(self.simd)
-        longest = max(len(part) for part in parts)
-        tree = (len(parts) - 1).bit_length()
-        return 1 + longest * len(digits(self.weight_bits)) + tree + 1
+        return sum(self.registers.values())
+
+    def model(self, weights: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The raw sums of a window, and its upper rows' sums modulo ``2**overlap``.
+
+        Two packed rows wrap at the ends of ``raw_bits``, where the lower one's sign can take the
+        most negative sums of the upper one: they are told apart all the same.
+
+        Parameters
+        ----------
+        weights : int array (words, pe, simd)
+        x : int array (words, simd)
+
+        Returns
+        -------
+        int64 arrays (groups * parts,)
+            As :class:`MacArray` gives them; the second one is all zero without an overlap.
+        """
+        columns = (np.asarray(weights, dtype=np.int64) * np.asarray(x)[:, None, :]).sum(axis=0)
+        if self.kind != "dsp48e1":
+            sums = columns.sum(axis=1)
+            return sums, np.zeros_like(sums)
+        if self.rows_per_sum == 1:
+            return columns.ravel(), np.zeros_like(columns.ravel())
+        pairs = np.zeros((2 * self.groups, self.simd), dtype=np.int64)
+        pairs[: self.pe] = columns
+        lower, upper = pairs[::2].ravel(), pairs[1::2].ravel()
+        both = dsp48.wrapped(dsp48.packed_model(lower, upper, self.offset), self.raw_bits)
+        return both, upper % (1 << self.overlap)
 
 
 class MacArray(wiring.Component):
     """``pe`` rows of ``simd`` multipliers; every row adds up its products of a window.
+
+    Operands of a word come every cycle, or after a pause; windows follow each other without one.
+    Here are a row of one DSP block, a window of two words, a pause, and a window of one word. The
+    registers AD, M and P are the block's, a dot is 0, and P is ``o_sums``::
+
+        cycle       0   1   2   3   4   5   6   7   8
+        i_valid     1   1   .   1   .   .   .   .   .
+        i_first     1   .   .   1   .   .   .   .   .
+        i_last      .   1   .   1   .   .   .   .   .
+        i_weights   2   3   .   5   .   .   .   .   .
+        i_x        10  20   .   7   .   .   .   .   .
+        AD          .   .   2   3   .   5   .   .   .
+        M           .   .   .  20  60   .  35   .   .
+        P           .   .   .   .  20  80  80  35  35
+        o_done      .   .   .   .   .   1   .   1   .
+
+    Multipliers of other kinds only take more cycles: :attr:`MacConfig.registers`.
 
     Parameters
     ----------
@@ -136,10 +206,9 @@ class MacArray(wiring.Component):
         Operands come; they are a window's first, its last.
     o_done : Out(1)
         The raw sums are those of a whole window, in this cycle.
-    o_sums : Out(ArrayLayout(raw bits, groups * parts))
-        Part s of group g at ``g * parts + s``.
-    o_uppers : Out(ArrayLayout(overlap, groups * parts))
-        Only with an overlap: the upper lanes' sums modulo ``2**overlap``.
+    o_sums : Out(config.sums)
+    o_uppers : Out(config.uppers)
+        Only with an overlap.
     """
 
     def __init__(self, config: MacConfig, shape: Shape):
@@ -153,13 +222,13 @@ class MacArray(wiring.Component):
             "i_first": In(1),
             "i_last": In(1),
             "o_done": Out(1),
-            "o_sums": Out(data.ArrayLayout(signed(config.raw_bits), config.groups * config.parts)),
+            "o_sums": Out(config.sums),
         }
         if config.overlap:
-            ports["o_uppers"] = Out(data.ArrayLayout(config.overlap, config.groups * config.parts))
+            ports["o_uppers"] = Out(config.uppers)
         super().__init__(ports)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         flags = [Signal(3, name=f"flags{stage}") for stage in range(self.config.latency + 1)]
@@ -178,10 +247,11 @@ class MacArray(wiring.Component):
         start = (row * self.config.simd + column) * self._bits
         return source[start : start + self._bits].as_signed()
 
-    def _dsp_rows(self, m: Module, flags: list[Signal]):
+    def _dsp_rows(self, m: Module, flags: list[Signal]) -> None:
         """Accumulators in the DSP blocks, a part for each activation."""
         config = self.config
-        begins = flags[dsp48.LATENCY - 2][1], flags[dsp48.LATENCY - 1][1]
+        # What follows OPMODE's register in the slice takes the flag itself a cycle later.
+        begins = flags[dsp48.OPMODE_DELAY][1], flags[dsp48.OPMODE_DELAY + 1][1]
         for group in range(config.groups):
             rows = range(
                 group * config.rows_per_sum, min((group + 1) * config.rows_per_sum, config.pe)
@@ -199,7 +269,7 @@ class MacArray(wiring.Component):
                     m.d.comb += self.o_uppers[at].eq(upper)
 
     def _upper_sum(self, m: Module, weight: Value, x: Value, begin: Value) -> Signal:
-        """The sum of the products of an upper lane, modulo a power of two, along with the DSP's."""
+        """The sum of an upper row's products, modulo a power of two, along with the DSP block's."""
         bits = self.config.overlap
         stages = [Signal(bits, name=f"upper{number}") for number in range(4)]
         late, product, delayed, sum_ = stages
@@ -213,7 +283,7 @@ class MacArray(wiring.Component):
         ]
         return sum_
 
-    def _fabric_rows(self, m: Module, flags: Value):
+    def _fabric_rows(self, m: Module, flags: Value) -> None:
         """Products by DSP or by LUTs, adder trees and accumulators in the fabric."""
         config = self.config
         weights = Signal.like(self.i_weights)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -67,7 +67,7 @@ class Rom(wiring.Component):
         self._kind = kind
         super().__init__({"i_address": In(range(max(len(rows), 2))), "o_data": Out(width)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         if self._kind == "lut":
@@ -88,7 +88,7 @@ class Rom(wiring.Component):
         m.d.comb += self.o_data.eq(data)
         return m
 
-    def _bank(self, m: Module, name: str, rows: list[int], bank: Bank):
+    def _bank(self, m: Module, name: str, rows: list[int], bank: Bank) -> Value:
         """The data of one bank, from memories of one block RAM each."""
         bits, parts = NATURAL[bank.depth], []
         for column in range(bank.columns):
@@ -100,7 +100,9 @@ class Rom(wiring.Component):
             parts.append(port.data)
         return Cat(*parts)
 
-    def _memory(self, m: Module, name: str, rows: list[int], depth: int, width: int):
+    def _memory(
+        self, m: Module, name: str, rows: list[int], depth: int, width: int
+    ) -> memory.ReadPort:
         m.submodules[name] = storage = memory.Memory(
             shape=width,
             depth=max(len(rows), depth),

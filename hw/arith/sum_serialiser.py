@@ -2,59 +2,119 @@
 
 import itertools
 
+import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48
-from hw.arith.adder_tree import adder_tree
-from hw.arith.mac import MacArray, MacConfig
+from hw.arith.adder_tree import adder_tree, levels
+from hw.arith.mac import MacConfig
 
 
 class SumSerialiser(wiring.Component):
     """Keeps the sums of a window while the next one is computed, and passes them on in order.
 
-    ``lanes`` rows a cycle: a multiplexer picks the raw sums, their parts are added, and lanes that
-    share a sum are told apart there, once for all rows.
+    ``lanes`` rows a cycle: a multiplexer picks the raw sums, their parts are added, and rows that
+    share a sum are told apart there, once for all of them.
+
+    Here are four rows with sums of their own, of two parts each, that leave by two lanes: a window
+    with two transfers, and as soon as can be one with a single transfer. ``sums`` keeps the parts
+    (those of row 0 are shown), ``left`` counts the transfers to come, ``total`` adds up the parts
+    that were picked a cycle before (on lane 0), and a dot is 0::
+
+        cycle          0   1   2   3   4   5   6   7
+        i_done         1   .   1   .   .   .   .   .
+        i_count        2   .   1   .   .   .   .   .
+        i_sums[0]      1   .   5   .   .   .   .   .
+        i_sums[1]     10   .  50   .   .   .   .   .
+        sums[0]        .   1   1   5   5   5   5   5
+        sums[1]        .  10  10  50  50  50  50  50
+        left           .   2   1   1   .   .   .   .
+        total          .   .   .  11  33  55  77  77
+        o_push         .   .   .   .   1   1   1   .
+        o_payload[0]   .   .   .   .  11  33  55  77
+        o_payload[1]   .   .   .   .  22  44  66  88
+
+    More parts take more cycles, and so do rows that overlap: :meth:`registers`.
 
     Parameters
     ----------
-    macs : MacArray
+    config : MacConfig
+        Of the array whose sums these are.
     lanes : int
-        Divides its rows.
+        Rows a transfer, each an output channel; divides the array's rows.
 
     Members
     -------
     i_done : In(1)
         The sums of a window are there; at least ``pe / lanes`` cycles after the last time.
-    i_sums, i_uppers : In
-        As :class:`~hw.arith.mac.MacArray` gives them.
+    i_sums : In(config.sums)
+    i_uppers : In(config.uppers)
+        Only with an overlap.
     i_count : In
         Transfers of this window, together with ``i_done``.
     o_push : Out(1)
     o_payload : Out(ArrayLayout(accumulator, lanes))
+        The sums of ``lanes`` rows, in the order of the rows.
     """
 
-    def __init__(self, macs: MacArray, lanes: int):
-        self._config, self._steps, self._lanes = macs.config, macs.config.pe // lanes, lanes
-        accumulator = signed(macs.config.accumulator_bits)
+    def __init__(self, config: MacConfig, lanes: int):
+        self._config, self._steps, self._lanes = config, config.pe // lanes, lanes
+        accumulator = signed(config.accumulator_bits)
         ports = {
             "i_done": In(1),
-            "i_sums": In(macs.o_sums.shape()),
+            "i_sums": In(config.sums),
             "i_count": In(range(self._steps + 1)),
             "o_push": Out(1),
             "o_payload": Out(data.ArrayLayout(accumulator, lanes)),
         }
-        if macs.config.overlap:
-            ports["i_uppers"] = In(macs.o_uppers.shape())
+        if config.overlap:
+            ports["i_uppers"] = In(config.uppers)
         super().__init__(ports)
+
+    @staticmethod
+    def registers(config: MacConfig) -> dict[str, int]:
+        """Cycles from ``i_done`` to the first transfer's ``o_push``, by registers on the way."""
+        return {
+            "sums that are kept": 1,
+            "picked parts": 1,
+            "adder tree": levels(config.parts),
+            "borrowed bits": int(config.overlap > 0),
+            "payload": 1,
+        }
 
     @staticmethod
     def latency(config: MacConfig) -> int:
         """Cycles from ``i_done`` to the first transfer's ``o_push``."""
-        return 3 + (config.parts - 1).bit_length() + (config.overlap > 0)
+        return sum(SumSerialiser.registers(config).values())
 
-    def elaborate(self, platform):
+    @staticmethod
+    def model(config: MacConfig, sums: np.ndarray, uppers: np.ndarray) -> np.ndarray:
+        """The sums of an array's rows, in the order in which they leave.
+
+        Parameters
+        ----------
+        config : MacConfig
+        sums, uppers : int arrays (groups * parts,)
+            As :meth:`MacConfig.model` gives them.
+
+        Returns
+        -------
+        int64 array (pe,)
+        """
+        rows = np.asarray(sums, dtype=np.int64).reshape(config.groups, config.parts).sum(axis=1)
+        width = config.accumulator_bits
+        if config.overlap:
+            upper = np.asarray(uppers).reshape(config.groups, config.parts).sum(axis=1)
+            reach = dsp48.borrowed_model(rows, upper, config.offset, config.overlap)
+            pairs = dsp48.separate_overlapping_model(rows, reach, config.offset, width)
+            rows = np.stack(pairs, axis=1)
+        elif config.rows_per_sum == 2:
+            rows = np.stack(dsp48.separate_model(rows, config.offset, width), axis=1)
+        return rows.ravel()[: config.pe]
+
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         steps, config = self._steps, self._config
@@ -104,7 +164,7 @@ class SumSerialiser(wiring.Component):
 
 
 def _half(choice: list[Value], odd: list[int], step_is_odd: Value) -> Value:
-    """The lower or upper lane's sum; ``odd`` tells which one each step sends."""
+    """The lower or upper row's sum; ``odd`` tells which one each step sends."""
     if len(set(odd)) == 1:
         return choice[odd[0]]
     return Mux(step_is_odd, choice[odd[1]], choice[odd[0]])

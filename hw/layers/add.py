@@ -1,8 +1,7 @@
 """The sum of a bypass."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Shape, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -10,13 +9,16 @@ from hw.arith import multiply
 from hw.stream.lane_stream import lane_stream
 from hw.stream.skid_buffer import SkidBuffer
 
+REGISTERS = ("operand", *multiply.REGISTERS, "total", "rounded", "clamped")
+"""What a transfer passes until it is at the output's register, a cycle each."""
+
 
 class Add(wiring.Component):
     """Adds two streams of different scales: the weighted sum, rounded, shifted and clamped.
 
     ``y = clamp((a * multipliers[0] + b * multipliers[1] + 2**(shift-1)) >> shift, low, high)``,
-    exact, with an arithmetic shift. Latency 8 (operands, three for the product, sum, rounding,
-    clamp, output); one transfer a cycle.
+    exact, with an arithmetic shift. Latency 8 (:data:`REGISTERS` and the output's); one transfer a
+    cycle.
 
     Parameters
     ----------
@@ -36,6 +38,12 @@ class Add(wiring.Component):
         Each side is taken when both are there.
     o : Out(lane_stream(lanes, o_shape))
         A register.
+
+    Raises
+    ------
+    ValueError
+        If a multiplier is not an unsigned 16-bit number, the shift is not 1 to 47, or the clamp is
+        no range inside ``o_shape``.
     """
 
     def __init__(
@@ -76,13 +84,13 @@ class Add(wiring.Component):
         )
         return np.clip((total + (1 << (self._shift - 1))) >> self._shift, *self._clamp)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
         connect(m, skid.o, flipped(self.o))
         advance = skid.i.ready
-        present = Signal(4 + multiply.LATENCY)
+        present = Signal(len(REGISTERS))
         both = self.i_a.valid & self.i_b.valid
         m.d.comb += [
             self.i_a.ready.eq(self.i_b.valid & advance),
@@ -95,10 +103,10 @@ class Add(wiring.Component):
                 self._add_lane(m, lane, skid.i.payload[lane])
         return m
 
-    def _add_lane(self, m: Module, lane: int, result) -> None:
+    def _add_lane(self, m: Module, lane: int, result: Value) -> None:
         """Registers between the steps, all inside the caller's enable; ``result`` is the last."""
         low, high = self._clamp
-        products = []
+        products: list[Value] = []
         for port, multiplier in zip((self.i_a, self.i_b), self._multipliers, strict=True):
             # The operand may come straight from a block RAM, which takes half a cycle.
             value = Signal.like(port.payload[lane], name=f"operand{len(products)}_{lane}")

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
-from amaranth.hdl import Module
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -33,6 +32,11 @@ class Concat(wiring.Component):
         ``ready`` comes from registers alone.
     o : Out(lane_stream(lanes, shape))
         A register.
+
+    Raises
+    ------
+    ValueError
+        If there is no input, or the channels of one are not a positive multiple of ``lanes``.
     """
 
     def __init__(self, parts: Sequence[int], lanes: int, shape: ShapeLike):
@@ -47,7 +51,7 @@ class Concat(wiring.Component):
         """The frames (height, width, channels) side by side."""
         return np.concatenate(frames, axis=2)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         ends = list(accumulate(self._chunks))

@@ -99,7 +99,15 @@ def code_shape(is_signed: bool) -> Shape:
 
 
 def make_window(conv: ConvIntegers, plan: EnginePlan, *, centre: bool = False) -> WindowBuffer:
-    """The window memory of an engine."""
+    """The window memory of an engine.
+
+    Parameters
+    ----------
+    conv : ConvIntegers
+    plan : EnginePlan
+    centre : bool
+        Also emit each window's centre tap, for a 1x1 branch.
+    """
     geometry = conv.geometry(plan)
     return WindowBuffer(
         geometry,
@@ -159,7 +167,9 @@ def make_padder(conv: ConvIntegers, plan: EnginePlan) -> Padder:
     )
 
 
-def chain(m: Module, source, *units):
+def chain(
+    m: Module, source: wiring.PureInterface, *units: wiring.Component
+) -> wiring.PureInterface:
     """Connect ``source`` through units with ports ``i`` and ``o``; returns the last ``o``."""
     for unit in units:
         wiring.connect(m, source, unit.i)
@@ -195,7 +205,7 @@ class ConvEngine(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         conv, plan = self._conv, self._plan

@@ -80,6 +80,13 @@ class Expand(wiring.Component):
         Each pixel's 1x1 channels, then its 3x3 channels.
     o_stalled : Out(3)
         The streams of the 1x1 branch, of the 3x3 branch and of both were stalled a cycle ago.
+
+    Raises
+    ------
+    ValueError
+        If the kernels are not 1x1 without padding and KxK, K odd, padded by ``K // 2`` with zeros;
+        or if the branches differ in their input's size, channels or sign or in their output's sign,
+        or have a stride other than 1.
     """
 
     def __init__(
@@ -117,7 +124,7 @@ class Expand(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         one, three, plan = self._one, self._three, self._three_plan
@@ -216,7 +223,7 @@ class Fire(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.squeeze = squeeze = ConvEngine(
@@ -226,16 +233,18 @@ class Fire(wiring.Component):
         if self._bypass is None:
             out = chain(m, wiring.flipped(self.i), squeeze, expand)
         else:
-            out = self._with_bypass(m, squeeze, expand)
+            out = self._with_bypass(m, self._bypass, squeeze, expand)
         wiring.connect(m, out, wiring.flipped(self.o))
         outer = Signal(2)
         m.d.sync += outer.eq(stalled(squeeze.o, out))
         m.d.comb += self.o_stalled.eq(Cat(outer[0], expand.o_stalled, outer[1]))
         return m
 
-    def _with_bypass(self, m: Module, squeeze: ConvEngine, expand: Expand):
+    def _with_bypass(
+        self, m: Module, bypass: Bypass, squeeze: ConvEngine, expand: Expand
+    ) -> wiring.PureInterface:
         """Send the input two ways and add them up at the end; returns the sum's stream."""
-        bypass, channels = self._bypass, self._squeeze.channels[0]
+        channels = self._squeeze.channels[0]
         i_shape = self._squeeze.i_shape
         m.submodules.fork = fork = Fork(self.i.payload.shape(), 2)
         m.submodules.bypass_queue = queue = StreamFifo(

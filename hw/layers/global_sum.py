@@ -1,8 +1,7 @@
 """Sums over whole frames."""
 
 import numpy as np
-from amaranth.hdl import Module, Shape, signed
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Shape, ShapeLike, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -35,6 +34,12 @@ class GlobalSum(wiring.Component):
         ``ready`` comes from registers alone.
     o : Out(lane_stream(lanes, signed(width)))
         ``channels / lanes`` transfers a frame; a register.
+
+    Raises
+    ------
+    ValueError
+        If ``lanes`` do not divide the channels, a frame has no pixel, or its sums may not fit
+        ``signed(width)``.
     """
 
     def __init__(self, pixels: int, channels: int, lanes: int, shape: ShapeLike, width: int):
@@ -60,7 +65,7 @@ class GlobalSum(wiring.Component):
         """The sums of a frame (height, width, channels), as a frame of one pixel."""
         return frame.astype(np.int64).sum(axis=(0, 1), keepdims=True)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.reducer = reducer = Reducer(

@@ -9,18 +9,36 @@ from hw.arith.codebook import Decoder
 from hw.arith.mac import MacArray, MacConfig, MultiplierKind
 from hw.arith.rom import Rom
 from hw.arith.sum_serialiser import SumSerialiser
+from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
 from hw.stream.fifo import MemoryKind, StreamFifo, wrap
 from hw.stream.lane_stream import lane_stream
+
+_WAY_ROUND = ("operands", *FIFO_REGISTERS, "free places", "credit", "spare")
+"""What keeps a result's place taken besides array and serialiser, a cycle each."""
+_SPARE_PLACES = 2
+"""Places beyond the windows': the credit of windows of one word looks that far ahead."""
 
 
 def result_depth(config: MacConfig, lanes: int, words: int, *, decoded: bool = False) -> int:
     """Results that may be under way or waiting, so that no window of ``words`` waits for them.
 
-    ``decoded`` weights come out of a table.
+    Parameters
+    ----------
+    config : MacConfig
+    lanes : int
+        Divides the rows of the array.
+    words : int
+    decoded : bool
+        Weights come out of a table, a register more.
+
+    Returns
+    -------
+    int
+        In transfers of ``lanes`` sums.
     """
     steps = config.pe // lanes
-    latency = config.latency + SumSerialiser.latency(config) + steps + 6 + decoded
-    return steps * max(2, 1 + -(-latency // words)) + 2
+    taken = config.latency + SumSerialiser.latency(config) + steps + len(_WAY_ROUND) + decoded
+    return steps * max(2, 1 + -(-taken // words)) + _SPARE_PLACES
 
 
 class MatrixVector(wiring.Component):
@@ -56,6 +74,13 @@ class MatrixVector(wiring.Component):
     i : In(lane_stream(simd, shape))
     o : Out(lane_stream(lanes, accumulator))
         Cout accumulators a window, in channel order.
+
+    Raises
+    ------
+    ValueError
+        If ``weight_bits`` are not 2 to 8, a weight does not fit them or is not in the codebook, the
+        columns are no whole words, ``lanes`` do not divide ``pe`` and ``Cout``, or a fold's sums
+        could not leave within the cycles of the next one.
     """
 
     def __init__(
@@ -126,7 +151,7 @@ class MatrixVector(wiring.Component):
         return np.asarray(windows, dtype=np.int64) @ self._weights.T
 
     def rom(self) -> list[int]:
-        """Rows of the ROM in schedule order; lane (p, s) sits at bit (p*simd + s)*bits."""
+        """Rows of the ROM in schedule order; weight (p, s) sits at bit (p*simd + s)*bits."""
         pe, simd = self._pe, self._simd
         padded = np.zeros((self.folds * pe, self.words * simd), dtype=np.int64)
         padded[: self._weights.shape[0]] = self._weights
@@ -150,13 +175,13 @@ class MatrixVector(wiring.Component):
         known = np.where(np.isin(weights, self._levels), weights, spare)
         return np.searchsorted(self._levels, known) - len(self._levels) // 2
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         rows = self.rom()
         m.submodules.rom = rom = Rom(rows, self._pe * self._simd * self._bits, self._kind)
         m.submodules.macs = macs = self._macs
-        m.submodules.serialiser = serialiser = SumSerialiser(macs, self._lanes)
+        m.submodules.serialiser = serialiser = SumSerialiser(macs.config, self._lanes)
         m.submodules.results = results = StreamFifo(self.o.payload.shape(), self._depth)
         wiring.connect(m, results.o, wiring.flipped(self.o))
 
@@ -209,7 +234,7 @@ class MatrixVector(wiring.Component):
         """Transfers of a fold's results."""
         return self._pe // self._lanes
 
-    def _reserve(self, m: Module, serialiser: SumSerialiser, credit: Signal, take):
+    def _reserve(self, m: Module, serialiser: SumSerialiser, credit: Signal, take: Value) -> None:
         """Let a window end only when there are places for all its results in the FIFO."""
         depth, steps = self._depth, self._steps
         remainder = self._weights.shape[0] // self._lanes - (self.folds - 1) * steps

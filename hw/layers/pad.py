@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from amaranth.hdl import Module, Shape, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Shape, ShapeLike, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -38,6 +37,12 @@ class Padder(wiring.Component):
     -------
     i, o : lane_stream(lanes, shape)
         ``i.ready`` comes from registers alone, ``o`` is a register.
+
+    Raises
+    ------
+    ValueError
+        If a frame is empty, ``pad`` is not four sizes of at least 0, or ``code`` is not
+        ``chunks * lanes`` values that fit ``shape``.
     """
 
     def __init__(
@@ -76,7 +81,7 @@ class Padder(wiring.Component):
         padded[top : top + height, left : left + width] = frame
         return padded
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         if not any(self._pad):

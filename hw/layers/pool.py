@@ -1,8 +1,7 @@
 """Max pooling."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -42,6 +41,12 @@ class MaxPool(wiring.Component):
         ``ready`` comes from registers alone.
     o : Out(lane_stream(lanes, shape))
         A register.
+
+    Raises
+    ------
+    ValueError
+        If ``lanes`` do not divide the channels, the kernel is neither the stride nor one more, or
+        the input is smaller than a window.
     """
 
     def __init__(
@@ -93,7 +98,7 @@ class MaxPool(wiring.Component):
         maxima = [frame[y : y + k, x : x + k].max(axis=(0, 1)) for y, x in starts]
         return np.array(maxima).reshape(rows, columns, -1)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         rules = self._kernel, self._stride, self._ceil
@@ -136,7 +141,7 @@ class _Axis(wiring.Component):
         port = stream.Signature(data.ArrayLayout(shape, lanes))
         super().__init__({"i": In(port), "o": Out(port)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.reducer = reducer = Reducer(
             self._depth,
@@ -173,7 +178,7 @@ class _Axis(wiring.Component):
             ]
         return m
 
-    def _phase_flags(self, m: Module, position: Counter) -> tuple[Signal, Signal]:
+    def _phase_flags(self, m: Module, position: Counter) -> tuple[Value, Value]:
         """Registers: the position is at the first and at the last step of a stride."""
         phase = Signal(self._stride, init=1)
         with m.If(position.i_step):

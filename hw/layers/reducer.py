@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -65,7 +64,7 @@ class Reducer(wiring.Component):
             {"i": In(stream.Signature(self._i_layout)), "o": Out(stream.Signature(self._totals))}
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         held = Signal(self._i_layout)
@@ -96,7 +95,9 @@ class Reducer(wiring.Component):
             self._add_memory(m, take, write, old, kept)
         return m
 
-    def _add_memory(self, m: Module, take, write, old, kept) -> None:
+    def _add_memory(
+        self, m: Module, take: Value, write: Value, old: data.View, kept: data.View
+    ) -> None:
         """Read a total when its transfer is taken, write it back a cycle or more later.
 
         A block RAM gives its data late in the cycle. It is read when the transfer before is taken,

@@ -1,5 +1,6 @@
 """Requantisation: accumulators to 8-bit codes, by integers alone."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -7,26 +8,34 @@ from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arith import dsp48
-from hw.arith.multiply import SMALL_OPERAND, multiply
-from hw.stream.fifo import CreditFifo, memory_attributes, wrap
+from hw.arith import dsp48, multiply
+from hw.stream.fifo import CREDIT_LOOP, CreditFifo, memory_attributes, wrap
 from hw.stream.lane_stream import lane_stream
 
 LUT_ROWS = 256
 """The ROM of biases and multipliers goes into LUTs up to this depth, into block RAM beyond."""
 ScalerKind = Literal["dsp48e1", "inferred"]
-LATENCY: dict[ScalerKind, int] = {"dsp48e1": 6, "inferred": 8}
-"""Cycles from a transfer to its code."""
-DEPTH = max(LATENCY.values()) + 4
+REGISTERS: dict[ScalerKind, tuple[str, ...]] = {
+    "dsp48e1": ("sum, bias and multiplier", *dsp48.REGISTERS, "code"),
+    "inferred": (
+        *("sum, bias and multiplier", "sum with bias"),
+        *multiply.REGISTERS,
+        *("product of both halves", "product with the half that rounds", "code"),
+    ),
+}
+"""What a transfer passes until it is codes, a cycle each."""
+LATENCY = {kind: len(registers) for kind, registers in REGISTERS.items()}
+"""Cycles from a transfer to its codes."""
+DEPTH = max(LATENCY.values()) + len(CREDIT_LOOP)
 """Codes under way or waiting, enough for one transfer a cycle."""
 
 
 class Requantise(wiring.Component):
     """``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
 
-    The shift is arithmetic: the rounding is to nearest, halves up. One transfer a cycle, 6 or 8
-    cycles and the FIFO's two after it came in; one DSP block a lane, or two where that is an ECP5's
-    and sums are wide.
+    The shift is arithmetic: the rounding is to nearest, halves up. One transfer a cycle,
+    :data:`LATENCY` and the FIFO's two cycles after it came in; one DSP block a lane, or two where
+    that is an ECP5's and sums are wide.
 
     Parameters
     ----------
@@ -50,12 +59,19 @@ class Requantise(wiring.Component):
     -------
     i : In(lane_stream(lanes, i_shape))
     o : Out(lane_stream(lanes, o_shape))
+
+    Raises
+    ------
+    ValueError
+        If ``lanes`` do not divide C, the shift is not 1 to 47, a multiplier is not an unsigned
+        16-bit number, the clamp is no range within ``o_shape``, or sums with the bias are wider
+        than the 25 bits of a DSP48E1 that is asked for.
     """
 
     def __init__(
         self,
-        bias: np.ndarray,
-        multiplier: np.ndarray,
+        bias: np.ndarray | Sequence[int],
+        multiplier: np.ndarray | Sequence[int],
         *,
         shift: int,
         low: int,
@@ -114,7 +130,7 @@ class Requantise(wiring.Component):
             rows.append(row)
         return rows
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         rows = self.rom()
@@ -174,12 +190,13 @@ class Requantise(wiring.Component):
 
         A sum too wide for a small one is split, so that its two products get a cycle to be added.
         """
-        split = SMALL_OPERAND - 1 if self._sum_width > SMALL_OPERAND else 0
+        small = multiply.SMALL_OPERAND
+        split = small - 1 if self._sum_width > small else 0
         biased, late_multiplier = Signal(signed(self._sum_width)), Signal(16)
         m.d.sync += [biased.eq(value + bias), late_multiplier.eq(multiplier)]
-        product = multiply(m, biased[split:].as_signed(), late_multiplier, "product")
+        product = multiply.multiply(m, biased[split:].as_signed(), late_multiplier, "product")
         if split:
-            low = multiply(m, biased[:split], late_multiplier, "low")
+            low = multiply.multiply(m, biased[:split], late_multiplier, "low")
             product = Cat(low[:split], product + low[split:]).as_signed()
         exact = Signal(signed(self._sum_width + 16))
         m.d.sync += exact.eq(product)

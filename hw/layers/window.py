@@ -36,7 +36,7 @@ class WindowGeometry:
     stride: int
     folds: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.chunks, self.kernel, self.stride, self.folds) < 1:
             raise ValueError(f"{self}: chunks, kernel, stride and folds must be positive")
         if min(self.height, self.width) < self.kernel:
@@ -113,6 +113,37 @@ class WindowBuffer(wiring.Component):
     One word a cycle in and out. The first word of a window leaves 3 cycles after the window's last
     word came in.
 
+    For example, a kernel of 2 x 2 over a map of 3 x 4 words, which are named by row and column, in
+    a ring of 8 places. A window's words lie at 0, 1, 4 and 5 from its first: a span of 6. After a
+    word the address goes on by 1 (``WORD``) or by 3 to the next row of taps (``TAP_ROW``), and
+    after a window's last word by -4 to its right neighbour (``COLUMN``), by -3 to the next row of
+    windows (``ROW``) or by 1 to the next frame (``FRAME``); one more fold would take -5
+    (``AGAIN``). ``ahead`` counts words written from the window on, less the span: at 0 the window
+    is there. ``excess`` counts words not yet given up, less the capacity: below 0 there is room.
+    Each word written adds 1 to both. Each window takes off its distance to the next, 1, 2 or 6:
+    from ``ahead`` when the address of its last word is chosen, from ``excess`` when it is read::
+
+        cycle   i  ring                     ahead  excess  address  move      o
+            4  21  11 12 13 14  .  .  .  .     -2      -4                     .
+            5  22  11 12 13 14 21  .  .  .     -1      -3                     .
+            6  23  11 12 13 14 21 22  .  .      0      -2                     .
+            7  24  11 12 13 14 21 22 23  .      1      -1        0  WORD      .
+            8   .  11 12 13 14 21 22 23 24      2       0        1  TAP_ROW  11
+            9   .  11 12 13 14 21 22 23 24      2       0        4  WORD     12
+           10   .  11 12 13 14 21 22 23 24      1       0        5  COLUMN   21
+           11  31  11 12 13 14 21 22 23 24      1      -1        1  WORD     22
+           12   .  31 12 13 14 21 22 23 24      2       0        2  TAP_ROW  12
+           13   .  31 12 13 14 21 22 23 24      2       0        5  WORD     13
+        ...
+           17   .  31 32 13 14 21 22 23 24      2       0        6  WORD     14
+           18   .  31 32 13 14 21 22 23 24      0       0        7  ROW      23
+           19  33  31 32 13 14 21 22 23 24      0      -2        4  WORD     24
+           20  34  31 32 33 14 21 22 23 24      1      -1        5  TAP_ROW  21
+        ...
+           29   .  31 32 33 34 41 42 23 24      2       0        2  WORD     24
+           30   .  31 32 33 34 41 42 23 24     -4       0        3  FRAME    33
+           31  43  31 32 33 34 41 42 23 24     -4      -6                    34
+
     Parameters
     ----------
     geometry : WindowGeometry
@@ -134,6 +165,11 @@ class WindowBuffer(wiring.Component):
         For each window ``folds`` times: tap by tap in raster order, chunk by chunk.
     o_centre : Out(lane_stream(lanes, shape))
         Only with ``centre``: the centre pixel of each window, chunk by chunk.
+
+    Raises
+    ------
+    ValueError
+        If the ring does not hold a window's span, or there is no centre tap as the kernel is even.
     """
 
     def __init__(
@@ -160,7 +196,7 @@ class WindowBuffer(wiring.Component):
             ports["o_centre"] = Out(lane_stream(lanes, shape))
         super().__init__(ports)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         geometry, capacity = self._geometry, self._capacity
@@ -200,7 +236,7 @@ class WindowBuffer(wiring.Component):
             m.d.sync += centre.eq(order.o_centre)
         return m
 
-    def _output(self, m: Module, centre: Signal):
+    def _output(self, m: Module, centre: Signal) -> Signal:
         """Drive the outputs' ``valid`` from the pipeline; returns whether the pipeline advances."""
         order = m.submodules.order
         held = Signal()  # the output register holds a word
@@ -256,7 +292,7 @@ class _ReadOrder(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         g, capacity = self._geometry, self._capacity
@@ -289,7 +325,7 @@ class _ReadOrder(wiring.Component):
         self._address(m, move, step)
         return m
 
-    def _address(self, m: Module, move: Value, step: Value):
+    def _address(self, m: Module, move: Value, step: Value) -> None:
         """The second stage: the address, and the distance to the next one."""
         g, capacity = self._geometry, self._capacity
         moves = [1, (g.width - g.kernel) * g.chunks + 1, 1 - g.span]
@@ -303,7 +339,7 @@ class _ReadOrder(wiring.Component):
             m.d.sync += self.o_address.eq(Mux(below[-1], self.o_address - around, below))
 
 
-class _Move(enum.Enum, shape=3):
+class _Move(enum.Enum, shape=3):  # type: ignore[call-arg]
     """How the reading order goes on after a word; the last three leave a window."""
 
     WORD = 0
@@ -346,13 +382,13 @@ class _Counters:
     values: list[Signal]
     ends: list
 
-    def is_centre(self, kernel: int):
+    def is_centre(self, kernel: int) -> Value:
         """The loops (chunk, kx, ky, fold) are at the centre tap of the first fold."""
         _, kx, ky, fold = self.values
         return (kx == kernel // 2) & (ky == kernel // 2) & (fold == 0)
 
 
-def _nested_counters(m: Module, enable, sizes: tuple[int, ...]) -> _Counters:
+def _nested_counters(m: Module, enable: Value, sizes: tuple[int, ...]) -> _Counters:
     """Counters that step like an odometer while ``enable``, the first one fastest."""
     values, ends = [], []
     carry, end = enable, None

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.link.packet import PACKETS
-from hw.stream.fifo import StreamFifo
+from hw.stream.fifo import MemoryKind, StreamFifo
 from protocol.messages import DeviceInfo
 
 PEER = data.StructLayout({"address": 32, "port": 16})
@@ -57,6 +57,11 @@ class DatagramPort(wiring.Component):
     i_adopt : In(1)
         For one cycle, between two packets: from now on, answer the sender of the packet that came
         last.
+
+    Raises
+    ------
+    ValueError
+        If ``width`` is neither 8 nor 32.
     """
 
     def __init__(self, info: DeviceInfo, width: int):
@@ -74,7 +79,7 @@ class DatagramPort(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         last_peer, peer = Signal(PEER), Signal(PEER)
@@ -112,7 +117,7 @@ class DatagramPort(wiring.Component):
         width, count = self._width, self._width // 8
         longest = self._info.longest_answer
         depth = 1 << (longest // count - 1).bit_length()
-        kind = "lut" if depth <= 64 else "block"
+        kind: MemoryKind = "lut" if depth <= 64 else "block"
         m.submodules.words = words = StreamFifo(width + 1, depth, kind)
         m.submodules.lengths = lengths = StreamFifo(range(longest + 1), WAITING)
         packet, taken = self.i_packets.payload, Signal()

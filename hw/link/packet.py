@@ -31,7 +31,7 @@ class Deframer(wiring.Component):
     i: In(BYTE)
     o: Out(PACKETS)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         first, escaped = Signal(), Signal()
@@ -64,7 +64,7 @@ class Framer(wiring.Component):
     i: In(PACKETS)
     o: Out(BYTE)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         flagged, escaped = Signal(), Signal()

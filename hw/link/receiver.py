@@ -62,6 +62,11 @@ class PacketReceiver(wiring.Component):
         Packets for which there is a place.
     o_bad, o_dropped, o_freed : Out(1)
         For one cycle: a packet came damaged; came and was dropped; left its place.
+
+    Raises
+    ------
+    ValueError
+        If ``chunk`` or ``credits`` is not a power of two from 2 on.
     """
 
     def __init__(self, info: DeviceInfo):
@@ -91,7 +96,7 @@ class PacketReceiver(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         info = self._info

@@ -84,7 +84,7 @@ class Responder(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         busy, begins, ends = Signal(), Signal(), Signal()

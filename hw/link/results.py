@@ -1,6 +1,6 @@
 """Frames on their way through the accelerator, and their class sums."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -56,7 +56,7 @@ class ResultQueue(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         classes = self._info.classes
@@ -86,7 +86,7 @@ class ResultQueue(wiring.Component):
         m.d.sync += now.eq(now + 1)
         return m
 
-    def _last(self, m: Module, name: str, moves):
+    def _last(self, m: Module, name: str, moves: Value) -> Value:
         """Counts the sums that move; high with the last one of a frame."""
         classes = self._info.classes
         if classes == 1:

@@ -23,7 +23,7 @@ class PacketSender(wiring.Component):
     i: In(stream.Signature(WORD))
     o: Out(PACKETS)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         begin = Signal()

@@ -78,7 +78,7 @@ class Shell(wiring.Component):
         self._accelerator = accelerator
         super().__init__(SHELL)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.responder = responder = Responder(self._info)
@@ -174,7 +174,7 @@ class ShellModule(wiring.Component):
         self._name = name
         super().__init__(SHELL)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Instance:
         """Build the hardware."""
         return Instance(
             self._name,
@@ -213,7 +213,7 @@ class FrameServer(wiring.Component):
         self._shell = shell
         super().__init__(_members(BYTE, BYTE))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.deframer = deframer = Deframer()

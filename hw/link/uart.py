@@ -47,7 +47,7 @@ class UartTransmitter(wiring.Component):
         self._width, self._step = _phase_step(clock_hz, baud)
         super().__init__()
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         waiting = Signal()
@@ -104,7 +104,7 @@ class UartReceiver(wiring.Component):
         self._width, self._step = _phase_step(clock_hz, baud)
         super().__init__()
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         line = Signal(init=1)

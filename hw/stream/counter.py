@@ -29,6 +29,11 @@ class Counter(wiring.Component):
         The count is ``size - 1``.
     o_inside : Out(len(spans))
         Bit k: the count is in ``range(*spans[k])``. At least one bit, 0 without spans.
+
+    Raises
+    ------
+    ValueError
+        If ``size`` is below 1, or a span is empty or not inside the count.
     """
 
     def __init__(self, size: int, spans: Sequence[tuple[int, int]] = ()):
@@ -49,7 +54,7 @@ class Counter(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         if self._size == 1:

@@ -2,14 +2,17 @@
 
 from typing import Literal
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 MemoryKind = Literal["block", "lut"]
 LUT_BITS = 64
 """Bits of memory in a LUT."""
+REGISTERS = ("memory", "output")
+"""What a word passes in a FIFO, a cycle each."""
+CREDIT_LOOP = (*REGISTERS, "credit", "spare")
+"""What keeps a place of a :class:`CreditFifo` taken behind the pipeline, a cycle each."""
 
 
 def memory_attributes(kind: MemoryKind, *, rom: bool = False) -> dict[str, str]:
@@ -17,6 +20,11 @@ def memory_attributes(kind: MemoryKind, *, rom: bool = False) -> dict[str, str]:
 
     Yosys has no LUT memory that cannot be written, so a ROM in LUTs is logic to it; Vivado goes by
     ``rom_style`` for a ROM.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is neither ``"block"`` nor ``"lut"``.
     """
     if kind not in ("block", "lut"):
         raise ValueError(f"memory kind must be 'block' or 'lut', not {kind!r}")
@@ -44,6 +52,11 @@ class StreamFifo(wiring.Component):
     -------
     i : In(stream.Signature(shape))
     o : Out(stream.Signature(shape))
+
+    Raises
+    ------
+    ValueError
+        If ``depth`` is below 2.
     """
 
     def __init__(self, shape: ShapeLike, depth: int, kind: MemoryKind = "lut"):
@@ -54,7 +67,7 @@ class StreamFifo(wiring.Component):
         self._kind = kind
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         # A LUT holds 64 bits anyway, and addresses of a power of two need no comparison to wrap.
@@ -104,7 +117,7 @@ class CreditFifo(wiring.Component):
         Of the payload.
     depth : int
         Results that may be under way or waiting. Full throughput needs the pipeline's latency
-        plus 4, divided by the cycles between two results.
+        plus :data:`CREDIT_LOOP`'s, divided by the cycles between two results.
 
     Members
     -------
@@ -131,7 +144,7 @@ class CreditFifo(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.fifo = fifo = StreamFifo(self._shape, self._depth)
@@ -151,7 +164,7 @@ class CreditFifo(wiring.Component):
         return m
 
 
-def wrap(counter: Signal, size: int):
+def wrap(counter: Signal, size: int) -> Value:
     """The next value of a counter that runs from 0 to ``size - 1``."""
     following = (counter + 1)[: len(counter)]
     return following if size == 1 << len(counter) else Mux(counter == size - 1, 0, following)

@@ -1,7 +1,6 @@
 """One stream to several."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,6 +22,11 @@ class Fork(wiring.Component):
     -------
     i : In(stream.Signature(shape))
     o0, o1, ... : Out(stream.Signature(shape))
+
+    Raises
+    ------
+    ValueError
+        If there is no branch.
     """
 
     def __init__(self, shape: ShapeLike, n: int):
@@ -32,7 +36,7 @@ class Fork(wiring.Component):
         ports = {f"o{k}": Out(stream.Signature(shape)) for k in range(n)}
         super().__init__({"i": In(stream.Signature(shape)), **ports})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         served = Signal(self._n)

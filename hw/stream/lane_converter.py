@@ -3,8 +3,7 @@
 from math import gcd
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Cat, Module, ShapeLike, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -35,6 +34,11 @@ class LaneConverter(wiring.Component):
     -------
     i : In(lane_stream(i_lanes, shape))
     o : Out(lane_stream(o_lanes, shape))
+
+    Raises
+    ------
+    ValueError
+        If ``i_lanes`` do not divide the channels, or ``o_lanes`` is below 1.
     """
 
     def __init__(self, channels: int, i_lanes: int, o_lanes: int, shape: ShapeLike):
@@ -54,7 +58,7 @@ class LaneConverter(wiring.Component):
         """The frame (height, width, channels) with zero channels up to a multiple of the lanes."""
         return np.pad(frame, ((0, 0), (0, 0), (0, -self._channels % self._o_lanes)))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         i, o = flipped(self.i), flipped(self.o)
@@ -89,7 +93,7 @@ class _Split(wiring.Component):
             {"i": In(lane_stream(i_lanes, shape)), "o": Out(lane_stream(o_lanes, shape))}
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         wide = self.i.payload.as_value()
         narrow = self.o.payload.as_value()
@@ -117,7 +121,7 @@ class _Collect(wiring.Component):
             {"i": In(lane_stream(i_lanes, shape)), "o": Out(lane_stream(o_lanes, shape))}
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         narrow = self.i.payload.as_value()
         slots = [Signal(len(narrow), name=f"slot{k}") for k in range(self._ratio)]

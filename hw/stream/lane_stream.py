@@ -13,6 +13,11 @@ def lane_stream(lanes: int, shape: Shape) -> stream.Signature:
     """Signature of a stream of ``lanes`` values of ``shape`` a transfer.
 
     Lane 0 is the lowest channel and the payload's least significant bits.
+
+    Raises
+    ------
+    ValueError
+        If ``lanes`` is below 1.
     """
     if lanes < 1:
         raise ValueError(f"a stream needs at least one lane, not {lanes}")

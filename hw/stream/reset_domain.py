@@ -1,13 +1,19 @@
 """Clock domains that differ in their reset only."""
 
-from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal
-from amaranth.hdl._ast import ValueLike
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal, ValueLike
 
 
 def add_domain(m: Module, name: str, reset: ValueLike) -> None:
     """Add a domain of the module's own clock, whose reset is ``reset`` a cycle ago.
 
     It is reset as well where the module's own domain is, and a cycle longer.
+
+    Parameters
+    ----------
+    m : Module
+    name : str
+    reset : value-like
+        One bit, in the module's own domain.
     """
     late = Signal(init=1, name=f"{name}_reset")
     m.domains += ClockDomain(name, local=True)

@@ -1,7 +1,6 @@
 """A register between two streams."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.hdl._ast import ShapeLike
+from amaranth.hdl import Module, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,7 +28,7 @@ class SkidBuffer(wiring.Component):
         self._shape = shape
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         spare = Signal(self._shape)

@@ -34,6 +34,11 @@ class StallSampler(wiring.Component):
         Whose counter to show.
     o : Out(32)
         Samples in which that stream was stalled since configuration, modulo 2^32.
+
+    Raises
+    ------
+    ValueError
+        If there is no stream.
     """
 
     def __init__(self, streams: int):
@@ -48,7 +53,7 @@ class StallSampler(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         turn = stall_turn(self._streams)

@@ -55,7 +55,7 @@ def test_totals_are_told_and_agree_after_the_fit(found):
     assert [row["resource"] for row in rows] == [*COUNTED] * 2
     for row in rows:
         assert row["now"] == pytest.approx(row["counted"], rel=0.01)
-    assert any(abs(row["before"] / row["counted"] - 1) > 0.03 for row in rows)
+    assert any(abs(float(row["before"]) / float(row["counted"]) - 1) > 0.03 for row in rows)
 
 
 def test_narrowed_weights_fit_their_width():

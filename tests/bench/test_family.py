@@ -56,9 +56,9 @@ def test_both_sweeps_meet_at_the_same_network(sizes):
 
 
 def test_all_members_are_shown(tmp_path):
-    console = Console(width=80, file=io.StringIO())
-    run(console, tmp_path)
-    text = console.file.getvalue()
+    shown = io.StringIO()
+    run(Console(width=80, file=shown), tmp_path)
+    text = shown.getvalue()
     for members in SWEEPS.values():
         assert all(f" {member} " in text for member in members)
     assert "1248424" in text

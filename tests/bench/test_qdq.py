@@ -1,5 +1,4 @@
 import pytest
-from rich.progress import Progress
 
 from gen.formats.onnx_float import import_float
 from gen.ir.preprocessing import Normalisation
@@ -14,7 +13,7 @@ def test_agreement_is_counted(optimise):
 
     graph = import_float(squeezenet(last_relu=False), "test")
     network = quantise(graph, frames(24, seed=5), normalisation=Normalisation())
-    got = compare(network, frames(40), optimise, Progress(disable=True), "test")
+    got = compare(network, frames(40), optimise)
     assert got.images == 40
     assert got.same_class > 90
     assert got.same_sums > 90

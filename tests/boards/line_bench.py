@@ -1,13 +1,10 @@
-"""The far end of a board's serial line, as a cocotb test: bits in, bytes out.
+"""The far end of a board's serial line, as a cocotb bench: bits in, bytes out.
 
-Runs inside the simulator, on the pads of an Arty A7's top. What to do comes from the JSON file that
-the plusarg ``bench`` names, and the outcome goes to the file that it names in turn: see
-``tests/boards/test_top_uart.py``.
+Runs inside the simulator, on the pads of an Arty A7's top, for ``tests/boards/test_top_uart.py``.
 """
 
-import json
 import random
-from pathlib import Path
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
@@ -27,7 +24,7 @@ class LineError(Exception):
 class Line:
     """The host's transmitter and receiver, both at the host's own rate."""
 
-    def __init__(self, dut, bit_ps: int):
+    def __init__(self, dut: Any, bit_ps: int):
         self._rx = dut.uart_0__rx__io
         self._tx = dut.uart_0__tx__io
         self._bit_ps = bit_ps
@@ -76,7 +73,7 @@ class Line:
             raise LineError(self._broken)
 
 
-async def play(dut, spec: dict) -> list[dict]:
+async def _play(dut: Any, spec: dict) -> list[dict]:
     """Take the steps; tells what came in each and the two lights after it."""
     line = Line(dut, spec["bit_ps"])
     dut.uart_0__rx__io.value = 1
@@ -104,13 +101,11 @@ async def play(dut, spec: dict) -> list[dict]:
     return results
 
 
-@cocotb.test()
-async def line_bench(dut):
-    """Play the steps; the outcome is the result file, never this test's own verdict."""
-    spec = json.loads(Path(cocotb.plusargs["bench"]).read_text())
-    failure, results = None, []
+async def play(dut: Any, spec: dict) -> dict:
+    """Play the steps; a failure is part of the outcome."""
+    failure, steps = None, []
     try:
-        results = await play(dut, spec)
+        steps = await _play(dut, spec)
     except LineError as error:
         failure = str(error)
-    Path(spec["result"]).write_text(json.dumps({"failure": failure, "steps": results}))
+    return {"failure": failure, "steps": steps}

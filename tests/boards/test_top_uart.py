@@ -9,6 +9,7 @@ import pytest
 from boards import BOARDS
 from gen.backend.emit import emit
 from gen.backend.rtlil import run_yosys
+from gen.common.build_folder import BuildFolder
 from gen.ir.network import QuantizedNetwork
 from gen.plan.planner import plan
 from protocol.framing import Deframer, frame
@@ -117,7 +118,7 @@ def packets(outcomes: list[Outcome]) -> list[Packet]:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("top")
     network = tiny_network(5)
-    emit(network, plan(network, BOARD), BOARD, folder / "board")
+    emit(network, plan(network, BOARD), BOARD, BuildFolder(folder / "board"))
     source = folder / f"{TOP}.v"
     _add_primitives(folder / "board" / "top.il", source)
     return Bench(VerilatedDesign(source, folder, ("*__io",)), network)

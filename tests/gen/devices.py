@@ -1,5 +1,7 @@
 """Boards that planner tests plan for, with the resources of real ones."""
 
+from typing import Any
+
 import pytest
 
 from boards.board import Board, Resources
@@ -25,7 +27,7 @@ ARTY = board("arty_a7", 63400, 126800, 240, 135)
 SMALL = board("arty_a7_35", 20800, 41600, 90, 50)
 
 
-def refusal(network: QuantizedNetwork, target: Board, **kwargs) -> str:
+def refusal(network: QuantizedNetwork, target: Board, **kwargs: Any) -> str:
     """What the planner says where it has no plan."""
     with pytest.raises(FirebrickError) as caught:
         plan(network, target, **kwargs)

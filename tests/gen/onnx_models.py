@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -33,7 +35,7 @@ class OnnxBuilder:
         return name
 
     def node(
-        self, kind: str, inputs: list[str], name: str = "", outputs: int = 1, **attributes
+        self, kind: str, inputs: list[str], name: str = "", outputs: int = 1, **attributes: Any
     ) -> str:
         self._count += 1
         label = f"/features/{name}/{kind}" if self.torch_names else name
@@ -55,7 +57,7 @@ class OnnxBuilder:
         bias: bool = True,
         stride: int = 1,
         pad: int = 0,
-        **attributes,
+        **attributes: Any,
     ) -> str:
         spread = 1.4 / np.sqrt(cin * kernel * kernel)
         weight = self.rng.normal(0, spread, (cout, cin, kernel, kernel)).astype(np.float32)
@@ -120,7 +122,7 @@ class OnnxBuilder:
         y: str,
         outputs: list[int] | None = None,
         metadata: dict[str, str] | None = None,
-        shape: tuple[int, ...] = (1, 3, HEIGHT, WIDTH),
+        shape: tuple[int | str, ...] = (1, 3, HEIGHT, WIDTH),
     ) -> onnx.ModelProto:
         graph = helper.make_graph(
             self.nodes,
@@ -164,7 +166,7 @@ def squeezenet(
 
 
 def _pool(net: OnnxBuilder, x: str, name: str, ceil: bool) -> str:
-    window = {"kernel_shape": [3, 3], "strides": [2, 2]}
+    window: dict[str, Any] = {"kernel_shape": [3, 3], "strides": [2, 2]}
     if not ceil:
         return net.node("MaxPool", [x], name, **window)
     if net.opset < 10:  # no ceil mode yet: exporters pad the end instead
@@ -201,14 +203,16 @@ class QdqBuilder:
         self.unsigned_zero = np.int8(-128) if signed_codes else np.uint8(0)
         self.symmetric_zero = np.int8(0) if signed_codes else np.uint8(128)
 
-    def quantise(self, x: str, name: str, scale: float, zero) -> str:
+    def quantise(self, x: str, name: str, scale: float, zero: np.generic) -> str:
         net = self.net
-        inputs = [net.constant(f"{name}_s", np.float32(scale).reshape(())),
+        inputs = [net.constant(f"{name}_s", np.array(scale, np.float32)),
                   net.constant(f"{name}_z", np.asarray(zero))]  # fmt: skip
         self.codes[name] = net.node("QuantizeLinear", [x, *inputs], f"{name}_q")
         return net.node("DequantizeLinear", [self.codes[name], *inputs], f"{name}_dq")
 
-    def conv(self, x: str, name: str, cin: int, cout: int, kernel: int, unit: float, **pads) -> str:
+    def conv(
+        self, x: str, name: str, cin: int, cout: int, kernel: int, unit: float, **pads: Any
+    ) -> str:
         net, rng = self.net, self.net.rng
         codes = rng.integers(-127, 128, (cout, cin, kernel, kernel)).astype(np.int8)
         scale = rng.uniform(0.5, 1.0, cout).astype(np.float32) * 0.02

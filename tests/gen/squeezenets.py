@@ -4,7 +4,7 @@ import numpy as np
 
 from gen.ir.check import check
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Tensor, output_shape
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
 from gen.ir.preprocessing import Preprocessing
 
 
@@ -16,7 +16,7 @@ class Builder:
         self.ops: list = []
         self.tensors = {INPUT: Tensor(INPUT, (size, size, 3), 1.0)}
 
-    def _append(self, op) -> str:
+    def _append(self, op: Op) -> str:
         self.ops.append(op)
         shape = output_shape(op, [self.tensors[name].shape for name in op.inputs])
         bits = 32 if isinstance(op, GlobalSum) else 8

@@ -1,9 +1,12 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import onnx
 import pytest
 
 from gen.common.errors import FirebrickError
-from gen.common.progress import phases
-from gen.compile import PARTS, Request, compile_network
+from gen.compile import PARTS, Capacity, Request, compile_network
+from gen.ir.network import QuantizedNetwork
 from tests.gen.onnx_models import squeezenet
 from tests.gen.test_cli import write_photos
 
@@ -17,42 +20,49 @@ def files(tmp_path_factory):
     return folder
 
 
-def load(files, limit, fits):
-    request = Request(files / "float.onnx", files / "photos", memory_limit=limit, fits=fits)
-    with phases() as display:
-        return compile_network(request, display)
+@dataclass
+class Memory:
+    """A capacity of so many bits, which holds weights of at most a part of them."""
+
+    memory_bits: int
+    part: float
+    asked: list[int] = field(default_factory=list)
+
+    def holds(self, network: QuantizedNetwork) -> bool:
+        self.asked.append(network.weight_bit_count)
+        return network.weight_bit_count <= self.part * self.memory_bits
 
 
-def weights(files):
-    return load(files, None, None).weight_count
+def load(files: Path, capacity: Capacity | None = None) -> QuantizedNetwork:
+    request = Request(files / "float.onnx", files / "photos", capacity=capacity)
+    return compile_network(request)
+
+
+def memory(files: Path, bits: int, part: float) -> Memory:
+    """So many bits for each weight of the network."""
+    return Memory(bits * load(files).weight_count, part)
 
 
 def test_the_largest_part_of_the_memory_that_fits_is_taken(files):
-    limit, asked = 5 * weights(files), []
-
-    def fits(network):
-        asked.append(network.weight_bit_count)
-        return network.weight_bit_count <= 0.85 * limit
-
-    network = load(files, limit, fits)
-    assert network.weight_bit_count == asked[-1]
-    assert 0.8 * limit < network.weight_bit_count <= 0.84 * limit
-    assert len(asked) == 1 + PARTS.index(0.84)
-    assert asked == sorted(asked, reverse=True)
+    board = memory(files, 5, 0.85)
+    network = load(files, board)
+    assert network.weight_bit_count == board.asked[-1]
+    assert 0.8 * board.memory_bits < network.weight_bit_count <= 0.84 * board.memory_bits
+    assert len(board.asked) == 1 + PARTS.index(0.84)
+    assert board.asked == sorted(board.asked, reverse=True)
 
 
 def test_what_fits_no_way_is_left_to_the_planner_to_refuse(files):
-    limit = 5 * weights(files)
-    network = load(files, limit, lambda _: False)
-    assert 0.96 * limit < network.weight_bit_count <= PARTS[0] * limit
+    board = memory(files, 5, 0)
+    network = load(files, board)
+    assert 0.96 * board.memory_bits < network.weight_bit_count <= PARTS[0] * board.memory_bits
+    assert len(board.asked) > 1
 
 
 def test_wide_weights_stay_where_there_is_room(files):
-    def fits(network):
-        raise AssertionError("asked for nothing")
-
-    network = load(files, 9 * weights(files), fits)
-    assert {op.weight_bits for op in network.convs} == {8}
+    board = memory(files, 9, 1)
+    assert {op.weight_bits for op in load(files, board).convs} == {8}
+    assert board.asked == []
 
 
 def test_what_no_board_can_be_built_of_is_refused_before_photographs_are_asked_for(files):
@@ -62,6 +72,6 @@ def test_what_no_board_can_be_built_of_is_refused_before_photographs_are_asked_f
             node.input[:] = reversed(node.input)
             break
     onnx.save(model, files / "swapped.onnx")
-    request = Request(files / "swapped.onnx", memory_limit=10_000_000)
-    with phases() as display, pytest.raises(FirebrickError, match="a Fire module concatenates"):
-        compile_network(request, display)
+    request = Request(files / "swapped.onnx", capacity=Memory(10_000_000, 1))
+    with pytest.raises(FirebrickError, match="a Fire module concatenates"):
+        compile_network(request)

@@ -7,7 +7,7 @@ from gen import quantise_to_size as compress
 from gen.cli import app
 from gen.formats.default import default_network
 from gen.formats.fbz import encode, load_fbz, save_fbz
-from gen.formats.onnx_float import import_float, load_onnx
+from gen.formats.onnx_float import import_float
 from gen.formats.read import read_quantised
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network, save_network
@@ -73,7 +73,7 @@ def test_a_float_model_is_quantised_first(call, tmp_path, float_file):
     assert (status, err) == (0, "")
     network = load_network(tmp_path / "a.npz")
     assert {op.weight_bits for op in network.convs} == {6}
-    np.testing.assert_array_equal(sums(load_onnx(tmp_path / "a.onnx")), sums(network))
+    np.testing.assert_array_equal(sums(read_quantised(tmp_path / "a.onnx")), sums(network))
 
 
 def test_complex_bypasses_can_be_exported(call, tmp_path, float_file):
@@ -112,8 +112,6 @@ def test_more_bytes_bring_the_integers_nearer():
             frames(24, seed=5),
             size,
             normalisation=Normalisation(),
-            begin=lambda name: None,
-            progress=lambda done, total: None,
         )
         assert len(encode(network)) <= size
         got = golden.class_sums(network, pictures) * network.output.scale

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 __all__ = ["Monitor", "Result", "StreamBench"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     """Import late: the simulator loads this package too, and needs none of these."""
     if name not in __all__:
         raise AttributeError(name)

@@ -1,17 +1,15 @@
-"""The generic cocotb test: plays frames into a component's streams and checks what comes out.
+"""The generic cocotb bench: plays frames into a component's streams and checks what comes out.
 
-Runs inside the simulator. What to play and to expect comes from the JSON file that the plusarg
-``bench`` names, and the outcome goes to the file that it names in turn: see
-:mod:`tests.harness.stream_bench`.
+Runs inside the simulator, for :mod:`tests.harness.stream_bench`.
 """
 
-import json
 import random
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, ReadOnly, Timer
+from cocotb.triggers import FallingEdge, ReadOnly, Timer, Trigger
 
 from tests.harness.packing import Packing
 
@@ -27,7 +25,7 @@ class Failure(Exception):
 class Port:
     """One stream: its wires, the transfers that it must carry and those seen so far."""
 
-    def __init__(self, dut, name: str, entry: dict):
+    def __init__(self, dut: Any, name: str, entry: dict):
         self.name = name
         self.packing = Packing(**entry["packing"])
         self.words = [word for frame in entry["frames"] for word in frame]
@@ -106,7 +104,7 @@ class Port:
 class Source(Port):
     """Drives a component's input; once valid, a transfer is held until it is taken."""
 
-    def __init__(self, dut, name: str, entry: dict):
+    def __init__(self, dut: Any, name: str, entry: dict):
         super().__init__(dut, name, entry)
         self.offered: int | None = None
 
@@ -123,7 +121,7 @@ class Source(Port):
 class Sink(Port):
     """Drives ``ready`` of a component's output; for some transfers, only once ``valid`` is seen."""
 
-    def __init__(self, dut, name: str, entry: dict):
+    def __init__(self, dut: Any, name: str, entry: dict):
         super().__init__(dut, name, entry)
         self.driven = 0
         self.waits = False
@@ -139,7 +137,9 @@ class Sink(Port):
             self.ready_wire.value = self.driven = ready
 
 
-async def reset(dut, sources: list[Source], sinks: list[Sink], tick) -> None:
+async def reset(
+    dut: Any, sources: list[Source], sinks: list[Sink], tick: Callable[[], Trigger]
+) -> None:
     for source in sources:
         source.valid_wire.value = 0
         source.payload_wire.value = 0
@@ -152,14 +152,14 @@ async def reset(dut, sources: list[Source], sinks: list[Sink], tick) -> None:
         dut.rst.value = 0
 
 
-async def play(dut, spec: dict, ports: dict[str, list[Port]]) -> None:
+async def _play(dut: Any, spec: dict, ports: dict[str, list[Any]]) -> None:
     """Run until every stream has carried its transfers, then watch that nothing follows."""
     sources, sinks, monitors = ports["inputs"], ports["outputs"], ports["monitors"]
     clocked = hasattr(dut, "clk")
     if clocked:
         cocotb.start_soon(Clock(dut.clk, PERIOD_NS, "ns").start())
 
-    def tick():
+    def tick() -> Trigger:
         return FallingEdge(dut.clk) if clocked else Timer(PERIOD_NS, "ns")
 
     await reset(dut, sources, sinks, tick)
@@ -181,10 +181,8 @@ async def play(dut, spec: dict, ports: dict[str, list[Port]]) -> None:
         cycle += 1
 
 
-@cocotb.test()
-async def stream_bench(dut):
-    """Play the frames; the outcome is the result file, never this test's own verdict."""
-    spec = json.loads(Path(cocotb.plusargs["bench"]).read_text())
+async def play(dut: Any, spec: dict) -> dict:
+    """Play the frames; a failure is part of the outcome."""
     kinds = {"inputs": Source, "outputs": Sink, "monitors": Port}
     ports = {
         key: [kind(dut, name, entry) for name, entry in spec[key].items()]
@@ -192,9 +190,8 @@ async def stream_bench(dut):
     }
     failure = None
     try:
-        await play(dut, spec, ports)
+        await _play(dut, spec, ports)
     except Failure as error:
         failure = str(error)
     stamps = {port.name: port.stamps for group in ports.values() for port in group}
-    result = {"failure": failure, "stamps": stamps}
-    Path(spec["result"]).write_text(json.dumps(result))
+    return {"failure": failure, "stamps": stamps}

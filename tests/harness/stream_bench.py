@@ -1,8 +1,9 @@
 """Build a component once with Verilator, then test it many times through its streams."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from amaranth.hdl import Shape
@@ -13,7 +14,7 @@ from tests.harness.packing import Packing
 from tests.harness.verilated import TOP, VerilatedDesign
 from tests.harness.verilog import write_verilog
 
-Frames = Iterable[np.ndarray]
+Frames = Iterable[np.ndarray | Sequence[int]]
 _VISIBLE = ("clk", "rst", "*__valid", "*__ready", "*__payload")
 """Clock, reset and all streams."""
 
@@ -87,7 +88,7 @@ class StreamBench:
     folder : Path
         pytest's ``tmp_path``, or one of ``tmp_path_factory`` for a bench that several tests share.
     vendor_cells : bool
-        Simulate Yosys' models of the vendor's primitives, and not our twins of them.
+        Simulate Yosys' models of the vendor's primitives, and not our behavioural model.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class StreamBench:
         self,
         inputs: Mapping[str, Frames],
         outputs: Mapping[str, Frames],
-        stalls: float | Mapping[str, float] = 0.0,
+        stalls: Any = 0.0,
         seed: int = 0,
         monitors: Mapping[str, Monitor] | None = None,
         patience: int = 5000,
@@ -136,7 +137,7 @@ class StreamBench:
         }
         for name, monitor in (monitors or {}).items():
             entries[name] = (_packing(monitor.signature), monitor.frames)
-        described = {
+        described: dict[str, dict[str, Any]] = {
             name: {
                 "packing": packing.to_json(),
                 "frames": [packing.pack(np.ravel(frame).tolist()) for frame in frames],

@@ -1,8 +1,10 @@
 import json
+from ipaddress import IPv4Address
 
 import numpy as np
 import pytest
 
+from gen.common.manifest import EthernetLink, Manifest, UartLink
 from gen.frames.images import load_frames
 from gen.ir.network_file import save_network
 from host.__main__ import app
@@ -16,10 +18,14 @@ def classify(frame: np.ndarray) -> np.ndarray:
     return np.arange(5) * 40 - 100 + frame[0, 0].astype(np.int64).sum()
 
 
+def manifest(link: UartLink | EthernetLink) -> str:
+    return Manifest("1", "tiny", b"", "arty_a7", "part", 100_000_000, link, ()).to_json()
+
+
 @pytest.fixture
 def build(tmp_path):
     save_network(tiny_network(1), tmp_path / "network.npz")
-    (tmp_path / "manifest.json").write_text('{"baud": 1000000}')
+    (tmp_path / "manifest.json").write_text(manifest(UartLink(1_000_000)))
     return tmp_path
 
 
@@ -110,13 +116,18 @@ def read_lines(capsys) -> list[dict]:
 
 
 def test_baud_rate_unknown(build, images, monkeypatch, capsys):
-    (build / "manifest.json").write_text("{}")
+    ethernet = EthernetLink(IPv4Address("10.0.0.1"), 2, 3)
     arguments = ("--port", "/dev/no-such-port", "--build", build, images[0])
-    assert run_command(monkeypatch, app, *arguments) == 2
-    assert "give --baud" in capsys.readouterr().err
-    (build / "manifest.json").write_text('{"baud": 0}')
-    assert run_command(monkeypatch, app, *arguments) == 2
-    assert "give --baud" in capsys.readouterr().err
+    for text, told in (
+        ("{}", "manifest.json: damaged"),
+        (manifest(UartLink(0)), "baud is 0"),
+        (manifest(ethernet), "reach it with --udp 10.0.0.1"),
+    ):
+        (build / "manifest.json").write_text(text)
+        assert run_command(monkeypatch, app, *arguments) == 2
+        error = capsys.readouterr().err
+        assert told in error
+        assert error.endswith("or give --baud\n")
     assert run_command(monkeypatch, app, *arguments, "--baud", 9600) == 2
     assert "cannot open" in capsys.readouterr().err
 
@@ -140,9 +151,9 @@ def test_board_with_another_network(build, images, monkeypatch, capsys):
     ("arguments", "message"),
     [
         (("--port", "/dev/no-such-port", "--build", "{build}", "{image}"), "cannot open"),
-        (("--port", "/dev/no-such-port", "--build", "{build}/x", "{image}"), "no network.npz"),
+        (("--port", "/dev/no-such-port", "--build", "{build}/x", "{image}"), "no such folder"),
         (("--sim", "{build}", "{image}"), "no generated board"),
-        (("--sim", "{build}/x", "{image}"), "no network.npz"),
+        (("--sim", "{build}/x", "{image}"), "no such folder"),
         (("--sim", "{build}", "{build}/x.png"), "no such image"),
         (("--sim", "{build}", "{build}/network.npz"), "not an image"),
         (("--sim", "{build}", "--bord", "x", "{image}"), "--help"),

@@ -160,7 +160,7 @@ def test_frames_may_depend_on_results(network, trickle):
     frames = random_frames(network, 4)
 
     async def run():
-        answers = asyncio.Queue()
+        answers: asyncio.Queue[object] = asyncio.Queue()
 
         async def camera():
             for number, frame in enumerate(frames):

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def session(network, folder):
     """A recorded session of three frames, of which a result got lost."""
-    lost = []
+    lost: list[bytes] = []
 
     def lose(said: bytes) -> bytes:
         if len(said) > 60 and not lost:

@@ -1,4 +1,5 @@
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,9 +155,9 @@ def test_any_result_is_read_or_refused(payload, index):
 
 
 def test_statistics_round_trip_with_stalls():
-    statistics = Statistics(*range(11), stalls=(7, 0, 2**32 - 1))
+    statistics = replace(Statistics(*range(11)), stalls=(7, 0, 2**32 - 1))
     assert Statistics.decode(statistics.encode()) == statistics
-    later = Statistics(*range(11), stalls=(8, 0, 1))
+    later = replace(statistics, stalls=(8, 0, 1))
     turn = stall_turn(3)
     assert later.stall_cycles(statistics) == (turn, 0, 2 * turn)
     with pytest.raises(ProtocolError, match="statistics are 29 bytes long"):

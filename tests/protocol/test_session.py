@@ -118,7 +118,7 @@ def test_a_board_that_restarts_is_noticed():
         nonlocal seen
         seen += 1
         if seen == 15:
-            device.__init__(INFO, classify)
+            Device.__init__(device, INFO, classify)
         return data
 
     run(session, device, make_frames(12, 4), restart)
@@ -127,7 +127,7 @@ def test_a_board_that_restarts_is_noticed():
 
 def test_a_lost_last_result_is_asked_for():
     session, device = Session(INFO.digest, first=7), Device(INFO, classify)
-    lost = []
+    lost: list[bytes] = []
 
     def lose(data: bytes) -> bytes:
         packets = Deframer().feed(data)

@@ -48,8 +48,8 @@ class Case:
             for row, t in zip(scores, self.truth, strict=True)
         ]
         return {
-            "top1": 100 * np.mean(np.array(ranks) < 1),
-            "top5": 100 * np.mean(np.array(ranks) < 5),
+            "top1": 100 * float(np.mean(np.array(ranks) < 1)),
+            "top5": 100 * float(np.mean(np.array(ranks) < 5)),
         }
 
 

@@ -1,19 +1,18 @@
-import json
 import threading
+from ipaddress import IPv4Address
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
+from gen.common.manifest import EthernetLink, Manifest
 from host.driver import Driver
 from host.serial_transport import SerialTransport
 from sim import golden
 from sim.board import build_board, load_link
 from sim.serve import Terminal
 from sim.simulator import Simulator
-from tests.damage import changed
 from tests.networks import random_frames
 
 
@@ -55,31 +54,10 @@ def test_an_idle_board_stands_still(tiny_board):
         assert simulator.cycles == 2_000_000
 
 
-MANIFEST = {
-    "clock_hz": 100_000_000,
-    "link": "ethernet",
-    "ip": "10.0.0.1",
-    "mac": 2,
-    "udp_port": 3,
-    "board": "genesys2",
-}
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.sampled_from([MANIFEST, {"clock_hz": 9, "link": "uart", "baud": 5}]).flatmap(changed))
-def test_forged_manifests_are_refused_or_a_link(tmp_path_factory, manifest):
-    folder = tmp_path_factory.mktemp("forged")
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    message = "none"
-    try:
-        assert load_link(folder).clock_hz > 0
-    except FirebrickError as error:
-        message = str(error)
-    assert message == "none" or "does not tell clock and link" in message
-
-
-@pytest.mark.parametrize("text", ["{}", "no json", json.dumps({"clock_hz": 1, "baud": None})])
-def test_a_folder_that_does_not_tell_its_line(tmp_path, text):
-    (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(FirebrickError, match="does not tell clock and link"):
-        load_link(tmp_path)
+@pytest.mark.parametrize("board", ["ecpix5", "ulx3s_85"])
+def test_no_such_board_with_ethernet(tmp_path, board):
+    link = EthernetLink(IPv4Address("10.0.0.1"), 2, 3)
+    manifest = Manifest("1", "tiny", b"", board, "part", 100_000_000, link, ())
+    (tmp_path / "manifest.json").write_text(manifest.to_json())
+    with pytest.raises(FirebrickError, match=f"manifest.json: there is no board '{board}' with"):
+        load_link(BuildFolder(tmp_path))

@@ -1,16 +1,18 @@
 import numpy as np
 import pytest
 
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from sim import golden
 from sim.frames import GeneratedBoard, simulate
 from sim.simulator import Simulator
 from tests.networks import random_frames
+from tests.recorder import Recorder
 
 
 def test_frames_back_to_back_equal_golden(tiny_board):
     frames = random_frames(tiny_board.network, 6)
-    with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
+    with Simulator(tiny_board.folder.simulation / "simulation.so") as simulator:
         result = simulate(simulator, tiny_board.network, frames)
     np.testing.assert_array_equal(result.sums, golden.class_sums(tiny_board.network, frames))
     assert result.latency == result.cycles[0] > 0
@@ -20,7 +22,7 @@ def test_frames_back_to_back_equal_golden(tiny_board):
 
 def test_frames_with_stalls_equal_golden(tiny_board):
     frames = random_frames(tiny_board.network, 5, seed=3)
-    with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
+    with Simulator(tiny_board.folder.simulation / "simulation.so") as simulator:
         for seed, i, o in ((1, 0.4, 0.0), (2, 0.0, 0.9), (3, 0.3, 0.6)):
             simulator.stall(seed, i, o)
             result = simulate(simulator, tiny_board.network, frames)
@@ -32,36 +34,38 @@ class _GivenUp(Exception):
     pass
 
 
+class _GivesUp(Recorder):
+    def advance(self, done: int, total: int) -> None:
+        raise _GivenUp
+
+
 def test_a_reset_amid_frames_leaves_nothing_of_them(tiny_board):
     network = tiny_board.network
     first, second = random_frames(network, 6, seed=4), random_frames(network, 2, seed=5)
 
-    def give_up(done: int) -> None:
-        raise _GivenUp
-
-    with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
+    with Simulator(tiny_board.folder.simulation / "simulation.so") as simulator:
         for cycles in range(1, 1000, 83):
             with pytest.raises(_GivenUp):
-                simulate(simulator, network, first, give_up)
+                simulate(simulator, network, first, progress=_GivesUp())
             simulator.advance(b"", cycles)
             result = simulate(simulator, network, second)
             np.testing.assert_array_equal(result.sums, golden.class_sums(network, second))
 
 
 def test_steady_cycles_need_two_frames(tiny_board):
-    told = []
-    with Simulator(tiny_board.simulation() / "simulation.so") as simulator:
+    told = Recorder()
+    with Simulator(tiny_board.folder.simulation / "simulation.so") as simulator:
         frames = random_frames(tiny_board.network, 1)
-        result = simulate(simulator, tiny_board.network, frames, told.append)
+        result = simulate(simulator, tiny_board.network, frames, progress=told)
     assert result.steady_cycles is None
-    assert told[-1] == 1
+    assert told.steps[-1] == (1, 1)
 
 
 def test_no_generated_board(tmp_path):
     with pytest.raises(FirebrickError, match=r"no such folder; .*--board arty_a7`"):
-        GeneratedBoard.load(tmp_path / "build" / "arty_a7")
+        GeneratedBoard.load(BuildFolder(tmp_path / "build" / "arty_a7"))
     with pytest.raises(FirebrickError, match=r"sim_top\.v is missing"):
-        GeneratedBoard.load(tmp_path)
+        GeneratedBoard.load(BuildFolder(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -69,9 +73,9 @@ def test_no_generated_board(tmp_path):
 )
 def test_damaged_plan(tiny_board, tmp_path, text):
     for name in ("sim_top.v", "network.npz"):
-        (tmp_path / name).write_bytes((tiny_board.folder / name).read_bytes())
-    whole = (tiny_board.folder / "plan.json").read_text()
+        (tmp_path / name).write_bytes((tiny_board.folder.path / name).read_bytes())
+    whole = tiny_board.folder.plan.read_text()
     wrong = whole.replace('"clock_hz": 100000000', '"clock_hz": "fast"')
     (tmp_path / "plan.json").write_text(wrong if text == "PLAN" else text)
     with pytest.raises(FirebrickError, match=r"plan\.json: damaged"):
-        GeneratedBoard.load(tmp_path)
+        GeneratedBoard.load(BuildFolder(tmp_path))

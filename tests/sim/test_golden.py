@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from gen.formats.onnx_float import load_onnx
+from gen.formats.read import read_quantised
 from gen.frames.images import list_images, load_frames
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, Add, Concat, Conv, MaxPool
@@ -169,7 +169,7 @@ def test_wrong_frames_are_refused():
 
 @pytest.mark.skipif(not (SHARED / "models").is_dir(), reason=f"real networks are not in {SHARED}")
 def test_frames_of_a_full_network_are_independent():
-    network = load_onnx(SHARED / "models" / "squeezenet1.1_u8in_int8_qdq.onnx")
+    network = read_quantised(SHARED / "models" / "squeezenet1.1_u8in_int8_qdq.onnx")
     paths = list_images(SHARED / "imagenet" / "evaluation")[:5]
     frames = load_frames(paths, network.preprocessing)
     alone = [golden.class_sums(network, frame[None])[0] for frame in frames]

@@ -12,7 +12,7 @@ from host.driver import Driver
 from host.udp_link import UdpLink
 from protocol.packets import Kind, Packet
 from sim import golden
-from sim.board import Network, build_board, load_link
+from sim.board import Ethernet, build_board, load_link
 from sim.lan import MAC, Machine
 from sim.mii import GAP, PREAMBLE, nibbles
 from sim.serve import Bridge
@@ -30,7 +30,7 @@ from tests.sim.talk import (
 @pytest.fixture(scope="module")
 def link(tiny_on_ethernet):
     found = load_link(tiny_on_ethernet.folder)
-    assert isinstance(found, Network)
+    assert isinstance(found, Ethernet)
     assert (str(found.station.address), found.station.port) == ("10.1.2.3", 5000)
     return found
 

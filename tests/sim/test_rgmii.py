@@ -12,7 +12,7 @@ from gen.link_options import Address, on_lan
 from host.driver import Driver
 from host.udp_link import UdpLink
 from sim import golden
-from sim.board import Network, build_board, load_link
+from sim.board import Ethernet, build_board, load_link
 from sim.lan import Machine
 from sim.rgmii import TICK_HZ
 from sim.serve import Bridge
@@ -31,7 +31,7 @@ def board(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def library(board):
     link = load_link(board.folder)
-    assert isinstance(link, Network)
+    assert isinstance(link, Ethernet)
     assert (link.phy.kind, link.tick_hz) == ("rgmii", TICK_HZ)
     return build_board(board, link=link)
 

@@ -24,7 +24,7 @@ class Translator(wiring.Component):
     i: In(stream.Signature(8))
     o: Out(stream.Signature(8))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         init = MemoryData(shape=8, depth=256, init=table())
         m.submodules.memory = memory = Memory(init)

@@ -1,5 +1,3 @@
-import json
-import os
 import re
 import stat
 
@@ -7,14 +5,17 @@ import pytest
 
 import gen.backend.emit
 from boards import BOARDS
-from gen.backend.emit import MANIFEST, VERSION, emit, foreign_files
+from gen.backend.emit import VERSION, emit
 from gen.backend.rtlil import run_yosys
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
+from gen.common.manifest import UartLink
 from gen.ir.network_file import load_network
 from gen.plan.plan import Plan
 from gen.plan.planner import plan
 from tests.networks import tiny_network
 from tests.paths import ROOT
+from tests.recorder import Recorder
 
 BOARD = BOARDS["arty_a7_35"]
 FILES = {
@@ -28,7 +29,7 @@ FILES = {
     "network.npz",
     "plan.json",
     "report.txt",
-    MANIFEST,
+    "manifest.json",
 }
 
 
@@ -45,7 +46,7 @@ def made(network):
 @pytest.fixture(scope="module")
 def folder(network, made, tmp_path_factory):
     path = tmp_path_factory.mktemp("emitted") / "deep" / "board"
-    emit(network, made, BOARD, path)
+    emit(network, made, BOARD, BuildFolder(path))
     return path
 
 
@@ -58,11 +59,18 @@ def test_the_folder_is_complete(folder):
 def test_network_plan_and_manifest_read_back(folder, network, made):
     assert load_network(folder / "network.npz").digest == network.digest
     assert Plan.from_json((folder / "plan.json").read_text()) == made
-    manifest = json.loads((folder / MANIFEST).read_text())
-    assert manifest["version"] == VERSION
-    assert manifest["digest"] == network.digest.hex()
-    assert (manifest["board"], manifest["baud"]) == (BOARD.name, BOARD.baud)
+    manifest = BuildFolder(folder).manifest()
+    assert manifest.version == VERSION
+    assert (manifest.network, manifest.digest) == (network.name, network.digest)
+    assert (manifest.board, manifest.link) == (BOARD.name, UartLink(BOARD.baud))
+    assert set(manifest.files) == FILES - {"manifest.json"}
     assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_files_are_called_as_the_board_calls_them(folder):
+    named = BuildFolder(folder)
+    for path in (named.design, named.sim_verilog, named.script, named.report):
+        assert path.is_file()
 
 
 def test_constraints_place_clock_and_uart(folder):
@@ -92,74 +100,49 @@ def test_the_simulated_top_has_the_streams_of_the_server(folder):
 
 
 def test_equal_input_gives_equal_files(folder, network, made, tmp_path):
-    emit(network, made, BOARD, tmp_path / "again")
+    emit(network, made, BOARD, BuildFolder(tmp_path / "again"))
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
 
 
-def test_our_folder_is_replaced_and_others_are_kept(network, made, tmp_path, monkeypatch):
+@pytest.fixture
+def without_yosys(monkeypatch):
     monkeypatch.setattr(gen.backend.emit, "split_top", lambda *arguments: None)
-    ours, other = tmp_path / "ours", tmp_path / "other"
-    ours.mkdir()
+
+
+def test_our_folder_is_replaced(network, made, tmp_path, without_yosys):
+    ours, other = BuildFolder(tmp_path / "ours"), BuildFolder(tmp_path / "other")
     emit(network, made, BOARD, ours)
-    written = sorted(path.name for path in ours.iterdir())
-    (ours / "top.bit").write_bytes(b"bitstream")
-    (ours / "sim").mkdir()
-    (ours / "sim" / "simulation.so").touch()
-    (ours / "plan.json").write_text("old")
+    written = ours.names()
+    (ours.path / "top.bit").write_bytes(b"bitstream")
+    ours.plan.write_text("old")
     emit(network, made, BOARD, ours)
-    assert foreign_files(ours) == ["top.bit"]
-    assert (ours / "top.bit").read_bytes() == b"bitstream"
-    assert (ours / "sim" / "simulation.so").exists()
-    assert (ours / "plan.json").read_text() == made.to_json()
-    assert sorted(path.name for path in ours.iterdir()) == sorted([*written, "sim", "top.bit"])
-    other.mkdir()
-    (other / "thesis.tex").touch()
+    assert ours.foreign_files() == ["top.bit"]
+    assert ours.plan.read_text() == made.to_json()
+    assert ours.names() == tuple(sorted([*written, "top.bit"]))
+    other.path.mkdir()
+    (other.path / "thesis.tex").touch()
     with pytest.raises(FirebrickError, match="not empty"):
         emit(network, made, BOARD, other)
-    assert [path.name for path in other.iterdir()] == ["thesis.tex"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "ours"]
+    assert other.names() == ("thesis.tex",)
 
 
-def test_a_failure_leaves_what_was_there(network, made, tmp_path, monkeypatch):
+def test_a_failure_leaves_what_was_there(network, made, tmp_path, monkeypatch, without_yosys):
     def fail(*arguments):
         raise FirebrickError("Yosys failed")
 
-    target = tmp_path / "board"
-    monkeypatch.setattr(gen.backend.emit, "split_top", lambda *arguments: None)
+    target = BuildFolder(tmp_path / "board")
     emit(network, made, BOARD, target)
-    before = (target / MANIFEST).read_bytes()
+    before = target.manifest_path.read_bytes()
     monkeypatch.setattr(gen.backend.emit, "split_top", fail)
     with pytest.raises(FirebrickError, match="Yosys failed"):
         emit(network, made, BOARD, target)
-    assert (target / MANIFEST).read_bytes() == before
+    assert target.manifest_path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["board"]
 
 
-def test_an_interruption_amid_the_renames_loses_nothing(network, made, tmp_path, monkeypatch):
-    monkeypatch.setattr(gen.backend.emit, "split_top", lambda *arguments: None)
-    target, rename, renames = tmp_path / "board", os.rename, []
-    emit(network, made, BOARD, target)
-    (target / "top.bit").write_bytes(b"bitstream")
-    (target / "plan.json").write_text("old")
-
-    def interrupted(source, destination):
-        renames.append(source)
-        if len(renames) == 3:
-            raise KeyboardInterrupt
-        rename(source, destination)
-
-    monkeypatch.setattr("os.rename", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        emit(network, made, BOARD, target)
-    assert (target / "top.bit").read_bytes() == b"bitstream"
-    assert (target / "plan.json").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["board"]
-
-
-def test_phases_are_told(network, made, tmp_path, monkeypatch):
-    monkeypatch.setattr(gen.backend.emit, "split_top", lambda *arguments: None)
-    told = []
-    emit(network, made, BOARD, tmp_path / "board", told.append)
-    assert told[0] == "elaborate"
-    assert len(told) == 3
+def test_phases_are_told(network, made, tmp_path, without_yosys):
+    told = Recorder()
+    emit(network, made, BOARD, BuildFolder(tmp_path / "board"), progress=told)
+    assert told.phases[0] == "elaborate"
+    assert len(told.phases) == 3

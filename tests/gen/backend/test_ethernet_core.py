@@ -6,8 +6,9 @@ import pytest
 
 from boards import BOARDS
 from gen.backend.emit import emit, shell_path
-from gen.backend.ethernet_core import CORE_FILE, core_parameters, core_verilog
+from gen.backend.ethernet_core import core_parameters, core_verilog
 from gen.backend.rtlil import run_yosys
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.link_options import Address, on_lan
 from gen.plan.planner import plan
@@ -45,24 +46,24 @@ def test_the_core_is_made_for_the_board(name):
 def test_what_liteeth_says_is_passed_on():
     board = on_lan(BOARDS["arty_a7"], Address())
     with pytest.raises(FirebrickError, match="LiteEth failed: KeyError: 'vax'"):
-        core_verilog(replace(BOARDS["genesys2"], family="vax", station=board.station), 10**8)
+        core_verilog(replace(BOARDS["genesys2"], family="vax", station=board.station), 10**8)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["arty_a7", "genesys2", "ecpix5_85"])
 def test_the_emitted_folder(tmp_path, name):
     network, board = tiny_network(1), on_lan(BOARDS[name], Address())
-    emit(network, plan(network, board), board, tmp_path / "out")
     folder = tmp_path / "out"
+    emit(network, plan(network, board), board, BuildFolder(folder))
     manifest = json.loads((folder / "manifest.json").read_text())
     assert (manifest["link"], manifest["ip"], manifest["udp_port"]) == (
         "ethernet",
         "192.168.1.50",
         18002,
     )
-    assert f"read_verilog {CORE_FILE}\n" in (folder / "build_open.sh").read_text()
+    assert "read_verilog liteeth_core.v\n" in (folder / "build_open.sh").read_text()
     if board.family == "xc7":
         script = (folder / "build_vivado.tcl").read_text()
-        assert f"read_verilog {{top.v {CORE_FILE}}}" in script
+        assert "read_verilog {top.v liteeth_core.v}" in script
     top = (folder / "top.il").read_text()
     assert "cell \\liteeth_core " in top
     assert f"module \\{shell_path(board)}\n" in top
@@ -93,7 +94,7 @@ def check_pads(folder, board):
     assert sum(port.startswith(board.phy.resource) for port in placed) >= 13
     run_yosys(
         *(f"read_verilog -lib {path}" for path in cells),
-        f'read_verilog "{folder / CORE_FILE}"',
+        f'read_verilog "{folder / "liteeth_core.v"}"',
         f'read_rtlil "{folder / "top.il"}"',
         "hierarchy -check -top top",
     )

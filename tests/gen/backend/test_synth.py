@@ -15,8 +15,10 @@ from gen.backend.cells import CellCount, count_cells
 from gen.backend.emit import emit
 from gen.backend.rtlil import run_yosys
 from gen.backend.synth import ACCELERATOR, SYNTHESIS, _Owners, comparison, save, synthesise
+from gen.common.build_folder import BuildFolder
 from gen.plan.planner import plan
 from tests.networks import fire_network, tiny_network
+from tests.recorder import Recorder
 
 
 @pytest.fixture(scope="module", params=["arty_a7_35", "ulx3s_85"])
@@ -24,7 +26,7 @@ def made(request, tmp_path_factory):
     """A small network emitted for a board of each family: board, network, plan, folder."""
     board, network = BOARDS[request.param], fire_network(3)
     layout = plan(network, board)
-    folder = tmp_path_factory.mktemp("synth") / board.name
+    folder = BuildFolder(tmp_path_factory.mktemp("synth") / board.name)
     emit(network, layout, board, folder)
     return board, network, layout, folder
 
@@ -33,13 +35,13 @@ def made(request, tmp_path_factory):
 def counted(made):
     """Cells by layer, and what was told of the progress."""
     board, network, _, folder = made
-    told = []
+    told = Recorder()
     with pytest.MonkeyPatch.context() as patch:
         if board.family == "xc7":
             # A process for each of conv1, fire2 and conv10.
             patch.setattr(gen.backend.synth, "SMALL", 0)
-        counts = synthesise(folder, board.family, network, lambda *steps: told.append(steps))
-    return counts, told
+        counts = synthesise(folder, board.family, network, progress=told)
+    return counts, told.steps
 
 
 def test_every_layer_is_counted(made, counted):
@@ -54,9 +56,9 @@ def test_every_layer_is_counted(made, counted):
 def test_the_layers_add_up_to_the_whole(made, counted):
     board, _, _, folder = made
     counts, _ = counted
-    statistics = folder / "stat.json"
+    statistics = folder.path / "stat.json"
     run_yosys(
-        f"read_rtlil {folder / 'top.il'}",
+        f"read_rtlil {folder.design}",
         *SYNTHESIS[board.family](TOP),
         f"tee -q -o {statistics} stat -json",
     )
@@ -75,7 +77,7 @@ def test_tables_and_files_hold_both_sides(made, counted, tmp_path):
     counts, _ = counted
     (tmp_path / "synth.json").write_text("old")
     os.link(tmp_path / "synth.json", tmp_path / "as it was")
-    save(tmp_path / "synth.json", board.family, layout, counts)
+    save(BuildFolder(tmp_path), board.family, layout, counts)
     assert (tmp_path / "as it was").read_text() == "old"  # replaced, not written over
     stored = json.loads((tmp_path / "synth.json").read_text())
     assert stored["total"]["planned"]["lut"] == layout.resources.lut

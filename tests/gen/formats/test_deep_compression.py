@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from gen.common.errors import FirebrickError
-from gen.common.progress import phases
 from gen.compile import Request, compile_network
 from gen.formats.deep_compression import CODEBOOK, load_compressed
 from gen.ir.graph import FloatConv, SharedConv
@@ -107,8 +106,7 @@ def test_shared_weights_stay_shared_unless_widths_are_given(made, tmp_path):
     (tmp_path / "photos").mkdir()
     write_photos(tmp_path / "photos", 1)
     request = Request(tmp_path / "made.net", tmp_path / "photos")
-    with phases() as display:
-        network = compile_network(request, display)
+    network = compile_network(request)
     for op, (weights, _) in zip(network.convs, made[1], strict=True):
         weights = weights[..., ::-1] if op.name == "conv1" else weights
         assert len(np.unique(op.weight_scale)) == 1
@@ -118,8 +116,7 @@ def test_shared_weights_stay_shared_unless_widths_are_given(made, tmp_path):
         assert not op.weights[weights == 0].any()
         assert op.code_bits <= op.weight_bits == 8
     narrow = Request(tmp_path / "made.net", tmp_path / "photos", Widths(Width(6)))
-    with phases() as display:
-        network = compile_network(narrow, display)
+    network = compile_network(narrow)
     assert {op.weight_bits for op in network.convs} == {6}
 
 
@@ -127,6 +124,7 @@ def test_codes_are_kept_without_a_look_at_real_weights(made, tmp_path):
     path = tmp_path / "made.net"
     path.write_bytes(made[0])
     (op,) = (op for op in load_compressed(path).ops if op.name == "fire9_expand3x3")
+    assert isinstance(op, SharedConv)
     blind = replace(op, weights=np.zeros_like(op.weights))
     codes, scale = _shared_codes(blind, 8, np.zeros(len(op.weights)))
     assert np.abs(codes).max() == 127

@@ -11,11 +11,12 @@ SUMS = np.array([5, 90, 7, 3, 1])
 
 
 def shown(*images: str) -> str:
-    console = Console(file=io.StringIO(), width=100)
+    file = io.StringIO()
+    console = Console(file=file, width=100)
     console.print(
         results_table(tiny_network(1), [ClassResult(image, SUMS, 10) for image in images])
     )
-    return console.file.getvalue()
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(

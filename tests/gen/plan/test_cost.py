@@ -6,17 +6,14 @@ import numpy as np
 import pytest
 
 from gen.ir.ops import INPUT
+from gen.plan.coefficients import Coefficients
 from gen.plan.conv_shape import ConvShape, signed_bits
-from gen.plan.cost import (
-    bram36,
-    engine_cost,
-    lutram_luts,
-    lutrom_luts,
-    requantise_cost,
-)
+from gen.plan.cost import CostModel, bram36, lutram_luts
 from gen.plan.limits import min_lanes
 from hw.layers.folding import EnginePlan
 from tests.gen.squeezenets import cifar, squeezenet1_1
+
+COSTS = CostModel.fitted()
 
 
 @pytest.mark.parametrize(
@@ -52,8 +49,8 @@ def test_lut_memories():
     assert lutram_luts(64, 24) == 32  # eight RAM64M of four LUTs, as Yosys has it
     assert lutram_luts(32, 64) == 44  # eleven RAM32M
     assert lutram_luts(200, 16) > 24 * 4  # 24 RAM64M and the mux between four banks
-    assert lutrom_luts(64, 10) == 10
-    assert lutrom_luts(256, 10) == 40
+    assert COSTS.lutrom_luts(64, 10) == 10
+    assert COSTS.lutrom_luts(256, 10) == 40
 
 
 def test_signed_bits():
@@ -90,13 +87,13 @@ def test_an_engine_is_the_sum_of_its_parts():
         window_pixels=shape.window_pixels,
     )
     lut_plan = replace(plan, weight_memory="lut")
-    in_block, in_lut = engine_cost(shape, plan, 1), engine_cost(shape, lut_plan, 1)
+    in_block, in_lut = COSTS.engine_cost(shape, plan, 1), COSTS.engine_cost(shape, lut_plan, 1)
     assert shape.weight_bits == 6
     assert in_block.dsp == 16 // 2 * 3 + 2  # two rows a DSP block, and the requantiser
     assert in_block.bram36 == 8 / 2  # 288 bits in columns of 36, of RAMB18 each
     assert in_lut.bram36 == 0
     assert in_lut.lut == in_block.lut + 16 * 3 * 6
-    in_fabric = engine_cost(shape, replace(plan, multiplier="lut"), 1)
+    in_fabric = COSTS.engine_cost(shape, replace(plan, multiplier="lut"), 1)
     assert in_fabric.dsp == 2
     assert in_fabric.lut > in_block.lut + 16 * 3 * 20
 
@@ -114,17 +111,34 @@ def test_codes_save_memory_and_cost_a_table():
         window_memory="lut",
         window_pixels=shape.window_pixels,
     )
-    with_table, without = engine_cost(coded, plan, 4), engine_cost(plain, plan, 4)
+    with_table, without = COSTS.engine_cost(coded, plan, 4), COSTS.engine_cost(plain, plan, 4)
     assert with_table.bram36 < without.bram36
     assert with_table.dsp == without.dsp
     assert with_table.lut == without.lut + 8 * 4 * 5
     assert with_table.ff == without.ff + 8 * 4 * 5
 
 
+def test_coefficients_count_for_the_model_that_has_them():
+    shape = shape_of(cifar(), "conv1")
+    plan = EnginePlan(16, 3, 2, "lut", "lut", "lut", shape.window_pixels)
+    before = COSTS.engine_cost(shape, plan, 1)
+    given = COSTS.coefficients
+    changed = replace(given, engine_ff=given.engine_ff + 100, shared_lut=given.shared_lut + 10)
+    after = CostModel(changed).engine_cost(shape, plan, 1)
+    assert after.lut == pytest.approx(before.lut + 3 * 10, abs=1)
+    assert after.ff > before.ff + 99
+    assert COSTS.engine_cost(shape, plan, 1) == before
+
+
+def test_models_of_equal_coefficients_are_equal():
+    assert CostModel(Coefficients.load()) == COSTS
+    assert len({CostModel(Coefficients.load()), COSTS, CostModel.fitted()}) == 1
+
+
 def test_wide_sums_take_two_multipliers_a_lane():
     shape = shape_of(cifar(), "conv1")
-    assert requantise_cost(replace(shape, accumulator_bits=24), 4).dsp == 4
-    assert requantise_cost(replace(shape, accumulator_bits=25), 4).dsp == 8
+    assert COSTS.requantise_cost(replace(shape, accumulator_bits=24), 4).dsp == 4
+    assert COSTS.requantise_cost(replace(shape, accumulator_bits=25), 4).dsp == 8
 
 
 def test_accumulators_are_as_wide_as_the_weights_need():

@@ -6,7 +6,7 @@ from boards import BOARDS
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT
 from gen.link_options import Address, on_lan
-from gen.plan.planner import fits
+from gen.plan.planner import Goal
 from tests.gen.devices import ARTY, board, refusal
 from tests.gen.squeezenets import Builder, cifar, squeezenet1_1
 
@@ -16,7 +16,7 @@ TINY = replace(
 
 
 def test_eight_bits_do_not_fit_an_arty_but_four_do():
-    assert not fits(squeezenet1_1(), ARTY)
+    assert not Goal(ARTY).holds(squeezenet1_1())
     message = refusal(
         squeezenet1_1(),
         ARTY,
@@ -28,7 +28,7 @@ def test_eight_bits_do_not_fit_an_arty_but_four_do():
     assert "it would fit genesys2" in message
     assert "arty_a7_35" not in message
     assert "weights of 4 bits would fit here" in message
-    assert fits(squeezenet1_1(4), ARTY)
+    assert Goal(ARTY).holds(squeezenet1_1(4))
 
 
 def test_too_few_multipliers():
@@ -59,9 +59,9 @@ def wide_first(bits: int, first: int) -> QuantizedNetwork:
 
 def test_the_width_that_would_fit_is_tried_as_the_option_gives_it():
     small = board("small", 18_000, 41_600, 90, 18)
-    assert fits(wide_first(4, 4), small)
-    assert not fits(wide_first(4, 8), small)
-    assert fits(wide_first(3, 8), small)
+    assert Goal(small).holds(wide_first(4, 4))
+    assert not Goal(small).holds(wide_first(4, 8))
+    assert Goal(small).holds(wide_first(3, 8))
     assert "weights of 3 bits would fit here" in refusal(wide_first(8, 8), small)
 
 

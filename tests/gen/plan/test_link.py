@@ -41,7 +41,7 @@ def test_ethernet():
     assert link_frames_per_second(network, fast) == pytest.approx(1e9 / 8 / line)
 
 
-def test_a_network_core_costs_more_than_a_uart():
+def test_an_ethernet_core_costs_more_than_a_uart():
     network = tiny_network(1)
     serial = link_cost(ARTY, network)
     assert serial.lut > UART_AND_SHELL.lut

@@ -6,6 +6,7 @@ import pytest
 
 from boards.board import Board
 from gen.common.errors import FirebrickError
+from gen.compile import Capacity
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import Conv
 from gen.ir.topology import FireStage, stages
@@ -13,7 +14,7 @@ from gen.plan.conv_shape import ConvShape
 from gen.plan.limits import stream_limits
 from gen.plan.link import shell_cycles
 from gen.plan.plan import Plan
-from gen.plan.planner import SLOWEST, fits, headroom, plan
+from gen.plan.planner import SLOWEST, Goal, plan
 from tests.gen.devices import ARTY, KINTEX, SMALL, board, refusal
 from tests.gen.squeezenets import cifar, squeezenet1_1
 
@@ -114,15 +115,15 @@ def test_frames_a_second_that_will_do():
 
 
 def test_the_fewest_frames_a_second_that_may_be_asked_for():
-    assert fits(cifar(), SMALL, fps=SLOWEST)
+    assert Goal(SMALL, fps=SLOWEST).holds(cifar())
     found = plan(cifar(), SMALL, fps=SLOWEST)
     check(cifar(), SMALL, found)
     assert found.cycles == plan(cifar(), SMALL, fps=2 * SLOWEST).cycles
 
 
 def test_too_many_frames_a_second():
-    assert fits(cifar(), SMALL)
-    assert not fits(cifar(), SMALL, fps=1e6)
+    assert Goal(SMALL).holds(cifar())
+    assert not Goal(SMALL, fps=1e6).holds(cifar())
     message = refusal(cifar(), SMALL, fps=1e6)
     assert "frames a second, not 1e+06" in message
     assert "lower --fps" in message
@@ -142,13 +143,20 @@ def test_too_many_frames_a_second():
 def test_wishes_that_make_no_sense(wrong: dict, message: str):
     assert message in refusal(cifar(), SMALL, **wrong)
     with pytest.raises(FirebrickError, match=message):
-        fits(cifar(), SMALL, **wrong)
+        Goal(SMALL, **wrong)
+
+
+def test_a_goal_is_a_capacity_for_the_choice_of_widths():
+    board: Capacity = Goal(SMALL)
+    assert board.memory_bits == 50 * 36 * 1024
+    assert board.holds(cifar())
+    assert not board.holds(squeezenet1_1(4))
 
 
 def test_headroom_tells_what_more_would_bring():
     network = cifar()
     found = plan(network, SMALL)
-    gains = headroom(network, SMALL, found)
+    gains = Goal(SMALL).headroom(network, found)
     assert set(gains) == {"dsp", "lut", "bram36", "all"}
     assert all(cycles <= found.cycles for cycles in gains.values())
     assert gains["all"] < found.cycles

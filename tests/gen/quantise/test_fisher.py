@@ -6,6 +6,7 @@ from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.ops import GlobalSum
 from gen.quantise.fisher import DAMPING, channel_couplings
 from tests.gen.onnx_models import frames, squeezenet
+from tests.recorder import Recorder
 
 
 def conv(rng, name, x, cout, cin, relu):
@@ -20,8 +21,8 @@ def test_coupling_is_the_fisher_information_of_a_pixel():
     last = conv(rng, "conv10", "conv1", 4, 5, relu=False)
     graph = FloatGraph("pixel", (1, 1, 3), (first, last, GlobalSum("sums", ("conv10",))))
     pixels = rng.integers(0, 256, (20_000, 1, 1, 3), dtype=np.uint8)
-    told = []
-    found = channel_couplings(graph, pixels, ["conv1", "conv10"], lambda *step: told.append(step))
+    told = Recorder()
+    found = channel_couplings(graph, pixels, ["conv1", "conv10"], progress=told)
     hidden = np.maximum(pixels.reshape(-1, 3) @ first.weights[:, 0, 0].T, 0)
     probability = softmax(hidden @ last.weights[:, 0, 0].T, axis=1)
     expected = np.zeros((5, 5))
@@ -31,16 +32,16 @@ def test_coupling_is_the_fisher_information_of_a_pixel():
     expected = expected / np.diag(expected).mean() + DAMPING * np.eye(5)
     np.testing.assert_allclose(found["conv1"], expected, atol=0.05)
     assert list(found) == ["conv1"]
-    assert told[-1] == (20_000, 20_000)
+    assert told.steps[-1] == (20_000, 20_000)
 
 
 def test_every_layer_asked_for_has_a_coupling_of_unit_size():
     graph = import_float(squeezenet(bypass=True), "test")
     names = [op.name for op in graph.ops if isinstance(op, FloatConv)][:-1]
-    found = channel_couplings(graph, frames(6), names, lambda *_: None)
+    found = channel_couplings(graph, frames(6), names)
     assert list(found) == names
     for coupling in found.values():
         np.testing.assert_allclose(coupling, coupling.T, rtol=1e-4, atol=1e-6)
         assert np.linalg.eigvalsh(coupling)[0] > 0.5 * DAMPING
         assert np.isclose(np.diag(coupling).mean(), 1 + DAMPING)
-    assert channel_couplings(graph, frames(6), [], lambda *_: None) == {}
+    assert channel_couplings(graph, frames(6), []) == {}

@@ -26,7 +26,7 @@ def test_codes_are_legal_and_beat_rounding_each_weight_alone(bits):
     high = largest_code(bits)
     assert np.all(codes == np.rint(codes))
     assert np.abs(codes).max() <= high
-    alone = np.inf
+    alone = np.full(20, np.inf)
     for clip in np.linspace(0.3, 1.0, 30):
         step = np.abs(weights).max(axis=1, keepdims=True) / high * clip
         back = np.clip(np.rint(weights / step), -high, high) * step

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
@@ -25,6 +25,7 @@ from gen.quantise.post_training import quantise
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
 from tests.paths import ROOT, SHARED
+from tests.recorder import BlasThreads, Recorder
 
 NORMALISATION = Normalisation(mean=(120.0, 110.0, 100.0), std=(60.0, 58.0, 62.0))
 
@@ -231,17 +232,17 @@ def test_rounding_together_follows_the_float_network_better(bits):
     expected = float_logits(graph.fold_input(NORMALISATION), pictures)
     errors = []
     for rounding in ("nearest", "gptq"):
-        told: list[tuple[int, int]] = []
+        told = Recorder()
         network = quantise(
             graph,
             frames(24, seed=5),
             normalisation=NORMALISATION,
             weight_bits=bits,
             rounding=rounding,
-            progress=lambda *step, told=told: told.append(step),
+            progress=told,
         )
-        assert told == sorted(told)
-        assert told[-1][0] == told[-1][1]
+        assert told.steps == sorted(told.steps)
+        assert told.steps[-1] == (1000, 1000)
         assert all(np.abs(op.weights).max() <= largest_code(bits) for op in network.convs)
         errors.append(relative_error(network, expected, pictures))
     assert errors[1] < 0.9 * errors[0]
@@ -249,14 +250,10 @@ def test_rounding_together_follows_the_float_network_better(bits):
 
 def test_blas_has_one_core_so_that_sums_are_the_same_on_all_machines():
     graph = import_float(squeezenet(), "test")
-    told: list[int] = []
-
-    def progress(done: int, total: int) -> None:
-        told.extend(pool["num_threads"] for pool in threadpool_info())
-
+    threads = BlasThreads()
     with threadpool_limits(2):
-        quantise(graph, frames(4), normalisation=NORMALISATION, rounding="gptq", progress=progress)
-    assert set(told) == {1}
+        quantise(graph, frames(4), normalisation=NORMALISATION, rounding="gptq", progress=threads)
+    assert threads.seen == {1}
 
 
 def test_codebooks_beat_as_many_bits_without():

@@ -2,7 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import import_float
@@ -13,6 +13,7 @@ from gen.quantise.post_training import quantise
 from gen.quantise.sensitivity import WIDTHS, choose_bits, measure, weight_memory
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
+from tests.recorder import BlasThreads, Recorder
 
 NORMALISATION = Normalisation(mean=(120.0, 110.0, 100.0), std=(60.0, 58.0, 62.0))
 
@@ -24,11 +25,10 @@ def graph():
 
 @pytest.fixture(scope="module")
 def loss(graph):
-    told = []
-    found = measure(
-        graph.fold_input(NORMALISATION), frames(24, seed=5), lambda *step: told.append(step)
-    )
-    assert told[-1][0] == told[-1][1]
+    told = Recorder()
+    found = measure(graph.fold_input(NORMALISATION), frames(24, seed=5), progress=told)
+    assert told.steps == sorted(told.steps)
+    assert told.steps[-1] == (1000, 1000)
     return found
 
 
@@ -40,14 +40,10 @@ def test_fewer_bits_cost_more_in_every_layer(loss):
 
 
 def test_blas_has_one_core_so_that_sums_are_the_same_on_all_machines(graph):
-    told: list[int] = []
-
-    def progress(done: int, total: int) -> None:
-        told.extend(pool["num_threads"] for pool in threadpool_info())
-
+    threads = BlasThreads()
     with threadpool_limits(2):
-        measure(graph.fold_input(NORMALISATION), frames(2), progress)
-    assert set(told) == {1}
+        measure(graph.fold_input(NORMALISATION), frames(2), progress=threads)
+    assert threads.seen == {1}
 
 
 def test_chosen_bits_fit_and_beat_bits_shared_evenly(graph, loss):
@@ -74,15 +70,15 @@ def test_chosen_bits_fit_and_beat_bits_shared_evenly(graph, loss):
 
 def test_the_choice_is_the_best_of_all():
     rng = np.random.default_rng(1)
-    names, widths = "abcd", (2, 3, 4, 5)
+    names, widths = "abcd", tuple(Width(bits) for bits in (2, 3, 4, 5))
     loss = {n: dict(zip(widths, np.sort(rng.random(4))[::-1], strict=True)) for n in names}
     size = dict(zip(names, rng.integers(5, 50, 4), strict=True))
-    cost = {name: {bits: float(size[name] * bits) for bits in widths} for name in names}
+    cost = {name: {width: float(size[name] * width.bits) for width in widths} for name in names}
 
     def total(table, choice):
-        return sum(table[name][bits] for name, bits in zip(names, choice, strict=True))
+        return sum(table[name][width] for name, width in zip(names, choice, strict=True))
 
-    for budget in (cost["a"][2] * 8, sum(size.values()) * 3.3, 1e9):
+    for budget in (cost["a"][Width(2)] * 8, sum(size.values()) * 3.3, 1e9):
         legal = [c for c in product(widths, repeat=4) if total(cost, c) <= budget]
         if not legal:
             continue

@@ -50,4 +50,4 @@ def test_model_rounds_half_up_and_clamps():
 )
 def test_bad_parameters_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        Add(*arguments, U8, U8, U8)
+        Add(*[*arguments, U8, U8, U8])

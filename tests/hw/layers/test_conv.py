@@ -1,12 +1,14 @@
 """The convolution engine against the golden model, in all shapes of kernel and folding."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from gen.backend.assemble import conv_integers
+from hw.arith.mac import MultiplierKind
 from hw.layers.conv import ConvEngine
 from hw.layers.folding import EnginePlan
+from hw.stream.fifo import MemoryKind
 from sim import golden
 from tests.harness import StreamBench
 from tests.networks import conv_network, random_frames
@@ -18,8 +20,8 @@ class Case:
     simd: int
     lanes: int
     i_lanes: int = 1
-    memory: str = "block"
-    multiplier: str = "dsp48e1"
+    memory: MemoryKind = "block"
+    multiplier: MultiplierKind = "dsp48e1"
     network: dict = field(default_factory=dict)
 
 
@@ -49,11 +51,12 @@ def test_engine_equals_golden_model(name, tmp_path):
     network = conv_network(3, **case.network)
     conv = network.convs[0]
     integers = conv_integers(network, conv)
-    folding = (case.pe, case.simd, case.lanes, case.multiplier, case.memory, "lut")
-    plan = EnginePlan(*folding, window_pixels=1)
+    plan = EnginePlan(
+        case.pe, case.simd, case.lanes, case.multiplier, case.memory, "lut", window_pixels=1
+    )
     geometry = integers.geometry(plan)
     pixels = -(-(geometry.span + geometry.longest_step) // geometry.chunks)
-    plan = EnginePlan(*folding, max(pixels, 4))
+    plan = replace(plan, window_pixels=max(pixels, 4))
     engine = ConvEngine(integers, plan, case.i_lanes)
 
     frames = random_frames(network, 3)

@@ -121,14 +121,14 @@ def test_bypass_equals_golden_model(tmp_path):
     fire = Fire(squeeze, plans[0], expand, i_lanes=4, bypass=bypass)
     frames = random_frames(network, 4)
     tensors = golden.run(network, frames)
-    x, y = tensors["conv1"], tensors[stage.name]
+    inputs, outputs = {"i": tensors["conv1"]}, {"o": tensors[stage.name]}
     monitors = {
         "expand.concat.o": Monitor(lane_stream(2, code_shape(False)), tensors[stage.concat.name])
     }
     bench = StreamBench(fire, "fire", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
-        bench.run({"i": x}, {"o": y}, stalls=stalls, seed=seed, monitors=monitors)
-    result = bench.run({"i": x}, {"o": y}, monitors=monitors)
+        bench.run(inputs, outputs, stalls=stalls, seed=seed, monitors=monitors)
+    result = bench.run(inputs, outputs, monitors=monitors)
     assert result.period("o") == 6 * 5 * 2 * 9
 
 

@@ -98,7 +98,9 @@ def test_codebooks(bits, codebook, multiplier, tmp_path):
 
 @pytest.mark.parametrize("vendor_cells", [False, True], ids=["behavioural", "vendor"])
 @pytest.mark.parametrize("bits", [2, 4, 8])
-def test_dsp48e1_and_its_twin_on_random_and_corner_operands(bits, vendor_cells, tmp_path):
+def test_dsp48e1_and_its_behavioural_model_on_random_and_corner_operands(
+    bits, vendor_cells, tmp_path
+):
     top, words = (1 << (bits - 1)) - 1, 6
     rng = np.random.default_rng(bits)
     corners = [[-top - 1] * words, [-top - 1] * words, [top] * words, [-top - 1] * words]

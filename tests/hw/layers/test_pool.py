@@ -51,4 +51,4 @@ def test_model_cuts_or_drops_the_last_windows():
 )
 def test_bad_parameters_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        MaxPool(*arguments, True, unsigned(8))
+        MaxPool(*[*arguments, True, unsigned(8)])

@@ -1,9 +1,13 @@
+import inspect
+import itertools
+
 import numpy as np
 import pytest
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 
 from hw.layers.window import WindowBuffer, WindowGeometry
 from tests.harness import StreamBench
+from tests.harness.waves import trace
 
 LANES = 2
 
@@ -86,3 +90,56 @@ def test_refuses_what_cannot_work():
         WindowGeometry(2, 5, chunks=1, kernel=3, stride=1, folds=1)
     with pytest.raises(ValueError, match="must be positive"):
         WindowGeometry(5, 5, chunks=1, kernel=3, stride=0, folds=1)
+
+
+EXAMPLE, PLACES = WindowGeometry(3, 4, chunks=1, kernel=2, stride=1, folds=1), 8
+
+
+def simulated_example(folder, cycles):
+    """What the example's ring, counters and address are: the lines of its table, and addresses."""
+    m, row, column = Module(), Signal(8, init=1), Signal(8, init=1)
+    m.submodules.window = buffer = WindowBuffer(
+        EXAMPLE, lanes=1, shape=unsigned(8), capacity=PLACES
+    )
+    m.d.comb += [buffer.i.payload[0].eq(10 * row + column), buffer.i.valid.eq(1)]
+    with m.If(buffer.i.ready):
+        m.d.sync += [column.eq(Mux(column == 4, 1, column + 1)), row.eq(row + (column == 4))]
+    waves = {
+        name.removeprefix("window."): values
+        for name, values in trace(m, [[(buffer.o.ready, 1)]] * cycles, folder).items()
+    }
+    lines = ["cycle   i  ring                     ahead  excess  address  move      o"]
+    for cycle in range(cycles):
+        now = {name: values[cycle] for name, values in waves.items()}
+        ring = [now[f"ring[{place}]"] or "." for place in range(PLACES)]
+        ahead, excess = (value - (value >> 4 << 5) for value in (now["order.ahead"], now["excess"]))
+        word = now["i__payload"] if now["i__ready"] else "."
+        read = f"{now['o_address']:7}  {now['order.move']:7}" if now["o_valid"] else " " * 16
+        out = now["o__payload"] if now["o__valid"] else "."
+        places = " ".join(f"{place:>2}" for place in ring)
+        lines.append(f"{cycle:5}  {word:>2}  {places}  {ahead:5}  {excess:6}  {read}  {out:>2}")
+    return lines, waves
+
+
+def test_the_worked_example_is_what_happens(tmp_path):
+    lines, _ = simulated_example(tmp_path, 40)
+    text = [line[4:] for line in inspect.getdoc(WindowBuffer).splitlines()]
+    start, end = text.index(lines[0]), text.index("", text.index(lines[0]))
+    skipped = "..."
+    assert text[start:end] == [
+        *(lines[0], *lines[5:15], skipped),
+        *(*lines[18:22], skipped),
+        *lines[30:33],
+    ], "\n".join(lines)
+
+
+def test_the_worked_example_names_its_steps(tmp_path):
+    assert (EXAMPLE.span, EXAMPLE.column_step, EXAMPLE.row_step, EXAMPLE.frame_step) == (6, 1, 2, 6)
+    _, waves = simulated_example(tmp_path, 80)
+    reads = [cycle for cycle, valid in enumerate(waves["o_valid"]) if valid]
+    steps = {
+        (waves["order.move"][now], (waves["o_address"][later] - waves["o_address"][now]) % PLACES)
+        for now, later in itertools.pairwise(reads)
+    }
+    named = {"WORD": 1, "TAP_ROW": 3, "COLUMN": -4, "ROW": -3, "FRAME": 1}
+    assert steps == {(move, step % PLACES) for move, step in named.items()}

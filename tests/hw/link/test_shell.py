@@ -14,7 +14,7 @@ from hw.link.shell import FrameServer, Shell
 from hw.stream.lane_stream import lane_stream
 from protocol.device import Device
 from protocol.framing import Deframer, frame
-from protocol.messages import DeviceInfo, Statistics
+from protocol.messages import DeviceInfo, Result, Statistics
 from protocol.packets import HEADER, Kind, Packet
 from protocol.session import Session
 from sim.simulator import Simulator
@@ -185,7 +185,8 @@ def test_stalls_of_streams_are_counted(board):
 def test_frames_back_to_back(library, stalls):
     frames = make_frames(25, 3)
     session, deframer = Session(INFO.digest, 65_530), Deframer()
-    submitted, line, found = 0, b"", []
+    submitted, line = 0, b""
+    found: list[Result] = []
     with Simulator(library) as simulator:
         simulator.stall(5, *stalls)
         while len(found) < len(frames):

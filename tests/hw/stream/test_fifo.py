@@ -60,4 +60,4 @@ def test_refuses_what_cannot_work():
     with pytest.raises(ValueError, match="at least 2, not 1"):
         StreamFifo(unsigned(8), 1)
     with pytest.raises(ValueError, match="'block' or 'lut', not 'ram'"):
-        StreamFifo(unsigned(8), 4, "ram").elaborate(None)
+        StreamFifo(unsigned(8), 4, "ram").elaborate(None)  # type: ignore[arg-type]

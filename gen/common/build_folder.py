@@ -1,0 +1,254 @@
+"""The folder that ``python -m gen`` writes for a board: its files' names, what it says of itself,
+and how it is written.
+
+It appears complete or not at all: it is written beside its place and then moved. What others have
+put into a folder that is written again, bitstreams for one, stays in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gen.common.errors import FirebrickError
+from gen.common.manifest import GENERATOR, Manifest
+
+BUILD = Path("build")
+"""Where folders go that nobody has named otherwise, each by its board's name."""
+DEFAULT = BUILD / "arty_a7"
+"""What is read where nobody says otherwise."""
+_ELSEWHERE = "choose another folder with --out"
+
+
+@dataclass(frozen=True)
+class BuildFolder:
+    """A folder as ``python -m gen`` writes it, whether it is there or not.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def network(self) -> Path:
+        """The quantised network."""
+        return self.path / "network.npz"
+
+    @property
+    def plan(self) -> Path:
+        """The plan, as JSON."""
+        return self.path / "plan.json"
+
+    @property
+    def report(self) -> Path:
+        """What is printed of the plan."""
+        return self.path / "report.txt"
+
+    @property
+    def design(self) -> Path:
+        """The board top, as RTLIL."""
+        return self.path / "top.il"
+
+    @property
+    def ethernet_core(self) -> Path:
+        """Verilog of the Ethernet core, if the link is Ethernet."""
+        return self.path / "liteeth_core.v"
+
+    @property
+    def sim_verilog(self) -> Path:
+        """Verilog of the board's shell on a byte stream, which is simulated."""
+        return self.path / "sim_top.v"
+
+    @property
+    def simulation(self) -> Path:
+        """Folder of the compiled simulation."""
+        return self.path / "sim"
+
+    @property
+    def simulation_with_waves(self) -> Path:
+        """Folder of the compiled simulation that records waves."""
+        return self.path / "sim_waves"
+
+    @property
+    def simulation_with_link(self) -> Path:
+        """Folder of the compiled simulation of the board's link and what is behind it."""
+        return self.path / "sim_board"
+
+    @property
+    def _simulations(self) -> tuple[Path, ...]:
+        return (self.simulation, self.simulation_with_waves, self.simulation_with_link)
+
+    @property
+    def script(self) -> Path:
+        """Makes the bitstream with open tools."""
+        return self.path / "build_open.sh"
+
+    @property
+    def bitstream(self) -> Path:
+        """What the scripts make."""
+        return self.path / "top.bit"
+
+    @property
+    def timing(self) -> Path:
+        """What nextpnr-ecp5 reports, as JSON."""
+        return self.path / "timing.json"
+
+    @property
+    def synthesis(self) -> Path:
+        """Estimates and what Yosys counted, as JSON."""
+        return self.path / "synth.json"
+
+    @property
+    def manifest_path(self) -> Path:
+        """What the folder says of itself, as JSON."""
+        return self.path / "manifest.json"
+
+    @property
+    def remedy(self) -> str:
+        """What to do if the folder is not as it should be, for messages."""
+        in_place = self.path.parent.name == BUILD.name
+        board = self.path.name if in_place else f"BOARD --out {self.path}"
+        return f"generate it with `python -m gen --board {board}`, or name another folder"
+
+    def require(self, *files: Path) -> None:
+        """Check that some of the files are there.
+
+        Raises
+        ------
+        FirebrickError
+            If one is not, or the folder is not there at all.
+        """
+        if not self.path.is_dir():
+            raise FirebrickError(f"{self}: no such folder; {self.remedy}")
+        for file in files:
+            if not file.is_file():
+                raise FirebrickError(
+                    f"{self}: no generated board ({file.name} is missing); {self.remedy}"
+                )
+
+    def manifest(self) -> Manifest:
+        """What the folder says of itself.
+
+        Raises
+        ------
+        FirebrickError
+            If it does not, or not as this version does.
+        """
+        self.require(self.manifest_path)
+        try:
+            return Manifest.from_json(self.manifest_path.read_bytes())
+        except ValueError as error:
+            raise FirebrickError(
+                f"{self.manifest_path}: damaged, or another version's ({error}); {self.remedy}"
+            ) from None
+
+    def names(self) -> tuple[str, ...]:
+        """What is in the folder, in order."""
+        return tuple(sorted(path.name for path in self.path.iterdir()))
+
+    def foreign_files(self) -> list[str]:
+        """Names in a folder that we wrote of what others have put there since, in order."""
+        if not self.path.is_dir():
+            return []
+        files = self._said().get("files")
+        ours = {*map(str, files)} if isinstance(files, list) else set()
+        ours |= {path.name for path in (self.manifest_path, self.synthesis, *self._simulations)}
+        return [name for name in self.names() if name not in ours]
+
+    def check_writable(self) -> None:
+        """Check that it can and may be written: absent, empty, or written by us before.
+
+        Raises
+        ------
+        FirebrickError
+            If it is something else.
+        """
+        path = self.path
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise FirebrickError(f"{path}: exists and is no folder; {_ELSEWHERE}")
+        if path.is_dir() and self.names() and self._said().get("generator") != GENERATOR:
+            raise FirebrickError(
+                f"{path}: is not empty and was not written by `python -m gen`; {_ELSEWHERE}"
+            )
+        if path.resolve() in (Path.cwd(), *Path.cwd().parents):
+            raise FirebrickError(f"{path}: is the folder you are in, or around it; {_ELSEWHERE}")
+        parent = next(above for above in path.absolute().parents if above.exists())
+        if not parent.is_dir():
+            raise FirebrickError(f"{path}: cannot be written, {parent} is no folder; {_ELSEWHERE}")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise FirebrickError(
+                f"{path}: cannot be written, no permission in {parent}; {_ELSEWHERE}"
+            )
+
+    def _said(self) -> dict[str, object]:
+        """The manifest as it is, of whatever version; nothing if there is none to be read."""
+        try:
+            entry = json.loads(self.manifest_path.read_bytes())
+        except (OSError, RecursionError, ValueError):
+            return {}
+        return entry if isinstance(entry, dict) else {}
+
+    @contextmanager
+    def replaced(self) -> Iterator[BuildFolder]:
+        """Give a folder to write to, which takes this one's place when the body ends.
+
+        What others have put into this one, and compiled simulations, which are compiled again
+        where they are out of date, move along. On any error all stays as it was.
+
+        Raises
+        ------
+        FirebrickError
+            If the folder holds something else or cannot be written.
+        """
+        self.check_writable()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
+        except OSError as error:
+            raise FirebrickError(
+                f"{self}: cannot be written ({error.strerror}); {_ELSEWHERE}"
+            ) from None
+        try:
+            yield BuildFolder(work)
+            work.chmod(0o755)
+            self._take(work)
+        except OSError as error:
+            raise FirebrickError(
+                f"{self}: cannot be written ({error.strerror}); make room or choose another --out"
+            ) from None
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _take(self, work: Path) -> None:
+        """Rename ``work`` to this folder, along with what is kept, or leave all as it was."""
+        path = self.path
+        if not path.exists():
+            os.rename(work, path)
+            return
+        kept = [name for name in self.foreign_files() if not (work / name).exists()]
+        kept += [path.name for path in self._simulations if path.exists()]
+        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+        old = aside / path.name
+        try:
+            os.rename(path, old)
+            for name in kept:
+                os.rename(old / name, work / name)
+            os.rename(work, path)
+        finally:
+            if old.exists() and not path.exists():
+                for name in kept:
+                    if os.path.lexists(work / name):
+                        os.rename(work / name, old / name)
+                os.rename(old, path)
+            shutil.rmtree(aside, ignore_errors=True)

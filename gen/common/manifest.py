@@ -1,0 +1,160 @@
+"""What a build folder says of itself: who wrote it, for which board, and how that is reached."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any
+
+GENERATOR = "firebrick"
+_MALFORMED = (RecursionError, LookupError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class UartLink:
+    """A serial line of so many bits a second."""
+
+    baud: int
+
+    @staticmethod
+    def from_entry(entry: dict[str, Any]) -> UartLink:
+        """The link of a manifest; whatever is wrong raises as it happens to."""
+        return UartLink(_positive(entry, "baud"))
+
+    def to_entry(self) -> dict[str, object]:
+        """What a manifest says of it."""
+        return {"link": "uart", "baud": self.baud}
+
+
+@dataclass(frozen=True)
+class EthernetLink:
+    """Where a board is on its LAN.
+
+    Attributes
+    ----------
+    ip : IPv4Address
+    mac : int
+        48 bits, the first byte highest.
+    udp_port : int
+    """
+
+    ip: IPv4Address
+    mac: int
+    udp_port: int
+
+    @staticmethod
+    def from_entry(entry: dict[str, Any]) -> EthernetLink:
+        """The link of a manifest.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If something is missing, of another type, or no address or port that there can be.
+        """
+        address = IPv4Address(_text(entry, "ip"))
+        mac, port = _positive(entry, "mac"), _positive(entry, "udp_port")
+        if mac >= 1 << 48 or port >= 1 << 16:
+            raise ValueError(f"there is no MAC address {mac} or port {port}")
+        return EthernetLink(address, mac, port)
+
+    def to_entry(self) -> dict[str, object]:
+        """What a manifest says of it."""
+        return {
+            "link": "ethernet",
+            "ip": str(self.ip),
+            "mac": self.mac,
+            "udp_port": self.udp_port,
+        }
+
+
+_LINKS: dict[str, Callable[[dict[str, Any]], UartLink | EthernetLink]] = {
+    "uart": UartLink.from_entry,
+    "ethernet": EthernetLink.from_entry,
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a folder says of itself.
+
+    Attributes
+    ----------
+    version : str
+        Of what wrote it.
+    network : str
+        Its name.
+    digest : bytes
+        Of the network.
+    board, part : str
+    clock_hz : int
+        Of the accelerator.
+    link : UartLink or EthernetLink
+    files : tuple of str
+        What was written beside the manifest, in order.
+    """
+
+    version: str
+    network: str
+    digest: bytes
+    board: str
+    part: str
+    clock_hz: int
+    link: UartLink | EthernetLink
+    files: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The manifest as a JSON document."""
+        entry = {
+            "generator": GENERATOR,
+            "version": self.version,
+            "network": self.network,
+            "digest": self.digest.hex(),
+            "board": self.board,
+            "part": self.part,
+            "clock_hz": self.clock_hz,
+            **self.link.to_entry(),
+            "files": self.files,
+        }
+        return json.dumps(entry, indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Manifest:
+        """Read back what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            For anything else.
+        """
+        try:
+            entry = json.loads(text)
+            if entry["generator"] != GENERATOR:
+                raise ValueError(f"written by {entry['generator']!r}")
+            files = entry["files"]
+            if not (isinstance(files, list) and all(isinstance(name, str) for name in files)):
+                raise TypeError("files are no names")
+            return Manifest(
+                **{name: _text(entry, name) for name in ("version", "network", "board", "part")},
+                digest=bytes.fromhex(entry["digest"]),
+                clock_hz=_positive(entry, "clock_hz"),
+                link=_LINKS[entry["link"]](entry),
+                files=tuple(files),
+            )
+        except _MALFORMED as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+def _text(entry: dict[str, Any], name: str) -> str:
+    value = entry[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r} and no text")
+    return value
+
+
+def _positive(entry: dict[str, Any], name: str) -> int:
+    value = entry[name]
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} is {value!r} and no positive number")
+    return value

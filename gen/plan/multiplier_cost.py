@@ -1,0 +1,67 @@
+"""What multipliers, adder trees and accumulators cost, a function for each kind of multiplier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from amaranth.hdl import unsigned
+
+from boards.board import Resources
+from gen.plan.coefficients import Coefficients
+from hw.arith.digits import chain_widths, chains, digits
+from hw.arith.mac import PRODUCT_BITS, MacConfig, MultiplierKind
+
+
+def _dsp48e1(config: MacConfig, coefficients: Coefficients) -> Resources:
+    """Sums are added inside the blocks, but for the bits where two lanes overlap."""
+    upper = config.groups * config.parts * config.overlap
+    luts = upper + coefficients.upper_lut * upper * (config.overlap + 1) / 2
+    return Resources(round(luts), 8 * config.simd + 4 * upper, config.multipliers, 0)
+
+
+def _mult18x18d(config: MacConfig, coefficients: Coefficients) -> Resources:
+    bits, rows = config.weight_bits, config.pe
+    product = bits + PRODUCT_BITS
+    adders = _adders(config, config.simd, product)
+    apart = rows * config.simd * product / 2 if config.rows_per_multiplier == 2 else 0
+    registers = rows * config.simd * (3 * bits + 2 * product)
+    return Resources(round(adders + apart), adders + registers, config.multipliers, 0)
+
+
+def _lut(config: MacConfig, coefficients: Coefficients) -> Resources:
+    """Chains of adders, a digit of a weight each."""
+    rows, cuts, parts = config.pe, digits(config.weight_bits), chains(config.simd)
+    adders = _adders(config, len(parts), config.weight_bits + PRODUCT_BITS + 2)
+    added = stored = delayed = 0
+    for part in parts:
+        widths = chain_widths(cuts, len(part), unsigned(8))
+        turns = [cut for cut in cuts for _ in part]
+        added += sum(widths) - sum(start for start, _ in turns)
+        stored += sum(widths)
+        # A weight's digits wait for their turn.
+        delayed += sum(stage * width for stage, (_, width) in enumerate(turns))
+    shared = config.simd * coefficients.shared_lut
+    return Resources(
+        round(rows * coefficients.digit_lut * added + adders + shared),
+        round(rows * coefficients.digit_ff * (stored + delayed) + adders + shared * len(cuts)),
+        0,
+        0,
+    )
+
+
+MULTIPLIER_COST: Mapping[MultiplierKind, Callable[[MacConfig, Coefficients], Resources]] = {
+    "dsp48e1": _dsp48e1,
+    "mult18x18d": _mult18x18d,
+    "lut": _lut,
+}
+"""Cost of an array by its kind of multipliers."""
+
+
+def _adders(config: MacConfig, terms: int, width: int) -> int:
+    """Bits of every row's tree that adds up terms of ``width`` bits, and of its accumulator."""
+    tree = 0
+    while terms > 1:
+        width += 1
+        tree += terms // 2 * width
+        terms -= terms // 2
+    return config.pe * (tree + config.accumulator_bits)

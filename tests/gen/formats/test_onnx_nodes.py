@@ -1,0 +1,506 @@
+"""Reading ONNX files node by node, each function by itself."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from gen.common.errors import FirebrickError
+from gen.formats.onnx_nodes import (
+    MAX_FOLDED,
+    MOST_PIXELS,
+    MOST_SIDE,
+    Nodes,
+    Window,
+    attributes,
+    check_global_pool,
+    read_max_pool,
+    read_model,
+    read_window,
+    refuse,
+)
+from sim import reference
+from tests.gen.onnx_models import HEIGHT, WIDTH, OnnxBuilder
+
+SHAPE = (7, 6, 2)
+
+
+def refusal(function, *arguments) -> str:
+    with pytest.raises(FirebrickError) as caught:
+        function(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def node(kind: str, inputs: Any = ("x",), name: Any = "it", **values: Any) -> onnx.NodeProto:
+    return helper.make_node(kind, list(inputs), ["y"], name, **values)
+
+
+def nodes(net: OnnxBuilder, shape=(1, 3, HEIGHT, WIDTH)) -> Nodes:
+    return Nodes(net.model(net.nodes[-1].output[0] if net.nodes else "y", shape=shape))
+
+
+def test_a_refused_node_is_named():
+    assert refusal(refuse, node("Relu"), "no") == "node 'it' (Relu): no"
+    assert refusal(refuse, node("Relu", name=""), "no") == "node 'y' (Relu): no"
+    assert refusal(refuse, onnx.NodeProto(op_type="Relu"), "no") == "node '?' (Relu): no"
+
+
+def test_attributes_are_python_values():
+    made = node("Conv", pads=[1, 2, 3, 4], auto_pad="VALID", group=1, alpha=0.5)
+    assert attributes(made) == {
+        "pads": [1, 2, 3, 4],
+        "auto_pad": b"VALID",
+        "group": 1,
+        "alpha": 0.5,
+    }
+    assert attributes(node("Relu")) == {}
+
+
+# Files
+
+
+def test_a_model_is_read(tmp_path):
+    net = OnnxBuilder()
+    model = net.model(net.conv("data", "conv1", 3, 4))
+    onnx.save(model, tmp_path / "net.onnx")
+    for path in (tmp_path / "net.onnx", str(tmp_path / "net.onnx")):
+        assert read_model(path) == model
+
+
+def test_files_that_are_no_models(tmp_path):
+    missing = tmp_path / "none.onnx"
+    assert refusal(read_model, missing) == (
+        f"{missing}: no such model file; give an ONNX file or a network.npz"
+    )
+    assert refusal(read_model, tmp_path) == (
+        f"{tmp_path}: a folder, not a model file; give an ONNX file or a network.npz"
+    )
+    text = tmp_path / "text.onnx"
+    text.write_bytes(b"no\nmodel\n" * 100)
+    assert refusal(read_model, text).startswith(f"{text}: not a readable ONNX model (")
+    assert refusal(read_model, text).endswith("); download or export it again")
+    empty = tmp_path / "empty.onnx"
+    empty.write_bytes(b"")
+    assert refusal(read_model, empty) == (
+        f"{empty}: not an ONNX model with any layers in it; export it again"
+    )
+
+
+# Constants
+
+
+def test_constants_are_evaluated_in_chains_and_layers_remain_in_order():
+    net = OnnxBuilder()
+    two = net.constant("two", np.array([2.0, 3.0], np.float32))
+    three = net.node("Constant", [], "three", value_float=3.0)
+    six = net.node("Mul", [two, three], "mul")
+    last = net.node("Neg", [six], "neg")
+    net.node("Relu", ["data"], "first")
+    net.node("Mul", ["data", last], "second")
+    found = nodes(net)
+    assert [layer.name for layer in found.layers] == ["first", "second"]
+    np.testing.assert_array_equal(found.constants[two], [2, 3])
+    np.testing.assert_array_equal(found.constants[six], [6, 9])
+    np.testing.assert_array_equal(found.constants[last], [-6, -9])
+
+
+def test_every_output_of_a_folded_node_is_a_constant():
+    net = OnnxBuilder()
+    net.node("Split", [net.constant("both", np.arange(4.0, dtype=np.float32))], "cut", outputs=2)
+    first, second = net.nodes[-1].output
+    found = nodes(net)
+    np.testing.assert_array_equal(found.constants[first], [0, 1])
+    np.testing.assert_array_equal(found.constants[second], [2, 3])
+
+
+def test_optional_inputs_and_outputs_may_be_left_out():
+    net = OnnxBuilder()
+    net.constant("x", np.array([-3.0, 9.0], np.float32))
+    net.constant("most", np.array(5.0, np.float32))
+    clipped = net.node("Clip", ["x", "", "most"], "clip")
+    net.nodes.append(
+        helper.make_node("TopK", ["x", net.constant("one", np.array([1]))], ["", "at"])
+    )
+    found = nodes(net)
+    np.testing.assert_array_equal(found.constants[clipped], [-3, 5])
+    np.testing.assert_array_equal(found.constants["at"], [1])
+    assert "" not in found.constants
+
+
+def test_quantised_weights_stay_layers():
+    net = OnnxBuilder()
+    codes = net.constant("codes", np.array([1, 2], np.int8))
+    scale = net.constant("scale", np.array(0.5, np.float32))
+    y = net.node("DequantizeLinear", [codes, scale], "dq")
+    found = nodes(net)
+    assert [layer.name for layer in found.layers] == ["dq"]
+    assert y not in found.constants
+
+
+def test_a_node_without_outputs_is_no_constant():
+    net = OnnxBuilder()
+    net.nodes.append(helper.make_node("Constant", [], [], "none", value_float=3.0))
+    assert [layer.name for layer in Nodes(net.model("y")).layers] == ["none"]
+
+
+def test_constants_that_cannot_be_folded_name_the_node():
+    net = OnnxBuilder()
+    two, three = (net.constant(f"c{n}", np.ones(n, np.float32)) for n in (2, 3))
+    net.node("Add", [two, three], "sum")
+    message = refusal(nodes, net)
+    assert message.startswith("node 'sum' (Add): cannot be folded into a constant (")
+
+
+def test_constants_too_large_to_fold():
+    net = OnnxBuilder()
+    x = net.constant("x", np.zeros(MAX_FOLDED + 1, bool))
+    net.node("Not", [x], "not")
+    expected = "node 'not' (Not): computes on constants too large to fold"
+    assert refusal(nodes, net) == expected
+
+
+def test_constant_inputs():
+    net = OnnxBuilder()
+    net.constant("k", np.array([7]))
+    found = nodes(net)
+    layer = node("Some", ("data", "k", ""))
+    np.testing.assert_array_equal(found.constant(layer, 1), [7])
+    assert found.constant(layer, 2) is None
+    assert found.constant(layer, 3) is None
+    assert refusal(found.constant, layer, 0) == (
+        "node 'it' (Some): its input 'data' must be a constant"
+    )
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    ({}, [1, 5, 3, 2]), ({"start": 1}, [5, 3, 2]), ({"end": 2}, [1, 5]),
+    ({"start": -3, "end": -1}, [5, 3]), ({"start": 3, "end": 99}, [2]),
+])  # fmt: skip
+def test_shapes_become_constants(values, expected):
+    found = nodes(OnnxBuilder())
+    found.fold_shape(node("Shape", **values), (1, 5, 3, 2))
+    np.testing.assert_array_equal(found.constants["y"], expected)
+    assert found.constants["y"].dtype == np.int64
+
+
+@pytest.mark.parametrize(("layer", "expected"), [
+    (node("Flatten"), (1, 5)),
+    (node("Flatten", axis=-1), (5, 1)),
+    (node("Reshape", ("x", "target")), (5, 1)),
+    (node("Squeeze", ("x", "axes")), (1, 5)),
+    (node("Squeeze", ("x", "")), (5,)),
+])  # fmt: skip
+def test_shapes_behind_reshaping_nodes(layer, expected):
+    net = OnnxBuilder()
+    net.constant("target", np.array([-1, 1]))
+    net.constant("axes", np.array([-1, -2]))
+    assert nodes(net).reshaped(layer, (1, 5, 1, 1)) == expected
+
+
+def test_reshaping_what_does_not_fit_names_the_node():
+    net = OnnxBuilder()
+    net.constant("target", np.array([2, 3]))
+    layer = node("Reshape", ("x", "target"))
+    assert "node 'it' (Reshape): cannot be folded" in refusal(nodes(net).reshaped, layer, (1, 5))
+    open_target = node("Reshape", ("x", "z"))
+    assert "its input 'z' must be a constant" in refusal(nodes(net).reshaped, open_target, (1, 5))
+
+
+# The model's input
+
+
+@pytest.mark.parametrize("opset", [9, 13, 18])
+def test_opset(opset: int):
+    model = OnnxBuilder(opset).model("y")
+    assert Nodes(model).opset == opset
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 99))
+    assert Nodes(model).opset == opset
+    del model.opset_import[:]
+    assert Nodes(model).opset == 1
+
+
+def test_the_one_input():
+    net = OnnxBuilder()
+    net.constant("weights", np.ones(3, np.float32))
+    model = net.model("y", shape=(4, 3, 8, 9))
+    # Old exporters list initialisers among the inputs.
+    old = helper.make_tensor_value_info("weights", TensorProto.FLOAT, (3,))
+    model.graph.input.insert(0, old)
+    found = Nodes(model)
+    assert (found.input_name, found.batch, found.input_shape()) == ("data", 4, (8, 9, 3))
+    other = helper.make_tensor_value_info("mask", TensorProto.FLOAT, (3,))
+    model.graph.input.append(other)
+    expected = "the model must have one input, not 2 ('data', 'mask')"
+    assert refusal(lambda: Nodes(model).input_name) == expected
+    assert refusal(Nodes(model).input_shape) == expected
+    del model.graph.input[:]
+    expected = "the model must have one input, not 0 (none)"
+    assert refusal(lambda: Nodes(model).batch) == expected
+
+
+@pytest.mark.parametrize("batch", ["N", None, 0, 1])
+def test_one_frame_at_once_where_the_batch_is_open(batch):
+    assert nodes(OnnxBuilder(), (batch, 3, 8, 9)).batch == 1
+
+
+@pytest.mark.parametrize(("shape", "message"), [
+    ((1, 10), "model input 'data' has 2 dimensions: this is no network on images"),
+    ((1, 3, 8, 8, 8), "model input 'data' has 5 dimensions: this is no network on images"),
+    ((1, 8, 9, 3), "model input 'data' has shape [1, 8, 9, 3]: it must be (batch, 3, height, "
+                   "width), channels first, three colours"),
+    ((1, 1, 8, 9), "it must be (batch, 3, height, width), channels first, three colours"),
+    ((1, 3, "H", 9), "model input 'data' has no fixed height and width; export the model with "
+                     "fixed ones (say 224 by 224)"),
+    ((1, 3, 8, "W"), "model input 'data' has no fixed height and width; export the model with"),
+    ((1, 3, MOST_SIDE + 1, 1), f"sides of {MOST_SIDE} pixels; export the model with smaller ones"),
+    ((1, 3, 1, MOST_SIDE + 1), f"sides of {MOST_SIDE} pixels; export the model with smaller ones"),
+    ((1, 3, MOST_PIXELS // 3 // 4096 + 1, 4096), f"a frame may have {MOST_PIXELS} bytes and"),
+])  # fmt: skip
+def test_inputs_that_are_no_pictures(shape, message: str):
+    assert message in refusal(nodes(OnnxBuilder(), shape).input_shape)
+
+
+@pytest.mark.parametrize("shape", [
+    (1, 1, 3), (MOST_SIDE, 1, 3), (1, MOST_SIDE, 3), (MOST_PIXELS // 3 // 4096, 4096, 3),
+])  # fmt: skip
+def test_the_largest_and_smallest_inputs(shape):
+    height, width, channels = shape
+    assert nodes(OnnxBuilder(), (1, channels, height, width)).input_shape() == shape
+
+
+# Names
+
+
+@pytest.mark.parametrize(("layer", "expected"), [
+    (node("Relu", name="relu1"), "relu1"),
+    (node("Relu", name="/features/3/Relu"), "features_3"),
+    (node("Relu", name="a/Conv"), "a_Conv"),
+    (node("Relu", name=""), "y"),
+    (node("Relu", name="3"), "relu_3"),
+    (node("Relu", name="//"), "y"),
+    (node("Relu", name="--"), "relu_"),
+    (node("Relu", name="é.b c"), "b_c"),
+    (node("Conv", ("x", "fire2.squeeze.weight"), name="/f/Conv"), "fire2_squeeze"),
+    (node("Conv", ("x", "onnx::Conv_12"), name="/f/Conv"), "f"),
+    (node("Gemm", ("x", "fc.weight"), name="last"), "last"),
+    (node("Relu", name="input"), "input_2"),
+    (node("Relu", name="board"), "board_2"),
+])  # fmt: skip
+def test_names_are_identifiers_close_to_the_models(layer, expected: str):
+    assert nodes(OnnxBuilder()).new_name(layer) == expected
+
+
+def test_names_are_unique():
+    found = nodes(OnnxBuilder())
+    names = [found.new_name(node("Relu", name=name)) for name in ("a", "a", "a_2", "/a", "b")]
+    assert names == ["a", "a_2", "a_2_2", "a_3", "b"]
+
+
+# Windows
+
+
+def test_windows_without_attributes():
+    assert read_window(node("Conv"), SHAPE, 3) == Window(3, 1, (0, 0, 0, 0))
+
+
+def test_windows_with_all_attributes():
+    made = node("Conv", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 2, 3, 4],
+                dilations=[1, 1], group=1, auto_pad="NOTSET")  # fmt: skip
+    window = read_window(made, SHAPE, 3)
+    assert window == Window(3, 2, (1, 2, 3, 4))
+    assert [type(side) for side in (window.kernel, window.stride, *window.pad)] == [int] * 6
+
+
+@pytest.mark.parametrize(("values", "reason"), [
+    ({"kernel_shape": [3, 2]}, "kernel [3, 2] is not square"),
+    ({"kernel_shape": [3]}, "kernel [3] is not square"),
+    ({"kernel_shape": [3, 3, 3]}, "kernel [3, 3, 3] is not square"),
+    ({"kernel_shape": [5, 5]}, "kernel_shape [5, 5] for weights of 3 by 3"),
+    ({"strides": [2, 1]}, "strides [2, 1] differ"),
+    ({"strides": [2]}, "strides [2] differ"),
+    ({"strides": [0, 0]}, "strides [0, 0] differ"),
+    ({"strides": [-1, -1]}, "strides [-1, -1] differ"),
+    ({"dilations": [1, 2]}, "dilations [1, 2] are not supported"),
+    ({"group": 2}, "group 2 is not supported, only 1"),
+    ({"pads": [1, 1]}, "pads [1, 1] are not supported"),
+    ({"pads": [0, 0, 0, -1]}, "pads [0, 0, 0, -1] are not supported"),
+])  # fmt: skip
+def test_windows_that_are_refused(values: dict, reason: str):
+    assert refusal(read_window, node("Conv", **values), SHAPE, 3) == f"node 'it' (Conv): {reason}"
+
+
+def run(layer: onnx.NodeProto, x: np.ndarray, *constants: tuple[str, np.ndarray]) -> np.ndarray:
+    """What ONNX Runtime makes of ``x`` (height, width)."""
+    graph = helper.make_graph(
+        [layer], "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, *x.shape))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in constants],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    (y,) = reference.session(model).run(None, {"x": x[None, None]})
+    return y[0, 0]
+
+
+def picture(*shape: int) -> np.ndarray:
+    return np.random.default_rng(shape).permutation(np.prod(shape)).reshape(shape).astype("f4") + 1
+
+
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (2, 1), (3, 1), (3, 2), (4, 3)])
+def test_auto_pad_is_what_the_runtime_pads(auto_pad: str, kernel: int, stride: int):
+    weights = picture(1, 1, kernel, kernel)
+    for shape in ((7, 6), (4, 9), (8, 5)):
+        window = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2}
+        made = node("Conv", ("x", "w"), auto_pad=auto_pad, pads=[9] * 4, **window)
+        pad = read_window(made, (*shape, 1), kernel).pad
+        made.attribute.remove(next(a for a in made.attribute if a.name == "pads"))
+        explicit = node("Conv", ("x", "w"), pads=pad, **window)
+        given, expected = (run(n, picture(*shape), ("w", weights)) for n in (explicit, made))
+        np.testing.assert_array_equal(given, expected)
+
+
+# Pools
+
+
+def pooled(x: np.ndarray, kernel: int, stride: int, ceil: bool) -> np.ndarray:
+    """Max pooling without padding."""
+    sizes = []
+    for size in x.shape:
+        starts = range(0, size, stride)
+        whole = [start for start in starts if start + kernel <= size]
+        cut = len(whole) < len(starts) and whole[-1] + kernel < size
+        sizes.append([*starts][: len(whole) + (ceil and cut)])
+    rows, columns = sizes
+    windows = [[x[r : r + kernel, c : c + kernel] for c in columns] for r in rows]
+    return np.array([[window.max() for window in row] for row in windows])
+
+
+def accepted(made: onnx.NodeProto, shape: tuple[int, int]) -> tuple[int, int, bool] | None:
+    """What is read of a pool; None if its padding at the end is refused."""
+    try:
+        return read_max_pool(made, (*shape, 1))
+    except FirebrickError as error:
+        if "do not amount to ceil mode" not in str(error):
+            raise
+    return None
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 2), (3, 3), (2, 1)])
+@pytest.mark.parametrize("ceil_mode", [0, 1])
+def test_pools_are_what_the_runtime_computes(kernel: int, stride: int, ceil_mode: int):
+    kinds = set()
+    heights, ends = range(kernel, kernel + 3), range(kernel)
+    for height, width, bottom, right in product(heights, (6, 7), ends, ends):
+        x = picture(height, width)
+        made = node("MaxPool", kernel_shape=[kernel] * 2, strides=[stride] * 2,
+                    pads=[0, 0, bottom, right], ceil_mode=ceil_mode)  # fmt: skip
+        expected, found = run(made, x), accepted(made, x.shape)
+        if found is not None:
+            assert found[:2] == (kernel, stride)
+            np.testing.assert_array_equal(pooled(x, *found), expected)
+            kinds.add(found[2])
+        elif not ceil_mode:  # with it, some paddings are refused that would do no harm
+            alike = [pooled(x, kernel, stride, ceil).shape for ceil in (False, True)]
+            assert expected.shape not in alike
+    assert kinds == ({False, True} if stride > 1 else {False})
+
+
+def test_ceil_mode_is_left_out_where_it_changes_nothing():
+    window = {"kernel_shape": [3, 3], "strides": [2, 2]}
+    assert read_max_pool(node("MaxPool", ceil_mode=1, **window), (7, 9, 1)) == (3, 2, False)
+    assert read_max_pool(node("MaxPool", ceil_mode=1, **window), (7, 8, 1)) == (3, 2, True)
+    assert read_max_pool(node("MaxPool", **window), (7, 8, 1)) == (3, 2, False)
+
+
+@pytest.mark.parametrize(("values", "reason"), [
+    ({"pads": [1, 0, 0, 0]}, "pads [1, 0, 0, 0]: padding at the top or left is not supported"),
+    ({"pads": [0, 1, 0, 0]}, "pads [0, 1, 0, 0]: padding at the top or left is not supported"),
+    ({"auto_pad": "SAME_LOWER"},
+     "pads [1, 1, 1, 0]: padding at the top or left is not supported"),
+    ({"kernel_shape": [4, 4]}, "kernel 4 at stride 2 is not supported: the kernel must be the "
+                               "stride or one more"),
+    ({"kernel_shape": [1, 1]}, "kernel 1 at stride 2 is not supported: the kernel must be the "
+                               "stride or one more"),
+    ({"strides": [8, 8], "kernel_shape": [8, 8]}, "kernel 8 is larger than its input (7, 6, 2)"),
+    ({"strides": [7, 7], "kernel_shape": [7, 7]}, "kernel 7 is larger than its input (7, 6, 2)"),
+    ({"pads": [0, 0, 2, 0]}, "pads [0, 0, 2, 0] do not amount to ceil mode"),
+    ({"kernel_shape": [3, 2]}, "kernel [3, 2] is not square"),
+])  # fmt: skip
+def test_pools_that_are_refused(values: dict, reason: str):
+    made = node("MaxPool", **{"kernel_shape": [3, 3], "strides": [2, 2], **values})
+    assert refusal(read_max_pool, made, SHAPE) == f"node 'it' (MaxPool): {reason}"
+
+
+def test_same_padding_of_a_pool_is_ceil_mode_where_it_comes_last():
+    made = node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
+    assert read_max_pool(made, (8, 6, 1)) == (3, 2, True)
+    assert "at the top or left" in refusal(read_max_pool, made, (7, 6, 1))
+
+
+# Averages
+
+
+@pytest.mark.parametrize(("opset", "axes"), [
+    (13, [2, 3]), (13, [3, 2]), (13, [-1, -2]), (17, [2, -1]), (18, [-1, 2]), (18, [2, 3]),
+])  # fmt: skip
+def test_means_over_the_whole_map(opset: int, axes: list[int]):
+    net = OnnxBuilder(opset)
+    net.constant("axes", np.array(axes))
+    constant = opset >= 18
+    made = node("ReduceMean", ("x", "axes")) if constant else node("ReduceMean", axes=axes)
+    check_global_pool(nodes(net), made, SHAPE)
+
+
+@pytest.mark.parametrize(("opset", "axes"), [
+    (13, [2]), (13, [1, 2]), (13, [1, 2, 3]), (13, [-2, -3]), (13, None), (18, [3]), (18, None),
+    (18, [1, 3]),
+])  # fmt: skip
+def test_means_over_something_else_are_refused(opset: int, axes: list[int] | None):
+    net = OnnxBuilder(opset)
+    net.constant("axes", np.array(axes if axes else 0))
+    if opset >= 18:
+        made = node("ReduceMean", ("x", "axes") if axes else ("x",))
+    else:
+        made = node("ReduceMean", **({"axes": axes} if axes else {}))
+    expected = "node 'it' (ReduceMean): only the mean over height and width is supported"
+    assert refusal(check_global_pool, nodes(net), made, SHAPE) == expected
+
+
+def test_axes_that_are_computed_are_refused():
+    made = node("ReduceMean", ("x", "axes"))
+    expected = "node 'it' (ReduceMean): its input 'axes' must be a constant"
+    assert refusal(check_global_pool, nodes(OnnxBuilder(18)), made, SHAPE) == expected
+
+
+@pytest.mark.parametrize("made", [
+    node("GlobalAveragePool"),
+    node("AveragePool", kernel_shape=[7, 6]),
+    node("AveragePool", kernel_shape=[7, 6], pads=[0] * 4, strides=[1, 1], auto_pad="NOTSET"),
+    node("AveragePool", kernel_shape=[7, 6], auto_pad="VALID"),
+])  # fmt: skip
+def test_averages_of_the_whole_map(made):
+    check_global_pool(nodes(OnnxBuilder()), made, SHAPE)
+
+
+@pytest.mark.parametrize(("values", "reason"), [
+    ({"kernel_shape": [6, 7]}, "averages [6, 7] of a map of [7, 6]: only whole maps"),
+    ({"kernel_shape": [7, 5]}, "averages [7, 5] of a map of [7, 6]: only whole maps"),
+    ({}, "averages [] of a map of [7, 6]: only whole maps"),
+    ({"kernel_shape": [7, 6], "pads": [0, 0, 0, 1]},
+     "averages [7, 6] of a map of [7, 6]: only whole maps"),
+    ({"kernel_shape": [7, 6], "auto_pad": "SAME_UPPER"},
+     "auto_pad SAME_UPPER is not supported: export it as a GlobalAveragePool"),
+    ({"kernel_shape": [7, 6], "auto_pad": "SAME_LOWER"},
+     "auto_pad SAME_LOWER is not supported: export it as a GlobalAveragePool"),
+])  # fmt: skip
+def test_averages_of_parts_are_refused(values: dict, reason: str):
+    made = node("AveragePool", **values)
+    found = refusal(check_global_pool, nodes(OnnxBuilder()), made, SHAPE)
+    assert found == f"node 'it' (AveragePool): {reason}"

@@ -1,0 +1,449 @@
+"""One network on one board: budgets, attempts at a target, and the cost of every op."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from boards.board import Board, Resources
+from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import Add, Conv
+from gen.ir.topology import FireStage, stages
+from gen.plan import problem as under_test
+from gen.plan.conv_shape import ConvShape
+from gen.plan.cost import CostModel, total
+from gen.plan.limits import min_lanes, stream_limits
+from gen.plan.link import link_cost, shell_cycles
+from gen.plan.options import Option, Surroundings, options, resource_row
+from gen.plan.plan import EnginePlan, Plan
+from gen.plan.problem import TRIES, Problem, attempt, engine_options, finish, fixed_costs
+from tests.gen.devices import KINTEX, SMALL, board
+from tests.networks import NetworkBuilder, conv_network, fire_network, tiny_network
+
+COSTS = CostModel.fitted()
+
+CLOCK = 100_000_000
+TINY = tiny_network(1)
+AMPLE = board("ample", 100_000, 100_000, 400, 100)
+
+
+def problem(
+    target: Board = AMPLE, network: QuantizedNetwork = TINY, utilisation: float = 1.0
+) -> Problem:
+    return Problem.of(network, target, utilisation)
+
+
+def part_used(found: Plan, whole: Problem) -> float:
+    """What the integer program makes small."""
+    return float(np.sum(np.array(resource_row(found.resources)) / whole.budget))
+
+
+def test_a_problem_has_the_shape_of_every_convolution():
+    assert problem().shapes == {op.name: ConvShape.of(TINY, op) for op in TINY.convs}
+
+
+@pytest.mark.parametrize(("utilisation", "lut", "ff"), [
+    (1.0, 1003, 2007), (0.8, 802, 1605), (0.5, 501, 1003), (0.001, 1, 2),
+])  # fmt: skip
+def test_only_the_logic_is_kept_back(utilisation: float, lut: int, ff: int):
+    held = problem(board("odd", 1003, 2007, 31, 12.5), utilisation=utilisation)
+    assert held.budget == (31, lut, 12.5, ff)
+
+
+@pytest.mark.parametrize(("network", "expected"), [
+    # A convolution: 6 x 5 pixels, 8 channels, windows of 27.
+    (TINY, 6 * 5 * 8 * 27),
+    # The board's shell: 216 bytes, one of which is escaped, and the packet around them.
+    (conv_network(shape=(9, 8, 3), channels=1, kernel=1), 9 * 8 * 3 + 1 + 13),
+    # Reading a padded map, of whose pixels few are used.
+    (conv_network(shape=(9, 8, 3), channels=1, kernel=1, stride=9, pad=5), 19 * 18 * 3),
+])  # fmt: skip
+def test_the_slowest_there_is(network: QuantizedNetwork, expected: int):
+    assert problem(network=network).slowest == expected
+
+
+def test_a_joined_tensor_can_be_the_slowest():
+    net = fire_network(shape=(6, 5, 3), channels=1, squeeze=1, expand1x1=60, expand3x3=1)
+    # Without the classifier behind it, which reads 61 channels.
+    shapes = {
+        name: shape for name, shape in problem(network=net).shapes.items() if name != "conv10"
+    }
+    assert replace(problem(network=net), shapes=shapes).slowest == 6 * 5 * 61
+
+
+@pytest.mark.parametrize("network", [
+    TINY, fire_network(), conv_network(pad=3), conv_network(kernel=1, stride=3, channels=1),
+])  # fmt: skip
+def test_at_the_slowest_one_multiplier_is_an_option(network: QuantizedNetwork):
+    whole = problem(network=network)
+    least = min_lanes(network, whole.slowest)
+    assert least is not None
+    assert set(least.values()) == {1}
+    choices = engine_options(whole, whole.slowest, least)
+    assert choices is not None
+    for group in choices.values():
+        assert (1, 1, 1) in {(o.plan.pe, o.plan.simd, o.plan.lanes) for o in group}
+
+
+# Attempts
+
+
+@pytest.mark.parametrize("even", [False, True])
+@pytest.mark.parametrize("cycles", [6480, 3000, 1000, 500, 375])
+@pytest.mark.parametrize("target", [AMPLE, SMALL], ids=lambda b: b.name)
+def test_attempts_keep_to_cycles_and_budget(target: Board, cycles: int, even: bool):
+    whole = problem(target, utilisation=0.8)
+    found = attempt(whole, cycles, CLOCK, even=even)
+    assert found is not None
+    assert found.cycles <= cycles
+    assert all(u <= b for u, b in zip(resource_row(found.resources), whole.budget, strict=True))
+    assert (found.network, found.board, found.clock_hz) == ("tiny", target.name, CLOCK)
+    assert set(found.engines) == {op.name for op in TINY.convs}
+    assert found == finish(whole, found.engines, found.lanes, CLOCK)
+    assert found == attempt(whole, cycles, CLOCK, even=even)
+
+
+def test_lanes_of_other_ops_are_the_fewest():
+    found, least = attempt(problem(), 375, CLOCK), min_lanes(TINY, 375)
+    assert found is not None
+    assert least is not None
+    others = {op.name for op in TINY.ops if not isinstance(op, Conv)}
+    assert found.lanes == {name: least[name] for name in others}
+
+
+def test_nothing_is_faster_than_the_shell():
+    whole = problem(KINTEX)
+    assert whole.shell_cycles == shell_cycles(TINY, KINTEX) == 375
+    assert attempt(whole, 375, CLOCK) is not None
+    assert attempt(whole, 374, CLOCK) is None
+
+
+def test_maps_larger_than_their_input_limit_the_target():
+    whole = problem(network=conv_network(shape=(4, 4, 3), kernel=1, pad=8))
+    assert whole.shell_cycles < 20 * 20
+    assert attempt(whole, 20 * 20 - 1, CLOCK) is None  # no lanes carry them
+    assert attempt(whole, 20 * 20, CLOCK) is not None
+
+
+def test_folding_can_be_what_is_too_slow():
+    # Everything flows in time, but rings of padding pixels are written too: no engine is so fast.
+    whole = problem(network=conv_network(shape=(9, 8, 3), kernel=7, stride=4, pad=20, channels=3))
+    least = min_lanes(whole.network, whole.shell_cycles)
+    assert least is not None
+    assert engine_options(whole, whole.shell_cycles, least) is None
+    assert attempt(whole, whole.shell_cycles, CLOCK) is None
+
+
+def test_one_convolution_without_options_is_enough():
+    net = NetworkBuilder((9, 8, 3), 1)
+    x = net.conv("wide", "input", 3, 7, stride=4, pad=20, pad_code=128)
+    whole = problem(network=net.finish("two", net.conv("last", x, 2, 1)))
+    least = min_lanes(whole.network, 1000)
+    assert least is not None
+    around = Surroundings(1, 1, False)
+    assert options(whole.shapes["last"], around, 1000)
+    assert not options(whole.shapes["wide"], around, 1000)
+    assert engine_options(whole, 1000, least) is None
+
+
+@pytest.mark.parametrize("short", ["lut", "ff", "dsp", "bram36"])
+def test_nothing_fits_where_a_resource_is_short(short: str):
+    held = replace(AMPLE, resources=replace(AMPLE.resources, **dict.fromkeys([short], 0)))
+    assert attempt(problem(), 1000, CLOCK) is not None
+    assert attempt(problem(held), 1000, CLOCK) is None
+
+
+@pytest.mark.parametrize("short", ["lut", "dsp"])
+def test_what_fits_a_board_fits_a_larger_one(short: str):
+    found = attempt(problem(), 600, CLOCK)
+    assert found is not None
+    used = getattr(found.resources, short)
+    sizes = [int(used * part) for part in np.linspace(0.4, 1.1, 9)]
+    held = [replace(AMPLE, resources=replace(AMPLE.resources, **{short: n})) for n in sizes]
+    fits = [attempt(problem(target), 600, CLOCK) is not None for target in held]
+    assert fits == sorted(fits)
+    assert fits[0] is False
+    assert fits[-1] is True
+
+
+def test_time_saves_hardware():
+    targets = (375, 500, 1000, 2000, 6480)
+    found = [attempt(problem(SMALL), cycles, CLOCK) for cycles in targets]
+    parts = [part_used(plan, problem(SMALL)) for plan in found if plan is not None]
+    assert len(parts) == len(targets)
+    assert parts == sorted(parts, reverse=True)
+    assert parts[-1] < 0.8 * parts[0]
+
+
+def test_even_plans_use_less_of_what_is_used_most():
+    whole = problem(SMALL)
+    peaks = []
+    for even in (False, True):
+        found = attempt(whole, 500, CLOCK, even=even)
+        assert found is not None
+        peaks.append(max(np.array(resource_row(found.resources)) / whole.budget))
+    assert peaks[1] < peaks[0]
+
+
+def watch(monkeypatch, pick=under_test.choose) -> list[list[float]]:
+    """The remaining that the integer program is given, try after try."""
+    rooms: list[list[float]] = []
+
+    def choose(choices, remaining, prices, *, even):
+        rooms.append(list(remaining))
+        return pick(choices, remaining, prices, even=even)
+
+    monkeypatch.setattr(under_test, "choose", choose)
+    return rooms
+
+
+def test_the_program_is_told_what_converters_cost_beyond_its_room(monkeypatch):
+    rooms = watch(monkeypatch)
+    usual = attempt(problem(), 600, CLOCK)
+    assert usual is not None
+    assert len(rooms) == 1
+    for lut in range(usual.resources.lut, usual.resources.lut // 2, -20):
+        whole = problem(replace(AMPLE, resources=replace(AMPLE.resources, lut=lut)))
+        rooms.clear()
+        found = attempt(whole, 600, CLOCK)
+        if found is not None and len(rooms) > 1:
+            break
+    else:
+        pytest.fail("no board on which the first choice is too large")
+    assert found.resources.lut <= lut
+    assert rooms[1][1] < rooms[0][1]
+    assert [*rooms[1][:1], *rooms[1][2:]] == [*rooms[0][:1], *rooms[0][2:]]
+
+
+def test_the_program_is_asked_only_so_often(monkeypatch):
+    usual = attempt(problem(), 600, CLOCK)
+    assert usual is not None
+    missing = 30
+    small = replace(usual.resources, lut=usual.resources.lut - missing)
+    whole = problem(replace(AMPLE, resources=small))
+    least = min_lanes(TINY, 600)
+    assert least is not None
+    choices = engine_options(whole, 600, least)
+    assert choices is not None
+    same = {name: next(o for o in group if o.plan == usual.engines[name])
+            for name, group in choices.items()}  # fmt: skip
+    rooms = watch(monkeypatch, lambda *_, even: same)
+    assert attempt(whole, 600, CLOCK) is None
+    assert len(rooms) == TRIES
+    fixed = resource_row(fixed_costs(whole, least))
+    assert rooms[0] == [b - f for b, f in zip(whole.budget, fixed, strict=True)]
+    assert [before[1] - after[1] for before, after in pairwise(rooms)] == ([missing] * (TRIES - 1))
+
+
+def test_a_plan_slower_than_it_was_planned_for_is_an_error(monkeypatch):
+    slow = Option(EnginePlan(1, 1, 1, "lut", "lut", "lut", 1), Resources(0, 0, 0, 0))
+    watch(monkeypatch, lambda choices, *_, even: dict.fromkeys(choices, slow))
+    with pytest.raises(AssertionError, match=r"planned for 375 cycles .*'conv1', .* take longer"):
+        attempt(problem(), 375, CLOCK)
+
+
+# Options among neighbours
+
+
+@pytest.mark.parametrize("network", [
+    TINY, fire_network(shape=(26, 13, 3), channels=6, squeeze=6, expand1x1=4, expand3x3=8),
+], ids=lambda n: n.name)  # fmt: skip
+@pytest.mark.parametrize("part", [1, 3, 9, 17])
+def test_any_options_together_are_fast_enough(network: QuantizedNetwork, part: int):
+    whole = problem(network=network)
+    cycles = max(whole.slowest // part, whole.shell_cycles)
+    least = min_lanes(network, cycles)
+    assert least is not None
+    choices = engine_options(whole, cycles, least)
+    assert choices is not None
+    lanes = {op.name: least[op.name] for op in network.ops if not isinstance(op, Conv)}
+    rng = np.random.default_rng(part)
+    for _ in range(20):
+        engines = {name: group[rng.integers(len(group))].plan for name, group in choices.items()}
+        assert finish(whole, engines, lanes, CLOCK).cycles <= cycles
+
+
+def test_windows_of_fire_modules_are_shared():
+    network = fire_network(shape=(26, 13, 3), channels=6, squeeze=6, expand1x1=12, expand3x3=12)
+    whole = problem(network=network)
+    three, one = (f"fire2/expand{side}x{side}" for side in (3, 1))
+    widths: dict[str, set[int]] = {three: set(), one: set()}
+    for part in (2, 5, 9, 14, 30):
+        cycles = max(whole.slowest // part, whole.shell_cycles)
+        least = min_lanes(network, cycles)
+        assert least is not None
+        choices = engine_options(whole, cycles, least)
+        assert choices is not None
+        for name, found in widths.items():
+            found.update(o.plan.simd for o in choices[name])
+            feed = least["fire2/squeeze"]
+            for option in choices[name]:
+                cost = COSTS.engine_cost(
+                    whole.shapes[name], option.plan, feed, centre=name == three
+                )
+                assert option.resources == cost
+    assert widths[three] <= {1, 2, 3, 6}  # whole pixels of its six channels
+    assert len(widths[three]) > 1
+    assert widths[one]
+
+
+def test_what_neighbours_ask_of_engines(monkeypatch):
+    asked = {}
+
+    def spy(shape, around, cycles, family, costs):
+        asked[shape.name] = (around, cycles, family)
+        return options(shape, around, cycles, family, costs)
+
+    monkeypatch.setattr(under_test, "options", spy)
+    least = {"input": 1, "conv1": 2, "pool1": 4, "fire2/squeeze": 4, "fire2/expand1x1": 1,
+             "fire2/expand3x3": 3, "fire2/concat": 6, "fire3/squeeze": 3, "fire3/expand1x1": 2,
+             "fire3/expand3x3": 4, "fire3/concat": 4, "fire3/add": 12, "conv10": 5}  # fmt: skip
+    engine_options(problem(replace(AMPLE, family="ecp5")), 700, least)
+    # Fewest lanes in and out, whole words, and the transfers of what joins both branches.
+    expected: dict[str, Any] = {
+        "conv1": (1, 2, False),
+        "fire2/squeeze": (4, 4, False),
+        "fire2/expand1x1": (4, 1, False),
+        "fire2/expand3x3": (4, 3, True, 3 * 2 * 12 // 6),
+        "fire3/squeeze": (6, 3, False),
+        "fire3/expand1x1": (3, 2, False),
+        "fire3/expand3x3": (3, 4, True, 3 * 2 * 12 // 4),
+        "conv10": (12, 5, False),
+    }
+    assert asked == {name: (Surroundings(*row), 700, "ecp5") for name, row in expected.items()}
+
+
+# The complete plan
+
+ENGINES = {
+    name: EnginePlan(
+        pe, simd, lanes, "dsp48e1", "block", "lut", problem().shapes[name].window_pixels
+    )
+    for name, pe, simd, lanes in [
+        ("conv1", 4, 3, 2),
+        ("fire2/squeeze", 4, 8, 4),
+        ("fire2/expand1x1", 6, 4, 6),
+        ("fire2/expand3x3", 3, 2, 3),
+        ("fire3/squeeze", 1, 5, 1),
+        ("fire3/expand1x1", 2, 3, 2),
+        ("fire3/expand3x3", 8, 1, 8),
+        ("conv10", 1, 6, 1),
+    ]
+}
+LANES = {"pool1": 4, "fire2/concat": 2, "fire3/concat": 4, "fire3/add": 12, "sums": 5}
+FEEDS = {
+    "conv1": 1,
+    "fire2/squeeze": 4,
+    "fire2/expand3x3": 4,
+    "fire2/expand1x1": 2,  # the centre taps of a window of so many channels a word
+    "fire3/squeeze": 2,
+    "fire3/expand3x3": 1,
+    "fire3/expand1x1": 1,
+    "conv10": 12,
+}
+
+
+def other_costs(whole: Problem) -> dict[str, list[Resources]]:
+    """Every op without an engine, piece by piece, with ENGINES and LANES around it."""
+    squeeze, three = whole.shapes["fire3/squeeze"], whole.shapes["fire3/expand3x3"]
+    add = TINY.op("fire3/add")
+    assert isinstance(add, Add)
+    return {
+        "pool1": [COSTS.pool_cost(2, 8, 4), COSTS.converter_cost(2, 4)],
+        "fire2/concat": [
+            COSTS.concat_cost([6, 6], 2),
+            COSTS.converter_cost(6, 2),
+            COSTS.converter_cost(3, 2),
+        ],
+        "fire3/concat": [
+            COSTS.concat_cost([4, 8], 4),
+            COSTS.converter_cost(2, 4),
+            COSTS.converter_cost(8, 4),
+        ],
+        "fire3/add": [
+            COSTS.add_cost(squeeze, three, add.multiplier, 2, 12),
+            COSTS.converter_cost(2, 12),
+            COSTS.converter_cost(4, 12),
+        ],
+        # Six codes of -128 to 127: sums of 11 bits.
+        "sums": [
+            COSTS.global_sum_cost(5, 5, 11),
+            COSTS.converter_cost(1, 5),
+            COSTS.converter_cost(5, 1, 11),
+        ],
+    }
+
+
+@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+def test_the_cost_of_every_op(family):
+    whole = problem(replace(AMPLE, family=family))
+    found = finish(whole, ENGINES, LANES, CLOCK)
+    assert set(found.costs) == {"board", *(op.name for op in TINY.ops)}
+    for name, parts in other_costs(whole).items():
+        assert found.costs[name].resources == COSTS.on_family(total(parts), family), name
+    for name, engine in ENGINES.items():
+        centre = name.endswith("expand3x3")
+        cost = COSTS.engine_cost(
+            whole.shapes[name], engine, FEEDS[name], centre=centre, family=family
+        )
+        assert found.costs[name].resources == COSTS.on_family(cost, family), name
+    assert found.costs["board"].resources == COSTS.on_family(link_cost(whole.board, TINY), family)
+    assert found.costs["board"].cycles == whole.shell_cycles
+
+
+@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+def test_fixed_costs_are_those_of_board_and_ops_without_engine(family):
+    whole = problem(replace(AMPLE, family=family))
+    made = {"input": 1, **LANES, **{name: engine.lanes for name, engine in ENGINES.items()}}
+    costs = finish(whole, ENGINES, LANES, CLOCK).costs
+    rest = [cost.resources for name, cost in costs.items() if name not in ENGINES]
+    assert fixed_costs(whole, made) == total(rest)
+
+
+def test_the_cycles_of_every_op():
+    whole = problem()
+    found = finish(whole, ENGINES, LANES, CLOCK)
+    cycles = {name: cost.cycles for name, cost in found.costs.items()}
+    assert cycles["conv1"] == 6 * 5 * 2 * 9
+    assert cycles["pool1"] == 6 * 5 * 8 // 2  # lanes of 2 and of 4 meet at 2
+    # Its output, at lanes of 3 that meet 2, takes longer than its own six windows at two folds.
+    assert cycles["fire2/expand3x3"] == max(3 * 2 * 2 * 9 * 2, 3 * 2 * 6)
+    assert cycles["fire2/concat"] == 3 * 2 * 12 // 2
+    assert cycles["fire3/squeeze"] == max(3 * 2 * 3 * 3, 3 * 2 * 12)  # input lanes of 2 and 5
+    assert cycles["fire3/add"] == 3 * 2 * 12 // 2  # the bypass, not the module
+    assert cycles["sums"] == 3 * 2 * 5
+    limits = list(stream_limits(TINY, whole.shapes, ENGINES, LANES))
+    for op in TINY.ops:
+        assert cycles[op.name] == max(limit for name, _, limit in limits if name == op.name)
+    assert found.cycles == max(cycles.values()) == 6 * 5 * 2 * 9
+    assert found.slowest == ["conv1"]
+    assert (found.engines, found.lanes, found.clock_hz) == (ENGINES, LANES, CLOCK)
+
+
+def test_the_shell_can_be_the_slowest():
+    fast = {**ENGINES, "conv1": replace(ENGINES["conv1"], pe=8)}
+    found = finish(problem(), fast, LANES, CLOCK)
+    assert found.slowest == ["board"]
+    assert found.cycles == 375
+
+
+def test_converters_belong_to_the_op_behind_them():
+    """Other lanes in front change the cost of an op by the converter's alone."""
+    whole = problem()
+    before = finish(whole, ENGINES, LANES, CLOCK).costs
+    wide = {**ENGINES, "conv1": replace(ENGINES["conv1"], lanes=4)}
+    after = finish(whole, wide, LANES, CLOCK).costs
+    saved = before["pool1"].resources.lut - after["pool1"].resources.lut
+    assert saved == COSTS.converter_cost(2, 4).lut > 0
+    assert {name for name in before if before[name] != after[name]} == {"conv1", "pool1"}
+
+
+def test_networks_without_bypass_have_no_adder():
+    network = fire_network()
+    found = attempt(problem(network=network), 2000, CLOCK)
+    assert found is not None
+    assert set(found.lanes) == {"fire2/concat", "sums"}
+    (fire,) = (stage for stage in stages(network) if isinstance(stage, FireStage))
+    assert fire.add is None
