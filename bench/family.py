@@ -1,9 +1,10 @@
 """Family: sizes of the networks that the SqueezeNet paper sweeps, beside what the paper says.
 
-F. N. Iandola et al., arXiv:1602.07360v4. Its megabytes are of 2**20 bytes, rounded up as ``ls -lh``
-does: so all sizes in its sections 4 and 5 follow from parameters of 4 bytes (18.47 are called 19).
-Only table 3's 7.7 MB of complex bypass do not: 1x1 convolutions around fire2, 4, 6 and 8, as
-section 6 has it and figure 2 shows, make 6.1, and convolutions around all modules 8.0.
+F. N. Iandola et al., arXiv:1602.07360v4. The sizes that its section 5 gives, 4.8, 13 and 19 MB, are
+those of parameters of 4 bytes in megabytes of 2**20, rounded up as ``ls -lh`` does (18.47 to 19);
+no other rounding or megabyte gives all three. Table 3's 7.7 MB of complex bypass are not: 1x1
+convolutions where section 6 has them, around the modules that change the number of channels, make
+6.1, and around all modules 8.0.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ SWEEPS: dict[str, dict[str, Claim]] = {
         "bypass=complex": Claim("7.7", 58.8, 82.0),
     },
 }
-"""By what is swept, what is given of each member. The figures' axes are from their text, 5.2 and
-5.3, which has these sizes and accuracies; of points between it only says how accuracy goes on."""
+"""By what is swept, what is given of each member. Sections 5.2 and 5.3 say from where to where the
+figures sweep, and have these sizes and accuracies; the steps between are ours."""
 
 
 @dataclass(frozen=True)
