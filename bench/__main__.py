@@ -30,6 +30,7 @@ BENCHMARKS = (
     "faults",
     "link",
     "sizes",
+    "family",
     "qdq",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gen.compile import Capacity, Request
+from gen.formats.family import SMALLEST, Family
 from gen.ir.preprocessing import PRESETS
 from gen.ir.widths import Widths
 from gen.link_options import ADDRESS
@@ -71,6 +72,26 @@ Model = Annotated[
         "compressed_SqueezeNet.net, a network.npz, or a compressed .fbz.",
     ),
 ]
+FamilyMember = Annotated[
+    str | None,
+    typer.Option(
+        "--family",
+        metavar="KEY=VALUE,...",
+        help="In place of --model, a member of the SqueezeNet paper's family: base_e, incr_e, "
+        "freq, pct_3x3 and sr as in its section 5, bypass=simple or complex as in section 6 "
+        f"(complex only for export), size of the input, {SMALLEST} or more, and classes. Those "
+        "not given have the paper's values: sr=0.125 is SqueezeNet v1.0. It has random weights, "
+        "unless --weights gives some.",
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Weights of --family, .npz: for each layer LAYER.weights, float (outputs, rows, "
+        "columns, inputs), and LAYER.bias.",
+    ),
+]
 Calibrate = Annotated[
     Path | None,
     typer.Option(
@@ -97,7 +118,12 @@ MemoryBudget = Annotated[
 ]
 Seed = Annotated[
     int,
-    typer.Option(metavar="N", min=0, help="Picks the images out of a large calibration folder."),
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Picks the images out of a large calibration folder, and draws the weights of "
+        "--family.",
+    ),
 ]
 Preprocess = Annotated[
     str | None,
@@ -125,6 +151,8 @@ class NetworkOptions:
     labels: Path | None = None
     size: int | None = None
     prune: float = 0.0
+    family: str | None = None
+    weights: Path | None = None
 
     def request(self, capacity: Capacity | None = None) -> Request:
         """What to load, for a board of some ``capacity`` if it is for one.
@@ -132,7 +160,7 @@ class NetworkOptions:
         Raises
         ------
         FirebrickError
-            If the widths cannot be understood.
+            If the widths or the family cannot be understood.
         """
         return Request(
             model=self.model,
@@ -145,4 +173,6 @@ class NetworkOptions:
             labels=self.labels,
             file_size=self.size,
             pruned=self.prune,
+            family=None if self.family is None else Family.parse(self.family),
+            weights=self.weights,
         )

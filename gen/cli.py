@@ -48,6 +48,7 @@ python -m gen --board genesys2 --model squeezenet1.1.onnx --calibrate photos/
 python -m gen --board arty_a7 --link ethernet --ip 192.168.1.50
 python -m gen --board arty_a7 --model squeezenet1.1.onnx --calibrate photos/ \\
     --weight-bits 4 --clock 80 --out build/small
+python -m gen --board genesys2 --family sr=0.25,bypass=simple --calibrate photos/
 
 \b
 [bold]Other forms of a network[/bold]: QDQ ONNX, a small compressed file
@@ -67,6 +68,8 @@ python -m gen export --help
 def generate(
     board: arguments.BoardName = None,
     model: arguments.Model = None,
+    family: arguments.FamilyMember = None,
+    weights: arguments.Weights = None,
     calibrate: arguments.Calibrate = None,
     out: arguments.Out = None,
     clock: arguments.Clock = None,
@@ -87,7 +90,17 @@ def generate(
     """Do what plain options ask for; the help text is ``_HELP``."""
     check_constraints(fps, utilisation)
     generate_sources(
-        NetworkOptions(model, calibrate, weight_bits, memory_budget, seed, preprocess, labels),
+        NetworkOptions(
+            model,
+            calibrate,
+            weight_bits,
+            memory_budget,
+            seed,
+            preprocess,
+            labels,
+            family=family,
+            weights=weights,
+        ),
         Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port)),
         fps=fps,
         utilisation=utilisation,
@@ -129,6 +142,8 @@ def export(
         Path | None, typer.Option(metavar="FILE", help="Write the network as firebrick keeps it.")
     ] = None,
     model: arguments.Model = None,
+    family: arguments.FamilyMember = None,
+    weights: arguments.Weights = None,
     calibrate: arguments.Calibrate = None,
     size: Annotated[
         int | None,
@@ -152,7 +167,17 @@ def export(
     """Write files; the help text is ``_EXPORT_HELP``."""
     export_files(
         NetworkOptions(
-            model, calibrate, weight_bits, memory_budget, seed, preprocess, labels, size, prune
+            model,
+            calibrate,
+            weight_bits,
+            memory_budget,
+            seed,
+            preprocess,
+            labels,
+            size,
+            prune,
+            family,
+            weights,
         ),
         Targets(qdq, fbz, npz),
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
+from gen.formats.family import Family
 from gen.formats.read import is_deep_compression, read_model
 from gen.frames.images import list_images, load_frames
 from gen.ir.graph import FloatConv, FloatGraph
@@ -61,7 +62,7 @@ class Request:
         Of the board: weights get the largest part of its memory, of :data:`PARTS`, with which it
         holds the network, where nothing else is asked for and weights of 8 bits take more.
     seed : int
-        Picks the calibration images out of a large folder.
+        Picks the calibration images out of a large folder, and draws a family's weights.
     preprocess : str or None
         Name of a normalisation; else the model's metadata, else :data:`ASSUMED`.
     labels : Path or None
@@ -71,6 +72,10 @@ class Request:
         models, and in place of widths.
     pruned : float
         Part of the weights to set to zero, with ``file_size`` only.
+    family : Family or None
+        A member of the paper's family, in place of a model.
+    weights : Path or None
+        The family's weights; drawn at random if None.
     """
 
     model: Path | None = None
@@ -83,6 +88,8 @@ class Request:
     labels: Path | None = None
     file_size: int | None = None
     pruned: float = 0.0
+    family: Family | None = None
+    weights: Path | None = None
 
 
 def compile_network(request: Request, *, progress: Progress = SILENT) -> QuantizedNetwork:
@@ -95,7 +102,9 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
     """
     labels = read_labels(request.labels) if request.labels else None
     progress.begin("import")
-    model = read_model(request.model, labels)
+    model = read_model(
+        request.model, labels, family=request.family, weights=request.weights, seed=request.seed
+    )
     if isinstance(model, FloatGraph):
         return _quantise(model, request, labels, progress)
     for option, value in (
@@ -121,10 +130,11 @@ def _quantise(
         check_stages(graph)
     if request.calibrate is None:
         raise FirebrickError(
-            f"{request.model}: is a float model, and quantising it needs photographs like those "
-            "it will see; give a folder of some 100 with --calibrate DIR"
+            f"{request.model or graph.name}: is a float model, and quantising it needs photographs "
+            "like those it will see; give a folder of some 100 with --calibrate DIR"
         )
     normalisation, pixels = _normalisation(request, graph)
+    source = {"pixels": pixels, **_drawn(request)}
     frames = _calibration(request.calibrate, request.seed, graph, progress)
     if request.file_size is not None:
         return quantise_to_size(
@@ -135,7 +145,7 @@ def _quantise(
             pruned=request.pruned,
             labels=labels,
             progress=progress,
-            source={"pixels": pixels},
+            source=source,
         )
     widths = request.weight_bits or Widths()
     if request.memory_budget is not None and widths.all is not None:
@@ -161,7 +171,7 @@ def _quantise(
         rounding="shared" if shared else "gptq",
         labels=labels,
         progress=progress,
-        source={"pixels": pixels, "widths": describe(bits)},
+        source={**source, "widths": describe(bits)},
     )
 
 
@@ -220,6 +230,13 @@ def _chosen(
         if capacity.holds(network):
             return bits
     return choices[0]
+
+
+def _drawn(request: Request) -> dict[str, str]:
+    """A note for people if the weights mean nothing."""
+    if request.family is None or request.weights is not None:
+        return {}
+    return {"weights": f"drawn at random, seed {request.seed}; --weights to give some"}
 
 
 def _normalisation(request: Request, graph: FloatGraph) -> tuple[Normalisation, str]:

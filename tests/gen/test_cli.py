@@ -9,6 +9,7 @@ from PIL import Image
 
 from gen.cli import app
 from gen.common.console import run_app
+from gen.formats.family import Family
 from gen.ir.network_file import load_network, save_network
 from gen.ir.ops import INPUT
 from tests.gen.onnx_models import squeezenet
@@ -165,6 +166,46 @@ def test_a_memory_budget_is_shared_out(call, float_file, tmp_path):
     network = load_network(tmp_path / "here" / "network.npz")
     assert 3800 < network.weight_bit_count <= 4000
     assert network.convs[-1].weight_bits == 2
+
+
+TINY_FAMILY = "size=64,classes=10,base_e=16,incr_e=8,bypass=simple"
+
+
+def test_a_member_of_the_family_is_planned_for_a_board(call, tmp_path):
+    (tmp_path / "photos").mkdir()
+    write_photos(tmp_path / "photos", 2)
+    options = ["--calibrate", "photos", "--seed", "3", "--out", "here"]
+    status, out, err = call("--board", "arty_a7", "--family", TINY_FAMILY, *options)
+    assert (status, err) == (0, "")
+    network = load_network(tmp_path / "here" / "network.npz")
+    assert network.weight_count + sum(op.channels for op in network.convs) == (
+        Family.parse(TINY_FAMILY).parameters
+    )
+    assert network.labels == tuple(f"class {i}" for i in range(10))
+    assert network.source["pixels"].startswith("imagenet normalisation")
+    assert network.source["weights"] == "drawn at random, seed 3; --weights to give some"
+    assert "fire9_add" in (tmp_path / "here" / "plan.json").read_text()
+    assert "drawn at random" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--family", "sr=2"], "--family sr=2.0: sr takes a number above 0, at most 1"),
+        (["--family", "sr=1", "--model", "a.onnx"], "takes the place of --model a.onnx"),
+        (["--weights", "a.npz"], "--weights a.npz is for a network of --family"),
+        (["--family", "sr=1"], "squeezenet(sr=1.0): is a float model, and quantising it needs"),
+        (["--family", "sr=1", "--weights", "a.npz"], "a.npz: cannot read weights"),
+        (["--family", "bypass=complex"], "nor a Fire module with a simple bypass"),
+    ],
+)
+def test_what_the_family_cannot_be(call, tmp_path, arguments, message):
+    status, out, err = call("--board", "arty_a7", *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_assumed_normalisation_is_told(call, float_file, tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gen.common.errors import FirebrickError
 from gen.formats.deep_compression import load_compressed
+from gen.formats.family import Family
 from gen.formats.onnx_float import load_onnx
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.network import QuantizedNetwork, flatten
@@ -26,6 +27,7 @@ from tests.networks import tiny_network
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HEADER, ARRAYS = flatten(tiny_network(2, weight_bits=5, code_bits=3))
 ONNX = squeezenet().SerializeToString()
+FAMILY = Family(base_e=2, incr_e=0, sr=0.5, classes=2)
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +111,23 @@ def test_damaged_onnx_files(folder, data):
     (folder / "e.onnx").write_bytes(data)
     graph = read(folder / "e.onnx", load_onnx)
     assert graph is None or isinstance(graph, FloatGraph | QuantizedNetwork)
+
+
+def weights_file() -> bytes:
+    """Weights of ``FAMILY``: zeros, so that headers are a good part of the file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for op in FAMILY.graph().ops:
+            if isinstance(op, FloatConv):
+                for name, array in (("weights", op.weights), ("bias", op.bias)):
+                    with archive.open(f"{op.name}.{name}.npy", "w") as entry:
+                        np.save(entry, np.zeros_like(array))
+    return buffer.getvalue()
+
+
+@FUZZ
+@given(damaged(weights_file()) | st.binary(max_size=100))
+def test_damaged_weights_of_a_family(folder, data):
+    (folder / "f.npz").write_bytes(data)
+    graph = read(folder / "f.npz", FAMILY.graph)
+    assert graph is None or graph.shapes()["conv10"][2] == 2

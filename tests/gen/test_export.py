@@ -76,6 +76,18 @@ def test_a_float_model_is_quantised_first(call, tmp_path, float_file):
     np.testing.assert_array_equal(sums(read_quantised(tmp_path / "a.onnx")), sums(network))
 
 
+def test_complex_bypasses_can_be_exported(call, tmp_path, float_file):
+    family = "size=40,classes=3,base_e=8,incr_e=8,sr=0.25,bypass=complex"
+    files = ("--qdq", "a.onnx", "--fbz", "a.fbz", "--npz", "a.npz")
+    status, _, err = call("--family", family, *float_file[2:], *files)
+    assert (status, err) == (0, "")
+    network = load_network(tmp_path / "a.npz")
+    assert network.op("fire2_bypass1x1").low < 0
+    assert network.source["pixels"] == "raw normalisation"
+    for name in ("a.onnx", "a.fbz"):
+        np.testing.assert_array_equal(sums(read_quantised(tmp_path / name)), sums(network))
+
+
 def test_a_size_is_kept_to(call, tmp_path, float_file):
     sizes = {}
     for size in (1900, 2300):
