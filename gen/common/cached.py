@@ -1,33 +1,30 @@
-"""Results that are kept with the object that computed them."""
+"""Results that are kept with the object that they were computed for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from types import MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 S = TypeVar("S")
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class cached_method(Generic[S, P, R]):
-    """A method that computes what it is asked once for each object, and arguments.
+def kept_by_first(function: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """A function, or method, that computes once what it is asked of its first argument.
 
-    ``functools.cache`` around a method would keep every object alive that it was called on. Here
-    each object has a cache of its own, which goes with it.
+    ``functools.cache`` would keep every first argument alive. Here each keeps what was computed for
+    it, by the other arguments, and that goes with it.
     """
+    name = f"{function.__module__}.{function.__qualname__}"
 
-    def __init__(self, function: Callable[Concatenate[S, P], R]) -> None:
-        self._function = function
-        self.__doc__ = function.__doc__
+    @wraps(function)
+    def found(first: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        results: dict[Any, R] = first.__dict__.setdefault(name, {})
+        key = (args, *kwargs.items())
+        if key not in results:
+            results[key] = function(first, *args, **kwargs)
+        return results[key]
 
-    def __set_name__(self, owner: type[Any], name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: S, owner: type[S]) -> Callable[P, R]:
-        bound: Any = cache(MethodType(self._function, instance))
-        # An attribute of the object goes before this one of its class from now on.
-        instance.__dict__[self._name] = bound
-        return bound
+    return found

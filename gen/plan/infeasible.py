@@ -8,12 +8,12 @@ from math import inf
 
 from boards.board import Board
 from gen.common.errors import FirebrickError
+from gen.cost.memories import RESOURCES, resource_row
 from gen.ir.ops import INPUT
 from gen.ir.widths import Width, width_for_all
-from gen.plan.limits import min_lanes
+from gen.nodes.node import Option
 from gen.plan.link import check_clock
-from gen.plan.options import RESOURCES, Option, choose, resource_row
-from gen.plan.problem import Problem, attempt, engine_options, fixed_costs
+from gen.plan.problem import Choices, Problem, attempt
 
 
 def feasible(problem: Problem, clock_hz: int, fps: float | None) -> bool:
@@ -46,19 +46,18 @@ def why_infeasible(
     fps : float, optional
         Frames a second that are wanted.
     """
-    least = min_lanes(problem.network, problem.slowest)
-    choices = engine_options(problem, problem.slowest, least) if least else None
-    if least is None or choices is None:
+    choices = Choices.of(problem, problem.slowest)
+    if choices is None:
         raise AssertionError(f"no folding for {problem.slowest} cycles, the slowest there are")
-    fixed = resource_row(fixed_costs(problem, least))
+    fixed = resource_row(choices.fixed)
     limits = [inf] * len(RESOURCES)
     for index, resource in enumerate(RESOURCES):
         weights = [0.0] * len(RESOURCES)
         weights[index] = 1.0
-        picked = choose(choices, limits, weights)
+        picked = choices.pick(limits, weights)
         if picked is None:
             raise AssertionError("the integer program has no solution within what it just found")
-        needed = fixed[index] + sum(option.row[index] for option in picked.values())
+        needed = fixed[index] + sum(picked[name].row[index] for name in choices.open)
         available = problem.budget[index]
         if needed > available:
             story = _story(problem, resource, needed, available, picked)
@@ -78,11 +77,10 @@ def _story(
         noun = {"dsp": "DSP blocks", "lut": "LUTs", "ff": "flip-flops"}[resource]
         part = "" if resource == "dsp" else f" ({problem.utilisation:.0%} of the device)"
         return f"it needs at least {needed:.0f} {noun}, {name} has {available:.0f}{part}"
-    weights = 0.0
-    for op, option in picked.items():
-        shape, engine = problem.shapes[op], option.plan
-        cost = problem.costs.weight_cost(shape, engine.pe, engine.simd, engine.weight_memory)
-        weights += cost.bram36
+    weights = sum(
+        problem.graph[node].weight_cost(option.plan, problem.costs).bram36
+        for node, option in picked.items()
+    )
     return (
         f"its weights need {weights:g} RAMB36 plus {needed - weights:g} for buffers even with all "
         f"spare LUTs used as memory, {name} has {available:g}"
@@ -92,7 +90,7 @@ def _story(
 def _advice(problem: Problem, boards: Sequence[Board], clock_hz: int, fps: float | None) -> str:
     """The largest weight width that would fit here, and the boards that would hold it as it is."""
     hints = []
-    widest = max(shape.code_bits for shape in problem.shapes.values())
+    widest = max(node.code_bits for node in problem.graph)
     for bits in range(widest - 1, 1, -1):
         if feasible(_with_width(problem, Width(bits)), clock_hz, fps):
             hints.append(
@@ -116,16 +114,11 @@ def _advice(problem: Problem, boards: Sequence[Board], clock_hz: int, fps: float
 
 def _with_width(problem: Problem, asked: Width) -> Problem:
     """The same network with weights as if all were asked to have so many bits."""
-    shapes = {}
-    for op in problem.network.convs:
-        width, shape = width_for_all(asked, INPUT in op.inputs), problem.shapes[op.name]
-        shapes[op.name] = replace(
-            shape,
-            weight_bits=width.operand,
-            code_bits=width.bits,
-            accumulator_bits=shape.accumulator_bits + width.operand - shape.weight_bits,
-        )
-    return replace(problem, shapes=shapes)
+    nodes = {
+        node.name: node.with_width(width_for_all(asked, INPUT in node.op.inputs))
+        for node in problem.graph
+    }
+    return replace(problem, graph=problem.graph.replaced(nodes))
 
 
 def _linked_alike(other: Board, board: Board, clock_hz: int) -> Board | None:

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from boards.board import Board, Resources
 from gen.common.errors import FirebrickError
+from gen.cost.memories import memory_cost, total
 from gen.ir.network import QuantizedNetwork
-from gen.plan.cost import UART_AND_SHELL, memory_cost, total
 from hw.link.results import sums_memory
 from hw.link.uart import FEWEST_CYCLES
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, CREDIT, HEADER, OVERHEAD, RESULT
 
+UART_AND_SHELL = Resources(lut=950, ff=750, dsp=0, bram36=0)
+"""The UART link and the shell around the accelerator, but their memories of pixels and sums."""
 CHUNK = 1024
 """Pixel bytes in a datagram: 8 % of the line's bits are headers then."""
 CREDITS = 8

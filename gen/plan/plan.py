@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from boards.board import Resources
-from hw.layers.folding import EnginePlan
+from gen.cost.memories import total
+from gen.nodes.graph import KINDS
+from gen.nodes.node import NodePlan
+from gen.plan.queues import QueuePlan
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """Predicted cycles a frame and resources of one op (its converters and buffers included)."""
+    """Predicted cycles a frame and resources of one node, converters and queues included."""
 
     cycles: int
     resources: Resources
@@ -26,13 +30,13 @@ class Plan:
     network, board : str
         Names.
     clock_hz : int
-    engines : dict of EnginePlan
-        By name of the convolution.
-    lanes : dict of int
-        Lanes at which every other op works, by name.
+    nodes : dict of NodePlan
+        By name of the node.
+    queues : dict of QueuePlan
+        By name of the edge.
     costs : dict of LayerCost
-        By op name, plus ``"board"`` for the link and the shell around the accelerator, which takes
-        a frame's packets a byte a cycle.
+        By name of the node, plus ``"board"`` for the link and the shell around the accelerator,
+        which takes a frame's packets a byte a cycle.
     cycles : int
         Cycles a frame in the steady state: those of what is slowest.
     headroom : dict of int
@@ -43,8 +47,8 @@ class Plan:
     network: str
     board: str
     clock_hz: int
-    engines: dict[str, EnginePlan]
-    lanes: dict[str, int]
+    nodes: dict[str, NodePlan]
+    queues: dict[str, QueuePlan]
     costs: dict[str, LayerCost]
     cycles: int
     headroom: dict[str, int] = field(default_factory=dict)
@@ -62,17 +66,14 @@ class Plan:
     @property
     def resources(self) -> Resources:
         """Estimated total."""
-        parts = [cost.resources for cost in self.costs.values()]
-        return Resources(
-            lut=sum(part.lut for part in parts),
-            ff=sum(part.ff for part in parts),
-            dsp=sum(part.dsp for part in parts),
-            bram36=sum(part.bram36 for part in parts),
-        )
+        return total([cost.resources for cost in self.costs.values()])
 
     def to_json(self) -> str:
         """The plan as a JSON document."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        entry = asdict(self)
+        for name, node in self.nodes.items():
+            entry["nodes"][name] = {"kind": type(node).__name__, **entry["nodes"][name]}
+        return json.dumps(entry, indent=2) + "\n"
 
     @staticmethod
     def from_json(text: str) -> Plan:
@@ -80,7 +81,8 @@ class Plan:
         or ``AttributeError`` for anything else.
         """
         entry = json.loads(text)
-        entry["engines"] = {k: EnginePlan(**v) for k, v in entry["engines"].items()}
+        entry["nodes"] = {k: _node_plan(**v) for k, v in entry["nodes"].items()}
+        entry["queues"] = {k: QueuePlan(**v) for k, v in entry["queues"].items()}
         entry["costs"] = {
             k: LayerCost(v["cycles"], Resources(**v["resources"]))
             for k, v in entry["costs"].items()
@@ -91,3 +93,10 @@ class Plan:
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} is {value!r}")
         return plan
+
+
+def _node_plan(kind: str, **fields: Any) -> NodePlan:
+    """The plan of a node, by the name of its class."""
+    kinds: dict[str, type[Any]] = {node.Plan.__name__: node.Plan for node in KINDS}
+    plan: NodePlan = kinds[kind](**fields)
+    return plan

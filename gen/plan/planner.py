@@ -11,10 +11,10 @@ from math import inf, sqrt
 
 from boards.board import Board
 from gen.common.errors import FirebrickError
+from gen.cost.memories import RESOURCES
+from gen.cost.model import CostModel
 from gen.ir.network import QuantizedNetwork
-from gen.plan.cost import CostModel
 from gen.plan.infeasible import feasible, why_infeasible
-from gen.plan.options import RESOURCES
 from gen.plan.plan import Plan
 from gen.plan.problem import Problem, attempt, finish
 
@@ -173,7 +173,7 @@ def estimate(network: QuantizedNetwork, board: Board, made: Plan, costs: CostMod
         What estimates.
     """
     problem = replace(Problem.of(network, board, UTILISATION), costs=costs)
-    return finish(problem, made.engines, made.lanes, made.clock_hz)
+    return finish(problem, made.nodes, made.clock_hz)
 
 
 def _smallest(problem: Problem, fps: float, clock_hz: int, slowest: Plan) -> Plan:

@@ -1,24 +1,27 @@
 """One network on one board: its costs, and a design for a target of cycles a frame.
 
-Every convolution has a handful of foldings that are fast enough; an integer program picks one for
-each under the board's budget.
+Every node has a handful of options that are fast enough; an integer program picks one for each
+under the board's budget.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from boards.board import Board, Resources
+from gen.cost.memories import resource_row, total
+from gen.cost.model import CostModel
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import BOARD, INPUT, Conv, GlobalSum, MaxPool
-from gen.ir.topology import FireStage, stages
-from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import CostModel, total
-from gen.plan.limits import min_lanes, stream_limits
+from gen.ir.ops import BOARD
+from gen.nodes.graph import Graph
+from gen.nodes.node import Node, NodePlan, Option, Surroundings
+from gen.plan.choose import choose
+from gen.plan.limits import feeds, limits, min_lanes
 from gen.plan.link import link_cost, shell_cycles
-from gen.plan.options import Option, Surroundings, choose, options, resource_row
-from gen.plan.plan import EnginePlan, LayerCost, Plan
+from gen.plan.plan import LayerCost, Plan
+from gen.plan.queues import QueuePlan, queues, usual_queues
 
 TRIES = 8
 """How often the integer program is told of costs that it did not see."""
@@ -32,8 +35,8 @@ class Problem:
     ----------
     network : QuantizedNetwork
     board : Board
-    shapes : dict of ConvShape
-        By name of the convolution.
+    graph : Graph
+        Of the network.
     utilisation : float
         Part of the LUTs and flip-flops that may be planned with.
     costs : CostModel
@@ -42,7 +45,7 @@ class Problem:
 
     network: QuantizedNetwork
     board: Board
-    shapes: dict[str, ConvShape]
+    graph: Graph
     utilisation: float
     costs: CostModel = field(default_factory=CostModel.fitted)
 
@@ -58,16 +61,10 @@ class Problem:
         """Cycles in which the board's shell takes a frame; nothing is faster."""
         return shell_cycles(self.network, self.board)
 
-    @property
+    @cached_property
     def slowest(self) -> int:
         """Cycles a frame at which every convolution may do with one multiplier."""
-        tensors = self.network.tensors.values()
-        return max(
-            self.shell_cycles,
-            *(s.height * s.width * s.cin for s in self.shapes.values()),
-            *(s.compute_cycles(1, 1) for s in self.shapes.values()),
-            *(t.shape[0] * t.shape[1] * t.shape[2] for t in tensors),
-        )
+        return max(self.shell_cycles, *(node.slowest for node in self.graph))
 
     @staticmethod
     def of(network: QuantizedNetwork, board: Board, utilisation: float) -> Problem:
@@ -79,9 +76,73 @@ class Problem:
         board : Board
         utilisation : float
             Part of the LUTs and flip-flops that may be planned with.
+
+        Raises
+        ------
+        FirebrickError
+            If there is no hardware for the network.
         """
-        shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
-        return Problem(network, board, shapes, utilisation)
+        return Problem(network, board, Graph.of(network), utilisation)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What may be picked for a target of cycles a frame.
+
+    Attributes
+    ----------
+    open : dict of list of Option
+        By name, of the nodes that leave a choice.
+    settled : dict of Option
+        By name, of those that leave none.
+    fixed : Resources
+        What the board, the queues and the settled nodes take.
+    """
+
+    open: dict[str, list[Option]]
+    settled: dict[str, Option]
+    fixed: Resources
+
+    @staticmethod
+    def of(problem: Problem, cycles: int) -> Choices | None:
+        """Those of a problem; None if something has no option.
+
+        Parameters
+        ----------
+        problem : Problem
+        cycles : int
+            A frame.
+        """
+        least = min_lanes(problem.graph, cycles) if cycles >= problem.shell_cycles else None
+        found = node_options(problem, cycles, least) if least else None
+        if least is None or found is None:
+            return None
+        settled = {name: group[0] for name, group in found.items() if len(group) == 1}
+        waiting = usual_queues(problem.graph, least, cycles)
+        parts = [queue.cost for queue in waiting.values()]
+        parts.append(link_cost(problem.board, problem.network))
+        family = problem.board.family
+        fixed = [problem.costs.on_family(part, family) for part in parts]
+        fixed += [option.resources for option in settled.values()]
+        left = {name: group for name, group in found.items() if len(group) > 1}
+        return Choices(left, settled, total(fixed))
+
+    def pick(
+        self, remaining: Sequence[float], prices: Sequence[float], *, even: bool = False
+    ) -> dict[str, Option] | None:
+        """An option for every node, as :func:`gen.plan.choose.choose` picks them.
+
+        Parameters
+        ----------
+        remaining : sequence of float
+            What is left of each of RESOURCES for those that leave a choice.
+        prices : sequence of float
+        even : bool
+        """
+        if not self.open:
+            return self.settled if min(remaining) >= 0 else None
+        picked = choose(self.open, remaining, prices, even=even)
+        return None if picked is None else self.settled | picked
 
 
 def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False) -> Plan | None:
@@ -96,24 +157,23 @@ def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False)
     even : bool
         Whether the largest part of any resource counts first, as for :func:`choose`.
     """
-    least = min_lanes(problem.network, cycles) if cycles >= problem.shell_cycles else None
-    choices = engine_options(problem, cycles, least) if least else None
-    if least is None or choices is None:
+    choices = Choices.of(problem, cycles)
+    if choices is None:
         return None
-    lanes = {op.name: least[op.name] for op in problem.network.ops if not isinstance(op, Conv)}
-    fixed = resource_row(fixed_costs(problem, least))
+    fixed = resource_row(choices.fixed)
     remaining = [b - f for b, f in zip(problem.budget, fixed, strict=True)]
     for _ in range(TRIES):
         prices = [1 / max(b, 1) for b in problem.budget]
-        picked = choose(choices, remaining, prices, even=even)
+        picked = choices.pick(remaining, prices, even=even)
         if picked is None:
             return None
-        engines = {name: option.plan for name, option in picked.items()}
-        built = finish(problem, engines, lanes, clock_hz)
+        plans = {node.name: picked[node.name].plan for node in problem.graph}
+        built = finish(problem, plans, clock_hz)
         if built.cycles > cycles:
             slow = [name for name, cost in built.costs.items() if cost.cycles > cycles]
             raise AssertionError(f"planned for {cycles} cycles a frame, but {slow} take longer")
-        # Converters wider than the fewest lanes can cost a little more than the program was told.
+        # Converters wider than the fewest lanes, and queues of engines that wait, can cost a little
+        # more than the program was told.
         used = resource_row(built.resources)
         over = [max(u - b, 0) for u, b in zip(used, problem.budget, strict=True)]
         if not any(over):
@@ -122,129 +182,75 @@ def attempt(problem: Problem, cycles: int, clock_hz: int, *, even: bool = False)
     return None
 
 
-def engine_options(
-    problem: Problem, cycles: int, least: dict[str, int]
+def node_options(
+    problem: Problem, cycles: int, least: Mapping[str, int]
 ) -> dict[str, list[Option]] | None:
-    """Options of every convolution for ``cycles`` a frame; None if one of them has none.
+    """Options of every node for ``cycles`` a frame; None if one of them has none.
 
     Parameters
     ----------
     problem : Problem
     cycles : int
-    least : dict of int
+    least : mapping of int
         Fewest lanes of every tensor, as :func:`min_lanes` finds them.
     """
-    windows = _shared_windows(problem.network)
-    choices, family = {}, problem.board.family
-    for op in problem.network.convs:
-        transfers = 0
-        if op.name in windows:
-            height, width, channels = problem.network.tensors[windows[op.name]].shape
-            transfers = height * width * channels // least[windows[op.name]]
-        around = Surroundings(least[op.inputs[0]], least[op.name], op.name in windows, transfers)
-        choices[op.name] = options(problem.shapes[op.name], around, cycles, family, problem.costs)
-    return choices if all(choices.values()) else None
+    graph, family = problem.graph, problem.board.family
+    found = {}
+    for node in graph:
+        around = Surroundings(
+            tuple(least[x] for x in node.op.inputs), least[node.name], _behind(graph, node, least)
+        )
+        found[node.name] = node.options(around, cycles, family, problem.costs)
+    return found if all(found.values()) else None
 
 
-def _shared_windows(network: QuantizedNetwork) -> dict[str, str]:
-    """The 3x3 branches, whose windows' centre taps feed the 1x1 branches; with what joins both."""
-    fires = (stage for stage in stages(network) if isinstance(stage, FireStage))
-    return {fire.three.name: fire.concat.name for fire in fires}
+def _behind(graph: Graph, node: Node, least: Mapping[str, int]) -> int:
+    """Cycles a frame of what stands still behind a node that waits."""
+    edges = graph.readers(node.name) + graph.taps(node.name)
+    return max((graph[edge.target].transfers(least[edge.target]) for edge in edges), default=0)
 
 
-def finish(
-    problem: Problem, engines: dict[str, EnginePlan], lanes: dict[str, int], clock_hz: int
-) -> Plan:
-    """The complete plan, with the cycles and cost of every op.
+def finish(problem: Problem, plans: dict[str, NodePlan], clock_hz: int) -> Plan:
+    """The complete plan, with queues, and the cycles and cost of every node.
 
     Parameters
     ----------
     problem : Problem
-    engines : dict of EnginePlan
-        By name of the convolution.
-    lanes : dict of int
-        Lanes at which every other op works, by name.
+    plans : dict of NodePlan
+        By name.
     clock_hz : int
     """
-    network = problem.network
-    slowest = dict.fromkeys((op.name for op in network.ops), 0)
-    for name, _, limit in stream_limits(network, problem.shapes, engines, lanes):
+    graph = problem.graph
+    slowest = dict.fromkeys(graph.nodes, 0)
+    for name, _, limit in limits(graph, plans):
         slowest[name] = max(slowest[name], limit)
-    made = {INPUT: 1, **lanes, **{name: engine.lanes for name, engine in engines.items()}}
-    feeds = {op.name: made[op.inputs[0]] for op in network.convs}
-    for stage in stages(network):
-        if isinstance(stage, FireStage):
-            feeds[stage.one.name] = engines[stage.three.name].simd
-    own = _other_costs(problem, made)
-    centres, family = _shared_windows(network), problem.board.family
-    for name, engine in engines.items():
-        own[name] = problem.costs.engine_cost(
-            problem.shapes[name], engine, feeds[name], centre=name in centres, family=family
-        )
+    cycles = max(problem.shell_cycles, *slowest.values())
+    waiting = queues(graph, plans, cycles)
     costs = {
-        op.name: LayerCost(slowest[op.name], problem.costs.on_family(own[op.name], family))
-        for op in network.ops
+        node.name: LayerCost(slowest[node.name], _cost(problem, node, plans, waiting))
+        for node in graph
     }
-    link = problem.costs.on_family(link_cost(problem.board, network), family)
+    link = link_cost(problem.board, problem.network)
+    link = problem.costs.on_family(link, problem.board.family)
     costs[BOARD] = LayerCost(problem.shell_cycles, link)
     return Plan(
-        network=network.name,
+        network=problem.network.name,
         board=problem.board.name,
         clock_hz=clock_hz,
-        engines=engines,
-        lanes=lanes,
+        nodes=plans,
+        queues=waiting,
         costs=costs,
-        cycles=max(cost.cycles for cost in costs.values()),
+        cycles=cycles,
     )
 
 
-def _other_costs(problem: Problem, made: dict[str, int]) -> dict[str, Resources]:
-    """Resources of every op that is no convolution, its lane converters included.
-
-    ``made`` gives the lanes of every tensor.
-    """
-    costs: dict[str, Resources] = {}
-    for stage in stages(problem.network):
-        if isinstance(stage, MaxPool):
-            costs[stage.name] = _pool_cost(problem, stage, made)
-        elif isinstance(stage, GlobalSum):
-            costs[stage.name] = _sum_cost(problem, stage, made)
-        elif isinstance(stage, FireStage):
-            own = made[stage.concat.name]
-            branches = (stage.one, stage.three)
-            parts = [problem.costs.converter_cost(made[branch.name], own) for branch in branches]
-            queues = problem.costs.concat_cost([branch.channels for branch in branches], own)
-            costs[stage.concat.name] = total([queues, *parts])
-            if stage.add is not None:
-                costs[stage.add.name] = _bypass_cost(problem, stage, made)
-    return costs
-
-
-def _pool_cost(problem: Problem, op: MaxPool, made: dict[str, int]) -> Resources:
-    costs, (_, width, channels) = problem.costs, problem.network.tensors[op.name].shape
-    feed, own = made[op.inputs[0]], made[op.name]
-    return total([costs.pool_cost(width, channels, own), costs.converter_cost(feed, own)])
-
-
-def _sum_cost(problem: Problem, op: GlobalSum, made: dict[str, int]) -> Resources:
-    costs, x = problem.costs, problem.network.tensors[op.inputs[0]]
-    height, width, channels = x.shape
-    bits = (height * width * max(x.high, -x.low)).bit_length() + 1
-    feed, own = made[op.inputs[0]], made[op.name]
-    converters = [costs.converter_cost(feed, own), costs.converter_cost(own, 1, bits)]
-    return total([costs.global_sum_cost(channels, own, bits), *converters])
-
-
-def _bypass_cost(problem: Problem, stage: FireStage, made: dict[str, int]) -> Resources:
-    costs, around, own = problem.costs, made[stage.squeeze.inputs[0]], made[stage.name]
-    squeeze, three = problem.shapes[stage.squeeze.name], problem.shapes[stage.three.name]
-    feeds = (around, made[stage.concat.name])
-    assert stage.add is not None
-    adder = costs.add_cost(squeeze, three, stage.add.multiplier, around, own)
-    return total([adder, *(costs.converter_cost(feed, own) for feed in feeds)])
-
-
-def fixed_costs(problem: Problem, made: dict[str, int]) -> Resources:
-    """What the board and the ops without an engine take, whatever the engines."""
-    parts = [link_cost(problem.board, problem.network), *_other_costs(problem, made).values()]
-    return total([problem.costs.on_family(part, problem.board.family) for part in parts])
+def _cost(
+    problem: Problem, node: Node, plans: Mapping[str, NodePlan], waiting: Mapping[str, QueuePlan]
+) -> Resources:
+    """Of a node, with the queues and converters in front of it."""
+    family, costs = problem.board.family, problem.costs
+    lanes = [feed.lanes for feed in feeds(problem.graph, node.name, plans)]
+    unit = node.cost(plans[node.name], lanes, family, costs)
+    edges = problem.graph.edges[node.name]
+    queued = [waiting[edge.name].cost for edge in edges if edge.name in waiting]
+    return costs.on_family(total([unit, *queued]), family)

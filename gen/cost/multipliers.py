@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from amaranth.hdl import unsigned
 
 from boards.board import Resources
-from gen.plan.coefficients import Coefficients
+from gen.cost.coefficients import Coefficients
 from hw.arith.digits import chain_widths, chains, digits
 from hw.arith.mac import PRODUCT_BITS, MacConfig, MultiplierKind
 

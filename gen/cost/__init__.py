@@ -1,0 +1,1 @@
+"""What hardware costs: memories, multipliers, and coefficients fitted to synthesis."""

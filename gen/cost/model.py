@@ -1,0 +1,86 @@
+"""The model of costs: estimates of LUTs and flip-flops from fitted coefficients.
+
+DSP and block RAM counts are meant to be exact; LUTs and flip-flops are estimates. Here is what
+several kinds of node are made of; each kind's own costs are with it, in :mod:`gen.nodes`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+from boards.board import Family, Resources
+from gen.common.cached import kept_by_first
+from gen.cost.coefficients import Coefficients
+from gen.cost.memories import memory_cost
+from gen.cost.multipliers import MULTIPLIER_COST
+from hw.arith.mac import MacConfig
+from hw.stream.fifo import MemoryKind
+
+
+@dataclass(frozen=True, eq=False)
+class CostModel:
+    """The costs that depend on fitted coefficients.
+
+    Results are kept with the model, for the planner asks the same again and again.
+
+    Attributes
+    ----------
+    coefficients : Coefficients
+    """
+
+    coefficients: Coefficients
+
+    @staticmethod
+    @cache
+    def fitted() -> CostModel:
+        """The one with the coefficients that were fitted last."""
+        return CostModel(Coefficients.load())
+
+    def on_family(self, resources: Resources, family: Family) -> Resources:
+        """Resources counted in 6-input LUTs, in those that the family has."""
+        if family == "xc7":
+            return resources
+        return replace(resources, lut=round(resources.lut * self.coefficients.lut4_per_lut6))
+
+    @kept_by_first
+    def lutrom_luts(self, depth: int, width: int) -> int:
+        """LUTs of a ROM: 64 bits a LUT6, and a mux beyond what F7 and F8 join."""
+        banks = -(-depth // 64)
+        return width * banks + round(self.coefficients.rom_mux_lut * width * (-(-banks // 4) - 1))
+
+    def rom_cost(self, kind: MemoryKind, depth: int, width: int) -> Resources:
+        """Cost of a ROM in block RAM or in LUTs.
+
+        Parameters
+        ----------
+        kind, depth, width : "block" or "lut", int, int
+            As for :func:`memory_cost`.
+        """
+        if kind == "block":
+            return memory_cost(kind, depth, width)
+        return Resources(self.lutrom_luts(depth, width), width, 0, 0)
+
+    @kept_by_first
+    def multiply_cost(self, config: MacConfig) -> Resources:
+        """Multipliers, adder trees and accumulators."""
+        return MULTIPLIER_COST[config.kind](config, self.coefficients)
+
+    @kept_by_first
+    def converter_cost(self, i_lanes: int, o_lanes: int, bits: int = 8) -> Resources:
+        """A lane converter; nothing when both sides are equal.
+
+        Parameters
+        ----------
+        i_lanes, o_lanes : int
+            Channels a transfer on either side.
+        bits : int
+            Width of a channel.
+        """
+        wide = bits * max(i_lanes, o_lanes) if i_lanes != o_lanes else 0
+        lut, ff = self.coefficients.stream_lut * wide, self.coefficients.stream_ff * wide
+        return Resources(round(lut), round(ff), 0, 0)
+
+    def unit_cost(self) -> Resources:
+        """Counters and handshakes of a unit that is no engine."""
+        return Resources(round(self.coefficients.unit_lut), round(self.coefficients.unit_ff), 0, 0)

@@ -1,0 +1,190 @@
+"""Convolutions: an engine of multipliers behind a window memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from boards.board import Family, Resources
+from gen.cost.model import CostModel
+from gen.ir.ops import Conv, Op, Tensor
+from gen.ir.widths import Width
+from gen.nodes.conv_cost import engine_cost, weight_cost
+from gen.nodes.conv_shape import ConvShape
+from gen.nodes.foldings import options
+from gen.nodes.node import (
+    Burst,
+    Feed,
+    Limit,
+    Node,
+    Option,
+    Surroundings,
+    Window,
+    even_departures,
+    fewest,
+)
+from hw.arith.sum_serialiser import SumSerialiser
+from hw.layers.conv import ConvEngine, ConvIntegers
+from hw.layers.folding import EnginePlan
+
+USUAL_LATENCY = 64
+"""Cycles from a window's last word to its results, where nothing is known of the folding."""
+AROUND_ARRAY = 24
+"""Those of window memory, weights, requantiser and lane converter: rather too many."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConvNode(Node):
+    """A convolution with bias, requantisation and clamp.
+
+    Attributes
+    ----------
+    shape : ConvShape
+    tap : tuple of int or None
+        Row and column of the tap of its windows that others read.
+    """
+
+    op: Conv
+    shape: ConvShape
+    tap: tuple[int, int] | None = None
+
+    Plan: ClassVar[type[EnginePlan]] = EnginePlan
+    stream: ClassVar[str] = "requantise.o"
+
+    @classmethod
+    def builds(cls, op: Op) -> bool:
+        """Whether it is a convolution."""
+        return isinstance(op, Conv)
+
+    @classmethod
+    def make(
+        cls, op: Op, inputs: tuple[Tensor, ...], output: Tensor, bursts: tuple[Burst, ...]
+    ) -> ConvNode:
+        """As for every node."""
+        assert isinstance(op, Conv)
+        return cls(op, inputs, output, bursts, ConvShape.of(op, inputs[0], output, bursts[0]))
+
+    def with_tap(self, tap: tuple[int, int]) -> ConvNode:
+        """The same with a tap of its windows, by row and column, for others to read."""
+        return replace(self, tap=tap)
+
+    def on_tap(self) -> ConvNode:
+        """The same on pixels that come at the pace of another's windows."""
+        return replace(self, bursts=(Burst(),), shape=replace(self.shape, burst=Burst()))
+
+    @property
+    def window(self) -> Window:
+        """What it reads."""
+        return Window(self.shape.kernel, self.op.stride, self.op.pad, self.output.shape[:2])
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether it is a 1x1 of stride 1, without padding."""
+        return self.shape.kernel == (1, 1) and self.op.stride == 1 and not any(self.op.pad)
+
+    @property
+    def code_bits(self) -> int:
+        """Bits that are stored of a weight."""
+        return self.shape.code_bits
+
+    def with_width(self, width: Width) -> ConvNode:
+        """The same with weights of another width."""
+        return replace(self, shape=self.shape.with_width(width))
+
+    @property
+    def slowest(self) -> int:
+        """With one multiplier, and a channel a transfer."""
+        shape = self.shape
+        writes = shape.height * shape.width * shape.cin
+        return max(super().slowest, writes, shape.compute_cycles(1, 1))
+
+    def fewest_lanes(self, cycles: int, feeds: Sequence[int], among: int) -> int:
+        """Those that carry its output."""
+        return fewest(self.output, cycles, among)
+
+    def options(
+        self, around: Surroundings, cycles: int, family: Family, costs: CostModel
+    ) -> list[Option]:
+        """Foldings and memories."""
+        tapped = self.tap is not None
+        return options(self.shape, around, cycles, family, costs, tapped=tapped)
+
+    def limits(self, plan: EnginePlan, feeds: Sequence[Feed]) -> Iterator[Limit]:
+        """Its input's converter, its window memory's port, and its multipliers."""
+        yield from self.shape.limits(plan, feeds[0].lanes)
+
+    def cost(
+        self, plan: EnginePlan, feeds: Sequence[int], family: Family, costs: CostModel
+    ) -> Resources:
+        """The whole engine."""
+        tapped = self.tap is not None
+        return engine_cost(costs, self.shape, plan, feeds[0], tapped=tapped, family=family)
+
+    def build(self, plan: EnginePlan, feeds: Sequence[int]) -> ConvEngine:
+        """The engine, with a port ``o_tap`` if it has a tap."""
+        integers = conv_integers(self.op, self.inputs[0], self.output)
+        return ConvEngine(integers, plan, feeds[0], tap=self.tap)
+
+    def port_lanes(self, plan: EnginePlan, feed: int) -> int:
+        """Those that come: it has a converter of its own, which fills up the last word."""
+        return feed
+
+    def multipliers(self, plan: EnginePlan) -> int:
+        """Rows times columns."""
+        return plan.pe * plan.simd
+
+    def weight_cost(self, plan: EnginePlan, costs: CostModel) -> Resources:
+        """The ROM of the weights."""
+        return weight_cost(costs, self.shape, plan.pe, plan.simd, plan.weight_memory)
+
+    def waits(self, plan: EnginePlan) -> Fraction:
+        """By how much its window memory is smaller than what keeps it busy."""
+        return Fraction(self.shape.wait_pixels(plan.window_pixels), self.shape.pixels)
+
+    def departures(
+        self, arrivals: Sequence[np.ndarray], period: int, plan: EnginePlan | None = None
+    ) -> np.ndarray:
+        """Evenly, a window's time after its last pixel, and the array's latency."""
+        delay = float(USUAL_LATENCY)
+        if plan is not None:
+            array = self.shape.macs(plan.multiplier, plan.pe, plan.simd)
+            delay = array.latency + SumSerialiser.latency(array) + plan.pe // plan.lanes
+            delay += AROUND_ARRAY + float(period * self.waits(plan))
+        needed = arrivals[0][self.shape.last_pixels]
+        return even_departures(needed, period, delay + period / len(needed))
+
+    def tap_departures(self, departures: np.ndarray) -> np.ndarray:
+        """When the tapped pixels leave, if results do at these cycles: about as soon."""
+        return departures - USUAL_LATENCY
+
+
+def conv_integers(op: Conv, x: Tensor, y: Tensor) -> ConvIntegers:
+    """What the hardware needs to know of a convolution.
+
+    Parameters
+    ----------
+    op : Conv
+    x, y : Tensor
+        Its input and its output.
+    """
+    return ConvIntegers(
+        weights=op.weights,
+        weight_bits=op.weight_bits,
+        bias=op.bias,
+        multiplier=op.multiplier,
+        shift=op.shift,
+        low=op.low,
+        high=op.high,
+        stride=op.stride,
+        pad=op.pad,
+        pad_code=op.pad_code,
+        size=x.shape[:2],
+        signed_input=x.signed,
+        signed_output=y.signed,
+        accumulator=op.accumulator_bounds(x),
+        codebook=op.codebook,
+    )

@@ -1,0 +1,193 @@
+"""What a convolution engine costs."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from boards.board import Family, Resources
+from gen.common.cached import kept_by_first
+from gen.cost.memories import lutram_luts, memory_cost, mux_luts, total
+from gen.cost.model import CostModel
+from gen.nodes.conv_shape import ConvShape
+from hw.arith.mac import MacConfig
+from hw.arith.multiply import SMALL_OPERAND
+from hw.arith.rom import banks
+from hw.layers.folding import EnginePlan
+from hw.layers.matvec import result_depth
+from hw.layers.requantise import DEPTH as REQUANTISE_DEPTH
+from hw.layers.requantise import LUT_ROWS, ScalerKind
+from hw.layers.window import FEWEST
+from hw.stream.fifo import MemoryKind
+
+DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": SMALL_OPERAND}
+"""Widest signed operand that one DSP48E1 or one MULT18X18D multiplies by 16 bits."""
+
+
+@cache
+def decoder_cost(shape: ConvShape, pe: int, simd: int) -> Resources:
+    """The table of a codebook, in LUTs of six inputs; nothing without one.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    pe, simd : int
+        Of the engine; each of its multipliers has a table of its own.
+    """
+    if not shape.decoded:
+        return Resources(0, 0, 0, 0)
+    bits = pe * simd * shape.weight_bits
+    return Resources(bits << max(0, shape.code_bits - 6), bits, 0, 0)
+
+
+@cache
+def window_cost(shape: ConvShape, simd: int, kind: MemoryKind, pixels: int) -> Resources:
+    """The window memory of an engine.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    simd : int
+        Channels of 8 bits in a word.
+    kind : "block" or "lut"
+    pixels : int
+        That it holds, padding included.
+    """
+    return memory_cost(kind, max(pixels * shape.chunks(simd), FEWEST), 8 * simd)
+
+
+def scaler_kind(shape: ConvShape, family: Family) -> ScalerKind:
+    """What requantises a convolution's sums: a single DSP48E1 a lane where that will do."""
+    fits = shape.sum_bits <= DSP_OPERAND_BITS["xc7"]
+    return "dsp48e1" if family == "xc7" and fits else "inferred"
+
+
+@kept_by_first
+def weight_cost(
+    costs: CostModel, shape: ConvShape, pe: int, simd: int, kind: MemoryKind
+) -> Resources:
+    """The weight ROM of an engine.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    pe, simd : int
+        A word has the codes of ``pe * simd`` weights.
+    kind : "block" or "lut"
+    """
+    depth, width = shape.folds(pe) * shape.words(simd), pe * simd * shape.code_bits
+    if kind == "lut":
+        return costs.rom_cost("lut", depth, width)
+    cut = banks(depth, width)
+    mux = width * (len(cut) - 1)
+    return Resources(mux, 0, 0, sum(bank.columns for bank in cut) / 2)
+
+
+@kept_by_first
+def serialiser_cost(
+    costs: CostModel, config: MacConfig, lanes: int, words: int, *, decoded: bool = False
+) -> Resources:
+    """The sums that are kept while the next window is computed, and their way out.
+
+    Parameters
+    ----------
+    config : MacConfig
+    lanes : int
+        Sums a cycle on the way out; divides ``config.pe``.
+    words : int
+        Cycles that a window takes.
+    decoded : bool
+        Whether the weights come out of a table, a register later.
+    """
+    steps = config.pe // lanes
+    raw_bits = config.raw_bits + config.overlap
+    kept = config.groups * config.parts * raw_bits
+    inputs = min(steps, config.groups)
+    mux = lanes * config.parts * raw_bits * mux_luts(inputs) * costs.coefficients.mux_lut
+    tree = lanes * (config.parts - 1) * raw_bits
+    apart = config.accumulator_bits + config.overlap if config.rows_per_sum == 2 else 0
+    depth = result_depth(config, lanes, words, decoded=decoded)
+    queue = lutram_luts(depth, lanes * config.accumulator_bits)
+    way = lanes * (config.parts * 2 * raw_bits + 2 * config.accumulator_bits)
+    return Resources(round(mux + tree + lanes * apart + queue), kept + way, 0, 0)
+
+
+@kept_by_first
+def requantise_cost(
+    costs: CostModel, shape: ConvShape, lanes: int, family: Family = "xc7"
+) -> Resources:
+    """The requantiser with its ROM of biases and multipliers.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    lanes : int
+        Sums a cycle; divides the output channels.
+    family : "xc7" or "ecp5"
+        Decides how wide a sum one DSP block multiplies; two a lane do for wider ones.
+    """
+    depth, width = shape.cout // lanes, lanes * (16 + shape.bias_bits)
+    rom = costs.rom_cost("lut" if depth <= LUT_ROWS else "block", depth, width)
+    fitted = costs.coefficients
+    lut, ff = fitted.scaler_lut, fitted.scaler_ff
+    if scaler_kind(shape, family) == "dsp48e1":
+        lut, ff = fitted.clamp_lut, fitted.clamp_ff
+    per_lane = 1 if shape.sum_bits <= DSP_OPERAND_BITS[family] else 2
+    unit = Resources(
+        round(fitted.requantise_lut + lut * lanes) + lutram_luts(REQUANTISE_DEPTH, 8 * lanes),
+        round(fitted.requantise_ff + ff * lanes),
+        per_lane * lanes,
+        0,
+    )
+    return total([rom, unit])
+
+
+def engine_cost(
+    costs: CostModel,
+    shape: ConvShape,
+    plan: EnginePlan,
+    i_lanes: int,
+    *,
+    tapped: bool = False,
+    family: Family = "xc7",
+) -> Resources:
+    """A whole engine with its input's lane converter.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    plan : EnginePlan
+    i_lanes : int
+        Channels a transfer of its input.
+    tapped : bool
+        Whether to include the queue of a tap of its windows.
+    family : "xc7" or "ecp5"
+        Decides on the requantiser; LUTs are those of six inputs for both.
+    """
+    macs, words = shape.macs(plan.multiplier, plan.pe, plan.simd), shape.words(plan.simd)
+    return total(
+        [
+            _control_cost(costs, shape),
+            *([tap_cost(costs, shape, plan.simd)] if tapped else []),
+            costs.converter_cost(i_lanes, plan.simd),
+            weight_cost(costs, shape, plan.pe, plan.simd, plan.weight_memory),
+            decoder_cost(shape, plan.pe, plan.simd),
+            window_cost(shape, plan.simd, plan.window_memory, plan.window_pixels),
+            costs.multiply_cost(macs),
+            serialiser_cost(costs, macs, plan.lanes, words, decoded=shape.decoded),
+            requantise_cost(costs, shape, plan.lanes, family),
+        ]
+    )
+
+
+def _control_cost(costs: CostModel, shape: ConvShape) -> Resources:
+    fitted = costs.coefficients
+    lut, ff = fitted.engine_lut, fitted.engine_ff
+    if shape.kernel != (1, 1):
+        lut, ff = lut + fitted.window_lut, ff + fitted.window_ff
+    return Resources(round(lut), round(ff), 0, 0)
+
+
+def tap_cost(costs: CostModel, shape: ConvShape, simd: int) -> Resources:
+    """The queue of a tap of its windows, for engines that read the same pixels."""
+    queue = Resources(lutram_luts(shape.chunks(simd), 8 * simd), 8 * simd, 0, 0)
+    return total([costs.unit_cost(), queue])

@@ -1,0 +1,193 @@
+"""Queues where paths rejoin: how many pixels wait for the slower path, by analysis.
+
+The network is laid out as an even schedule: a frame enters in each period, a pixel at a time, and
+each node sends its pixels as its ``departures`` say. Where paths meet, what came by the quicker one
+waits for the other: as many pixels at most as arrive until the slower one's do. With room for them
+the schedule can be kept, and a dataflow graph that runs as soon as it can is never behind a
+schedule that it could keep (Wiggers, Bekooij, Smit: Efficient computation of buffer capacities for
+cyclo-static dataflow graphs, DAC 2007): so it neither blocks for ever, however its ends stall, nor
+is it slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from boards.board import Resources
+from gen.cost.memories import memory_cost
+from gen.ir.ops import INPUT
+from gen.nodes.graph import Edge, Graph
+from gen.nodes.node import pixels
+from gen.plan.limits import lanes_of
+from hw.stream.fifo import MemoryKind
+
+MARGIN = 2
+"""Pixels more than wait in the schedule: one that comes, one that goes."""
+MOST_LUT_BITS = 8192
+"""A queue goes into LUTs up to this size, into block RAM beyond."""
+
+
+@dataclass(frozen=True)
+class QueuePlan:
+    """A queue on an edge.
+
+    Attributes
+    ----------
+    pixels : int
+        For which there is room.
+    lanes : int
+        Channels a transfer: the source's, and it stands before the lane converter, or the target's.
+    depth : int
+        Transfers.
+    memory : "block" or "lut"
+    """
+
+    pixels: int
+    lanes: int
+    depth: int
+    memory: MemoryKind
+
+    @property
+    def cost(self) -> Resources:
+        """Its memory."""
+        return memory_cost(self.memory, self.depth, 8 * self.lanes)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What waits in front of one input of a node where paths rejoin.
+
+    Attributes
+    ----------
+    pixels : int
+        Most that wait at once.
+    cycles : float
+        Longest that one does.
+    """
+
+    pixels: int
+    cycles: float
+
+
+def queues(graph: Graph, plans: Mapping[str, Any], period: int) -> dict[str, QueuePlan]:
+    """The queues that a plan needs, by name of the edge.
+
+    Parameters
+    ----------
+    graph : Graph
+    plans : mapping of NodePlan
+        Of every node.
+    period : int
+        Cycles a frame.
+    """
+    return _queues(graph, plans, waits(graph, period, plans))
+
+
+def usual_queues(graph: Graph, lanes: Mapping[str, int], period: int) -> dict[str, QueuePlan]:
+    """The queues as far as they are known before anything is planned but lanes.
+
+    Parameters
+    ----------
+    graph : Graph
+    lanes : mapping of int
+        Of every tensor.
+    period : int
+        Cycles a frame.
+    """
+    plans = {name: _Lanes(count, count) for name, count in lanes.items()}
+    return _queues(graph, plans, waits(graph, period))
+
+
+@dataclass(frozen=True)
+class _Lanes:
+    """The lanes of a plan that is not made yet."""
+
+    lanes: int
+    simd: int
+
+
+def _queues(
+    graph: Graph, plans: Mapping[str, Any], found: Mapping[str, Wait]
+) -> dict[str, QueuePlan]:
+    queues = {}
+    for node in graph:
+        for edge in graph.edges[node.name]:
+            room = found[edge.name].pixels + MARGIN if found[edge.name].pixels else 0
+            room = max(room, node.fewest_waiting)
+            if room:
+                places = [
+                    (place.name, _queue(graph, place, lanes, room))
+                    for place, lanes in _places(graph, edge, plans)
+                    if place is edge or not node.fewest_waiting
+                ]
+                name, queue = min(places, key=lambda p: (p[1].cost.bram36, p[1].cost.lut))
+                queues[name] = queue
+    return queues
+
+
+def _queue(graph: Graph, edge: Edge, lanes: int, room: int) -> QueuePlan:
+    source = graph[edge.target].inputs[edge.port]
+    depth = max(2, room * -(-source.shape[2] // lanes))
+    bits = depth * 8 * lanes
+    return QueuePlan(room, lanes, depth, "block" if bits > MOST_LUT_BITS else "lut")
+
+
+def _places(graph: Graph, edge: Edge, plans: Mapping[str, Any]) -> Iterator[tuple[Edge, int]]:
+    """Edges, and lanes on them, where a queue for ``edge`` may stand.
+
+    Before or behind its lane converter; and as well in front of a node that makes a pixel of each
+    pixel, whose input may have fewer channels than its output.
+    """
+    lanes = lanes_of(edge, plans)
+    yield edge, lanes
+    own = graph[edge.target].port_lanes(plans[edge.target], lanes)
+    if own != lanes:
+        yield edge, own
+    if edge.source == INPUT or edge.tap:
+        return
+    source = graph[edge.source]
+    alone = len(graph.readers(edge.source)) == 1 and not graph.taps(edge.source)
+    if source.pointwise and alone:
+        yield from _places(graph, graph.edges[edge.source][0], plans)
+
+
+def waits(graph: Graph, period: int, plans: Mapping[str, Any] | None = None) -> dict[str, Wait]:
+    """What waits on every edge, by its name, in an even schedule.
+
+    Parameters
+    ----------
+    graph : Graph
+    period : int
+        Cycles a frame.
+    plans : mapping of NodePlan, optional
+        Of every node; nodes' usual latencies are counted without.
+    """
+    found = {}
+    first = next(iter(graph)).inputs[0]
+    left = {INPUT: np.arange(pixels(first)) * (period / pixels(first))}
+    for node in graph:
+        edges = graph.edges[node.name]
+        arrivals = [_arrivals(graph, edge, left) for edge in edges]
+        plan = plans[node.name] if plans is not None else None
+        left[node.name] = node.departures(arrivals, period, plan)
+        joined = np.max(arrivals, axis=0)
+        for edge, times in zip(edges, arrivals, strict=True):
+            found[edge.name] = _wait(times, joined, period)
+    return found
+
+
+def _arrivals(graph: Graph, edge: Edge, left: Mapping[str, np.ndarray]) -> np.ndarray:
+    times = left[edge.source]
+    return graph[edge.source].tap_departures(times) if edge.tap else times
+
+
+def _wait(times: np.ndarray, taken: np.ndarray, period: int) -> Wait:
+    """What waits if pixels come at ``times`` in every period, and are taken later."""
+    frames, rest = np.divmod(taken - times[0], period)
+    come = frames * len(times) + np.searchsorted(times - times[0], rest, side="right")
+    waiting = come - np.arange(len(times)) - 1
+    return Wait(max(0, int(waiting.max())), float((taken - times).max()))
