@@ -68,7 +68,7 @@ class ConcatNode(UnitNode):
         self, plan: LanesPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
         """Selection and counters."""
-        unit = Resources(60 + 8 * plan.lanes, 16 * plan.lanes * len(self.inputs), 0, 0)
+        unit = Resources(60 + 8 * plan.lanes, 8 * plan.lanes * len(self.inputs), 0, 0)
         converters = [costs.converter_cost(feed, plan.lanes) for feed in feeds]
         return total([costs.unit_cost(), unit, *converters])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from graphlib import TopologicalSorter
 
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
@@ -179,8 +180,9 @@ def _with_shared_windows(graph: Graph) -> Graph:
             nodes[owner] = nodes[owner].with_tap(tap)
             nodes[target] = nodes[target].on_tap()
             edges[target] = (Edge(source, owner, target, 0, tap=True),)
-    order = sorted(nodes, key=Graph(nodes, edges).levels.__getitem__)
-    return Graph(nodes, {name: edges[name] for name in order})
+    sources = {name: [edge.source for edge in own] for name, own in edges.items()}
+    order = [name for name in TopologicalSorter(sources).static_order() if name != INPUT]
+    return Graph({name: nodes[name] for name in order}, {name: edges[name] for name in order})
 
 
 def _sharing(windows: Mapping[str, Window]) -> dict[str, tuple[str, tuple[int, int]]]:
