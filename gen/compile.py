@@ -18,8 +18,8 @@ from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.labels import read_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import ASSUMED, Normalisation, default_preprocessing
-from gen.ir.topology import check_stages
 from gen.ir.widths import Width, Widths, describe
+from gen.nodes.outline import check_hardware
 from gen.quantise.post_training import quantise
 from gen.quantise.sensitivity import choose_bits, measure, weight_memory
 from gen.quantise_to_size import quantise_to_size
@@ -127,7 +127,7 @@ def _quantise(
     graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, progress: Progress
 ) -> QuantizedNetwork:
     if request.capacity is not None:  # for a board, whose planner would say so much later
-        check_stages(graph)
+        check_hardware(graph)
     if request.calibrate is None:
         raise FirebrickError(
             f"{request.model or graph.name}: is a float model, and quantising it needs photographs "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import fields
 
 from rich import box
@@ -13,9 +14,12 @@ from rich.text import Text
 
 from boards.board import Board, Resources
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import BOARD, Conv, Op
+from gen.ir.ops import BOARD
+from gen.nodes.graph import Graph
+from gen.nodes.node import Node
 from gen.plan.link import link_frames_per_second, link_name
 from gen.plan.plan import Plan
+from gen.plan.queues import waits
 
 WIDTH = 124
 """Columns of ``report.txt``."""
@@ -66,19 +70,21 @@ def report(
     width : int
         Columns of what it is printed on.
     """
-    layers = _layers(network, plan, resources=width >= WIDE)
+    graph = Graph.of(network)
+    layers = _layers(network, graph, plan, resources=width >= WIDE)
     parts = (
         (f"{network.name} on {plan.board}", layers),
+        *_waiting(graph, plan),
         (f"{board.title} ({board.part})", _totals(plan, board)),
         ("Network", _about(network)),
-        ("Rates", _rates(network, plan, board)),
+        ("Rates", _rates(network, graph, plan, board)),
     )
     # Titles of their own, since those of tables are wrapped to the table's width.
     titled = ((Text(title, "bold"), table) for title, table in parts)
     return Group(*(item for pair in titled for item in pair))
 
 
-def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
+def _layers(network: QuantizedNetwork, graph: Graph, plan: Plan, *, resources: bool) -> Table:
     table = _table(
         caption="bits stored>multiplied; cycles a frame, the slowest in bold; what multiplies; "
         "memory of weights/window\n"
@@ -95,7 +101,7 @@ def _layers(network: QuantizedNetwork, plan: Plan, *, resources: bool) -> Table:
         style = "bold" if op.name in plan.slowest else None
         shape = "x".join(str(size) for size in network.tensors[op.name].shape)
         numbers = _numbers(cost.resources) if resources else ()
-        table.add_row(Text(op.name), shape, *_engine(op, plan), *numbers, style=style)
+        table.add_row(Text(op.name), shape, *_engine(graph[op.name], plan), *numbers, style=style)
     board = plan.costs[BOARD]
     numbers = _numbers(board.resources) if resources else ()
     style = "bold" if BOARD in plan.slowest else "dim"
@@ -113,32 +119,42 @@ def _table(*, caption: str | None = None, header: bool = True) -> Table:
     )
 
 
-def _engine(op: Op, plan: Plan) -> tuple[str, ...]:
+def _engine(node: Node, plan: Plan) -> tuple[str, ...]:
     """Cells from weights to memory."""
-    cycles = str(plan.costs[op.name].cycles)
-    if not isinstance(op, Conv):
+    cycles, folding = str(plan.costs[node.name].cycles), node.folding(plan.nodes[node.name])
+    if folding is None:
         return "", "", "", "", cycles, "", ""
-    engine = plan.engines[op.name]
     return (
-        str(op.weights.size),
-        _bits(op),
-        str(engine.pe),
-        str(engine.simd),
+        str(node.weight_count),
+        folding.bits,
+        str(folding.pe),
+        str(folding.simd),
         cycles,
-        "LUT" if engine.multiplier == "lut" else "DSP",
-        f"{engine.weight_memory}/{engine.window_memory}",
+        folding.multiplier,
+        folding.memories,
     )
-
-
-def _bits(op: Conv) -> str:
-    """Bits a weight; with a codebook those of a code, then those that it is decoded to."""
-    if op.codebook is None:
-        return str(op.weight_bits)
-    return f"{op.code_bits}>{op.weight_bits}"
 
 
 def _numbers(resources: Resources) -> tuple[str, ...]:
     return tuple(f"{getattr(resources, name):g}" for name in _TITLES)
+
+
+def _waiting(graph: Graph, plan: Plan) -> Iterator[tuple[str, Table]]:
+    """The queues where paths rejoin, if there are any that wait for a longer path."""
+    found = waits(graph, plan.cycles, plan.nodes)
+    table = _table(caption="pixels of room; the longest that one waits, as analysed; its memory\n")
+    table.add_column("input of", overflow="fold")
+    table.add_column("queued behind", overflow="fold")
+    for name in ("pixels", "waits us", "transfers", "lanes", "memory"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for edge in (edge for edges in graph.edges.values() for edge in edges):
+        queue = plan.queues.get(edge.name)
+        if queue is not None and queue.pixels > graph[edge.target].fewest_waiting:
+            longest = found[queue.join].cycles / plan.clock_hz * 1e6
+            numbers = str(queue.pixels), f"{longest:.1f}", str(queue.depth), str(queue.lanes)
+            table.add_row(Text(edge.target), Text(edge.tensor), *numbers, queue.memory)
+    if table.row_count:
+        yield "Queues where paths rejoin", table
 
 
 def _totals(plan: Plan, board: Board) -> Table:
@@ -165,11 +181,11 @@ def _about(network: QuantizedNetwork) -> Table:
     return table
 
 
-def _rates(network: QuantizedNetwork, plan: Plan, board: Board) -> Table:
+def _rates(network: QuantizedNetwork, graph: Graph, plan: Plan, board: Board) -> Table:
     table = _table(header=False)
     table.add_column(no_wrap=True)
     table.add_column()
-    busy = sum(engine.pe * engine.simd for engine in plan.engines.values())
+    busy = sum(node.multipliers(plan.nodes[node.name]) for node in graph)
     link = link_frames_per_second(network, board)
     own = plan.frames_per_second
     table.add_row(

@@ -1,6 +1,6 @@
 """Synthesis of an emitted design with Yosys, layer by layer, against the plan's estimates.
 
-Every large convolution or Fire module is synthesised in a Yosys process of its own, and so is what
+Every large layer is synthesised in a Yosys process of its own, and so is what
 is left with black boxes in their place. Inside each, modules that belong to different layers keep
 their hierarchy, so that cells can be counted by layer; all else is flattened.
 """
@@ -21,15 +21,15 @@ from rich.table import Table
 
 from boards import ecp5, seven_series
 from boards.board import TOP, Family, Resources
-from gen.backend.assemble import stage_names
 from gen.backend.cells import CellCount, count_cells
+from gen.backend.names import module_names, owners
 from gen.backend.rtlil import run_yosys
 from gen.common.build_folder import BuildFolder
 from gen.common.files import replacing
 from gen.common.progress import SILENT, Progress
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import BOARD, Conv
-from gen.ir.topology import FireStage, stages
+from gen.ir.ops import BOARD
+from gen.nodes.graph import Graph
 from gen.plan.plan import Plan
 
 ACCELERATOR = ".shell.accelerator"
@@ -63,20 +63,12 @@ class _Owners:
     """Which layer a module of the design belongs to, by its path in the hierarchy."""
 
     def __init__(self, network: QuantizedNetwork, modules: Iterable[str]):
-        names = stage_names(network)
+        graph = Graph.of(network)
         accelerator = next(name for name in modules if name.endswith(ACCELERATOR))
-        self._owner = {TOP: BOARD, f"{accelerator}.class_sums": network.ops[-1].name}
-        for stage in stages(network):
-            path = f"{accelerator}.{names[stage.name]}"
-            self._owner |= {path: stage.name, f"{path}_lanes": stage.name}
-            if isinstance(stage, FireStage):
-                self._owner |= {f"{path}.{k}": v for k, v in _fire_owners(stage).items()}
-        self.heads = [
-            f"{accelerator}.{names[stage.name]}"
-            for stage in stages(network)
-            if isinstance(stage, Conv | FireStage)
-        ]
-        """Modules that are synthesised by themselves."""
+        inside = {f"{accelerator}.{name}": owner for name, owner in owners(graph).items()}
+        self._owner = {TOP: BOARD, **inside}
+        self.heads = [f"{accelerator}.{name}" for name in module_names(graph).values()]
+        """Modules that are synthesised by themselves if they are large."""
 
     def owner(self, module: str) -> str:
         """The layer of ``module``: that of the longest part of its path that is known."""
@@ -88,17 +80,6 @@ class _Owners:
         """Whether ``module`` belongs to another layer than the module around it."""
         parent = module.rpartition(".")[0]
         return not parent or self.owner(parent) != self.owner(module)
-
-
-def _fire_owners(stage: FireStage) -> dict[str, str]:
-    """Parts of a Fire module; the window memory that both branches read is the 3x3's."""
-    joining = ("concat", "lanes1", "lanes3", "queue1", "queue3")
-    return {
-        "squeeze": stage.squeeze.name,
-        "expand": stage.three.name,
-        "expand.engine1": stage.one.name,
-        **{f"expand.{name}": stage.concat.name for name in joining},
-    }
 
 
 def synthesise(

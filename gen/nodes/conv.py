@@ -19,6 +19,7 @@ from gen.nodes.foldings import options
 from gen.nodes.node import (
     Burst,
     Feed,
+    Folding,
     Limit,
     Node,
     Option,
@@ -87,6 +88,11 @@ class ConvNode(Node):
         return self.shape.kernel == (1, 1) and self.op.stride == 1 and not any(self.op.pad)
 
     @property
+    def weight_count(self) -> int:
+        """Number of its weights."""
+        return int(self.op.weights.size)
+
+    @property
     def code_bits(self) -> int:
         """Bits that are stored of a weight."""
         return self.shape.code_bits
@@ -136,6 +142,18 @@ class ConvNode(Node):
     def multipliers(self, plan: EnginePlan) -> int:
         """Rows times columns."""
         return plan.pe * plan.simd
+
+    def folding(self, plan: EnginePlan) -> Folding:
+        """Rows and columns, and where weights and windows are."""
+        shape = self.shape
+        decoded = f"{shape.code_bits}>{shape.weight_bits}"
+        return Folding(
+            decoded if shape.decoded else str(shape.weight_bits),
+            plan.pe,
+            plan.simd,
+            "LUT" if plan.multiplier == "lut" else "DSP",
+            f"{plan.weight_memory}/{plan.window_memory}",
+        )
 
     def weight_cost(self, plan: EnginePlan, costs: CostModel) -> Resources:
         """The ROM of the weights."""

@@ -51,6 +51,29 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Folding:
+    """How a node's multipliers are arranged, for people.
+
+    Attributes
+    ----------
+    bits : str
+        Of a weight; with a codebook those of a code, then those that it is decoded to.
+    pe, simd : int
+        Output and input channels side by side.
+    multiplier : str
+        What multiplies.
+    memories : str
+        Of weights and windows.
+    """
+
+    bits: str
+    pe: int
+    simd: int
+    multiplier: str
+    memories: str
+
+
+@dataclass(frozen=True)
 class Feed:
     """What the stream at an input is like.
 
@@ -230,6 +253,11 @@ class Node(ABC):
         return 0
 
     @property
+    def weight_count(self) -> int:
+        """Number of its weights."""
+        return 0
+
+    @property
     def code_bits(self) -> int:
         """Bits that are stored of a weight; 0 without weights."""
         return 0
@@ -326,6 +354,10 @@ class Node(ABC):
     def multipliers(self, plan: Any) -> int:
         """Multipliers for weights."""
         return 0
+
+    def folding(self, plan: Any) -> Folding | None:
+        """How its multipliers are arranged; None without any."""
+        return None
 
     def weight_cost(self, plan: Any, costs: CostModel) -> Resources:
         """The part of its cost that the weights' memory is."""

@@ -37,6 +37,8 @@ class QueuePlan:
 
     Attributes
     ----------
+    join : str
+        Name of the edge where paths rejoin: its own, or one a 1x1 convolution further on.
     pixels : int
         For which there is room.
     lanes : int
@@ -46,6 +48,7 @@ class QueuePlan:
     memory : "block" or "lut"
     """
 
+    join: str
     pixels: int
     lanes: int
     depth: int
@@ -120,7 +123,7 @@ def _queues(
             room = max(room, node.fewest_waiting)
             if room:
                 places = [
-                    (place.name, _queue(graph, place, lanes, room))
+                    (place.name, _queue(graph, edge.name, place, lanes, room))
                     for place, lanes in _places(graph, edge, plans)
                     if place is edge or not node.fewest_waiting
                 ]
@@ -129,11 +132,11 @@ def _queues(
     return queues
 
 
-def _queue(graph: Graph, edge: Edge, lanes: int, room: int) -> QueuePlan:
+def _queue(graph: Graph, join: str, edge: Edge, lanes: int, room: int) -> QueuePlan:
     source = graph[edge.target].inputs[edge.port]
     depth = max(2, room * -(-source.shape[2] // lanes))
     bits = depth * 8 * lanes
-    return QueuePlan(room, lanes, depth, "block" if bits > MOST_LUT_BITS else "lut")
+    return QueuePlan(join, room, lanes, depth, "block" if bits > MOST_LUT_BITS else "lut")
 
 
 def _places(graph: Graph, edge: Edge, plans: Mapping[str, Any]) -> Iterator[tuple[Edge, int]]:
