@@ -178,4 +178,4 @@ class _Wires:
             gated.valid.eq(source.valid & ~asleep),
             source.ready.eq(gated.ready & ~asleep),
         ]
-        return wiring.flipped(gated)
+        return gated

@@ -74,8 +74,10 @@ class ConvNode(Node):
         return replace(self, tap=tap)
 
     def on_tap(self) -> ConvNode:
-        """The same on pixels that come at the pace of another's windows."""
-        return replace(self, bursts=(Burst(),), shape=replace(self.shape, burst=Burst()))
+        """The same on the pixels that another's windows tap: one each, at their pace."""
+        rows, columns, _ = self.output.shape
+        x = replace(self.inputs[0], shape=(rows, columns, self.inputs[0].shape[2]))
+        return self.make(replace(self.op, stride=1), (x,), self.output, (Burst(),))
 
     @property
     def window(self) -> Window:

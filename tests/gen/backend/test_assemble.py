@@ -6,10 +6,10 @@ from amaranth.back import rtlil
 from amaranth.hdl import signed, unsigned
 
 from boards.board import Board, Resources
-from gen.backend.assemble import Accelerator, stream_paths
-from gen.common.errors import FirebrickError
+from gen.backend.assemble import Accelerator
+from gen.backend.names import stream_paths
 from gen.ir.ops import GlobalSum
-from gen.ir.topology import FireStage, stages
+from gen.nodes.graph import Graph
 from gen.plan.planner import plan
 from hw.stream.lane_stream import lane_stream
 from sim import golden
@@ -30,13 +30,12 @@ def small_board(dsp: int) -> Board:
 
 
 def monitors(network, design, tensors):
-    lanes = {**design.lanes, **{name: engine.lanes for name, engine in design.engines.items()}}
     watched = {}
-    for name, path in stream_paths(network).items():
+    for name, path in stream_paths(Graph.of(network)).items():
         if isinstance(network.op(name), GlobalSum):
             continue
         shape = signed(8) if network.tensors[name].signed else unsigned(8)
-        watched[path] = Monitor(lane_stream(lanes[name], shape), tensors[name])
+        watched[path] = Monitor(lane_stream(design.nodes[name].lanes, shape), tensors[name])
     return watched
 
 
@@ -75,33 +74,13 @@ def test_cycles_are_as_planned(design):
     assert result.period("o") == pytest.approx(planned.cycles, rel=0.01)
 
 
-def test_stages_of_the_tiny_network():
-    found = stages(tiny_network(1))
-    fires = [stage for stage in found if isinstance(stage, FireStage)]
-    assert [stage.add is not None for stage in fires] == [False, True]
-    assert sum(5 if s.add else 4 for s in fires) + len(found) - len(fires) == len(
-        tiny_network(1).ops
-    )
-
-
-def test_a_graph_that_is_no_chain_is_refused():
-    builder = NetworkBuilder((8, 8, 3), 1)
-    x = builder.conv("conv1", "input", 8, 1)
-    a = builder.conv("left", x, 8, 3, pad=1, scale=0.01)
-    b = builder.conv("right", x, 8, 3, pad=1, scale=0.01)
-    joined = builder.concat("joined", a, b)
-    network = builder.finish("fork", builder.conv("conv10", joined, 3, 1))
-    with pytest.raises(FirebrickError, match="left and right are not the 1x1 and the padded"):
-        stages(network)
-
-
 def test_names_that_come_out_alike_make_modules_of_their_own():
     builder = NetworkBuilder((6, 6, 3), 1)
     x = "input"
     for name in ("a/b", "a.b", "a_b_2", "12", "class_sums", "//"):
         x = builder.conv(name, x, 4, 1)
     network = builder.finish("alike", x)
-    paths = [path.split(".")[0] for path in stream_paths(network).values()]
+    paths = [path.split(".")[0] for path in stream_paths(Graph.of(network)).values()]
     modules = ["a_b", "a_b_2", "a_b_2_2", "layer_12", "class_sums_2", "layer", "sums"]
     assert paths == modules
     text = rtlil.convert(Accelerator(network, plan(network, small_board(dsp=60))), name="alike")
