@@ -149,7 +149,7 @@ def _waiting(graph: Graph, plan: Plan) -> Iterator[tuple[str, Table]]:
         table.add_column(name, justify="right", no_wrap=True)
     for edge in (edge for edges in graph.edges.values() for edge in edges):
         queue = plan.queues.get(edge.name)
-        if queue is not None and queue.pixels > graph[edge.target].fewest_waiting:
+        if queue is not None and found[queue.join].pixels:
             longest = found[queue.join].cycles / plan.clock_hz * 1e6
             numbers = str(queue.pixels), f"{longest:.1f}", str(queue.depth), str(queue.lanes)
             table.add_row(Text(edge.target), Text(edge.tensor), *numbers, queue.memory)

@@ -85,6 +85,11 @@ class ConvNode(Node):
         return Window(self.shape.kernel, self.op.stride, self.op.pad, self.output.shape[:2])
 
     @property
+    def paced(self) -> bool:
+        """Its multipliers may be busy all the time."""
+        return True
+
+    @property
     def pointwise(self) -> bool:
         """Whether it is a 1x1 of stride 1, without padding."""
         return self.shape.kernel == (1, 1) and self.op.stride == 1 and not any(self.op.pad)
@@ -164,6 +169,10 @@ class ConvNode(Node):
     def waits(self, plan: EnginePlan) -> Fraction:
         """By how much its window memory is smaller than what keeps it busy."""
         return Fraction(self.shape.wait_pixels(plan.window_pixels), self.shape.pixels)
+
+    def border(self, plan: EnginePlan) -> int:
+        """A word of padding a cycle."""
+        return self.shape.border * self.shape.chunks(plan.simd)
 
     def departures(
         self, arrivals: Sequence[np.ndarray], period: int, plan: EnginePlan | None = None

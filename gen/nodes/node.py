@@ -239,6 +239,11 @@ class Node(ABC):
         return None
 
     @property
+    def paced(self) -> bool:
+        """Whether it works at a pace of its own, which may leave it no time to wait."""
+        return False
+
+    @property
     def pointwise(self) -> bool:
         """Whether each pixel of its only input makes one of the output, in a unit's own time."""
         return False
@@ -366,6 +371,10 @@ class Node(ABC):
     def waits(self, plan: Any) -> Fraction:
         """Part of a frame that it waits between frames, for a smaller window memory."""
         return Fraction(0)
+
+    def border(self, plan: Any) -> int:
+        """Cycles in a row in which it takes nothing, as it writes the padding between frames."""
+        return 0
 
     @abstractmethod
     def departures(

@@ -225,7 +225,7 @@ def finish(problem: Problem, plans: dict[str, NodePlan], clock_hz: int) -> Plan:
     for name, _, limit in limits(graph, plans):
         slowest[name] = max(slowest[name], limit)
     cycles = max(problem.shell_cycles, *slowest.values())
-    waiting = queues(graph, plans, cycles)
+    waiting = queues(graph, plans, slowest, cycles)
     costs = {
         node.name: LayerCost(slowest[node.name], _cost(problem, node, plans, waiting))
         for node in graph

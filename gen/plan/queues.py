@@ -76,7 +76,9 @@ class Wait:
     cycles: float
 
 
-def queues(graph: Graph, plans: Mapping[str, Any], period: int) -> dict[str, QueuePlan]:
+def queues(
+    graph: Graph, plans: Mapping[str, Any], busy: Mapping[str, int], period: int
+) -> dict[str, QueuePlan]:
     """The queues that a plan needs, by name of the edge.
 
     Parameters
@@ -84,10 +86,15 @@ def queues(graph: Graph, plans: Mapping[str, Any], period: int) -> dict[str, Que
     graph : Graph
     plans : mapping of NodePlan
         Of every node.
+    busy : mapping of int
+        Cycles a frame of every node.
     period : int
-        Cycles a frame.
+        Cycles a frame of all.
     """
-    return _queues(graph, plans, waits(graph, period, plans))
+    room = {name: _room(wait) for name, wait in waits(graph, period, plans).items()}
+    for name, held in _border_rooms(graph, plans, busy, period):
+        room[name] = max(room[name], held)
+    return _queues(graph, plans, room)
 
 
 def usual_queues(graph: Graph, lanes: Mapping[str, int], period: int) -> dict[str, QueuePlan]:
@@ -102,7 +109,8 @@ def usual_queues(graph: Graph, lanes: Mapping[str, int], period: int) -> dict[st
         Cycles a frame.
     """
     plans = {name: _Lanes(count, count) for name, count in lanes.items()}
-    return _queues(graph, plans, waits(graph, period))
+    room = {name: _room(wait) for name, wait in waits(graph, period).items()}
+    return _queues(graph, plans, room)
 
 
 @dataclass(frozen=True)
@@ -113,14 +121,41 @@ class _Lanes:
     simd: int
 
 
+def _room(wait: Wait) -> int:
+    """Pixels that a queue for a wait holds; 0 if none is needed."""
+    return wait.pixels + MARGIN if wait.pixels else 0
+
+
+def _border_rooms(
+    graph: Graph, plans: Mapping[str, Any], busy: Mapping[str, int], period: int
+) -> Iterator[tuple[str, int]]:
+    """Edges, and pixels that come while their target writes the padding between two frames.
+
+    Only where something in front has no time to wait meanwhile.
+    """
+    for node in graph:
+        border = node.border(plans[node.name])
+        for edge in graph.edges[node.name]:
+            if border and _longest(graph, edge, busy) + border > period:
+                yield edge.name, -(-border * pixels(node.inputs[edge.port]) // period)
+
+
+def _longest(graph: Graph, edge: Edge, busy: Mapping[str, int]) -> int:
+    """Cycles a frame of the busiest of the nodes that an edge's standstill stops at once."""
+    if edge.source == INPUT:
+        return 0
+    if graph[edge.source].paced:
+        return busy[edge.source]
+    return max(_longest(graph, other, busy) for other in graph.edges[edge.source])
+
+
 def _queues(
-    graph: Graph, plans: Mapping[str, Any], found: Mapping[str, Wait]
+    graph: Graph, plans: Mapping[str, Any], rooms: Mapping[str, int]
 ) -> dict[str, QueuePlan]:
     queues = {}
     for node in graph:
         for edge in graph.edges[node.name]:
-            room = found[edge.name].pixels + MARGIN if found[edge.name].pixels else 0
-            room = max(room, node.fewest_waiting)
+            room = max(rooms[edge.name], node.fewest_waiting)
             if room:
                 places = [
                     (place.name, _queue(graph, edge.name, place, lanes, room))
