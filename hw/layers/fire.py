@@ -20,6 +20,7 @@ from hw.layers.conv import (
     make_padder,
     make_requantise,
     make_window,
+    tap_queue,
 )
 from hw.layers.folding import EnginePlan
 from hw.stream.fifo import MemoryKind, StreamFifo
@@ -133,7 +134,7 @@ class Expand(wiring.Component):
             three.channels[0], self._i_lanes, plan.simd, three.i_shape
         )
         m.submodules.pad = pad = make_padder(three, plan)
-        m.submodules.window = window = make_window(three, plan, centre=True)
+        m.submodules.window = window = make_window(three, plan, tap=three.pad[:2])
         m.submodules.matvec3 = matvec3 = make_matvec(three, plan)
         m.submodules.requantise3 = requantise3 = make_requantise(three, plan)
         m.submodules.lanes3 = lanes3 = LaneConverter(
@@ -141,9 +142,7 @@ class Expand(wiring.Component):
         )
         m.submodules.queue3 = queue3 = self._queue(parts[1])
         # A centre pixel comes faster than the 1x1 branch may take it; the 3x3 must not wait.
-        m.submodules.centre = centre = StreamFifo(
-            window.o_centre.payload.shape(), max(2, -(-three.channels[0] // plan.simd))
-        )
+        m.submodules.centre = centre = tap_queue(three, plan)
         m.submodules.engine1 = engine1 = ConvEngine(one, self._one_plan, plan.simd)
         m.submodules.lanes1 = lanes1 = LaneConverter(
             parts[0], self._one_plan.lanes, self._lanes, three.o_shape
@@ -152,7 +151,7 @@ class Expand(wiring.Component):
         m.submodules.concat = concat = Concat(parts, self._lanes, three.o_shape)
 
         chain(m, wiring.flipped(self.i), lanes, pad, window, matvec3, requantise3, lanes3, queue3)
-        chain(m, window.o_centre, centre, engine1, lanes1, queue1)
+        chain(m, window.o_tap, centre, engine1, lanes1, queue1)
         wiring.connect(m, queue1.o, concat.i0)
         wiring.connect(m, queue3.o, concat.i1)
         wiring.connect(m, concat.o, wiring.flipped(self.o))
