@@ -2,113 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from amaranth.hdl import Module, Shape, signed, unsigned
+from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.layers.folding import EnginePlan
+from hw.layers.conv_integers import ConvIntegers
+from hw.layers.conv_integers import code_shape as code_shape
+from hw.layers.folding import DepthwisePlan, EnginePlan
 from hw.layers.matvec import MatrixVector
 from hw.layers.pad import Padder
 from hw.layers.requantise import Requantise
 from hw.layers.window import WindowBuffer
-from hw.layers.window_geometry import WindowGeometry
 from hw.stream.fifo import StreamFifo
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
 
 
-@dataclass(frozen=True, eq=False)
-class ConvIntegers:
-    """All integers of a convolution.
-
-    Attributes
-    ----------
-    weights : int array (Cout, KH, KW, Cin)
-    weight_bits : int
-    bias, multiplier : int array (Cout,)
-    shift, low, high : int
-        Of the requantiser.
-    stride : int
-    pad : tuple of int
-        Top, left, bottom, right.
-    pad_code : tuple of int
-        Code of a padding pixel, one a channel.
-    size : tuple of int
-        Height and width of the input map, without padding.
-    signed_input, signed_output : bool
-    accumulator : tuple of int
-        Smallest and largest value of any partial sum.
-    codebook : int array or None
-        Ascending levels that all weights are of, where codes are stored.
-    """
-
-    weights: np.ndarray
-    weight_bits: int
-    bias: np.ndarray
-    multiplier: np.ndarray
-    shift: int
-    low: int
-    high: int
-    stride: int
-    pad: tuple[int, int, int, int]
-    pad_code: tuple[int, ...]
-    size: tuple[int, int]
-    signed_input: bool
-    signed_output: bool
-    accumulator: tuple[int, int]
-    codebook: np.ndarray | None = None
-
-    @property
-    def i_shape(self) -> Shape:
-        """Of an input code."""
-        return code_shape(self.signed_input)
-
-    @property
-    def o_shape(self) -> Shape:
-        """Of an output code."""
-        return code_shape(self.signed_output)
-
-    @property
-    def accumulator_shape(self) -> Shape:
-        """Holds every partial sum."""
-        low, high = self.accumulator
-        return signed(max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1)
-
-    @property
-    def channels(self) -> tuple[int, int]:
-        """Input and output channels."""
-        return self.weights.shape[3], self.weights.shape[0]
-
-    def geometry(self, plan: EnginePlan) -> WindowGeometry:
-        """The windows that an engine of folding ``plan`` reads."""
-        top, left, bottom, right = self.pad
-        return WindowGeometry(
-            height=self.size[0] + top + bottom,
-            width=self.size[1] + left + right,
-            chunks=-(-self.channels[0] // plan.simd),
-            kernel=self.weights.shape[1:3],
-            stride=self.stride,
-            folds=-(-self.channels[1] // plan.pe),
-        )
-
-
-def code_shape(is_signed: bool) -> Shape:
-    """Shape of an 8-bit activation."""
-    return signed(8) if is_signed else unsigned(8)
-
-
 def make_window(
-    conv: ConvIntegers, plan: EnginePlan, *, tap: tuple[int, int] | None = None
+    conv: ConvIntegers, plan: EnginePlan | DepthwisePlan, *, tap: tuple[int, int] | None = None
 ) -> WindowBuffer:
     """The window memory of an engine.
 
     Parameters
     ----------
     conv : ConvIntegers
-    plan : EnginePlan
+    plan : EnginePlan or DepthwisePlan
     tap : tuple of int or None
         A tap of the kernel to emit as well, for a 1x1 convolution beside this one.
     """
@@ -148,7 +67,7 @@ def make_matvec(conv: ConvIntegers, plan: EnginePlan) -> MatrixVector:
     )
 
 
-def make_requantise(conv: ConvIntegers, plan: EnginePlan) -> Requantise:
+def make_requantise(conv: ConvIntegers, plan: EnginePlan | DepthwisePlan) -> Requantise:
     """The requantiser of an engine."""
     return Requantise(
         conv.bias,
@@ -160,10 +79,11 @@ def make_requantise(conv: ConvIntegers, plan: EnginePlan) -> Requantise:
         i_shape=conv.accumulator_shape,
         o_shape=conv.o_shape,
         scaler=plan.scaler,
+        memory=plan.scale_memory,
     )
 
 
-def make_padder(conv: ConvIntegers, plan: EnginePlan) -> Padder:
+def make_padder(conv: ConvIntegers, plan: EnginePlan | DepthwisePlan) -> Padder:
     """The padder in front of an engine's window memory."""
     spare = -conv.channels[0] % plan.simd
     return Padder(
@@ -212,7 +132,8 @@ class ConvEngine(wiring.Component):
     i : In(lane_stream(i_lanes, 8 bits))
     o : Out(lane_stream(plan.lanes, 8 bits))
     o_tap : Out(lane_stream(plan.simd, 8 bits))
-        Only with ``tap``: that pixel of each window, its last word filled up with zeros.
+        Only with ``tap``: that pixel of each window, its last word filled up with zeros, as
+        :meth:`ConvIntegers.widened` wants it.
     """
 
     def __init__(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -114,7 +113,7 @@ class Expand(wiring.Component):
             raise ValueError("both expand branches must read and give numbers of the same kind")
         if any(three.pad_code):
             raise ValueError("the expand branches pad with zeros")
-        self._one, self._one_plan = _widen(one, three_plan.simd), one_plan
+        self._one, self._one_plan = one.widened(three_plan.simd), one_plan
         self._three, self._three_plan = three, three_plan
         self._i_lanes, self._lanes = i_lanes, lanes
         super().__init__(
@@ -163,16 +162,6 @@ class Expand(wiring.Component):
         depth = max(2, 2 * channels // self._lanes)
         shape = data.ArrayLayout(self._three.o_shape, self._lanes)
         return StreamFifo(shape, depth)
-
-
-def _widen(one: ConvIntegers, simd: int) -> ConvIntegers:
-    """The 1x1 branch on the 3x3's words, whose last chunk may have spare channels."""
-    spare = -one.channels[0] % simd
-    return replace(
-        one,
-        weights=np.pad(one.weights, ((0, 0), (0, 0), (0, 0), (0, spare))),
-        pad_code=(0,) * (one.channels[0] + spare),
-    )
 
 
 class Fire(wiring.Component):
