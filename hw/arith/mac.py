@@ -54,6 +54,13 @@ class MacConfig:
     pe, simd, weight_bits, accumulator_bits : int
     symmetric : bool
         No weight is ``-2**(weight_bits - 1)``.
+    depthwise : bool
+        Every row multiplies an activation of its own: no two of them share a multiplier.
+
+    Raises
+    ------
+    ValueError
+        If rows of more than one activation are to be depthwise.
     """
 
     kind: MultiplierKind
@@ -62,10 +69,22 @@ class MacConfig:
     weight_bits: int
     accumulator_bits: int
     symmetric: bool
+    depthwise: bool = False
+
+    def __post_init__(self) -> None:
+        if self.depthwise and self.simd != 1:
+            raise ValueError(f"a depthwise row multiplies one activation, not {self.simd}")
+
+    @property
+    def activations(self) -> int:
+        """Activations that come side by side."""
+        return self.pe if self.depthwise else self.simd
 
     @property
     def rows_per_multiplier(self) -> int:
         """Rows that share a multiplier, 1 or 2."""
+        if self.depthwise:
+            return 1
         return rows_per_multiplier(
             self.kind, self.weight_bits, self.accumulator_bits, self.symmetric
         )
@@ -150,14 +169,15 @@ class MacConfig:
         Parameters
         ----------
         weights : int array (words, pe, simd)
-        x : int array (words, simd)
+        x : int array (words, activations)
 
         Returns
         -------
         int64 arrays (groups * parts,)
             As :class:`MacArray` gives them; the second one is all zero without an overlap.
         """
-        columns = (np.asarray(weights, dtype=np.int64) * np.asarray(x)[:, None, :]).sum(axis=0)
+        shared = np.asarray(x)[:, :, None] if self.depthwise else np.asarray(x)[:, None, :]
+        columns = (np.asarray(weights, dtype=np.int64) * shared).sum(axis=0)
         if self.kind != "dsp48e1":
             sums = columns.sum(axis=1)
             return sums, np.zeros_like(sums)
@@ -190,6 +210,9 @@ class MacArray(wiring.Component):
 
     Multipliers of other kinds only take more cycles: :attr:`MacConfig.registers`.
 
+    Depthwise, a row takes a DSP block, or a multiplier and an accumulator in the fabric, or in LUTs
+    its chain of digits with the multiples of its own activation, which other arrays share.
+
     Parameters
     ----------
     config : MacConfig
@@ -200,7 +223,7 @@ class MacArray(wiring.Component):
     -------
     i_weights : In(pe * simd * weight_bits)
         Row p's weight for activation s at bit ``(p * simd + s) * weight_bits``.
-    i_x : In(ArrayLayout(shape, simd))
+    i_x : In(ArrayLayout(shape, config.activations))
         Zero while not ``i_valid``.
     i_valid, i_first, i_last : In(1)
         Operands come; they are a window's first, its last.
@@ -217,7 +240,7 @@ class MacArray(wiring.Component):
         self._bits = config.weight_bits
         ports = {
             "i_weights": In(config.pe * config.simd * config.weight_bits),
-            "i_x": In(data.ArrayLayout(shape, config.simd)),
+            "i_x": In(data.ArrayLayout(shape, config.activations)),
             "i_valid": In(1),
             "i_first": In(1),
             "i_last": In(1),
@@ -259,13 +282,14 @@ class MacArray(wiring.Component):
             for column in range(config.simd):
                 weights = [self._weight(self.i_weights, row, column) for row in rows]
                 at = group * config.parts + column
+                x = self.i_x[group if config.depthwise else column]
                 instance, operands, p = dsp48.multiply_accumulate(
-                    weights, self.i_x[column], config.offset, begins[0]
+                    weights, x, config.offset, begins[0]
                 )
                 m.submodules[f"dsp{group}_{column}"] = instance
                 m.d.comb += [*operands, self.o_sums[at].eq(p)]
                 if config.overlap and len(weights) == 2:
-                    upper = self._upper_sum(m, weights[1], self.i_x[column], begins[1])
+                    upper = self._upper_sum(m, weights[1], x, begins[1])
                     m.d.comb += self.o_uppers[at].eq(upper)
 
     def _upper_sum(self, m: Module, weight: Value, x: Value, begin: Value) -> Signal:
@@ -288,14 +312,12 @@ class MacArray(wiring.Component):
         config = self.config
         weights = Signal.like(self.i_weights)
         m.d.sync += weights.eq(self.i_weights)
-        if config.kind == "lut":
-            totals = digit_totals(m, weights, self._bits, list(self.i_x))
+        if config.depthwise:
+            words = [weights.word_select(row, self._bits) for row in range(config.pe)]
+            pairs = zip(words, self.i_x, strict=True)
+            totals = [self._totals(m, word, 1, [x])[0] for word, x in pairs]
         else:
-            rows = [
-                [self._weight(weights, row, column) for column in range(config.simd)]
-                for row in range(config.pe)
-            ]
-            totals = self._mult18_totals(m, rows)
+            totals = self._totals(m, weights, config.pe, list(self.i_x))
         valid, begin = flags[0], flags[1]
         for row, total in enumerate(totals):
             sum_ = Signal(signed(config.accumulator_bits), name=f"accumulator_{row}")
@@ -303,12 +325,14 @@ class MacArray(wiring.Component):
                 m.d.sync += sum_.eq(Mux(begin, 0, sum_) + total)
             m.d.comb += self.o_sums[row].eq(sum_)
 
-    def _mult18_totals(self, m: Module, rows: list[list[Value]]) -> list[Signal]:
-        """Sums of each row's products."""
-        columns = [
-            self._mult18_products(m, [row[column] for row in rows], x)
-            for column, x in enumerate(self.i_x)
-        ]
+    def _totals(self, m: Module, weights: Value, rows: int, x: list[Value]) -> list[Signal]:
+        """Sums of the products of so many rows, which share their activations."""
+        if self.config.kind == "lut":
+            return digit_totals(m, weights, self._bits, x)
+        columns = []
+        for column, value in enumerate(x):
+            mine = [self._weight(weights, row, column) for row in range(rows)]
+            columns.append(self._mult18_products(m, mine, value))
         return [adder_tree(m, list(products)) for products in zip(*columns, strict=True)]
 
     def _mult18_products(self, m: Module, weights: list[Value], x: Value) -> list[Signal]:

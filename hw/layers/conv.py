@@ -2,111 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from amaranth.hdl import Module, Shape, signed, unsigned
-from amaranth.lib import wiring
+from amaranth.hdl import Module
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.layers.folding import EnginePlan
+from hw.layers.conv_integers import ConvIntegers
+from hw.layers.conv_integers import code_shape as code_shape
+from hw.layers.folding import DepthwisePlan, EnginePlan
 from hw.layers.matvec import MatrixVector
 from hw.layers.pad import Padder
 from hw.layers.requantise import Requantise
-from hw.layers.window import WindowBuffer, WindowGeometry
+from hw.layers.window import WindowBuffer
+from hw.stream.fifo import StreamFifo
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
 
 
-@dataclass(frozen=True, eq=False)
-class ConvIntegers:
-    """All integers of a convolution.
-
-    Attributes
-    ----------
-    weights : int array (Cout, K, K, Cin)
-    weight_bits : int
-    bias, multiplier : int array (Cout,)
-    shift, low, high : int
-        Of the requantiser.
-    stride : int
-    pad : tuple of int
-        Top, left, bottom, right.
-    pad_code : tuple of int
-        Code of a padding pixel, one a channel.
-    size : tuple of int
-        Height and width of the input map, without padding.
-    signed_input, signed_output : bool
-    accumulator : tuple of int
-        Smallest and largest value of any partial sum.
-    codebook : int array or None
-        Ascending levels that all weights are of, where codes are stored.
-    """
-
-    weights: np.ndarray
-    weight_bits: int
-    bias: np.ndarray
-    multiplier: np.ndarray
-    shift: int
-    low: int
-    high: int
-    stride: int
-    pad: tuple[int, int, int, int]
-    pad_code: tuple[int, ...]
-    size: tuple[int, int]
-    signed_input: bool
-    signed_output: bool
-    accumulator: tuple[int, int]
-    codebook: np.ndarray | None = None
-
-    @property
-    def i_shape(self) -> Shape:
-        """Of an input code."""
-        return code_shape(self.signed_input)
-
-    @property
-    def o_shape(self) -> Shape:
-        """Of an output code."""
-        return code_shape(self.signed_output)
-
-    @property
-    def accumulator_shape(self) -> Shape:
-        """Holds every partial sum."""
-        low, high = self.accumulator
-        return signed(max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1)
-
-    @property
-    def channels(self) -> tuple[int, int]:
-        """Input and output channels."""
-        return self.weights.shape[3], self.weights.shape[0]
-
-    def geometry(self, plan: EnginePlan) -> WindowGeometry:
-        """The windows that an engine of folding ``plan`` reads."""
-        top, left, bottom, right = self.pad
-        return WindowGeometry(
-            height=self.size[0] + top + bottom,
-            width=self.size[1] + left + right,
-            chunks=-(-self.channels[0] // plan.simd),
-            kernel=self.weights.shape[1],
-            stride=self.stride,
-            folds=-(-self.channels[1] // plan.pe),
-        )
-
-
-def code_shape(is_signed: bool) -> Shape:
-    """Shape of an 8-bit activation."""
-    return signed(8) if is_signed else unsigned(8)
-
-
-def make_window(conv: ConvIntegers, plan: EnginePlan, *, centre: bool = False) -> WindowBuffer:
+def make_window(
+    conv: ConvIntegers, plan: EnginePlan | DepthwisePlan, *, tap: tuple[int, int] | None = None
+) -> WindowBuffer:
     """The window memory of an engine.
 
     Parameters
     ----------
     conv : ConvIntegers
-    plan : EnginePlan
-    centre : bool
-        Also emit each window's centre tap, for a 1x1 branch.
+    plan : EnginePlan or DepthwisePlan
+    tap : tuple of int or None
+        A tap of the kernel to emit as well, for a 1x1 convolution beside this one.
     """
     geometry = conv.geometry(plan)
     return WindowBuffer(
@@ -115,8 +38,14 @@ def make_window(conv: ConvIntegers, plan: EnginePlan, *, centre: bool = False) -
         shape=conv.i_shape,
         capacity=plan.window_pixels * geometry.chunks,
         kind=plan.window_memory,
-        centre=centre,
+        tap=tap,
     )
+
+
+def tap_queue(conv: ConvIntegers, plan: EnginePlan) -> StreamFifo:
+    """Holds a pixel's words of a tap, which come faster than a 1x1 convolution may take them."""
+    chunks = conv.geometry(plan).chunks
+    return StreamFifo(data.ArrayLayout(conv.i_shape, plan.simd), max(2, chunks))
 
 
 def make_matvec(conv: ConvIntegers, plan: EnginePlan) -> MatrixVector:
@@ -138,7 +67,7 @@ def make_matvec(conv: ConvIntegers, plan: EnginePlan) -> MatrixVector:
     )
 
 
-def make_requantise(conv: ConvIntegers, plan: EnginePlan) -> Requantise:
+def make_requantise(conv: ConvIntegers, plan: EnginePlan | DepthwisePlan) -> Requantise:
     """The requantiser of an engine."""
     return Requantise(
         conv.bias,
@@ -150,10 +79,11 @@ def make_requantise(conv: ConvIntegers, plan: EnginePlan) -> Requantise:
         i_shape=conv.accumulator_shape,
         o_shape=conv.o_shape,
         scaler=plan.scaler,
+        memory=plan.scale_memory,
     )
 
 
-def make_padder(conv: ConvIntegers, plan: EnginePlan) -> Padder:
+def make_padder(conv: ConvIntegers, plan: EnginePlan | DepthwisePlan) -> Padder:
     """The padder in front of an engine's window memory."""
     spare = -conv.channels[0] % plan.simd
     return Padder(
@@ -180,8 +110,13 @@ def chain(
 class ConvEngine(wiring.Component):
     """A convolution with bias, requantisation and clamp on a stream of pixels.
 
-    ``rows * columns * ceil(Cout / pe) * K * K * ceil(Cin / simd)`` cycles a frame, if its input
+    ``rows * columns * ceil(Cout / pe) * KH * KW * ceil(Cin / simd)`` cycles a frame, if its input
     and output streams keep up; ``pe * simd`` multipliers.
+
+    With ``tap``, a 1x1 convolution of the same map, stride and size of output reads its pixels from
+    this engine's window memory: the tap that lies on them is as far from the kernel's first one as
+    the padding is high and wide. They leave through a queue of a pixel, so that the windows wait
+    for whoever reads them only when it is more than a pixel late.
 
     Parameters
     ----------
@@ -189,21 +124,33 @@ class ConvEngine(wiring.Component):
     plan : EnginePlan
     i_lanes : int
         Divides the input channels.
+    tap : tuple of int or None
+        Row and column of a tap of the kernel.
 
     Members
     -------
     i : In(lane_stream(i_lanes, 8 bits))
     o : Out(lane_stream(plan.lanes, 8 bits))
+    o_tap : Out(lane_stream(plan.simd, 8 bits))
+        Only with ``tap``: that pixel of each window, its last word filled up with zeros, as
+        :meth:`ConvIntegers.widened` wants it.
     """
 
-    def __init__(self, conv: ConvIntegers, plan: EnginePlan, i_lanes: int):
-        self._conv, self._plan, self._i_lanes = conv, plan, i_lanes
-        super().__init__(
-            {
-                "i": In(lane_stream(i_lanes, conv.i_shape)),
-                "o": Out(lane_stream(plan.lanes, conv.o_shape)),
-            }
-        )
+    def __init__(
+        self,
+        conv: ConvIntegers,
+        plan: EnginePlan,
+        i_lanes: int,
+        tap: tuple[int, int] | None = None,
+    ):
+        self._conv, self._plan, self._i_lanes, self._tap = conv, plan, i_lanes, tap
+        ports = {
+            "i": In(lane_stream(i_lanes, conv.i_shape)),
+            "o": Out(lane_stream(plan.lanes, conv.o_shape)),
+        }
+        if tap is not None:
+            ports["o_tap"] = Out(lane_stream(plan.simd, conv.i_shape))
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
@@ -213,9 +160,13 @@ class ConvEngine(wiring.Component):
             conv.channels[0], self._i_lanes, plan.simd, conv.i_shape
         )
         m.submodules.pad = pad = make_padder(conv, plan)
-        m.submodules.window = window = make_window(conv, plan)
+        m.submodules.window = window = make_window(conv, plan, tap=self._tap)
         m.submodules.matvec = matvec = make_matvec(conv, plan)
         m.submodules.requantise = requantise = make_requantise(conv, plan)
         out = chain(m, wiring.flipped(self.i), lanes, pad, window, matvec, requantise)
         wiring.connect(m, out, wiring.flipped(self.o))
+        if self._tap is not None:
+            m.submodules.tap_queue = queue = tap_queue(conv, plan)
+            wiring.connect(m, window.o_tap, queue.i)
+            wiring.connect(m, queue.o, wiring.flipped(self.o_tap))
         return m

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -20,6 +19,7 @@ from hw.layers.conv import (
     make_padder,
     make_requantise,
     make_window,
+    tap_queue,
 )
 from hw.layers.folding import EnginePlan
 from hw.stream.fifo import MemoryKind, StreamFifo
@@ -113,7 +113,7 @@ class Expand(wiring.Component):
             raise ValueError("both expand branches must read and give numbers of the same kind")
         if any(three.pad_code):
             raise ValueError("the expand branches pad with zeros")
-        self._one, self._one_plan = _widen(one, three_plan.simd), one_plan
+        self._one, self._one_plan = one.widened(three_plan.simd), one_plan
         self._three, self._three_plan = three, three_plan
         self._i_lanes, self._lanes = i_lanes, lanes
         super().__init__(
@@ -133,7 +133,7 @@ class Expand(wiring.Component):
             three.channels[0], self._i_lanes, plan.simd, three.i_shape
         )
         m.submodules.pad = pad = make_padder(three, plan)
-        m.submodules.window = window = make_window(three, plan, centre=True)
+        m.submodules.window = window = make_window(three, plan, tap=three.pad[:2])
         m.submodules.matvec3 = matvec3 = make_matvec(three, plan)
         m.submodules.requantise3 = requantise3 = make_requantise(three, plan)
         m.submodules.lanes3 = lanes3 = LaneConverter(
@@ -141,9 +141,7 @@ class Expand(wiring.Component):
         )
         m.submodules.queue3 = queue3 = self._queue(parts[1])
         # A centre pixel comes faster than the 1x1 branch may take it; the 3x3 must not wait.
-        m.submodules.centre = centre = StreamFifo(
-            window.o_centre.payload.shape(), max(2, -(-three.channels[0] // plan.simd))
-        )
+        m.submodules.centre = centre = tap_queue(three, plan)
         m.submodules.engine1 = engine1 = ConvEngine(one, self._one_plan, plan.simd)
         m.submodules.lanes1 = lanes1 = LaneConverter(
             parts[0], self._one_plan.lanes, self._lanes, three.o_shape
@@ -152,7 +150,7 @@ class Expand(wiring.Component):
         m.submodules.concat = concat = Concat(parts, self._lanes, three.o_shape)
 
         chain(m, wiring.flipped(self.i), lanes, pad, window, matvec3, requantise3, lanes3, queue3)
-        chain(m, window.o_centre, centre, engine1, lanes1, queue1)
+        chain(m, window.o_tap, centre, engine1, lanes1, queue1)
         wiring.connect(m, queue1.o, concat.i0)
         wiring.connect(m, queue3.o, concat.i1)
         wiring.connect(m, concat.o, wiring.flipped(self.o))
@@ -164,16 +162,6 @@ class Expand(wiring.Component):
         depth = max(2, 2 * channels // self._lanes)
         shape = data.ArrayLayout(self._three.o_shape, self._lanes)
         return StreamFifo(shape, depth)
-
-
-def _widen(one: ConvIntegers, simd: int) -> ConvIntegers:
-    """The 1x1 branch on the 3x3's words, whose last chunk may have spare channels."""
-    spare = -one.channels[0] % simd
-    return replace(
-        one,
-        weights=np.pad(one.weights, ((0, 0), (0, 0), (0, 0), (0, spare))),
-        pad_code=(0,) * (one.channels[0] + spare),
-    )
 
 
 class Fire(wiring.Component):

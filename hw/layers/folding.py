@@ -1,4 +1,4 @@
-"""How a convolution is folded onto hardware."""
+"""How layers are folded onto hardware."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ class EnginePlan:
         Input channels multiplied side by side; each kernel tap takes ``ceil(Cin / simd)`` cycles.
     lanes : int
         Channels a transfer of the engine's output; divides both ``pe`` and ``Cout``, and sends
-        ``pe`` of them before the next fold is done: ``pe / lanes <= K * K * ceil(Cin / simd)``.
+        ``pe`` of them before the next fold is done: ``pe / lanes <= KH * KW * ceil(Cin / simd)``.
     multiplier : "dsp48e1", "mult18x18d" or "lut"
     weight_memory, window_memory : "block" or "lut"
     window_pixels : int
-        Capacity of the window memory in padded pixels; at least ``(K-1) * padded width + K``.
+        Capacity of the window memory in padded pixels; at least ``(KH-1) * padded width + KW``.
     scaler : "dsp48e1" or "inferred"
         What requantises.
+    scale_memory : "block", "lut" or None
+        What holds the biases and multipliers that requantise; None leaves it to their number.
     """
 
     pe: int
@@ -38,3 +40,41 @@ class EnginePlan:
     window_memory: MemoryKind
     window_pixels: int
     scaler: ScalerKind = "inferred"
+    scale_memory: MemoryKind | None = None
+
+
+@dataclass(frozen=True)
+class DepthwisePlan:
+    """Folding and memories of one depthwise convolution engine.
+
+    Attributes
+    ----------
+    lanes : int
+        Channels a transfer of the engine's output, each with a scaler; divides all channels.
+    multiplier : "dsp48e1", "mult18x18d" or "lut"
+    weight_memory, window_memory : "block" or "lut"
+    window_pixels : int
+        Capacity of the window memory in padded pixels; at least ``(KH-1) * padded width + KW``.
+    scaler : "dsp48e1" or "inferred"
+        What requantises.
+    scale_memory : "block", "lut" or None
+        What holds the biases and multipliers that requantise; None leaves it to their number.
+    pe : int or None
+        Channels computed side by side, each by a multiplier and an accumulator of its own: a
+        window takes ``KH * KW * ceil(C / pe)`` cycles. A multiple of ``lanes``, and ``lanes``
+        unless given; ``pe / lanes <= KH * KW``.
+    """
+
+    lanes: int
+    multiplier: MultiplierKind
+    weight_memory: MemoryKind
+    window_memory: MemoryKind
+    window_pixels: int
+    scaler: ScalerKind = "inferred"
+    scale_memory: MemoryKind | None = None
+    pe: int | None = None
+
+    @property
+    def simd(self) -> int:
+        """Channels computed side by side, which are those of a word of the window memory."""
+        return self.lanes if self.pe is None else self.pe

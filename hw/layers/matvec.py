@@ -49,6 +49,9 @@ class MatrixVector(wiring.Component):
     stalls only when results are not taken. With a codebook the ROM holds codes, unless they are as
     wide as their levels.
 
+    Depthwise, each row multiplies a channel of its own: a word is one tap of ``pe`` channels, and
+    each ``pe`` channels' window arrives once, one after another.
+
     Parameters
     ----------
     weights : int array (Cout, words * simd)
@@ -57,6 +60,7 @@ class MatrixVector(wiring.Component):
     weight_bits : int
         2 to 8.
     pe, simd : int
+        Depthwise, ``simd`` is 1.
     lanes : int
         Divides ``pe`` and ``Cout``; at least ``pe / words``.
     shape : Shape
@@ -68,10 +72,12 @@ class MatrixVector(wiring.Component):
     multiplier : "dsp48e1", "mult18x18d" or "lut"
     codebook : int array (2**code_bits,) or None
         Ascending levels that hold all weights but padded columns' zeros.
+    depthwise : bool
 
     Members
     -------
     i : In(lane_stream(simd, shape))
+        Depthwise, of ``pe`` lanes.
     o : Out(lane_stream(lanes, accumulator))
         Cout accumulators a window, in channel order.
 
@@ -79,8 +85,8 @@ class MatrixVector(wiring.Component):
     ------
     ValueError
         If ``weight_bits`` are not 2 to 8, a weight does not fit them or is not in the codebook, the
-        columns are no whole words, ``lanes`` do not divide ``pe`` and ``Cout``, or a fold's sums
-        could not leave within the cycles of the next one.
+        columns are no whole words, ``lanes`` do not divide ``pe`` and ``Cout``, a fold's sums
+        could not leave within the cycles of the next one, or ``simd`` is not 1 though depthwise.
     """
 
     def __init__(
@@ -96,6 +102,7 @@ class MatrixVector(wiring.Component):
         kind: MemoryKind = "block",
         multiplier: MultiplierKind = "lut",
         codebook: np.ndarray | None = None,
+        depthwise: bool = False,
     ):
         channels, columns = weights.shape
         limit = 1 << (weight_bits - 1)
@@ -119,17 +126,17 @@ class MatrixVector(wiring.Component):
             self._decoder = Decoder(by_code, weight_bits, pe * simd)
             self._bits = len(codebook).bit_length() - 1
         self._kind = kind
+        symmetric = bool(weights.min() > -limit)
         config = MacConfig(
-            multiplier, pe, simd, weight_bits, accumulator.width, bool(weights.min() > -limit)
+            multiplier, pe, simd, weight_bits, accumulator.width, symmetric, depthwise
         )
         self._macs = MacArray(config, shape)
-        super().__init__(
-            {"i": In(lane_stream(simd, shape)), "o": Out(lane_stream(lanes, accumulator))}
-        )
+        i = lane_stream(config.activations, shape)
+        super().__init__({"i": In(i), "o": Out(lane_stream(lanes, accumulator))})
 
     @property
     def folds(self) -> int:
-        """Times that each window is read."""
+        """Times that each window is read, or parts that a depthwise one comes in."""
         return -(-self._weights.shape[0] // self._pe)
 
     @property
@@ -142,13 +149,16 @@ class MatrixVector(wiring.Component):
 
         Parameters
         ----------
-        windows : int array (N, words * simd)
+        windows : int array (N, words * simd), or (N, words, Cout) if depthwise
 
         Returns
         -------
         int64 array (N, Cout)
         """
-        return np.asarray(windows, dtype=np.int64) @ self._weights.T
+        values = np.asarray(windows, dtype=np.int64)
+        if self._macs.config.depthwise:
+            return (values * self._weights.T).sum(axis=1)
+        return values @ self._weights.T
 
     def rom(self) -> list[int]:
         """Rows of the ROM in schedule order; weight (p, s) sits at bit (p*simd + s)*bits."""

@@ -9,11 +9,11 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48, multiply
-from hw.stream.fifo import CREDIT_LOOP, CreditFifo, memory_attributes, wrap
+from hw.stream.fifo import CREDIT_LOOP, CreditFifo, MemoryKind, memory_attributes, wrap
 from hw.stream.lane_stream import lane_stream
 
 LUT_ROWS = 256
-"""The ROM of biases and multipliers goes into LUTs up to this depth, into block RAM beyond."""
+"""Unless told, the ROM of biases and multipliers goes into LUTs up to this depth."""
 ScalerKind = Literal["dsp48e1", "inferred"]
 REGISTERS: dict[ScalerKind, tuple[str, ...]] = {
     "dsp48e1": ("sum, bias and multiplier", *dsp48.REGISTERS, "code"),
@@ -28,6 +28,27 @@ LATENCY = {kind: len(registers) for kind, registers in REGISTERS.items()}
 """Cycles from a transfer to its codes."""
 DEPTH = max(LATENCY.values()) + len(CREDIT_LOOP)
 """Codes under way or waiting, enough for one transfer a cycle."""
+
+
+def requantise_model(
+    accumulators: np.ndarray,
+    bias: np.ndarray,
+    multiplier: np.ndarray,
+    shift: int,
+    low: int,
+    high: int,
+) -> np.ndarray:
+    """Codes of accumulators.
+
+    Parameters
+    ----------
+    accumulators : int64 array (..., C)
+    bias, multiplier : int array (C,)
+    shift, low, high : int
+        As for :class:`Requantise`.
+    """
+    total = (accumulators + np.asarray(bias, np.int64)) * np.asarray(multiplier, np.int64)
+    return np.clip((total + (1 << (shift - 1))) >> shift, low, high)
 
 
 class Requantise(wiring.Component):
@@ -54,6 +75,9 @@ class Requantise(wiring.Component):
     scaler : "dsp48e1" or "inferred"
         Whether one DSP48E1 adds the bias, multiplies and rounds, or what a tool makes of these. The
         former takes sums with the bias of up to 25 bits.
+    memory : "block", "lut" or None
+        What holds biases and multipliers. None puts them into LUTs up to :data:`LUT_ROWS` transfers
+        of all channels, into block RAM beyond.
 
     Members
     -------
@@ -80,6 +104,7 @@ class Requantise(wiring.Component):
         i_shape: Shape,
         o_shape: Shape,
         scaler: ScalerKind = "inferred",
+        memory: MemoryKind | None = None,
     ):
         self._bias = np.asarray(bias, dtype=np.int64)
         self._multiplier = np.asarray(multiplier, dtype=np.int64)
@@ -95,6 +120,8 @@ class Requantise(wiring.Component):
         self._shift, self._low, self._high, self._lanes = shift, low, high, lanes
         self._i_shape, self._o_shape = i_shape, o_shape
         self._scaler = scaler
+        rows = len(bias) // lanes
+        self._memory: MemoryKind = memory or ("lut" if rows <= LUT_ROWS else "block")
         if scaler == "dsp48e1" and self._sum_width > dsp48.PREADDER_BITS:
             raise ValueError(f"a sum of {self._sum_width} bits does not fit a DSP48E1's pre-adder")
         super().__init__(
@@ -113,9 +140,8 @@ class Requantise(wiring.Component):
 
     def model(self, accumulators: np.ndarray) -> np.ndarray:
         """Codes of an int64 array (..., C) of accumulators."""
-        total = (accumulators + self._bias) * self._multiplier
-        shifted = (total + (1 << (self._shift - 1))) >> self._shift
-        return np.clip(shifted, self._low, self._high)
+        constants = self._bias, self._multiplier, self._shift, self._low, self._high
+        return requantise_model(accumulators, *constants)
 
     def rom(self) -> list[int]:
         """Rows of lanes, each a 16-bit multiplier below the bias."""
@@ -139,7 +165,7 @@ class Requantise(wiring.Component):
             shape=entry * self._lanes,
             depth=max(len(rows), 2),
             init=rows,
-            attrs=memory_attributes("lut" if len(rows) <= LUT_ROWS else "block", rom=True),
+            attrs=memory_attributes(self._memory, rom=True),
         )
         port = constants.read_port()
         m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)

@@ -1,105 +1,18 @@
 """The window memory: a ring of pixels, written by a stream, re-read window by window."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
-from amaranth.lib import enum, memory, wiring
+from amaranth.hdl import Module, Shape, Signal
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.layers.read_order import ReadOrder, leaving_steps, less_one, level_shape
+from hw.layers.window_geometry import WindowGeometry
 from hw.stream.fifo import MemoryKind, memory_attributes, wrap
 from hw.stream.lane_stream import lane_stream
 
 FEWEST = 4
 """Words of the smallest ring: with fewer, windows of a single word would wait for the writer."""
-
-
-@dataclass(frozen=True)
-class WindowGeometry:
-    """The windows of a convolution over a padded map, and the order in which they are read.
-
-    Attributes
-    ----------
-    height, width : int
-        Of the map, padding included.
-    chunks : int
-        Words a pixel.
-    kernel, stride : int
-    folds : int
-        Times that each window is read.
-    """
-
-    height: int
-    width: int
-    chunks: int
-    kernel: int
-    stride: int
-    folds: int
-
-    def __post_init__(self) -> None:
-        if min(self.chunks, self.kernel, self.stride, self.folds) < 1:
-            raise ValueError(f"{self}: chunks, kernel, stride and folds must be positive")
-        if min(self.height, self.width) < self.kernel:
-            raise ValueError(f"{self}: the map is smaller than the kernel")
-
-    @property
-    def rows(self) -> int:
-        """Rows of windows."""
-        return (self.height - self.kernel) // self.stride + 1
-
-    @property
-    def columns(self) -> int:
-        """Windows a row."""
-        return (self.width - self.kernel) // self.stride + 1
-
-    @property
-    def span(self) -> int:
-        """Words from a window's first to its last, both included."""
-        return ((self.kernel - 1) * self.width + self.kernel) * self.chunks
-
-    @property
-    def column_step(self) -> int:
-        """Words from a window to its right neighbour."""
-        return self.stride * self.chunks
-
-    @property
-    def row_step(self) -> int:
-        """Words from the last window of a row to the first of the next."""
-        return (self.stride * self.width - (self.columns - 1) * self.stride) * self.chunks
-
-    @property
-    def frame_step(self) -> int:
-        """Words from the last window of a frame to the first of the next frame."""
-        last = (self.rows - 1) * self.stride * self.width + (self.columns - 1) * self.stride
-        return (self.height * self.width - last) * self.chunks
-
-    @property
-    def longest_step(self) -> int:
-        """The longest of the three steps."""
-        return max(self.column_step, self.row_step, self.frame_step)
-
-    @property
-    def words(self) -> int:
-        """Words a window."""
-        return self.kernel * self.kernel * self.chunks
-
-    def model(self, frame: np.ndarray) -> np.ndarray:
-        """The words read for one frame.
-
-        Parameters
-        ----------
-        frame : array (height, width, chunks, lanes)
-
-        Returns
-        -------
-        array (rows * columns * folds * kernel * kernel * chunks, lanes)
-        """
-        windows = [
-            frame[y : y + self.kernel, x : x + self.kernel].reshape(self.words, -1)
-            for y in range(0, self.rows * self.stride, self.stride)
-            for x in range(0, self.columns * self.stride, self.stride)
-        ]
-        return np.concatenate([w for w in windows for _ in range(self.folds)])
 
 
 class WindowBuffer(wiring.Component):
@@ -155,21 +68,24 @@ class WindowBuffer(wiring.Component):
         Words of the ring. At least ``geometry.span``; rows and frames follow without a bubble
         from ``span + longest_step``. There are never fewer than 4.
     kind : "block" or "lut"
-    centre : bool
-        Also emit the centre tap of each window, once, on ``o_centre``.
+    tap : tuple of int or None
+        Row and column of a tap of the kernel to emit as well, once a window, on ``o_tap``: what a
+        convolution of a single tap and of the same stride reads of the map.
 
     Members
     -------
     i : In(lane_stream(lanes, shape))
     o : Out(lane_stream(lanes, shape))
-        For each window ``folds`` times: tap by tap in raster order, chunk by chunk.
-    o_centre : Out(lane_stream(lanes, shape))
-        Only with ``centre``: the centre pixel of each window, chunk by chunk.
+        For each window ``folds`` times: tap by tap in raster order, chunk by chunk; or channelwise,
+        chunk by chunk, each of them tap by tap.
+    o_tap : Out(lane_stream(lanes, shape))
+        Only with ``tap``: that pixel of each window, chunk by chunk. Neither output waits for the
+        other with a word that both get, and both wait with the next one.
 
     Raises
     ------
     ValueError
-        If the ring does not hold a window's span, or there is no centre tap as the kernel is even.
+        If the ring does not hold a window's span, or the kernel has no such tap.
     """
 
     def __init__(
@@ -180,20 +96,21 @@ class WindowBuffer(wiring.Component):
         shape: Shape,
         capacity: int,
         kind: MemoryKind = "lut",
-        centre: bool = False,
+        tap: tuple[int, int] | None = None,
     ):
         if capacity < geometry.span:
             raise ValueError(f"capacity {capacity} is below one window's span of {geometry.span}")
-        if centre and geometry.kernel % 2 == 0:
-            raise ValueError(f"a kernel of {geometry.kernel} has no centre tap")
+        rows, columns = geometry.taps
+        if tap is not None and not (0 <= tap[0] < rows and 0 <= tap[1] < columns):
+            raise ValueError(f"a kernel of {rows} x {columns} has no tap {tap}")
         self._geometry = geometry
         self._capacity = max(capacity, FEWEST)
         self._shape = shape
         self._kind = kind
-        self._centre = centre
+        self._tap = tap
         ports = {"i": In(lane_stream(lanes, shape)), "o": Out(lane_stream(lanes, shape))}
-        if centre:
-            ports["o_centre"] = Out(lane_stream(lanes, shape))
+        if tap is not None:
+            ports["o_tap"] = Out(lane_stream(lanes, shape))
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
@@ -207,10 +124,10 @@ class WindowBuffer(wiring.Component):
             attrs=memory_attributes(self._kind),
         )
         write, read = ring.write_port(), ring.read_port()
-        m.submodules.order = order = _ReadOrder(geometry, capacity)
+        m.submodules.order = order = ReadOrder(geometry, capacity, self._tap)
 
         # Words that are not yet given up, less the capacity: negative while there is room.
-        excess = Signal(_level_shape(geometry, capacity), init=-capacity)
+        excess = Signal(level_shape(geometry, capacity), init=-capacity)
         push = Signal()
         m.d.comb += [
             self.i.ready.eq(excess[-1]),
@@ -220,186 +137,47 @@ class WindowBuffer(wiring.Component):
             order.i_written.eq(push),
             read.addr.eq(order.o_address),
         ]
-        given_up = [0, 0, 0, geometry.column_step, geometry.row_step, geometry.frame_step]
-        m.d.sync += excess.eq(excess - _less_one(m, order.o_release, given_up, push))
+        given_up = leaving_steps(geometry)
+        m.d.sync += excess.eq(excess - less_one(m, order.o_release, given_up, push))
         with m.If(push):
             m.d.sync += write.addr.eq(wrap(write.addr, capacity))
 
-        centre = Signal()
-        advance = self._output(m, centre)
+        advance = self._output(m, order)
         m.d.comb += [
             self.o.payload.eq(read.data),
             read.en.eq(advance & order.o_valid),
             order.i_advance.eq(advance),
         ]
-        with m.If(advance):
-            m.d.sync += centre.eq(order.o_centre)
         return m
 
-    def _output(self, m: Module, centre: Signal) -> Signal:
+    def _output(self, m: Module, order: ReadOrder) -> Signal:
         """Drive the outputs' ``valid`` from the pipeline; returns whether the pipeline advances."""
-        order = m.submodules.order
         held = Signal()  # the output register holds a word
         advance = Signal()
-        if not self._centre:
+        if self._tap is None:
             m.d.comb += [self.o.valid.eq(held), advance.eq(~held | self.o.ready)]
         else:
-            main_done, centre_done = Signal(), Signal()
-            main_ok, centre_ok = Signal(), Signal()
-            m.d.comb += [
-                self.o.valid.eq(held & ~main_done),
-                self.o_centre.valid.eq(held & centre & ~centre_done),
-                self.o_centre.payload.eq(self.o.payload),
-                main_ok.eq(main_done | self.o.ready),
-                centre_ok.eq(~centre | centre_done | self.o_centre.ready),
-                advance.eq(~held | (main_ok & centre_ok)),
-            ]
-            m.d.sync += [
-                main_done.eq(held & main_ok & ~centre_ok),
-                centre_done.eq(held & centre & centre_ok & ~main_ok),
-            ]
+            self._output_both(m, order, held, advance)
         with m.If(advance):
             m.d.sync += held.eq(order.o_valid)
         return advance
 
-
-class _ReadOrder(wiring.Component):
-    """Addresses of a window memory's reads, in two stages: which step, then the address.
-
-    Members
-    -------
-    i_written : In(1)
-        A word is written in this cycle.
-    i_advance : In(1)
-        The pipeline moves.
-    o_valid, o_address, o_centre
-        A read to make, when ``i_advance``; whether it is a centre tap of the first fold.
-    o_release : Out
-        The move of :class:`_Move` that gives up words in this cycle, or one that gives up none.
-    """
-
-    def __init__(self, geometry: WindowGeometry, capacity: int):
-        self._geometry = geometry
-        self._capacity = capacity
-        super().__init__(
-            {
-                "i_written": In(1),
-                "i_advance": In(1),
-                "o_valid": Out(1),
-                "o_address": Out(range(capacity)),
-                "o_centre": Out(1),
-                "o_release": Out(_Move),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        """Build the hardware."""
-        m = Module()
-        g, capacity = self._geometry, self._capacity
-        # Words ahead of the reader, less a window's: a window is there unless this is negative.
-        ahead = Signal(_level_shape(g, capacity), init=-g.span)
-        active, issue = ~ahead[-1], Signal()
-        m.d.comb += issue.eq(active & self.i_advance)
-
-        tap_ends = _nested_counters(m, issue, (g.chunks, g.kernel, g.kernel, g.folds))
-        _, kx_end, ky_end, pixel_end = tap_ends.ends
-        row_end, frame_end = _nested_counters(m, issue & pixel_end, (g.columns, g.rows)).ends
-
-        onward = Mux(frame_end, _Move.FRAME, Mux(row_end, _Move.ROW, _Move.COLUMN))
-        leave = Signal(_Move)
-        m.d.comb += leave.eq(Mux(issue & pixel_end, onward, _Move.WORD))
-        steps = [0, 0, 0, g.column_step, g.row_step, g.frame_step]
-        m.d.sync += ahead.eq(ahead - _less_one(m, leave, steps, self.i_written))
-
-        # What the second stage needs to know of this word: how to go on.
-        move = Signal(_Move)
-        within = Mux(ky_end, _Move.AGAIN, Mux(kx_end, _Move.TAP_ROW, _Move.WORD))
-        with m.If(self.i_advance):
-            m.d.sync += [
-                self.o_valid.eq(active),
-                self.o_centre.eq(tap_ends.is_centre(g.kernel)),
-                move.eq(Mux(pixel_end, onward, within)),
-            ]
-        step = self.i_advance & self.o_valid
-        m.d.comb += self.o_release.eq(Mux(step, move, _Move.WORD))
-        self._address(m, move, step)
-        return m
-
-    def _address(self, m: Module, move: Value, step: Value) -> None:
-        """The second stage: the address, and the distance to the next one."""
-        g, capacity = self._geometry, self._capacity
-        moves = [1, (g.width - g.kernel) * g.chunks + 1, 1 - g.span]
-        moves += [s - g.span + 1 for s in (g.column_step, g.row_step, g.frame_step)]
-        # Both differences side by side, so that no carry waits for another.
-        below = Signal(signed(len(self.o_address) + 2))
-        back = _constant(m, move, [-distance % capacity for distance in moves])
-        m.d.comb += below.eq(self.o_address - back)
-        around = _constant(m, move, [-distance % capacity - capacity for distance in moves])
-        with m.If(step):
-            m.d.sync += self.o_address.eq(Mux(below[-1], self.o_address - around, below))
-
-
-class _Move(enum.Enum, shape=3):  # type: ignore[call-arg]
-    """How the reading order goes on after a word; the last three leave a window."""
-
-    WORD = 0
-    TAP_ROW = 1
-    AGAIN = 2
-    COLUMN = 3
-    ROW = 4
-    FRAME = 5
-
-
-def _constant(m: Module, move: Value, constants: list[int]) -> Signal:
-    """The constant that belongs to a move."""
-    found = Signal(range(min(*constants, 0), max(constants) + 1))
-    with m.Switch(move):
-        for number, constant in enumerate(constants):
-            with m.Case(number):
-                m.d.comb += found.eq(constant)
-    return found
-
-
-def _less_one(m: Module, move: Value, constants: list[int], one: Value) -> Value:
-    """The constant that belongs to a move, less ``one``, in a single selection.
-
-    A counter that takes it off needs a single adder, and as it is a difference, tools merge the
-    selection into the adder's look-up tables.
-    """
-    both = constants + [0] * (8 - len(constants)) + [constant - 1 for constant in constants]
-    return _constant(m, Cat(move, one), both)
-
-
-def _level_shape(geometry: WindowGeometry, capacity: int) -> Shape:
-    """Holds a count of words ahead of the reader, or behind it at the end of a frame."""
-    return signed((capacity + geometry.longest_step).bit_length() + 1)
-
-
-@dataclass(frozen=True)
-class _Counters:
-    """Nested loop counters; ``ends[k]``: counters 0 to k are all at their last value."""
-
-    values: list[Signal]
-    ends: list
-
-    def is_centre(self, kernel: int) -> Value:
-        """The loops (chunk, kx, ky, fold) are at the centre tap of the first fold."""
-        _, kx, ky, fold = self.values
-        return (kx == kernel // 2) & (ky == kernel // 2) & (fold == 0)
-
-
-def _nested_counters(m: Module, enable: Value, sizes: tuple[int, ...]) -> _Counters:
-    """Counters that step like an odometer while ``enable``, the first one fastest."""
-    values, ends = [], []
-    carry, end = enable, None
-    for size in sizes:
-        value = Signal(range(max(size, 2)))
-        last = Signal()
-        m.d.comb += last.eq(value == size - 1)
-        with m.If(carry):
-            m.d.sync += value.eq(Mux(last, 0, value + 1))
-        carry = carry & last
-        end = last if end is None else end & last
-        values.append(value)
-        ends.append(end)
-    return _Counters(values, ends)
+    def _output_both(self, m: Module, order: ReadOrder, held: Signal, advance: Signal) -> None:
+        """A word that is of the tap leaves by both outputs, each when it is ready."""
+        tap = Signal()
+        main_done, tap_done = Signal(), Signal()
+        main_ok, tap_ok = Signal(), Signal()
+        m.d.comb += [
+            self.o.valid.eq(held & ~main_done),
+            self.o_tap.valid.eq(held & tap & ~tap_done),
+            self.o_tap.payload.eq(self.o.payload),
+            main_ok.eq(main_done | self.o.ready),
+            tap_ok.eq(~tap | tap_done | self.o_tap.ready),
+            advance.eq(~held | (main_ok & tap_ok)),
+        ]
+        m.d.sync += [
+            main_done.eq(held & main_ok & ~tap_ok),
+            tap_done.eq(held & tap & tap_ok & ~main_ok),
+        ]
+        with m.If(advance):
+            m.d.sync += tap.eq(order.o_tap)

@@ -27,7 +27,7 @@ def limits(shape):
 
 
 def operands(config, shape, lengths, seed):
-    """Windows of weights (words, pe, simd) and activations (words, simd), corners first."""
+    """Windows of weights (words, pe, simd) and of activations side by side, corners first."""
     rng = np.random.default_rng(seed)
     top = (1 << config.weight_bits - 1) - 1
     lowest, (small, large) = -top - (not config.symmetric), limits(shape)
@@ -35,11 +35,12 @@ def operands(config, shape, lengths, seed):
     corners += [(-1, 1), (1, large)]
     for weight, x in corners:
         for words in (1, 3):
-            yield np.full((words, config.pe, config.simd), weight), np.full((words, config.simd), x)
+            activations = np.full((words, config.activations), x)
+            yield np.full((words, config.pe, config.simd), weight), activations
     for words in lengths:
         yield (
             rng.integers(lowest, top + 1, (words, config.pe, config.simd)),
-            rng.integers(small, large + 1, (words, config.simd)),
+            rng.integers(small, large + 1, (words, config.activations)),
         )
 
 
@@ -114,6 +115,19 @@ def test_two_rows_a_small_multiplier(bits, symmetric):
     assert config.rows_per_multiplier == (2 if bits <= (5 if symmetric else 4) else 1)
     assert config.rows_per_sum == 1
     check(config, unsigned(8), list(operands(config, unsigned(8), (1, 3), bits)))
+
+
+@pytest.mark.parametrize("bits", [2, 5, 8])
+@pytest.mark.parametrize("kind", KINDS)
+def test_depthwise_rows_have_activations_of_their_own(kind, bits):
+    shape = signed(8) if bits == 5 else unsigned(8)
+    config = MacConfig(kind, 3, 1, bits, 20, symmetric=False, depthwise=True)
+    assert (config.multipliers, config.groups, config.overlap) == (3, 3, 0)
+    windows = list(operands(config, shape, LENGTHS, bits))
+    check(config, shape, windows)
+    check(config, shape, windows, pauses=0.4, seed=bits)
+    with pytest.raises(ValueError, match="one activation, not 2"):
+        replace(config, simd=2)
 
 
 def window_of(target, low, top, largest):

@@ -1,16 +1,24 @@
-"""The convolution engine against the golden model, in all shapes of kernel and folding."""
+"""The convolution engine against golden and own model, in all shapes of kernel and folding."""
 
 from dataclasses import dataclass, field, replace
+from math import gcd
 
+import numpy as np
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
 
 from gen.backend.assemble import conv_integers
 from hw.arith.mac import MultiplierKind
-from hw.layers.conv import ConvEngine
+from hw.layers.concat import Concat
+from hw.layers.conv import ConvEngine, chain
 from hw.layers.folding import EnginePlan
-from hw.stream.fifo import MemoryKind
+from hw.stream.fifo import MemoryKind, StreamFifo
+from hw.stream.lane_stream import lane_stream
 from sim import golden
 from tests.harness import StreamBench
+from tests.hw.layers.convolutions import frames_for, random_conv, roomy_pixels
 from tests.networks import conv_network, random_frames
 
 
@@ -55,12 +63,12 @@ def test_engine_equals_golden_model(name, tmp_path):
         case.pe, case.simd, case.lanes, case.multiplier, case.memory, "lut", window_pixels=1
     )
     geometry = integers.geometry(plan)
-    pixels = -(-(geometry.span + geometry.longest_step) // geometry.chunks)
-    plan = replace(plan, window_pixels=max(pixels, 4))
+    plan = replace(plan, window_pixels=roomy_pixels(geometry))
     engine = ConvEngine(integers, plan, case.i_lanes)
 
     frames = random_frames(network, 3)
     expected = golden.run(network, frames)[conv.name]
+    assert np.array_equal([integers.model(frame) for frame in frames], expected)
     bench = StreamBench(engine, "conv", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8})):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
@@ -70,3 +78,87 @@ def test_engine_equals_golden_model(name, tmp_path):
     compute = geometry.rows * geometry.columns * geometry.folds * geometry.words
     writes = geometry.height * geometry.width * geometry.chunks
     assert result.period("o") == max(compute, writes, height * width * 3 // case.i_lanes)
+
+
+TAPPED: dict[str, tuple] = {  # convolution; pe, simd and lanes; tap
+    "1x3": (((5, 6), (8, 1, 3, 3), {"pad": (0, 1, 0, 1)}), (4, 3, 2), (0, 1)),
+    "3x1, stride 2, remainder chunk": (
+        ((6, 6), (6, 3, 1, 6), {"stride": 2, "pad": (0, 0, 1, 0), "signed_input": True}),
+        (2, 4, 2),
+        (0, 0),
+    ),
+    "5x5": (((6, 5), (4, 5, 5, 2), {"pad": (2, 2, 2, 2), "pad_code": 9}), (4, 1, 1), (4, 3)),
+    "the whole map": (((4, 3), (10, 4, 3, 2), {"signed_output": True}), (5, 2, 1), None),
+}
+
+
+@pytest.mark.parametrize("name", TAPPED)
+def test_kernels_of_any_shape_and_their_taps(name, tmp_path):
+    (size, weights, options), (pe, simd, lanes), tap = TAPPED[name]
+    conv = random_conv(size, weights, **options)
+    plan = EnginePlan(pe, simd, lanes, "lut", "lut", "lut", window_pixels=1)
+    geometry, i_lanes = conv.geometry(plan), gcd(conv.channels[0], simd)
+    plan = replace(plan, window_pixels=roomy_pixels(geometry))
+    frames = frames_for(conv, 4)
+    expected = {"o": [conv.model(frame) for frame in frames]}
+    if tap is not None:
+        expected["o_tap"] = [tap_words(conv, geometry, simd, frame, tap) for frame in frames]
+    bench = StreamBench(ConvEngine(conv, plan, i_lanes, tap), "conv", tmp_path)
+    for seed, stalls in enumerate((0.4, {"o": 0.8}, {"o_tap": 0.9})):
+        bench.run({"i": frames}, expected, stalls=stalls, seed=seed)
+    result = bench.run({"i": frames}, expected)
+    compute = geometry.rows * geometry.columns * geometry.folds * geometry.words
+    assert result.period("o") == max(compute, frames[0].size // i_lanes)
+
+
+def tap_words(conv, geometry, simd, frame, tap):
+    """A tap of all windows, with zeros in the spare channels of the last word."""
+    top, left, bottom, right = conv.pad
+    padded = np.pad(frame, ((top, bottom), (left, right), (0, 0)), constant_values=conv.pad_code[0])
+    spare = -frame.shape[2] % simd
+    words = np.pad(padded, ((0, 0), (0, 0), (0, spare)))
+    return geometry.tap_model(words.reshape(*padded.shape[:2], geometry.chunks, -1), tap)
+
+
+class Reconvergence(wiring.Component):
+    """A kernel and a 1x1 on its tap, joined behind queues of two pixels each."""
+
+    def __init__(self, large, large_plan, one, one_plan):
+        self.large, self.one = (large, large_plan), (one, one_plan)
+        super().__init__(
+            {"i": In(lane_stream(1, large.i_shape)), "o": Out(lane_stream(1, one.o_shape))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        (large, large_plan), (one, one_plan) = self.large, self.one
+        m.submodules.large = engine = ConvEngine(large, large_plan, 1, tap=large.pad[:2])
+        m.submodules.one = other = ConvEngine(
+            one.widened(large_plan.simd), one_plan, large_plan.simd
+        )
+        parts = [conv.channels[1] for conv in (one, large)]
+        queues = [StreamFifo(data.ArrayLayout(one.o_shape, 1), 2 * part) for part in parts]
+        m.submodules += queues
+        m.submodules.concat = concat = Concat(parts, 1, one.o_shape)
+        wiring.connect(m, wiring.flipped(self.i), engine.i)
+        wiring.connect(m, chain(m, engine.o_tap, other, queues[0]), concat.i0)
+        wiring.connect(m, chain(m, engine.o, queues[1]), concat.i1)
+        wiring.connect(m, concat.o, wiring.flipped(self.o))
+        return m
+
+
+@pytest.mark.parametrize(("large_pe", "one_pe"), [(4, 1), (1, 2)])
+def test_branches_on_one_window_memory_never_wait_for_each_other_forever(
+    large_pe, one_pe, tmp_path
+):
+    large = random_conv((8, 8), (4, 3, 3, 5), stride=2, pad=(0, 0, 1, 1))
+    one = random_conv((8, 8), (6, 1, 1, 5), stride=2, seed=2)
+    # The tap is of the map's size already.
+    one = replace(one, stride=1, size=(4, 4))
+    plan = EnginePlan(large_pe, 3, 1, "lut", "lut", "lut", window_pixels=21)
+    one_plan = EnginePlan(one_pe, 3, 1, "lut", "lut", "lut", window_pixels=4)
+    frames = frames_for(large, 4)
+    expected = [Concat.model(one.model(frame[::2, ::2]), large.model(frame)) for frame in frames]
+    bench = StreamBench(Reconvergence(large, plan, one, one_plan), "branches", tmp_path)
+    for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8}, 0.0)):
+        bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)

@@ -1,45 +1,56 @@
 import inspect
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 
-from hw.layers.window import WindowBuffer, WindowGeometry
+from hw.layers.window import WindowBuffer
+from hw.layers.window_geometry import WindowGeometry
 from tests.harness import StreamBench
 from tests.harness.waves import trace
 
 LANES = 2
 
-CASES = {
-    "3x3": WindowGeometry(6, 7, chunks=2, kernel=3, stride=1, folds=2),
-    "3x3 stride 2": WindowGeometry(8, 9, chunks=1, kernel=3, stride=2, folds=3),
-    "1x1": WindowGeometry(3, 4, chunks=3, kernel=1, stride=1, folds=2),
-    "1x1, one word": WindowGeometry(3, 4, chunks=1, kernel=1, stride=1, folds=1),
-    "7x7 stride 2, columns left over": WindowGeometry(
-        10, 12, chunks=2, kernel=7, stride=2, folds=1
+CASES = {  # geometry, tap
+    "3x3": (WindowGeometry(6, 7, chunks=2, kernel=3, stride=1, folds=2), (1, 1)),
+    "3x3 stride 2": (WindowGeometry(8, 9, chunks=1, kernel=3, stride=2, folds=3), (0, 0)),
+    "1x1": (WindowGeometry(3, 4, chunks=3, kernel=1, stride=1, folds=2), (0, 0)),
+    "1x1, one word": (WindowGeometry(3, 4, chunks=1, kernel=1, stride=1, folds=1), (0, 0)),
+    "7x7 stride 2, columns left over": (
+        WindowGeometry(10, 12, chunks=2, kernel=7, stride=2, folds=1),
+        (6, 6),
     ),
-    "2x2 stride 2": WindowGeometry(5, 5, chunks=1, kernel=2, stride=2, folds=1),
-    "1x1 stride 3": WindowGeometry(7, 5, chunks=2, kernel=1, stride=3, folds=1),
+    "2x2 stride 2": (WindowGeometry(5, 5, chunks=1, kernel=2, stride=2, folds=1), (0, 1)),
+    "1x1 stride 3": (WindowGeometry(7, 5, chunks=2, kernel=1, stride=3, folds=1), None),
+    "1x3": (WindowGeometry(4, 6, chunks=2, kernel=(1, 3), stride=1, folds=2), (0, 2)),
+    "3x1 stride 2": (WindowGeometry(7, 4, chunks=2, kernel=(3, 1), stride=2, folds=1), (2, 0)),
+    "5x5 with a tap off its centre": (
+        WindowGeometry(7, 6, chunks=1, kernel=5, stride=1, folds=2),
+        (3, 1),
+    ),
+    "the whole map": (WindowGeometry(3, 4, chunks=2, kernel=(3, 4), stride=1, folds=3), None),
+    "3x3 channelwise": (
+        WindowGeometry(6, 5, chunks=3, kernel=3, stride=1, channelwise=True),
+        (1, 1),
+    ),
+    "3x2 channelwise, stride 2": (
+        WindowGeometry(7, 7, chunks=2, kernel=(3, 2), stride=2, channelwise=True),
+        (2, 0),
+    ),
+    "1x3 channelwise, one chunk": (
+        WindowGeometry(3, 6, chunks=1, kernel=(1, 3), stride=1, channelwise=True),
+        None,
+    ),
+    "1x1 channelwise": (WindowGeometry(3, 4, 2, kernel=1, stride=1, channelwise=True), (0, 0)),
 }
-
-
-def centres(geometry, frame):
-    middle = geometry.kernel // 2
-    return np.stack(
-        [
-            frame[y * geometry.stride + middle, x * geometry.stride + middle]
-            for y in range(geometry.rows)
-            for x in range(geometry.columns)
-        ]
-    )
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("spare", ["least", "most"])
 def test_windows(case, spare, tmp_path):
-    geometry = CASES[case]
-    centre = geometry.kernel % 2 == 1
+    geometry, tap = CASES[case]
     capacity = geometry.span + (max(geometry.longest_step, 3) if spare == "most" else 0)
     buffer = WindowBuffer(
         geometry,
@@ -47,15 +58,15 @@ def test_windows(case, spare, tmp_path):
         shape=unsigned(8),
         capacity=capacity,
         kind="block" if spare == "most" else "lut",
-        centre=centre,
+        tap=tap,
     )
     rng = np.random.default_rng(7)
     frames = rng.integers(0, 256, (3, geometry.height, geometry.width, geometry.chunks, LANES))
     expected = {"o": [geometry.model(frame) for frame in frames]}
-    if centre:
-        expected["o_centre"] = [centres(geometry, frame) for frame in frames]
+    if tap is not None:
+        expected["o_tap"] = [geometry.tap_model(frame, tap) for frame in frames]
     bench = StreamBench(buffer, "window", tmp_path)
-    for seed, stalls in enumerate((0.4, {"i": 0.7}, {"o": 0.7}, {"o_centre": 0.8}, 0.0)):
+    for seed, stalls in enumerate((0.4, {"i": 0.7}, {"o": 0.7}, {"o_tap": 0.8}, 0.0)):
         result = bench.run({"i": frames}, expected, stalls=stalls, seed=seed)
     if spare == "most":
         # With nothing stalled, the slower side never pauses once the first window is complete.
@@ -64,7 +75,7 @@ def test_windows(case, spare, tmp_path):
 
 
 def test_signed_lanes_keep_their_bits(tmp_path):
-    geometry = CASES["1x1"]
+    geometry, _ = CASES["1x1"]
     buffer = WindowBuffer(geometry, lanes=3, shape=signed(8), capacity=12)
     frames = np.random.default_rng(1).integers(-128, 128, (2, 3, 4, 3, 3))
     bench = StreamBench(buffer, "window", tmp_path)
@@ -80,14 +91,29 @@ def test_model_is_the_definition_of_a_window():
     assert len(words) == 2 * 3 * 2 * 9
 
 
+def test_models_of_rectangular_windows_and_of_taps():
+    geometry = WindowGeometry(3, 5, chunks=2, kernel=(2, 3), stride=2)
+    frame = np.arange(30).reshape(3, 5, 2, 1)
+    first = [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]
+    assert geometry.model(frame).ravel().tolist() == first + [word + 4 for word in first]
+    assert geometry.tap_model(frame, (1, 2)).ravel().tolist() == [14, 15, 18, 19]
+    channelwise = replace(geometry, channelwise=True)
+    first = [0, 2, 4, 10, 12, 14, 1, 3, 5, 11, 13, 15]
+    assert channelwise.model(frame).ravel().tolist() == first + [word + 4 for word in first]
+
+
 def test_refuses_what_cannot_work():
-    geometry = CASES["3x3"]
+    geometry, _ = CASES["3x3"]
     with pytest.raises(ValueError, match="capacity 33 is below"):
         WindowBuffer(geometry, lanes=1, shape=unsigned(8), capacity=33)
-    with pytest.raises(ValueError, match="no centre tap"):
-        WindowBuffer(CASES["2x2 stride 2"], lanes=1, shape=unsigned(8), capacity=99, centre=True)
-    with pytest.raises(ValueError, match="smaller than the kernel"):
-        WindowGeometry(2, 5, chunks=1, kernel=3, stride=1, folds=1)
+    for tap in ((0, 3), (3, 0), (-1, 0)):
+        with pytest.raises(ValueError, match=r"3 x 3 has no tap \("):
+            WindowBuffer(geometry, lanes=1, shape=unsigned(8), capacity=34, tap=tap)
+    for kernel in (3, (3, 1)):
+        with pytest.raises(ValueError, match="smaller than the kernel"):
+            WindowGeometry(2, 5, chunks=1, kernel=kernel, stride=1, folds=1)
+    with pytest.raises(ValueError, match="channelwise once"):
+        WindowGeometry(5, 5, chunks=1, kernel=3, stride=1, folds=2, channelwise=True)
     with pytest.raises(ValueError, match="must be positive"):
         WindowGeometry(5, 5, chunks=1, kernel=3, stride=0, folds=1)
 
