@@ -78,3 +78,25 @@ class DepthwisePlan:
     def simd(self) -> int:
         """Channels computed side by side, which are those of a word of the window memory."""
         return self.lanes if self.pe is None else self.pe
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """Folding and memory of one pool over windows.
+
+    Attributes
+    ----------
+    lanes : int
+        Channels pooled side by side, and in a transfer of the pool's input and output; divides all
+        channels. A window takes ``KH * KW * C / lanes`` cycles.
+    window_memory : "block" or "lut"
+    window_pixels : int
+        Capacity of the window memory in padded pixels; at least ``(KH-1) * padded width + KW``.
+    scaler : "dsp48e1" or "inferred"
+        What requantises an average.
+    """
+
+    lanes: int
+    window_memory: MemoryKind
+    window_pixels: int
+    scaler: ScalerKind = "inferred"

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.layers.reducer import Reducer
 from hw.stream.counter import Counter
+from hw.stream.fifo import MemoryKind
 from hw.stream.lane_stream import lane_stream
 from hw.stream.skid_buffer import SkidBuffer
 
@@ -27,6 +28,8 @@ class GlobalSum(wiring.Component):
         Of a value.
     width : int
         Bits of a sum, wide enough for any frame.
+    memory : "block" or "lut"
+        Of the sums.
 
     Members
     -------
@@ -42,7 +45,15 @@ class GlobalSum(wiring.Component):
         ``signed(width)``.
     """
 
-    def __init__(self, pixels: int, channels: int, lanes: int, shape: ShapeLike, width: int):
+    def __init__(
+        self,
+        pixels: int,
+        channels: int,
+        lanes: int,
+        shape: ShapeLike,
+        width: int,
+        memory: MemoryKind = "lut",
+    ):
         if lanes < 1 or channels % lanes:
             raise ValueError(f"{lanes} lanes do not divide {channels} channels")
         if pixels < 1:
@@ -56,6 +67,7 @@ class GlobalSum(wiring.Component):
         self._lanes = lanes
         self._shape = shape
         self._width = width
+        self._memory = memory
         super().__init__(
             {"i": In(lane_stream(lanes, shape)), "o": Out(lane_stream(lanes, signed(width)))}
         )
@@ -74,7 +86,7 @@ class GlobalSum(wiring.Component):
             self._shape,
             signed(self._width),
             lambda total, value: total + value,
-            "lut",
+            self._memory,
         )
         m.submodules.chunk = chunk = Counter(self._chunks)
         m.submodules.pixel = pixel = Counter(self._pixels, [(0, 1)])

@@ -66,7 +66,8 @@ class WindowBuffer(wiring.Component):
         Of a channel, ``unsigned(8)`` or ``signed(8)``.
     capacity : int
         Words of the ring. At least ``geometry.span``; rows and frames follow without a bubble
-        from ``span + longest_step``. There are never fewer than 4.
+        from ``span + longest_step``, or one more where as many words are read as written. There
+        are never fewer than 4.
     kind : "block" or "lut"
     tap : tuple of int or None
         Row and column of a tap of the kernel to emit as well, once a window, on ``o_tap``: what a

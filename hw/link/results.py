@@ -14,7 +14,7 @@ LATENCY = 3
 
 
 def sums_memory(classes: int) -> MemoryKind:
-    """Where so many class sums wait: block RAM is cheaper than LUTs from 128 on."""
+    """Where so many class sums wait unless told: block RAM is cheaper than LUTs from 128 on."""
     return "lut" if classes < 128 else "block"
 
 
@@ -24,6 +24,8 @@ class ResultQueue(wiring.Component):
     Parameters
     ----------
     info : DeviceInfo
+    memory : "block", "lut" or None
+        What holds a frame's class sums; None leaves it to :func:`sums_memory`.
 
     Members
     -------
@@ -43,8 +45,9 @@ class ResultQueue(wiring.Component):
         For one cycle: the last sum of a frame leaves.
     """
 
-    def __init__(self, info: DeviceInfo):
+    def __init__(self, info: DeviceInfo, memory: MemoryKind | None = None):
         self._info = info
+        self._memory = memory or sums_memory(info.classes)
         super().__init__(
             {
                 "i_began": In(1),
@@ -61,7 +64,7 @@ class ResultQueue(wiring.Component):
         m = Module()
         classes = self._info.classes
         m.submodules.starts = starts = StreamFifo(CYCLE_BITS, max(self._info.frames, 2))
-        m.submodules.sums = sums = StreamFifo(32, max(classes, 2), sums_memory(classes))
+        m.submodules.sums = sums = StreamFifo(32, max(classes, 2), self._memory)
         # As many frames as can be complete at once, which with a single class are all in ``sums``.
         m.submodules.cycles = cycles = StreamFifo(CYCLE_BITS, 2)
         now = Signal(CYCLE_BITS)

@@ -21,6 +21,7 @@ from hw.link.receiver import PacketReceiver
 from hw.link.responder import Responder
 from hw.link.results import ResultQueue
 from hw.link.sender import PacketSender
+from hw.stream.fifo import MemoryKind
 from hw.stream.reset_domain import add_domain
 from hw.stream.stalls import StallSampler
 from protocol.messages import DeviceInfo
@@ -57,6 +58,8 @@ class Shell(wiring.Component):
         With ports ``i``: lane_stream(1, unsigned(8)) of pixel bytes, ``o``:
         lane_stream(1, signed(32)) of class sums; and, if ``info.streams`` are to be watched, a
         port ``o_stalled`` with a bit for each of them.
+    sums_memory : "block", "lut" or None
+        As :class:`hw.link.results.ResultQueue` takes it.
 
     Members
     -------
@@ -73,8 +76,14 @@ class Shell(wiring.Component):
         For one cycle, behind its last byte: a ``RESET`` came, whose sender is the host from now on.
     """
 
-    def __init__(self, info: DeviceInfo, accelerator: wiring.Component):
+    def __init__(
+        self,
+        info: DeviceInfo,
+        accelerator: wiring.Component,
+        sums_memory: MemoryKind | None = None,
+    ):
         self._info = info
+        self._sums_memory = sums_memory
         self._accelerator = accelerator
         super().__init__(SHELL)
 
@@ -88,7 +97,7 @@ class Shell(wiring.Component):
         m.submodules.receiver = receiver = core(PacketReceiver(self._info))
         accelerator = self._accelerator
         m.submodules.accelerator = core(accelerator)
-        m.submodules.results = results = core(ResultQueue(self._info))
+        m.submodules.results = results = core(ResultQueue(self._info, self._sums_memory))
         # The ports first: what is used first keeps its name, and ShellModule goes by these names.
         wiring.connect(m, sender.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.i), receiver.i)

@@ -6,7 +6,9 @@ from hw.layers.concat import Concat
 from tests.harness import StreamBench
 
 
-@pytest.mark.parametrize(("parts", "lanes"), [((4, 6), 2), ((2, 2), 2), ((1, 3, 2), 1), ((4,), 2)])
+@pytest.mark.parametrize(
+    ("parts", "lanes"), [((4, 6), 2), ((2, 2), 2), ((1, 3, 2, 4, 1), 1), ((4,), 2)]
+)
 def test_joins_pixel_by_pixel(tmp_path, parts, lanes):
     rng = np.random.default_rng(5)
     inputs = {f"i{k}": list(rng.integers(0, 256, (3, 2, 3, c))) for k, c in enumerate(parts)}

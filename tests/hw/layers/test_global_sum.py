@@ -5,21 +5,21 @@ from amaranth.hdl import signed, unsigned
 from hw.layers.global_sum import GlobalSum
 from tests.harness import StreamBench
 
-CASES = [  # pixels, channels, lanes, shape, width
-    (6, 10, 2, unsigned(8), 12),
-    (4, 3, 1, signed(8), 32),
-    (9, 4, 4, unsigned(8), 32),
-    (1, 4, 2, unsigned(8), 9),
+CASES = [  # pixels, channels, lanes, shape, width, memory
+    (6, 10, 2, unsigned(8), 12, "lut"),
+    (4, 3, 1, signed(8), 32, "block"),
+    (9, 4, 4, unsigned(8), 32, "lut"),
+    (1, 4, 2, unsigned(8), 9, "block"),
 ]
 
 
-@pytest.mark.parametrize(("pixels", "channels", "lanes", "shape", "width"), CASES)
-def test_sums(tmp_path, pixels, channels, lanes, shape, width):
+@pytest.mark.parametrize(("pixels", "channels", "lanes", "shape", "width", "memory"), CASES)
+def test_sums(tmp_path, pixels, channels, lanes, shape, width, memory):
     low, high = (-128, 128) if shape.signed else (0, 256)
     frames = list(np.random.default_rng(4).integers(low, high, (3, 1, pixels, channels)))
     frames.append(np.full((1, pixels, channels), high - 1))
     expected = [GlobalSum.model(frame) for frame in frames]
-    bench = StreamBench(GlobalSum(pixels, channels, lanes, shape, width), "sum", tmp_path)
+    bench = StreamBench(GlobalSum(pixels, channels, lanes, shape, width, memory), "sum", tmp_path)
     for seed, stalls in enumerate([0.4, {"i": 0.6}, {"o": 0.8}]):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, {"o": expected})

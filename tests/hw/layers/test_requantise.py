@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.requantise import Requantise
@@ -8,7 +9,7 @@ from tests.harness import StreamBench
 SCALERS = ("dsp48e1", "inferred")
 
 
-def make(channels, lanes, *, is_signed, scaler, seed=0, shift=24):
+def make(channels, lanes, *, is_signed, scaler, seed=0, shift=24, memory=None):
     rng = np.random.default_rng(seed)
     multiplier = rng.integers(1, 65536, channels)
     multiplier[0] = 65535
@@ -24,14 +25,18 @@ def make(channels, lanes, *, is_signed, scaler, seed=0, shift=24):
         i_shape=signed(22),
         o_shape=signed(8) if is_signed else unsigned(8),
         scaler=scaler,
+        memory=memory,
     )
 
 
-@pytest.mark.parametrize(("channels", "lanes"), [(6, 2), (5, 5), (3, 1), (160, 2)])
+@pytest.mark.parametrize(
+    ("channels", "lanes", "memory"),
+    [(6, 2, None), (5, 5, "block"), (3, 1, "lut"), (160, 2, "block")],
+)
 @pytest.mark.parametrize("is_signed", [False, True])
 @pytest.mark.parametrize("scaler", SCALERS)
-def test_codes(channels, lanes, is_signed, scaler, tmp_path):
-    unit = make(channels, lanes, is_signed=is_signed, scaler=scaler)
+def test_codes(channels, lanes, memory, is_signed, scaler, tmp_path):
+    unit = make(channels, lanes, is_signed=is_signed, scaler=scaler, memory=memory)
     rng = np.random.default_rng(3)
     spread = rng.choice([1 << 12, 1 << 15, 1 << 21], (3, 4, channels))
     accumulators = rng.integers(-spread, spread)
@@ -43,6 +48,20 @@ def test_codes(channels, lanes, is_signed, scaler, tmp_path):
         bench.run({"i": accumulators}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": accumulators}, {"o": expected})
     assert result.bubbles("i") == result.bubbles("o") == 0
+
+
+@pytest.mark.parametrize(
+    ("channels", "memory", "style"),
+    [
+        (256, None, "distributed"),
+        (257, None, "block"),
+        (6, "block", "block"),
+        (300, "lut", "distributed"),
+    ],
+)
+def test_constants_lie_in_the_memory_that_is_asked_for(channels, memory, style):
+    unit = make(channels, 1, is_signed=True, scaler="inferred", memory=memory)
+    assert f'rom_style "{style}"' in rtlil.convert(unit)
 
 
 def check(unit, accumulators, folder, **options):

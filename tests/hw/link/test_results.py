@@ -2,9 +2,11 @@ import random
 from collections import deque
 
 import pytest
+from amaranth.back import rtlil
 from amaranth.sim import Simulator
 
-from hw.link.results import LATENCY, ResultQueue
+from hw.link.results import LATENCY, ResultQueue, sums_memory
+from hw.stream.fifo import MemoryKind
 from protocol.messages import DeviceInfo
 
 FRAMES = 40
@@ -17,8 +19,16 @@ def info(classes: int) -> DeviceInfo:
 class Model:
     """Plays frames into a queue, takes their sums when they are complete, and checks all of it."""
 
-    def __init__(self, classes: int, seed: int, begin: float, enter: float, leave: float):
-        self.queue = ResultQueue(info(classes))
+    def __init__(
+        self,
+        classes: int,
+        seed: int,
+        begin: float,
+        enter: float,
+        leave: float,
+        memory: MemoryKind | None = None,
+    ):
+        self.queue = ResultQueue(info(classes), memory)
         self.rng = random.Random(seed)
         self.classes, self.chances = classes, (begin, enter, leave)
         self.starts: deque[int] = deque()
@@ -79,9 +89,25 @@ class Model:
 )
 def test_sums_leave_with_the_cycles_of_their_frame(classes, chances):
     model = Model(classes, seed=classes, begin=chances[0], enter=chances[1], leave=chances[2])
+    simulate(model)
+    if classes == 1 and chances[2] < 0.1:
+        assert model.most_complete == 3
+
+
+@pytest.mark.parametrize("memory", ["block", "lut"])
+def test_class_sums_wait_in_the_memory_that_is_asked_for(memory):
+    model = Model(10, seed=1, begin=0.5, enter=0.9, leave=0.3, memory=memory)
+    simulate(model)
+    assert ('ram_style "block"' in rtlil.convert(model.queue)) == (memory == "block")
+
+
+def test_many_class_sums_wait_in_block_ram_unless_told():
+    assert [sums_memory(classes) for classes in (1, 127, 128, 1000)] == ["lut"] * 2 + ["block"] * 2
+    assert 'ram_style "block"' in rtlil.convert(ResultQueue(info(128)))
+
+
+def simulate(model):
     simulator = Simulator(model.queue)
     simulator.add_clock(1e-8)
     simulator.add_testbench(model.play)
     simulator.run()
-    if classes == 1 and chances[2] < 0.1:
-        assert model.most_complete == 3
