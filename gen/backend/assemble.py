@@ -14,7 +14,7 @@ from gen.ir.ops import INPUT
 from gen.nodes.graph import Edge, Graph
 from gen.plan.limits import lanes_of
 from gen.plan.plan import Plan
-from hw.layers.conv import code_shape
+from hw.layers.conv_integers import code_shape
 from hw.stream.fifo import StreamFifo
 from hw.stream.fork import Fork
 from hw.stream.lane_converter import LaneConverter

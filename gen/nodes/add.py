@@ -18,7 +18,7 @@ from gen.nodes.node import (
 )
 from hw.layers.add import REGISTERS
 from hw.layers.add import Add as AddUnit
-from hw.layers.conv import code_shape
+from hw.layers.conv_integers import code_shape
 
 LATENCY = len(REGISTERS) + 3
 

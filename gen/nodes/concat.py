@@ -19,7 +19,7 @@ from gen.nodes.node import (
     fewest,
 )
 from hw.layers.concat import Concat as ConcatUnit
-from hw.layers.conv import code_shape
+from hw.layers.conv_integers import code_shape
 
 LATENCY = 4
 """Cycles that a transfer takes, rather too many."""

@@ -29,7 +29,8 @@ from gen.nodes.node import (
     fewest,
 )
 from hw.arith.sum_serialiser import SumSerialiser
-from hw.layers.conv import ConvEngine, ConvIntegers
+from hw.layers.conv import ConvEngine
+from hw.layers.conv_integers import ConvIntegers
 from hw.layers.folding import EnginePlan
 
 USUAL_LATENCY = 64

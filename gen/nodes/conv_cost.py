@@ -55,6 +55,11 @@ def window_cost(shape: ConvShape, simd: int, kind: MemoryKind, pixels: int) -> R
     return memory_cost(kind, max(pixels * shape.chunks(simd), FEWEST), 8 * simd)
 
 
+def scale_memory(shape: ConvShape, lanes: int) -> MemoryKind:
+    """What holds the biases and multipliers that requantise so many channels a transfer."""
+    return "lut" if shape.cout // lanes <= LUT_ROWS else "block"
+
+
 def scaler_kind(shape: ConvShape, family: Family) -> ScalerKind:
     """What requantises a convolution's sums: a single DSP48E1 a lane where that will do."""
     fits = shape.sum_bits <= DSP_OPERAND_BITS["xc7"]
@@ -113,7 +118,7 @@ def serialiser_cost(
 
 @kept_by_first
 def requantise_cost(
-    costs: CostModel, shape: ConvShape, lanes: int, family: Family = "xc7"
+    costs: CostModel, shape: ConvShape, lanes: int, memory: MemoryKind, family: Family = "xc7"
 ) -> Resources:
     """The requantiser with its ROM of biases and multipliers.
 
@@ -122,11 +127,13 @@ def requantise_cost(
     shape : ConvShape
     lanes : int
         Sums a cycle; divides the output channels.
+    memory : "block" or "lut"
+        Of the ROM.
     family : "xc7" or "ecp5"
         Decides how wide a sum one DSP block multiplies; two a lane do for wider ones.
     """
     depth, width = shape.cout // lanes, lanes * (16 + shape.bias_bits)
-    rom = costs.rom_cost("lut" if depth <= LUT_ROWS else "block", depth, width)
+    rom = costs.rom_cost(memory, depth, width)
     fitted = costs.coefficients
     lut, ff = fitted.scaler_lut, fitted.scaler_ff
     if scaler_kind(shape, family) == "dsp48e1":
@@ -174,7 +181,13 @@ def engine_cost(
             window_cost(shape, plan.simd, plan.window_memory, plan.window_pixels),
             costs.multiply_cost(macs),
             serialiser_cost(costs, macs, plan.lanes, words, decoded=shape.decoded),
-            requantise_cost(costs, shape, plan.lanes, family),
+            requantise_cost(
+                costs,
+                shape,
+                plan.lanes,
+                plan.scale_memory or scale_memory(shape, plan.lanes),
+                family,
+            ),
         ]
     )
 

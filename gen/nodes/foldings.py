@@ -7,7 +7,7 @@ from math import ceil, gcd
 
 from boards.board import Family
 from gen.cost.model import CostModel
-from gen.nodes.conv_cost import engine_cost, scaler_kind, window_cost
+from gen.nodes.conv_cost import engine_cost, scale_memory, scaler_kind, window_cost
 from gen.nodes.conv_shape import ConvShape
 from gen.nodes.node import Option, Surroundings, divisors
 from hw.arith.mac import MultiplierKind
@@ -60,7 +60,8 @@ def options(
         kinds = KINDS[family]
         for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
             pixels = _ring_pixels(shape, pe, simd, window, cycles, around)
-            plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels, scaler)
+            scales = scale_memory(shape, lanes)
+            plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels, scaler, scales)
             cost = engine_cost(costs, shape, plan, around.i_lanes[0], tapped=tapped, family=family)
             found.append(Option(plan, costs.on_family(cost, family)))
     return _pareto(found)

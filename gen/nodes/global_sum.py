@@ -19,7 +19,7 @@ from gen.nodes.node import (
     UnitNode,
     pixels,
 )
-from hw.layers.conv import code_shape
+from hw.layers.conv_integers import code_shape
 from hw.layers.global_sum import GlobalSum as GlobalSumUnit
 
 

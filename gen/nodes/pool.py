@@ -16,7 +16,7 @@ from gen.nodes.node import (
     Burst,
     UnitNode,
 )
-from hw.layers.conv import code_shape
+from hw.layers.conv_integers import code_shape
 from hw.layers.pool import MaxPool as MaxPoolUnit
 from hw.stream.fifo import MemoryKind
 
@@ -27,7 +27,7 @@ LATENCY = 8
 
 
 @dataclass(frozen=True)
-class PoolPlan:
+class MaxPoolPlan:
     """How a pool is built.
 
     Attributes
@@ -47,7 +47,7 @@ class PoolNode(UnitNode):
 
     op: MaxPool
 
-    Plan: ClassVar[type[PoolPlan]] = PoolPlan
+    Plan: ClassVar[type[MaxPoolPlan]] = MaxPoolPlan
     stream: ClassVar[str] = "queue.o"
 
     @classmethod
@@ -62,12 +62,12 @@ class PoolNode(UnitNode):
         cut = self.op.ceil and (height - self.op.kernel) % self.op.stride
         return Burst(self.op.stride, 2 if cut else 1)
 
-    def plan_of(self, lanes: int) -> PoolPlan:
+    def plan_of(self, lanes: int) -> MaxPoolPlan:
         """Its plan for so many lanes."""
-        return PoolPlan(lanes, "block" if self._depth(lanes) > ROWS else "lut")
+        return MaxPoolPlan(lanes, "block" if self._depth(lanes) > ROWS else "lut")
 
     def cost(
-        self, plan: PoolPlan, feeds: Sequence[int], family: Family, costs: CostModel
+        self, plan: MaxPoolPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
         """Comparators, row and queue."""
         bits = 8 * plan.lanes
@@ -78,7 +78,7 @@ class PoolNode(UnitNode):
         unit = Resources(pixels + 4 * bits, 6 * bits + ahead, 0, 0)
         return total([costs.unit_cost(), row, unit, costs.converter_cost(feeds[0], plan.lanes)])
 
-    def build(self, plan: PoolPlan, feeds: Sequence[int]) -> MaxPoolUnit:
+    def build(self, plan: MaxPoolPlan, feeds: Sequence[int]) -> MaxPoolUnit:
         """The unit."""
         height, width, channels = self.inputs[0].shape
         return MaxPoolUnit(
@@ -94,7 +94,7 @@ class PoolNode(UnitNode):
         )
 
     def departures(
-        self, arrivals: Sequence[np.ndarray], period: int, plan: PoolPlan | None = None
+        self, arrivals: Sequence[np.ndarray], period: int, plan: MaxPoolPlan | None = None
     ) -> np.ndarray:
         """As soon as a window's last pixel has come."""
         (height, width, _), (rows, columns, _) = self.inputs[0].shape, self.output.shape

@@ -11,6 +11,7 @@ from gen.cost.memories import total
 from gen.nodes.graph import KINDS
 from gen.nodes.node import NodePlan
 from gen.plan.queues import QueuePlan
+from hw.stream.fifo import MemoryKind
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Plan:
         By name of the node.
     queues : dict of QueuePlan
         By name of the edge.
+    sums_memory : "block" or "lut"
+        Where the class sums of a frame wait for the link.
     costs : dict of LayerCost
         By name of the node, plus ``"board"`` for the link and the shell around the accelerator,
         which takes a frame's packets a byte a cycle.
@@ -49,6 +52,7 @@ class Plan:
     clock_hz: int
     nodes: dict[str, NodePlan]
     queues: dict[str, QueuePlan]
+    sums_memory: MemoryKind
     costs: dict[str, LayerCost]
     cycles: int
     headroom: dict[str, int] = field(default_factory=dict)

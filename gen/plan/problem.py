@@ -19,7 +19,7 @@ from gen.nodes.graph import Graph
 from gen.nodes.node import Node, NodePlan, Option, Surroundings
 from gen.plan.choose import choose
 from gen.plan.limits import feeds, limits, min_lanes
-from gen.plan.link import link_cost, shell_cycles
+from gen.plan.link import link_cost, shell_cycles, sums_memory
 from gen.plan.plan import LayerCost, Plan
 from gen.plan.queues import QueuePlan, queues, usual_queues
 
@@ -239,6 +239,7 @@ def finish(problem: Problem, plans: dict[str, NodePlan], clock_hz: int) -> Plan:
         clock_hz=clock_hz,
         nodes=plans,
         queues=waiting,
+        sums_memory=sums_memory(problem.network.output.shape[2]),
         costs=costs,
         cycles=cycles,
     )
