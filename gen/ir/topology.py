@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import FloatAdd, FloatAveragePool, FloatConv, FloatGraph, FloatOp
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op
+from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, GlobalSum, MaxPool, Op
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def stages(network: QuantizedNetwork) -> tuple[Stage, ...]:
     Raises
     ------
     FirebrickError
-        If the network is no chain of convolutions, pools and Fire modules; it names the tensor.
+        If the network is no chain of convolutions, pools and Fire modules, or holds an op that no
+        hardware computes yet; it names op and operator, or tensor and readers.
     """
     return _Layers(network.name, network.ops).stages()
 
@@ -62,6 +63,8 @@ def _outline(op: FloatOp) -> Op:
     """The quantised op, as far as it is known before its integers are."""
     if isinstance(op, FloatAdd):
         return Add(op.name, op.inputs, multiplier=(1, 1), shift=1, low=0, high=255)
+    if isinstance(op, FloatAveragePool):
+        return AveragePool(op.name, op.inputs, op.kernel, op.stride, 1, 1, 0, 255, op.pad)
     if not isinstance(op, FloatConv):
         return op
     channels = np.ones(op.weights.shape[0])
@@ -78,7 +81,26 @@ def _outline(op: FloatOp) -> Op:
         high=255,
         stride=op.stride,
         pad=op.pad,
+        groups=op.groups,
     )
+
+
+def _lacking(op: Op) -> str | None:
+    """What of an op has no hardware yet, and what has."""
+    if isinstance(op, AveragePool):
+        return "average pools have none; a global average at the end has"
+    if isinstance(op, MaxPool) and any(op.pad):
+        return f"padding {op.pad} of a pool has none; ceil mode has"
+    if isinstance(op, MaxPool) and op.kernel not in (op.stride, op.stride + 1):
+        return (
+            f"kernel {op.kernel} at stride {op.stride} has none; a kernel of the stride or one "
+            "more has"
+        )
+    if isinstance(op, Conv) and op.groups != 1:
+        return f"{op.groups} groups (depthwise) have none; one group has"
+    if isinstance(op, Conv) and op.kernel_size[0] != op.kernel_size[1]:
+        return "a kernel of {}x{} has none; square ones have".format(*op.kernel_size)
+    return None
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,13 @@ class _Layers:
         return tuple(op for op in self.ops if tensor in op.inputs)
 
     def stages(self) -> tuple[Stage, ...]:
+        for op in self.ops:
+            lacking = _lacking(op)
+            if lacking is not None:
+                raise FirebrickError(
+                    f"network {self.name!r}: {op.name!r} ({type(op).__name__}) has no hardware "
+                    f"yet: {lacking}; the golden model runs it, and `export` writes it"
+                )
         found: list[Stage] = []
         cursor = INPUT
         while self.consumers(cursor):
@@ -103,9 +132,10 @@ class _Layers:
             for s in found
         )
         if used != len(self.ops) or not isinstance(found[-1], GlobalSum):
+            kind = next((type(op).__name__ for op in self.ops if op.name == cursor), "pixels")
             raise FirebrickError(
-                f"network {self.name!r}: after {cursor!r} the layers form no chain that ends in a "
-                "global pool; firebrick builds SqueezeNet-family networks"
+                f"network {self.name!r}: after {cursor!r} ({kind}) the layers form no chain that "
+                "ends in a global pool; firebrick builds SqueezeNet-family networks"
             )
         return tuple(found)
 
@@ -122,7 +152,7 @@ def _stage(network: _Layers, cursor: str) -> Stage:
             return fire
         if len(readers) == 1:
             return first
-    names = ", ".join(op.name for op in readers)
+    names = ", ".join(f"{op.name} ({type(op).__name__})" for op in readers)
     raise FirebrickError(
         f"network {network.name!r}: tensor {cursor!r} is read by {names}, which is neither one "
         "layer nor a Fire module with a simple bypass"
