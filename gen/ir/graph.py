@@ -184,7 +184,7 @@ def _fold_input(op: FloatOp, normalisation: Normalisation) -> FloatOp:
             f"{op.name} ({type(op).__name__}): only convolutions may read the input pixels; put "
             "it behind the first one"
         )
-    op = _dense(op)
+    op = replace(op, weights=dense(op.weights, op.groups), groups=1)
     if op.weights.shape[3] != 3:
         raise FirebrickError(
             f"{op.name}: reads {op.weights.shape[3]} input channels, but frames are RGB"
@@ -205,14 +205,17 @@ def _fold_input(op: FloatOp, normalisation: Normalisation) -> FloatOp:
     return _fold_shared(folded, normalisation) if isinstance(folded, SharedConv) else folded
 
 
-def _dense(op: FloatConv) -> FloatConv:
-    """The same layer in one group: colours, which may come in another order, are all read."""
-    if op.groups == 1:
-        return op
-    weights = np.zeros((*op.weights.shape[:3], op.groups), np.float32)
-    channels = np.arange(op.groups)
-    weights[channels, :, :, channels] = op.weights[..., 0]
-    return replace(op, weights=weights, groups=1)
+def dense(weights: np.ndarray, groups: int) -> np.ndarray:
+    """Weights of a layer in one group: zeros between channels that were of different ones.
+
+    Layers that read pixels, whose colours may come in another order, are made so.
+    """
+    if groups == 1:
+        return weights
+    whole = np.zeros((*weights.shape[:3], groups), weights.dtype)
+    channels = np.arange(groups)
+    whole[channels, :, :, channels] = weights[..., 0]
+    return whole
 
 
 def _fold_shared(op: SharedConv, normalisation: Normalisation) -> SharedConv:

@@ -71,11 +71,6 @@ class Conv:
         are stored. None stores the weights themselves.
     groups : int
         1, or the number of input and of output channels: each of these reads one of those only.
-
-    Raises
-    ------
-    FirebrickError
-        If :attr:`kernel` is asked for and the kernel is not square.
     """
 
     name: str
@@ -116,7 +111,13 @@ class Conv:
 
     @property
     def kernel(self) -> int:
-        """Side of a square kernel."""
+        """Side of a square kernel.
+
+        Raises
+        ------
+        FirebrickError
+            If it is not square.
+        """
         rows, columns = self.kernel_size
         if rows != columns:
             raise FirebrickError(f"{self.name} (Conv): its kernel of {rows}x{columns} has no side")

@@ -73,7 +73,14 @@ def _spread(
 
 
 def unclamped(op: Computed, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Gradient by what a layer computes, from that by its output behind ReLU and ceiling."""
+    """Gradient by what a layer computes, from that by its output behind ReLU and ceiling.
+
+    Parameters
+    ----------
+    op : FloatConv, FloatAdd or FloatAveragePool
+    y, slope : float32 array
+        The layer's output and the gradient by it.
+    """
     if op.relu:
         slope = slope * (y > 0)
     if op.ceiling is not None:
