@@ -54,12 +54,13 @@ class Net(OnnxBuilder):
         stride: int = 1,
         act: str = "Relu",
         group: int = 1,
+        gain: float = 1.4,
     ) -> str:
         """A convolution that keeps its map's size but for the stride, and what follows it."""
         rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
         fan = cin // group * rows * columns
         shape = (cout, cin // group, rows, columns)
-        weight = self.rng.normal(0, 1.4 / np.sqrt(fan), shape).astype(np.float32)
+        weight = self.rng.normal(0, gain / np.sqrt(fan), shape).astype(np.float32)
         bias = self.rng.normal(0, 0.3, cout).astype(np.float32)
         inputs = [x, self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)]
         pads = [rows // 2, columns // 2] * 2
@@ -204,7 +205,7 @@ def fc_head(net: Net) -> str:
     """A map is flattened for two fully connected layers."""
     x = net.layer("data", "conv1", 3, 6, 3, stride=2)
     x = net.layer(x, "conv2", 6, 4, 3, stride=2)
-    height, width = (-(-(-(-size // 2)) // 2) for size in net.size)
+    height, width = ((size + 3) // 4 for size in net.size)
     x = net.node("Flatten", [x], "flatten")
     x = net.relu(net.gemm(x, "fc1", 4 * height * width, 12), "fc1")
     return net.gemm(x, "fc2", 12, CLASSES)
@@ -219,7 +220,7 @@ def fc_global(net: Net) -> str:
 
 def depthwise(net: Net) -> str:
     """MobileNet's blocks: depthwise 3x3 and 1x1, each with a ReLU6, of stride 1 and 2."""
-    x, cin = net.layer("data", "conv1", 3, 6, 3, stride=2, act="Relu6"), 6
+    x, cin = net.layer("data", "conv1", 3, 6, 3, stride=2, act="Relu6", gain=6), 6
     for name, cout, stride in (("block2", 8, 1), ("block3", 10, 2)):
         x = net.layer(x, f"{name}_dw", cin, cin, 3, stride=stride, act="Relu6", group=cin)
         x, cin = net.layer(x, f"{name}_pw", cin, cout, act="Relu6"), cout
@@ -247,6 +248,16 @@ def inception(net: Net) -> str:
     return net.classify(net.cat("cat", *parts), 23)
 
 
+def relu6_beside_relu(net: Net) -> str:
+    """A ReLU6 at the scale of the ReLU that it is joined with, so that it clamps below 255."""
+    x = net.layer("data", "conv1", 3, 6, 3, stride=2)
+    parts = [
+        net.layer(x, "six", 6, 5, 3, act="Relu6", gain=6),
+        net.layer(x, "free", 6, 5, gain=8),
+    ]
+    return net.classify(net.cat("cat", *parts), 10)
+
+
 def double_add(net: Net) -> str:
     """A tensor that two sums read, and a sum that another reads, of inputs at their own scales."""
     x = net.layer("data", "conv1", 3, 6, 3, stride=2)
@@ -272,6 +283,7 @@ BUILDS: dict[str, tuple[Build, tuple[int, int]]] = {
     "depthwise": (depthwise, (14, 13)),
     "rectangular": (rectangular, (12, 13)),
     "inception": (inception, (12, 12)),
+    "relu6_beside_relu": (relu6_beside_relu, (13, 12)),
     "double_add": (double_add, (12, 12)),
 }
 """What adds each network's layers, and the size of its frames."""

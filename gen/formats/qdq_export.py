@@ -232,13 +232,16 @@ def _factors(op: Op) -> list[float]:
 def _say(network: QuantizedNetwork, scales: Mapping[str, float]) -> bool:
     """Whether an importer gets all multipliers, and equal scales where they must be, of these."""
     for op in network.ops:
-        ratios = np.array([scales[name] / scales[op.name] for name in op.inputs])
-        if isinstance(op, MaxPool | Concat) and (ratios != 1).any():
+        given = np.array([scales[name] for name in op.inputs])
+        if isinstance(op, MaxPool | Concat) and (given != scales[op.name]).any():
             return False
         if isinstance(op, Add | AveragePool):
-            parts = ratios / (op.kernel**2 if isinstance(op, AveragePool) else 1)
-            multipliers, shift = fixed_point(parts)
-            if shift != op.shift or not np.array_equal(multipliers, np.ravel(op.multiplier)):
+            divisor = op.kernel**2 if isinstance(op, AveragePool) else 1
+            try:
+                found, shift = fixed_point(given / (divisor * scales[op.name]))
+            except (ValueError, ZeroDivisionError):
+                return False
+            if shift != op.shift or not np.array_equal(found, np.ravel(op.multiplier)):
                 return False
     return True
 
