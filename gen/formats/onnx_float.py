@@ -255,6 +255,12 @@ class _FloatImport(GraphWalk):
     ) -> None:
         """Put ``(y - mean) * gain + bias`` into the convolution that gives y."""
         op = self._ops.get(view.tensor)
+        if op is None:
+            refuse(
+                node,
+                "computes on the pixels themselves; leave it out, and say what it does as mean and "
+                "std in the model's metadata",
+            )
         if not isinstance(op, FloatConv) or op.relu or op.ceiling is not None:
             refuse(node, "supported only directly behind a convolution without a ReLU")
         self._claim(node, op.name, users=0)
