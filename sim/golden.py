@@ -7,12 +7,13 @@ float32 where no partial sum can reach 2**24, float64 (2**53) otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, Concat, Conv, MaxPool, Op, Tensor
+from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, MaxPool, Op, Tensor, output_shape
 
 BATCH_PIXELS = 110_000
 """Input pixels that go through the network at once: bounds the memory."""
@@ -85,6 +86,8 @@ def apply(network: QuantizedNetwork, op: Op, inputs: list[np.ndarray]) -> np.nda
         return _codes(requantise(op, accumulators), y)
     if isinstance(op, MaxPool):
         return _max_pool(op, inputs[0], y)
+    if isinstance(op, AveragePool):
+        return _codes(_average_pool(op, inputs[0], y), y)
     if isinstance(op, Concat):
         return np.concatenate([_codes(x, y) for x in inputs], axis=3)
     if isinstance(op, Add):
@@ -116,22 +119,18 @@ def accumulate(op: Conv, x: Tensor, codes: np.ndarray) -> np.ndarray:
     magnitudes = np.abs(op.weights.astype(np.int64)).reshape(op.channels, -1).sum(axis=1)
     exact32 = int(magnitudes.max()) * largest < 1 << 24
     dtype = np.float32 if exact32 else np.float64
-    weights = op.weights.reshape(op.channels, -1).astype(dtype)
     patches = np.concatenate([_patches(op, frame, dtype) for frame in codes])
-    _, rows, columns, _ = _output_shape(op, codes)
-    return (patches @ weights.T).reshape(len(codes), rows, columns, op.channels)
-
-
-def _output_shape(op: Conv, codes: np.ndarray) -> tuple[int, int, int, int]:
-    count, height, width, _ = codes.shape
-    top, left, bottom, right = op.pad
-    rows = (height + top + bottom - op.kernel) // op.stride + 1
-    columns = (width + left + right - op.kernel) // op.stride + 1
-    return count, rows, columns, op.channels
+    weights: np.ndarray = op.weights.reshape(op.channels, -1).astype(dtype)
+    if op.groups == 1:
+        sums = patches @ weights.T
+    else:
+        sums = np.einsum("ptc,ct->pc", patches.reshape(len(patches), -1, op.groups), weights)
+    rows, columns, _ = output_shape(op, [codes.shape[1:]])
+    return sums.reshape(len(codes), rows, columns, op.channels)
 
 
 def _patches(op: Conv, frame: np.ndarray, dtype: type) -> np.ndarray:
-    """Windows of one frame (H, W, C) as rows in the weights' order: K, K, C."""
+    """Windows of one frame (H, W, C) as rows in the weights' order: KH, KW, C."""
     height, width, channels = frame.shape
     if any(op.pad):
         top, left, bottom, right = op.pad
@@ -139,11 +138,9 @@ def _patches(op: Conv, frame: np.ndarray, dtype: type) -> np.ndarray:
         padded[:] = np.array(op.pad_code, frame.dtype)
         padded[top : top + height, left : left + width] = frame
         frame = padded
-    windows: np.ndarray = sliding_window_view(
-        frame.astype(dtype), (op.kernel, op.kernel), axis=(0, 1)
-    )
-    windows = windows[:: op.stride, :: op.stride]
-    return windows.transpose(0, 1, 3, 4, 2).reshape(-1, op.kernel**2 * channels)
+    windows: np.ndarray = sliding_window_view(frame.astype(dtype), op.kernel_size, axis=(0, 1))
+    windows = windows[:: op.stride, :: op.stride].transpose(0, 1, 3, 4, 2)
+    return windows.reshape(windows.shape[0] * windows.shape[1], -1)
 
 
 def requantise(op: Conv, accumulators: np.ndarray) -> np.ndarray:
@@ -157,20 +154,27 @@ def requantise(op: Conv, accumulators: np.ndarray) -> np.ndarray:
 
 
 def _max_pool(op: MaxPool, codes: np.ndarray, y: Tensor) -> np.ndarray:
+    lowest = np.iinfo(codes.dtype).min
+    return _codes(reduce(np.maximum, _taps(op, codes, y, lowest)), y)
+
+
+def _average_pool(op: AveragePool, codes: np.ndarray, y: Tensor) -> np.ndarray:
+    total = sum(_taps(op, codes.astype(np.int64), y, 0)) * op.multiplier + (1 << (op.shift - 1))
+    return np.clip(total >> op.shift, op.low, op.high)
+
+
+def _taps(
+    op: MaxPool | AveragePool, codes: np.ndarray, y: Tensor, border: int
+) -> Iterator[np.ndarray]:
+    """For each place in a window, what all windows have there; ``border`` where they stick out."""
     count, height, width, channels = codes.shape
-    rows, columns, _ = y.shape
-    tall = max((rows - 1) * op.stride + op.kernel, height)
-    wide = max((columns - 1) * op.stride + op.kernel, width)
-    padded = np.full((count, tall, wide, channels), np.iinfo(codes.dtype).min, codes.dtype)
-    padded[:, :height, :width] = codes
-    taps: Iterator[np.ndarray] = (
-        padded[
-            :, dy : dy + rows * op.stride : op.stride, dx : dx + columns * op.stride : op.stride
-        ][:, :rows, :columns]
-        for dy in range(op.kernel)
-        for dx in range(op.kernel)
-    )
-    best = next(taps).copy()
-    for tap in taps:
-        np.maximum(best, tap, out=best)
-    return _codes(best, y)
+    (rows, columns, _), (top, left, _, _) = y.shape, op.pad
+    tall = max((rows - 1) * op.stride + op.kernel, height + top)
+    wide = max((columns - 1) * op.stride + op.kernel, width + left)
+    padded = np.full((count, tall, wide, channels), border, codes.dtype)
+    padded[:, top : top + height, left : left + width] = codes
+    down, across = rows * op.stride, columns * op.stride
+    for dy in range(op.kernel):
+        for dx in range(op.kernel):
+            tap = padded[:, dy : dy + down : op.stride, dx : dx + across : op.stride]
+            yield tap[:, :rows, :columns]

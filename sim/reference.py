@@ -57,7 +57,7 @@ def logits(
     runtime : onnxruntime.InferenceSession
     frames : uint8 array (N, H, W, 3)
     normalisation : Normalisation
-        What the model's input wants.
+        What the model's input wants; its channels may come first or last.
 
     Returns
     -------
@@ -65,10 +65,12 @@ def logits(
     """
     (fed,) = runtime.get_inputs()
     size = fed.shape[0] if isinstance(fed.shape[0], int) else BATCH
-    parts = [
-        runtime.run(None, {fed.name: normalise(batch, normalisation)})[0].reshape(len(batch), -1)
-        for batch in _split(frames, size)
-    ]
+    channels_last = fed.shape[1] != 3 and fed.shape[3] == 3
+    parts = []
+    for batch in _split(frames, size):
+        x = normalise(batch, normalisation)
+        x = x.transpose(0, 2, 3, 1) if channels_last else x
+        parts.append(runtime.run(None, {fed.name: x})[0].reshape(len(batch), -1))
     return np.concatenate(parts)
 
 

@@ -1,119 +1,124 @@
-"""What follows the global average in an ONNX graph, down to the model's output."""
+"""The end of a float network: every network ends in the sum of each class over a map.
+
+A global average and what is linear behind it may change places: the mean of ``W x + b`` over a
+map is ``W`` times the mean of x, plus b. So fully connected layers behind a global average become
+1x1 convolutions in front of the sum, whose biases stay what they are. A global average that is
+not the end is an average pool, and an end without one is a map of one pixel, whose sum is itself.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import NoReturn
-
-import onnx
-from onnx import TensorProto
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gen.common.errors import FirebrickError
-from gen.formats.onnx_nodes import Nodes, attributes, refuse
-
-RESHAPES = {"Flatten", "Reshape", "Squeeze", "Unsqueeze"}
-KEEPS = {"Cast", "DequantizeLinear", "Dropout", "Identity", "QuantizeLinear"}
-SOFTMAXES = {"LogSoftmax", "Softmax"}
-FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
-MOST_CLASSES = (1 << 16) - 1
-"""A board's packets number them with 16 bits."""
+from gen.ir.graph import FloatAveragePool, FloatConv, FloatGraph, FloatOp
+from gen.ir.ops import GlobalSum
 
 
-class ClassifierHead:
-    """The logits, from the global average on: nothing may change their number or their order.
-
-    What is computed from shapes alone, such as a Reshape's target, becomes a constant.
+def ending_in_sum(graph: FloatGraph, output: str, name: Callable[[], str]) -> FloatGraph:
+    """The network without what its output does not need, with one global sum, at its end.
 
     Parameters
     ----------
-    nodes : Nodes
+    graph : FloatGraph
+        Global sums stand for global averages, anywhere.
+    output : str
+        The tensor of the logits.
+    name : callable
+        Gives a name for a sum that has to be added.
+
+    Raises
+    ------
+    FirebrickError
+        If the output is a map of several pixels, or a global average in the middle is of one that
+        is not square.
     """
+    ops = _with_sum_last(_needed(graph.ops, output))
+    last = ops[-1]
+    if not isinstance(last, GlobalSum):
+        height, width, _ = graph.shapes()[last.name]
+        if (height, width) != (1, 1):
+            raise FirebrickError(not_the_end(last.name, (height, width)))
+        ops = [*ops, GlobalSum(name(), (last.name,))]
+    shapes = replace(graph, ops=tuple(ops)).shapes()
+    middle = [
+        average_pool(op, shapes[op.inputs[0]]) if isinstance(op, GlobalSum) else op
+        for op in ops[:-1]
+    ]
+    return replace(graph, ops=(*middle, ops[-1]))
 
-    def __init__(self, nodes: Nodes):
-        self._nodes = nodes
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._classes = 0
 
-    def begin(self, node: onnx.NodeProto, classes: int) -> None:
-        """Take the output of a global average of ``classes`` channels for the logits.
+def not_the_end(name: str, size: tuple[int, int]) -> str:
+    """Why a network cannot end in a map of several pixels, down and across."""
+    pixels = "{}x{}".format(*size)
+    return (
+        f"ends in {name!r}, a map of {pixels} pixels; a classifier ends in a global average of its "
+        "classes, or in a fully connected layer"
+    )
 
-        Raises
-        ------
-        FirebrickError
-            If there are more than :data:`MOST_CLASSES`.
-        """
-        if classes > MOST_CLASSES:
-            refuse(node, f"gives {classes} classes; at most {MOST_CLASSES} are supported")
-        keep = node.op_type != "ReduceMean" or attributes(node).get("keepdims", 1)
-        self._shapes[node.output[0]] = (self._nodes.batch, classes, *([1, 1] if keep else []))
-        self._classes = classes
 
-    def follow(self, node: onnx.NodeProto) -> bool:
-        """Whether a node is of the head, or computes on constants alone; if so, it is done with.
+def average_pool(op: GlobalSum, shape: tuple[int, int, int]) -> FloatAveragePool:
+    """A global average in the middle of a network as a pool.
 
-        Raises
-        ------
-        FirebrickError
-            If it may change or select classes, or cannot be computed.
-        """
-        if not any(name in self._shapes for name in node.input):
-            return self._nodes.fold(node)
-        shape = self._shapes.get(node.input[0])
-        if shape is None:
-            self._refuse(node)
-        if node.op_type == "Shape":
-            self._nodes.fold_shape(node, shape)
-        else:
-            self._shapes[node.output[0]] = self._follow(node, shape)
-        return True
+    Raises
+    ------
+    FirebrickError
+        If its map is not square.
+    """
+    height, width, _ = shape
+    check_square(op.name, shape)
+    return FloatAveragePool(op.name, op.inputs, height, width)
 
-    def check_output(self) -> None:
-        """Check that the model's one output is the logits.
 
-        Raises
-        ------
-        FirebrickError
-            If it is not, or there are others.
-        """
-        outputs = [value.name for value in self._nodes.model.graph.output]
-        if len(outputs) != 1 or outputs[0] not in self._shapes:
-            raise FirebrickError(f"outputs {outputs}: there must be one, behind the global average")
+def check_square(name: str, shape: tuple[int, int, int]) -> None:
+    """Refuse a global average in the middle of a network, of a map that is not square.
 
-    def _follow(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape that a node on logits of ``shape`` makes of them."""
-        values = attributes(node)
-        if node.op_type in RESHAPES:
-            return self._nodes.reshaped(node, shape)
-        if node.op_type in SOFTMAXES:
-            self._check_softmax(node, shape)
-        elif node.op_type == "Cast" and values.get("to") not in FLOATS:
-            refuse(node, "rounds the logits, so that classes tie; leave it out")
-        elif node.op_type in ("DequantizeLinear", "QuantizeLinear"):
-            scale = self._nodes.constant(node, 1)
-            if scale is None or scale.size != 1:
-                refuse(node, "the logits must have one scale for all classes")
-        elif node.op_type not in KEEPS:
-            self._refuse(node)
-        return shape
-
-    def _refuse(self, node: onnx.NodeProto) -> NoReturn:
-        refuse(
-            node,
-            "unsupported behind the global average, where it may change or select classes; leave "
-            "it out and do it with the class sums",
+    Raises
+    ------
+    FirebrickError
+        If it is not.
+    """
+    height, width, _ = shape
+    if height != width:
+        raise FirebrickError(
+            f"node {name!r} (GlobalAveragePool): averages a map of {height}x{width} in the middle "
+            "of the network; square maps are supported there, others at the end only"
         )
 
-    def _check_softmax(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> None:
-        """Refuse one that is not over the classes. Before opset 13 it is over all axes from its."""
-        flattens = self._nodes.opset < 13
-        axis = attributes(node).get("axis", 1 if flattens else -1)
-        if not -len(shape) <= axis < len(shape):
-            refuse(node, f"axis {axis} of logits of shape {list(shape)} does not exist")
-        axis %= len(shape)
-        size = math.prod(shape[axis:])
-        if size != self._classes or not (flattens or shape[axis] == size):
-            refuse(
-                node,
-                f"is over axis {axis} of logits of shape {list(shape)}, not over the classes; "
-                "leave it out or put it over the classes",
-            )
+
+def _needed(ops: Sequence[FloatOp], output: str) -> list[FloatOp]:
+    """Ops that an output depends on, itself the last."""
+    wanted = {output}
+    kept: list[FloatOp] = []
+    for op in reversed(ops):
+        if op.name in wanted:
+            kept.append(op)
+            wanted |= set(op.inputs)
+    return kept[::-1]
+
+
+def _with_sum_last(ops: list[FloatOp]) -> list[FloatOp]:
+    """Let a global average and all 1x1 convolutions behind it change places, if it ends so."""
+    makers = {other.name: other for other in ops}
+    readers = [name for other in ops for name in other.inputs]
+    tail: list[FloatConv] = []
+    op: FloatOp = ops[-1]
+    while isinstance(op, FloatConv) and _is_linear(op):
+        tail.insert(0, op)
+        if op.inputs[0] not in makers:
+            return ops
+        op = makers[op.inputs[0]]
+        if readers.count(op.name) != 1:
+            return ops
+    if not tail or not isinstance(op, GlobalSum):
+        return ops
+    moved = {op.name, *(part.name for part in tail)}
+    tail[0] = replace(tail[0], inputs=op.inputs)
+    before = [other for other in ops if other.name not in moved]
+    return [*before, *tail, GlobalSum(op.name, (tail[-1].name,))]
+
+
+def _is_linear(op: FloatConv) -> bool:
+    plain = not op.relu and op.ceiling is None and not any(op.pad)
+    return plain and op.weights.shape[1:3] == (1, 1) and op.groups == 1 and op.stride == 1

@@ -1,8 +1,7 @@
-"""Import of float ONNX networks of the SqueezeNet family."""
+"""Import of float ONNX networks: graphs of convolutions, pools, sums and concatenations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,18 +9,15 @@ import numpy as np
 import onnx
 
 from gen.common.errors import FirebrickError
-from gen.formats.classifier_head import ClassifierHead
-from gen.formats.onnx_nodes import (
-    Nodes,
-    attributes,
-    check_global_pool,
-    read_max_pool,
-    read_model,
-    read_window,
-    refuse,
-)
+from gen.formats.classifier_head import average_pool, ending_in_sum
+from gen.formats.fully_connected import as_kernels, read_matrix
+from gen.formats.onnx_convs import read_conv
+from gen.formats.onnx_nodes import attributes, read_ceiling, read_model, refuse
 from gen.formats.onnx_qdq import QUANTIZED, import_qdq
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
+from gen.formats.onnx_views import View
+from gen.formats.onnx_walk import GraphWalk
+from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
+from gen.ir.graph import Computed, FloatAdd, FloatAveragePool, FloatConv, FloatGraph, FloatOp
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
 
@@ -76,122 +72,199 @@ def import_float(model: onnx.ModelProto, name: str) -> FloatGraph:
     return _FloatImport(model, name).graph()
 
 
-class _FloatImport:
-    """One walk over the nodes; ``_tensor`` maps ONNX tensors to ours, ``_head`` has the logits."""
+NEAREST = {
+    "ConvTranspose": "a convolution on a smaller map",
+    "Upsample": "a network that classifies",
+    "Resize": "a network that classifies",
+    "LeakyRelu": "Relu",
+    "PRelu": "Relu",
+    "Elu": "Relu",
+    "Selu": "Relu",
+    "Sigmoid": "Relu, or Clip(0, 1)",
+    "Tanh": "Relu",
+    "HardSigmoid": "Relu, or Clip(0, 1)",
+    "HardSwish": "Relu, or Clip(0, 6)",
+    "LpPool": "AveragePool or MaxPool",
+    "GlobalMaxPool": "MaxPool with the map's size as its kernel",
+    "LRN": "BatchNormalization behind a convolution",
+    "InstanceNormalization": "BatchNormalization behind a convolution",
+    "LayerNormalization": "BatchNormalization behind a convolution",
+}
+"""For operators that are not supported, what comes nearest and is."""
+SUPPORTED = (
+    "Conv, Gemm and MatMul, BatchNormalization, Relu and Clip(0, c), MaxPool, AveragePool, Concat, "
+    "Add and a global average"
+)
+
+
+class _FloatImport(GraphWalk):
+    """One walk over the nodes; global sums stand for global averages until the end is known."""
 
     def __init__(self, model: onnx.ModelProto, name: str):
-        self._nodes = Nodes(model)
+        super().__init__(model)
         self._name = name
-        self._shape = self._nodes.input_shape()
-        self._tensor = {self._nodes.input_name: INPUT}
-        self._head = ClassifierHead(self._nodes)
         self._ops: dict[str, FloatOp] = {}
 
     def graph(self) -> FloatGraph:
-        handlers: dict[str, Callable[[onnx.NodeProto], None]] = {
+        self._walk({
             "Conv": self._conv,
+            "Gemm": self._fully_connected,
+            "MatMul": self._fully_connected,
             "BatchNormalization": self._batch_norm,
             "Relu": self._relu,
+            "Clip": self._clip,
             "MaxPool": self._max_pool,
             "Concat": self._concat,
             "Add": self._add,
             "Sum": self._add,
-            "Dropout": self._identity,
-            "Identity": self._identity,
-            "Shape": self._shape_node,
-            "GlobalAveragePool": self._global_pool,
-            "AveragePool": self._global_pool,
-            "ReduceMean": self._global_pool,
-        }
-        for node in self._nodes.layers:
-            if self._head.follow(node):
-                continue
-            if node.op_type not in handlers:
-                refuse(node, self._reason(node))
-            handlers[node.op_type](node)
-        return self._finish()
+            "Sub": self._affine,
+            "Mul": self._affine,
+            "Div": self._affine,
+            "GlobalAveragePool": self._average_pool,
+            "AveragePool": self._average_pool,
+            "ReduceMean": self._reduce_mean,
+        })  # fmt: skip
+        if not any(isinstance(op, FloatConv) for op in self._ops.values()):
+            raise FirebrickError("holds no convolution: this is no CNN")
+        metadata = {entry.key: entry.value for entry in self._nodes.model.metadata_props}
+        graph = replace(self._so_far(), metadata=metadata)
+        return ending_in_sum(graph, self._logits(), lambda: self._nodes.unique("sums"))
 
-    def _reason(self, node: onnx.NodeProto) -> str:
+    def _unsupported(self, node: onnx.NodeProto) -> str:
         if not any(isinstance(op, FloatConv) for op in self._ops.values()):
             return "unsupported before the first convolution; is this a network on images?"
-        return "unsupported operator; a SqueezeNet has Conv, Relu, MaxPool, Concat and Add"
+        if node.op_type in NEAREST:
+            return f"unsupported operator; the nearest one supported is {NEAREST[node.op_type]}"
+        return f"unsupported operator; supported are {SUPPORTED}"
 
-    def _finish(self) -> FloatGraph:
-        ops = tuple(self._ops.values())
-        if not any(isinstance(op, FloatConv) for op in ops):
-            raise FirebrickError("holds no convolution: this is no CNN")
-        if not isinstance(ops[-1], GlobalSum):
-            raise FirebrickError(
-                f"ends in {ops[-1].name!r}: a SqueezeNet ends in a global average of its classes"
-            )
-        self._head.check_output()
-        metadata = {entry.key: entry.value for entry in self._nodes.model.metadata_props}
-        graph = FloatGraph(self._name, self._shape, ops, metadata)
-        graph.shapes()
-        return graph
+    def _is_average(self, tensor: str) -> bool:
+        return isinstance(self._ops.get(tensor), GlobalSum)
 
-    def _source(self, node: onnx.NodeProto, index: int = 0) -> str:
-        name = node.input[index]
-        if name not in self._tensor:
-            refuse(node, f"its input {name!r} is no map of activations, or was merged with a ReLU")
-        return self._tensor[name]
+    def _so_far(self) -> FloatGraph:
+        return FloatGraph(self._name, self._input_shape, tuple(self._ops.values()))
 
     def _shape_of(self, tensor: str) -> tuple[int, int, int]:
-        graph = FloatGraph(self._name, self._shape, tuple(self._ops.values()))
-        return graph.shapes()[tensor]
+        return self._so_far().shapes()[tensor]
 
-    def _append(self, node: onnx.NodeProto, op: FloatOp) -> None:
+    def _readers(self, tensor: str) -> int:
+        return sum(tensor in op.inputs for op in self._ops.values())
+
+    def _append(self, node: onnx.NodeProto, op: FloatOp, layout: str = "NCHW") -> None:
         self._ops[op.name] = op
-        self._tensor[node.output[0]] = op.name
-
-    def _identity(self, node: onnx.NodeProto) -> None:
-        self._tensor[node.output[0]] = self._source(node)
-
-    def _shape_node(self, node: onnx.NodeProto) -> None:
-        height, width, channels = self._shape_of(self._source(node))
-        self._nodes.fold_shape(node, (self._nodes.batch, channels, height, width))
+        self._show(node, op.name, layout)
 
     def _conv(self, node: onnx.NodeProto) -> None:
+        view = self._map(node, padded=True)
         weights = self._nodes.constant(node, 1)
         if weights is None or weights.ndim != 4:
             refuse(node, "not a two-dimensional convolution")
-        if weights.shape[2] != weights.shape[3]:
-            refuse(node, f"kernel {list(weights.shape[2:])} is not square")
-        source = self._source(node)
-        window = read_window(node, self._shape_of(source), weights.shape[2])
-        bias = self._nodes.constant(node, 2)
-        if bias is None:
-            bias = np.zeros(weights.shape[0])
-        if bias.shape != weights.shape[:1]:
-            refuse(node, f"bias of shape {list(bias.shape)} for {weights.shape[0]} channels")
-        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        found = read_conv(node, weights, view)
+        bias = self._bias(node, len(weights))
+        if not np.isfinite(weights).all():
             refuse(node, "its weights are not all finite numbers")
         self._append(
             node,
             FloatConv(
                 name=self._nodes.new_name(node),
-                inputs=(source,),
+                inputs=(view.tensor,),
                 weights=np.ascontiguousarray(weights.transpose(0, 2, 3, 1), dtype=np.float32),
-                bias=np.asarray(bias, dtype=np.float32),
-                stride=window.stride,
-                pad=window.pad,
+                bias=bias,
+                stride=found.stride,
+                pad=found.pad,
+                groups=found.groups,
             ),
         )
 
+    def _bias(self, node: onnx.NodeProto, channels: int) -> np.ndarray:
+        """The third input of a Conv or Gemm, zeros where it has none."""
+        bias = self._nodes.constant(node, 2)
+        if bias is None:
+            bias = np.zeros(channels)
+        if node.op_type == "Gemm" and bias.size in (1, channels):
+            bias = np.broadcast_to(bias.reshape(-1), channels)
+        if bias.shape != (channels,):
+            refuse(node, f"bias of shape {list(bias.shape)} for {channels} channels")
+        if not np.isfinite(bias).all():
+            refuse(node, "its weights are not all finite numbers")
+        return np.asarray(bias, dtype=np.float32)
+
+    def _fully_connected(self, node: onnx.NodeProto) -> None:
+        view, values = self._view(node), attributes(node)
+        matrix = self._nodes.constant(node, 1)
+        if matrix is None or not np.isfinite(matrix).all():
+            refuse(node, "its weights are not all finite numbers")
+        matrix = read_matrix(node, matrix * np.float32(values.get("alpha", 1.0)))
+        bias = self._bias(node, len(matrix)) * np.float32(values.get("beta", 1.0))
+        weights = np.asarray(as_kernels(node, matrix, view), dtype=np.float32)
+        op = FloatConv(self._nodes.new_name(node), (view.tensor,), weights, bias)
+        self._ops[op.name] = op
+        self._views[node.output[0]] = view.with_features(op.name, len(matrix))
+
     def _batch_norm(self, node: onnx.NodeProto) -> None:
-        op = self._ops.get(self._source(node))
-        if not isinstance(op, FloatConv) or op.relu:
-            refuse(node, "supported only directly behind a convolution")
-        self._claim(node, op.name, users=0)
         values = attributes(node)
         if values.get("training_mode", 0):
             refuse(node, "is in training mode; export the model for inference")
+        channels = self._view(node).sizes["C"]
         parameters = [self._nodes.constant(node, i) for i in (1, 2, 3, 4)]
-        if any(p is None or p.shape != op.bias.shape for p in parameters):
-            refuse(node, f"needs scale, bias, mean and variance of {len(op.bias)} channels")
+        if any(p is None or p.shape != (channels,) for p in parameters):
+            refuse(node, f"needs scale, bias, mean and variance of {channels} channels")
         scale, bias, mean, variance = (np.asarray(p, dtype=np.float64) for p in parameters)
         with np.errstate(all="ignore"):
             gain = scale / np.sqrt(variance + values.get("epsilon", 1e-5))
+        self._fold(node, self._view(node), gain, mean, bias)
+
+    def _affine(self, node: onnx.NodeProto) -> None:
+        """Fold a sum or product with constants into the layer before."""
+        index = next((i for i, n in enumerate(node.input) if n in self._nodes.constants), None)
+        if len(node.input) != 2 or index is None:
+            refuse(node, f"{node.op_type} of two maps is not supported; Add is")
+        if index == 0 and node.op_type in ("Sub", "Div"):
+            refuse(node, "takes a map from a constant; take or divide the map by constants instead")
+        view = self._view(node, 1 - index)
+        constant = self._nodes.constants[node.input[index]]
+        value = self._channel_values(node, np.asarray(constant, np.float64), view)
+        zero, one = np.zeros_like(value), np.ones_like(value)
+        with np.errstate(all="ignore"):
+            gain, mean, bias = {
+                "Add": (one, zero, value),
+                "Sub": (one, value, zero),
+                "Mul": (value, zero, zero),
+                "Div": (1 / value, zero, zero),
+            }[node.op_type]
+        self._fold(node, view, gain, mean, bias)
+
+    def _channel_values(self, node: onnx.NodeProto, value: np.ndarray, view: View) -> np.ndarray:
+        """A constant that is broadcast over a map as one number a channel."""
+        channels = view.sizes["C"]
+        runs = view.runs() or ()
+        wanted = [channels if run == "C" else 1 for run in runs]
+        if value.ndim > len(runs) or (value.size not in (1, channels)):
+            refuse(node, "adding or multiplying a constant other than one number a channel")
+        lined = value.reshape([1] * (len(runs) - value.ndim) + list(value.shape))
+        if value.size != 1 and list(lined.shape) != wanted:
+            refuse(node, "adding or multiplying a constant other than one number a channel")
+        return np.broadcast_to(value.reshape(-1), channels)
+
+    def _fold(
+        self,
+        node: onnx.NodeProto,
+        view: View,
+        gain: np.ndarray,
+        mean: np.ndarray,
+        bias: np.ndarray,
+    ) -> None:
+        """Put ``(y - mean) * gain + bias`` into the convolution that gives y."""
+        op = self._ops.get(view.tensor)
+        if op is None:
+            refuse(
+                node,
+                "computes on the pixels themselves; leave it out, and say what it does as mean and "
+                "std in the model's metadata",
+            )
+        if not isinstance(op, FloatConv) or op.relu or op.ceiling is not None:
+            refuse(node, "supported only directly behind a convolution without a ReLU")
+        self._claim(node, op.name, users=0)
+        with np.errstate(all="ignore"):
             weights = (op.weights * gain[:, None, None, None]).astype(np.float32)
             bias = ((op.bias - mean) * gain + bias).astype(np.float32)
         if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
@@ -201,64 +274,89 @@ class _FloatImport:
                 "variance below zero?); train or export the model again",
             )
         self._ops[op.name] = replace(op, weights=weights, bias=bias)
-        self._tensor[node.output[0]] = op.name
+        self._views[node.output[0]] = view
 
     def _relu(self, node: onnx.NodeProto) -> None:
-        source = self._source(node)
-        graph = FloatGraph(self._name, self._shape, tuple(self._ops.values()))
-        if source == INPUT:
+        self._clamp(node, None)
+
+    def _clip(self, node: onnx.NodeProto) -> None:
+        self._clamp(node, read_ceiling(self._nodes, node))
+
+    def _clamp(self, node: onnx.NodeProto, ceiling: float | None) -> None:
+        """Put a ReLU, and perhaps a ceiling, into the layers before."""
+        view = self._view(node)
+        if view.tensor == INPUT:
             refuse(node, "unsupported on the input")
-        if not graph.nonnegative()[source]:
-            self._claim(node, source, users=0)
-            self._rectify(node, source)
-        self._tensor[node.output[0]] = source
+        if ceiling is not None or not self._so_far().nonnegative()[view.tensor]:
+            self._claim(node, view.tensor, users=0)
+            self._rectify(node, view.tensor, ceiling)
+        self._views[node.output[0]] = view
 
-    def _claim(self, node: onnx.NodeProto, name: str, users: int) -> None:
-        """Make sure that nothing but ``node`` sees tensor ``name`` as it was before ``node``."""
-        if sum(name in op.inputs for op in self._ops.values()) > users:
-            refuse(node, f"cannot be merged into {name!r}, whose value others read too")
-        self._tensor = {key: value for key, value in self._tensor.items() if value != name}
-
-    def _rectify(self, node: onnx.NodeProto, name: str) -> None:
-        """Put the ReLU into what computes tensor ``name``, through concats and pools."""
+    def _rectify(self, node: onnx.NodeProto, name: str, ceiling: float | None) -> None:
+        """Put it into what computes tensor ``name``, through concats and pools."""
         op = self._ops[name]
-        if isinstance(op, FloatConv | FloatAdd):
-            self._ops[name] = replace(op, relu=True)
+        if isinstance(op, GlobalSum):
+            op = average_pool(op, self._shape_of(op.inputs[0]))
+        if isinstance(op, Computed):
+            limits = [limit for limit in (op.ceiling, ceiling) if limit is not None]
+            self._ops[name] = replace(op, relu=True, ceiling=min(limits, default=None))
             return
+        positive = self._so_far().nonnegative()
         for source in op.inputs:
+            if source == INPUT:
+                refuse(node, "unsupported on the input")
+            if ceiling is None and positive[source]:
+                continue
             self._claim(node, source, users=1)
-            self._rectify(node, source)
+            self._rectify(node, source, ceiling)
 
     def _max_pool(self, node: onnx.NodeProto) -> None:
-        source = self._source(node)
-        kernel, stride, ceil = read_max_pool(node, self._shape_of(source))
-        self._append(node, MaxPool(self._nodes.new_name(node), (source,), kernel, stride, ceil))
+        view = self._map(node, padded=True)
+        if any(view.pad) and not self._so_far().nonnegative()[view.tensor]:
+            refuse(node, "reads zeros of a Pad around values below zero; let the pool itself pad")
+        pool = read_max_pool(node, self._shape_of(view.tensor), view.pad)
+        name = self._nodes.new_name(node)
+        op = MaxPool(name, (view.tensor,), pool.kernel, pool.stride, pool.ceil, pool.pad)
+        self._append(node, op)
 
     def _concat(self, node: onnx.NodeProto) -> None:
-        axis = attributes(node).get("axis", 1)
-        if axis not in (1, -3):
-            refuse(node, f"concatenates along axis {axis}; only channels (1) are supported")
-        sources = tuple(self._source(node, i) for i in range(len(node.input)))
-        if INPUT in sources:
-            refuse(node, "concatenating the input is not supported")
-        self._append(node, Concat(self._nodes.new_name(node), sources))
+        views, layout = self._channel_axis(node)
+        if len(views) == 1:
+            self._views[node.output[0]] = views[0]
+            return
+        op = Concat(self._nodes.new_name(node), tuple(view.tensor for view in views))
+        self._append(node, op, layout)
 
     def _add(self, node: onnx.NodeProto) -> None:
-        if any(name in self._nodes.constants for name in node.input):
-            refuse(node, "adding a constant is not supported")
-        sources = tuple(self._source(node, i) for i in range(len(node.input)))
-        if len(sources) != 2 or INPUT in sources:
-            refuse(node, "only the sum of two maps of activations is supported")
-        if self._shape_of(sources[0]) != self._shape_of(sources[1]):
-            refuse(node, "adds maps of different shapes")
-        self._append(node, FloatAdd(self._nodes.new_name(node), sources))
+        if node.op_type == "Add" and any(name in self._nodes.constants for name in node.input):
+            self._affine(node)
+            return
+        first, second = self._pair(node)
+        op = FloatAdd(self._nodes.new_name(node), (first.tensor, second.tensor))
+        self._ops[op.name] = op
+        self._views[node.output[0]] = replace(first, tensor=op.name)
 
-    def _global_pool(self, node: onnx.NodeProto) -> None:
-        source = self._source(node)
-        if source == INPUT:
+    def _average_pool(self, node: onnx.NodeProto) -> None:
+        view = self._map(node, padded=node.op_type == "AveragePool")
+        shape = self._shape_of(view.tensor)
+        if not any(view.pad) and whole_map(node, shape):
+            self._global_average(node, view)
+            self._show(node, self._views[node.output[0]].tensor)
+            return
+        pool = read_average_pool(node, shape, view.pad)
+        name = self._nodes.new_name(node)
+        op = FloatAveragePool(name, (view.tensor,), pool.kernel, pool.stride, pool.pad)
+        self._append(node, op)
+
+    def _reduce_mean(self, node: onnx.NodeProto) -> None:
+        view = self._view(node)
+        over = self._mean_axes(node, view)
+        self._global_average(node, view)
+        made = self._views[node.output[0]]
+        keep = bool(attributes(node).get("keepdims", 1))
+        self._views[node.output[0]] = view.averaged(made.tensor, over, keep)
+
+    def _global_average(self, node: onnx.NodeProto, view: View) -> None:
+        if view.tensor == INPUT:
             refuse(node, "averages the input itself")
-        shape = self._shape_of(source)
-        check_global_pool(self._nodes, node, shape)
-        self._append(node, GlobalSum(self._nodes.new_name(node), (source,)))
-        self._head.begin(node, shape[2])
-        del self._tensor[node.output[0]]
+        self._append(node, GlobalSum(self._nodes.new_name(node), (view.tensor,)))

@@ -15,6 +15,8 @@ from onnx.reference import ReferenceEvaluator
 from gen.common.errors import FirebrickError
 from gen.ir.ops import BOARD, INPUT
 
+STANDARD = ("", "ai.onnx")
+"""Names of the domain of the standard operators."""
 MAX_FOLDED = 1 << 24
 MOST_SIDE = (1 << 16) - 1
 MOST_PIXELS = 1 << 25
@@ -149,7 +151,8 @@ class Nodes:
     @property
     def opset(self) -> int:
         """Version of the standard operators."""
-        return max((o.version for o in self.model.opset_import if not o.domain), default=1)
+        imported = self.model.opset_import
+        return max((o.version for o in imported if o.domain in STANDARD), default=1)
 
     @property
     def input_name(self) -> str:
@@ -180,6 +183,12 @@ class Nodes:
         """
         return self._input().type.tensor_type.shape.dim[0].dim_value or 1
 
+    @property
+    def input_layout(self) -> str:
+        """``NCHW``, or ``NHWC`` where only the last dimension can be the colours."""
+        sizes = [dim.dim_value for dim in self._input().type.tensor_type.shape.dim]
+        return "NHWC" if len(sizes) == 4 and sizes[1] != 3 and sizes[3] == 3 else "NCHW"
+
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the input.
 
@@ -196,11 +205,11 @@ class Nodes:
                 f"model input {value.name!r} has {len(shape)} dimensions: this is no network on "
                 "images (batch, 3, height, width)"
             )
-        _, channels, height, width = shape
+        height, width, channels = (shape[self.input_layout.index(axis)] for axis in "HWC")
         if channels != 3:
             raise FirebrickError(
                 f"model input {value.name!r} has shape {shape}: it must be (batch, 3, height, "
-                "width), channels first, three colours"
+                "width) or (batch, height, width, 3), three colours"
             )
         if height < 1 or width < 1:
             raise FirebrickError(
@@ -238,6 +247,10 @@ class Nodes:
         name = re.sub(r"\W+", "_", name or node.output[0], flags=re.ASCII).strip("_")
         if not name or name[0].isdigit():
             name = f"{node.op_type.lower()}_{name}"
+        return self.unique(name)
+
+    def unique(self, name: str) -> str:
+        """That name, or one with a number behind it if it was given before."""
         unique, count = name, 2
         while unique in self._names:
             unique, count = f"{name}_{count}", count + 1
@@ -250,139 +263,21 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
-@dataclass(frozen=True)
-class Window:
-    """Kernel, stride and padding (top, left, bottom, right) of a layer that slides over a map."""
-
-    kernel: int
-    stride: int
-    pad: tuple[int, int, int, int]
-
-
-def read_window(
-    node: onnx.NodeProto, shape: tuple[int, int, int], kernel: int | None = None
-) -> Window:
-    """The window of a Conv or pool node on an input of ``shape``.
-
-    Parameters
-    ----------
-    node : onnx.NodeProto
-    shape : tuple of int
-        Height, width, channels of its input.
-    kernel : int or None
-        Side that the weights have; the attribute may then be left out.
+def read_ceiling(nodes: Nodes, node: onnx.NodeProto) -> float | None:
+    """What a Clip from 0 cuts larger values to; None if it cuts none.
 
     Raises
     ------
     FirebrickError
-        If kernel or strides are not square, the kernel is not the weights', pads are negative, or
-        there are dilations or groups.
+        If it clips to anything else.
     """
     values = attributes(node)
-    sides = values.get("kernel_shape", [kernel, kernel])
-    strides = values.get("strides", [1, 1])
-    if len(sides) != 2 or sides[0] != sides[1]:
-        refuse(node, f"kernel {list(sides)} is not square")
-    if kernel is not None and sides[0] != kernel:
-        refuse(node, f"kernel_shape {list(sides)} for weights of {kernel} by {kernel}")
-    if len(strides) != 2 or strides[0] != strides[1] or strides[0] < 1:
-        refuse(node, f"strides {list(strides)} differ")
-    if any(step != 1 for step in values.get("dilations", [1, 1])):
-        refuse(node, f"dilations {list(values['dilations'])} are not supported")
-    if values.get("group", 1) != 1:
-        refuse(node, f"group {values['group']} is not supported, only 1")
-    side, stride = int(sides[0]), int(strides[0])
-    auto = values.get("auto_pad", b"NOTSET").decode()
-    if auto in ("SAME_UPPER", "SAME_LOWER"):
-        pad = _same_pad(shape, side, stride, auto == "SAME_UPPER")
-    else:
-        explicit = values.get("pads", [0] * 4) if auto == "NOTSET" else [0] * 4
-        pad = tuple(int(p) for p in explicit)  # type: ignore[assignment]
-    if len(pad) != 4 or min(pad) < 0:
-        refuse(node, f"pads {list(pad)} are not supported")
-    return Window(side, stride, pad)
-
-
-def _same_pad(
-    shape: tuple[int, int, int], kernel: int, stride: int, upper: bool
-) -> tuple[int, int, int, int]:
-    """Padding that makes the output ceil(input / stride) long."""
-    begins, ends = [], []
-    for size in shape[:2]:
-        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-        small, large = total // 2, total - total // 2
-        begins.append(small if upper else large)
-        ends.append(large if upper else small)
-    return begins[0], begins[1], ends[0], ends[1]
-
-
-def read_max_pool(node: onnx.NodeProto, shape: tuple[int, int, int]) -> tuple[int, int, bool]:
-    """Kernel, stride and ceil mode of a MaxPool node on an input of ``shape``.
-
-    Padding at the bottom and right is accepted where it amounts to ceil mode, or to nothing.
-
-    Raises
-    ------
-    FirebrickError
-        As :func:`read_window` does; also if it pads otherwise, or its kernel is neither the stride
-        nor one more, or is larger than the input.
-    """
-    window = read_window(node, shape)
-    top, left, bottom, right = window.pad
-    ceil_mode = bool(attributes(node).get("ceil_mode", 0))
-    if top or left:
-        refuse(node, f"pads {list(window.pad)}: padding at the top or left is not supported")
-    if window.kernel not in (window.stride, window.stride + 1):
-        refuse(
-            node,
-            f"kernel {window.kernel} at stride {window.stride} is not supported: the kernel must "
-            "be the stride or one more",
-        )
-    fits = {False: True, True: True}
-    for size, pad in ((shape[0], bottom), (shape[1], right)):
-        if size < window.kernel:
-            refuse(node, f"kernel {window.kernel} is larger than its input {shape}")
-        windows = _windows(size + pad, window, ceil_mode)
-        for ceil in fits:
-            fits[ceil] &= windows == _windows(size, window, ceil)
-    if not any(fits.values()):
-        refuse(node, f"pads {list(window.pad)} do not amount to ceil mode")
-    return window.kernel, window.stride, not fits[False]
-
-
-def _windows(size: int, window: Window, ceil: bool) -> int:
-    span = size - window.kernel
-    return (-(-span // window.stride) if ceil else span // window.stride) + 1
-
-
-def check_global_pool(nodes: Nodes, node: onnx.NodeProto, shape: tuple[int, int, int]) -> None:
-    """Check that an average covers the whole of its map.
-
-    Parameters
-    ----------
-    nodes : Nodes
-        The graph that the node is of.
-    node : onnx.NodeProto
-        A GlobalAveragePool, AveragePool or ReduceMean.
-    shape : tuple of int
-        Height, width, channels of its input.
-
-    Raises
-    ------
-    FirebrickError
-        If it does not, or pads in a way that is not supported.
-    """
-    if node.op_type == "GlobalAveragePool":
-        return
-    if node.op_type == "ReduceMean":
-        axes = attributes(node).get("axes") if nodes.opset < 18 else nodes.constant(node, 1)
-        if axes is None or sorted(int(a) % 4 for a in axes) != [2, 3]:
-            refuse(node, "only the mean over height and width is supported")
-        return
-    values = attributes(node)
-    auto = values.get("auto_pad", b"NOTSET").decode()
-    if auto not in ("NOTSET", "VALID"):
-        refuse(node, f"auto_pad {auto} is not supported: export it as a GlobalAveragePool")
-    kernel = tuple(values.get("kernel_shape", ()))
-    if kernel != shape[:2] or any(values.get("pads", ())):
-        refuse(node, f"averages {list(kernel)} of a map of {list(shape[:2])}: only whole maps")
+    low, high = (
+        values.get(key) if nodes.opset < 11 else nodes.constant(node, index)
+        for index, key in ((1, "min"), (2, "max"))
+    )
+    floor = -np.inf if low is None else float(np.max(low))
+    ceiling = np.inf if high is None else float(np.max(high))
+    if floor != 0 or not ceiling > 0:
+        refuse(node, f"clips to {floor:g}..{ceiling:g}; Clip(0, c) with c above 0 is supported")
+    return None if ceiling >= np.finfo(np.float32).max else ceiling

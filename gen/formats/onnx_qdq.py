@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,20 +9,30 @@ import onnx
 from onnx import TensorProto, helper
 
 from gen.common.errors import FirebrickError
-from gen.formats.classifier_head import ClassifierHead
-from gen.formats.onnx_nodes import (
-    Nodes,
-    attributes,
-    check_global_pool,
-    read_max_pool,
-    read_window,
-    refuse,
-)
-from gen.formats.qdq_integers import Layer, Scale, usable_scales, with_integers
+from gen.formats.classifier_head import check_square, not_the_end
+from gen.formats.fully_connected import as_kernels, read_matrix
+from gen.formats.onnx_convs import Form, read_conv
+from gen.formats.onnx_nodes import attributes, read_ceiling, refuse
+from gen.formats.onnx_views import View
+from gen.formats.onnx_walk import GraphWalk
+from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
+from gen.formats.qdq_integers import Layer, Requantised, Scale, usable_scales, with_integers
 from gen.ir.check import check
+from gen.ir.graph import dense
 from gen.ir.labels import choose_labels
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
+from gen.ir.ops import (
+    INPUT,
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    GlobalSum,
+    MaxPool,
+    Op,
+    Tensor,
+    output_shape,
+)
 from gen.ir.preprocessing import default_preprocessing
 
 QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
@@ -58,68 +67,61 @@ def import_qdq(
     return _QdqImport(model, name, labels).network()
 
 
-class _QdqImport:
-    """One walk over the nodes; ``_tensor`` maps ONNX tensors, real or codes, to ours."""
+class _QdqImport(GraphWalk):
+    """One walk over the nodes; views are of real numbers and of their codes alike."""
 
     def __init__(self, model: onnx.ModelProto, name: str, labels: tuple[str, ...] | None):
-        self._nodes = Nodes(model)
+        super().__init__(model)
         self._name = name
         self._labels = labels
-        self._tensor = {self._nodes.input_name: INPUT}
-        self._head = ClassifierHead(self._nodes)
         self._decoded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._layers: dict[str, Layer] = {}
-        self._shapes = {INPUT: self._nodes.input_shape()}
+        self._shapes = {INPUT: self._input_shape}
         self._input: Scale | None = None
         self._border = np.zeros(3, np.int64)
         self._metadata = {entry.key: entry.value for entry in model.metadata_props}
 
     def network(self) -> QuantizedNetwork:
-        handlers: dict[str, Callable[[onnx.NodeProto], None]] = {
+        self._walk({
             "QuantizeLinear": self._quantize,
             "DequantizeLinear": self._dequantize,
             "Conv": self._conv,
+            "Gemm": self._fully_connected,
+            "MatMul": self._fully_connected,
             "Relu": self._relu,
+            "Clip": self._clip,
             "MaxPool": self._max_pool,
             "Concat": self._concat,
             "Add": self._add,
-            "Dropout": self._identity,
-            "Identity": self._identity,
-            "Shape": self._shape_node,
-            "GlobalAveragePool": self._global_pool,
-            "AveragePool": self._global_pool,
-            "ReduceMean": self._global_pool,
-        }
-        for node in self._nodes.layers:
-            if self._head.follow(node):
-                continue
-            if node.op_type not in handlers:
-                refuse(
-                    node,
-                    "unsupported in a quantised network; use QuantizeLinear and "
-                    "DequantizeLinear (QDQ) around Conv, Relu, MaxPool, Concat and Add",
-                )
-            handlers[node.op_type](node)
+            "GlobalAveragePool": self._average_pool,
+            "AveragePool": self._average_pool,
+            "ReduceMean": self._reduce_mean,
+        })  # fmt: skip
         return self._finish()
 
-    def _source(self, node: onnx.NodeProto, index: int = 0) -> str:
-        name = node.input[index]
-        if name not in self._tensor:
-            refuse(node, f"its input {name!r} is no map of activations, or was merged with a ReLU")
-        return self._tensor[name]
+    def _unsupported(self, node: onnx.NodeProto) -> str:
+        return (
+            "unsupported in a quantised network; use QuantizeLinear and DequantizeLinear (QDQ) "
+            "around Conv, Gemm, MatMul, Relu, Clip, MaxPool, AveragePool, Concat and Add"
+        )
 
-    def _append(self, node: onnx.NodeProto, layer: Layer) -> None:
+    def _shape_of(self, tensor: str) -> tuple[int, int, int]:
+        return self._shapes[tensor]
+
+    def _readers(self, tensor: str) -> int:
+        return sum(tensor in layer.op.inputs for layer in self._layers.values())
+
+    def _is_average(self, tensor: str) -> bool:
+        return tensor in self._layers and isinstance(self._layers[tensor].op, GlobalSum)
+
+    def _append(self, node: onnx.NodeProto, layer: Layer, layout: str = "NCHW") -> None:
+        self._add_layer(layer)
+        self._show(node, layer.op.name, layout)
+
+    def _add_layer(self, layer: Layer) -> None:
         op = layer.op
         self._layers[op.name] = layer
         self._shapes[op.name] = output_shape(op, [self._shapes[name] for name in op.inputs])
-        self._tensor[node.output[0]] = op.name
-
-    def _identity(self, node: onnx.NodeProto) -> None:
-        self._tensor[node.output[0]] = self._source(node)
-
-    def _shape_node(self, node: onnx.NodeProto) -> None:
-        height, width, channels = self._shapes[self._source(node)]
-        self._nodes.fold_shape(node, (self._nodes.batch, channels, height, width))
 
     def _scale_of(self, node: onnx.NodeProto, name: str) -> Scale:
         """The scale at which tensor ``name`` is read."""
@@ -147,14 +149,24 @@ class _QdqImport:
         return Scale(float(scale.reshape(-1)[0]), signed=lowest < 0, kind=kind)
 
     def _quantize(self, node: onnx.NodeProto) -> None:
-        name = self._source(node)
+        view = self._view(node, padded=True)
+        self._views[node.output[0]] = view
+        if view.tensor == INPUT:
+            self._take_input(node, self._said(node))
+            return
+        layer = self._layers[view.tensor]
+        if view.final or self._is_average(view.tensor):
+            one = self._nodes.constant(node, 1)
+            if one is None or one.size != 1:
+                refuse(node, "the logits must have one scale for all classes")
+            layer.behind = layer.behind or (None if view.final else node)
+            return
+        self._settle(node, layer, self._said(node))
+
+    def _said(self, node: onnx.NodeProto) -> Scale:
+        """The scale of a QuantizeLinear."""
         kind = attributes(node).get("output_dtype", 0) or TensorProto.UINT8
-        scale = self._read_scale(node, np.dtype(helper.tensor_dtype_to_np_dtype(kind)))
-        if name == INPUT:
-            self._take_input(node, scale)
-        else:
-            self._settle(node, self._layers[name], scale)
-        self._tensor[node.output[0]] = name
+        return self._read_scale(node, np.dtype(helper.tensor_dtype_to_np_dtype(kind)))
 
     def _take_input(self, node: onnx.NodeProto, scale: Scale) -> None:
         if scale.signed or not any(abs(scale.scale / raw - 1) < 1e-3 for raw in INPUT_SCALES):
@@ -194,52 +206,89 @@ class _QdqImport:
         if branch.own == scale and branch.final is None:
             return
         readers = [other for other in self._layers.values() if name in other.op.inputs]
-        if not isinstance(branch.op, Conv | Add) or len(readers) != 1:
+        if not isinstance(branch.op, Requantised) or len(readers) != 1:
             refuse(node, f"{name!r} has a scale of its own and is read elsewhere too")
         branch.final = scale
 
     def _dequantize(self, node: onnx.NodeProto) -> None:
-        if node.input[0] in self._tensor:
-            name = self._tensor[node.input[0]]
-            if name == INPUT and self._input is None:
-                self._read_codes(node)
-            else:
-                own = self._scale_of(node, name)
-                if self._read_scale(node, own.kind) != own:
-                    refuse(node, "does not undo the QuantizeLinear before it")
-            self._tensor[node.output[0]] = name
+        if node.input[0] in self._views:
+            view = self._view(node, padded=True)
+            self._undo(node, view)
+            self._views[node.output[0]] = view
             return
         codes, scale = self._nodes.constant(node, 0), self._nodes.constant(node, 1)
         zero = self._nodes.constant(node, 2)
         if codes is None or scale is None:
             refuse(node, "has no constant input")
-        if scale.size > 1 and attributes(node).get("axis", 1) not in (0, -codes.ndim):
+        axis = attributes(node).get("axis", 1) % max(codes.ndim, 1)
+        if scale.size > 1 and axis and codes.ndim != 2:
             refuse(node, "weights must have one scale an output channel (axis 0)")
+        lined = [-1 if at == axis else 1 for at in range(codes.ndim)]
         shift = np.zeros(1, np.int64) if zero is None else zero.astype(np.int64)
-        shift = shift.reshape(-1, *[1] * (codes.ndim - 1)) if shift.size > 1 else shift.reshape(())
-        self._decoded[node.output[0]] = (codes.astype(np.int64) - shift, scale.reshape(-1))
+        shift = shift.reshape(lined) if shift.size > 1 else shift.reshape(())
+        scale = scale.reshape(lined) if scale.size > 1 and codes.ndim == 2 else scale.reshape(-1)
+        self._decoded[node.output[0]] = (codes.astype(np.int64) - shift, scale)
+
+    def _undo(self, node: onnx.NodeProto, view: View) -> None:
+        """Check that a DequantizeLinear gives back what was quantised."""
+        name = view.tensor
+        if name == INPUT and self._input is None:
+            self._read_codes(node)
+        elif not (view.final or self._is_average(name)):
+            own = self._scale_of(node, name)
+            if self._read_scale(node, own.kind) != own:
+                refuse(node, "does not undo the QuantizeLinear before it")
 
     def _conv(self, node: onnx.NodeProto) -> None:
-        source = self._source(node)
+        view = self._map(node, padded=True)
+        codes, scale = self._weights(node)
+        if codes.ndim != 4:
+            refuse(node, f"weights of shape {list(codes.shape)} are no kernels")
+        form = read_conv(node, codes, view)
+        weights = np.ascontiguousarray(codes.transpose(0, 2, 3, 1))
+        layer = self._weighted(node, view.tensor, weights, scale, form)
+        self._append(node, layer)
+
+    def _fully_connected(self, node: onnx.NodeProto) -> None:
+        view, values = self._view(node), attributes(node)
+        codes, scale = self._weights(node)
+        if any(values.get(key, 1.0) != 1.0 for key in ("alpha", "beta")):
+            refuse(node, "alpha and beta other than 1 are not supported; put them into scales")
+        matrix = read_matrix(node, codes)
+        across = read_matrix(node, np.broadcast_to(scale, codes.shape))
+        if (across != across[:, :1]).any():
+            refuse(node, "weights must have one scale an output channel")
+        weights = as_kernels(node, matrix, view)
+        form = Form(stride=1, pad=(0, 0, 0, 0), groups=1)
+        layer = self._weighted(node, view.tensor, weights, across[:, 0], form)
+        self._add_layer(layer)
+        self._views[node.output[0]] = view.with_features(layer.op.name, len(matrix))
+
+    def _weights(self, node: onnx.NodeProto) -> tuple[np.ndarray, np.ndarray]:
+        """Codes and scales of a node's weights."""
         if node.input[1] not in self._decoded:
             refuse(node, "its weights are not quantised")
         codes, scale = self._decoded[node.input[1]]
-        if codes.ndim != 4 or codes.shape[2] != codes.shape[3]:
-            refuse(node, f"weights of shape {list(codes.shape)} are no square kernels")
         if codes.min() < -128 or codes.max() > 127:
             refuse(node, "weight codes must be 8 bits around zero")
-        window = read_window(node, self._shapes[source], codes.shape[2])
+        return codes, scale
+
+    def _weighted(
+        self, node: onnx.NodeProto, source: str, weights: np.ndarray, scale: np.ndarray, form: Form
+    ) -> Layer:
+        """A convolution of integer weights (Cout, KH, KW, Cin / groups)."""
         weight_scale = usable_scales(
-            codes, np.broadcast_to(scale.astype(np.float64), codes.shape[:1])
+            weights, np.broadcast_to(scale.astype(np.float64), weights.shape[:1])
         )
         if not (weight_scale > 0).all():
             refuse(node, "its weights' scales are not all positive; quantise it again")
-        weights = codes.transpose(0, 2, 3, 1)
         unit = self._scale_of(node, source).scale * weight_scale
-        bias, border = self._bias(node, unit), np.zeros(codes.shape[1], np.int64)
+        bias, border = self._bias(node, unit), np.zeros(self._shapes[source][2], np.int64)
+        groups = form.groups
         if source == INPUT:
+            weights, groups = dense(weights, groups), 1
             bias = (bias - (weights * self._border).sum(axis=(1, 2, 3))).astype(np.int32)
-            border = self._border if any(window.pad) else border
+            border = self._border if any(form.pad) else border
             if self._metadata.get("channel_order", "RGB").upper() == "BGR":
                 weights, border = weights[..., ::-1], border[::-1]
         op = Conv(
@@ -253,11 +302,12 @@ class _QdqImport:
             shift=1,
             low=0,
             high=0,
-            stride=window.stride,
-            pad=window.pad,
+            stride=form.stride,
+            pad=form.pad,
             pad_code=tuple(border.tolist()),
+            groups=groups,
         )
-        self._append(node, Layer(op))
+        return Layer(op)
 
     def _bias(self, node: onnx.NodeProto, unit: np.ndarray) -> np.ndarray:
         """The bias in units of the accumulator: the file's integers where its scale is that."""
@@ -265,86 +315,125 @@ class _QdqImport:
             return np.zeros(len(unit), np.int32)
         if node.input[2] in self._decoded:
             codes, scale = self._decoded[node.input[2]]
+            codes = np.broadcast_to(codes.reshape(-1), unit.shape)
             real = codes * scale.astype(np.float64)
             rounded = np.where(
                 np.isclose(scale, unit, rtol=1e-4, atol=0), codes, np.floor(real / unit + 0.5)
             )
         else:
-            real = np.asarray(self._nodes.constant(node, 2), dtype=np.float64)
+            given = np.asarray(self._nodes.constant(node, 2), dtype=np.float64)
+            real = np.broadcast_to(given.reshape(-1), unit.shape)
             rounded = np.floor(real / unit + 0.5)
         if not np.abs(rounded).max() <= 2**31 - 1:
             refuse(node, "its bias does not fit 32 bits")
         return rounded.astype(np.int32)
 
     def _relu(self, node: onnx.NodeProto) -> None:
-        name = self._source(node)
-        layer = self._layers.get(name)
+        self._clamp(node, None)
+
+    def _clip(self, node: onnx.NodeProto) -> None:
+        self._clamp(node, read_ceiling(self._nodes, node))
+
+    def _clamp(self, node: onnx.NodeProto, ceiling: float | None) -> None:
+        """Put a ReLU, and perhaps a ceiling, into the layer before, unless its codes have both."""
+        view = self._view(node)
+        name, layer = view.tensor, self._layers.get(view.tensor)
         if layer is None or (layer.own is not None and layer.own.signed):
             refuse(node, f"behind {name!r}, which is quantised with signs; merge the ReLU first")
         if layer.own is None:
-            self._rectify(node, layer)
-        self._tensor[node.output[0]] = name
+            self._rectify(node, layer, ceiling)
+        elif ceiling is not None and layer.own.scale * (layer.own.range[1] - 0.5) > ceiling:
+            refuse(node, f"cuts {name!r}, which is quantised before; merge the Clip first")
+        self._views[node.output[0]] = view
 
-    def _rectify(self, node: onnx.NodeProto, layer: Layer) -> None:
+    def _rectify(self, node: onnx.NodeProto, layer: Layer, ceiling: float | None) -> None:
         """Put a ReLU into a layer, whose value without it nothing else may read."""
         name = layer.op.name
-        if not isinstance(layer.op, Conv | Add):
+        if not isinstance(layer.op, Requantised):
             refuse(node, f"cannot be merged into {name!r}")
-        if layer.relu:
+        if layer.relu and ceiling is None:
             return
-        if any(name in other.op.inputs for other in self._layers.values()):
-            refuse(node, f"cannot be merged into {name!r}, whose value others read too")
-        self._tensor = {key: value for key, value in self._tensor.items() if value != name}
+        self._claim(node, name, users=0)
         layer.relu = True
+        limits = [limit for limit in (layer.ceiling, ceiling) if limit is not None]
+        layer.ceiling = min(limits, default=None)
 
     def _max_pool(self, node: onnx.NodeProto) -> None:
-        source = self._source(node)
-        own = self._scale_of(node, source)
-        kernel, stride, ceil = read_max_pool(node, self._shapes[source])
-        op = MaxPool(self._nodes.new_name(node), (source,), kernel, stride, ceil)
+        view = self._map(node, padded=True)
+        own = self._scale_of(node, view.tensor)
+        if any(view.pad) and own.signed:
+            refuse(node, "reads zeros of a Pad around signed codes; let the pool itself pad")
+        pool = read_max_pool(node, self._shapes[view.tensor], view.pad)
+        name = self._nodes.new_name(node)
+        op = MaxPool(name, (view.tensor,), pool.kernel, pool.stride, pool.ceil, pool.pad)
         self._append(node, Layer(op, own=own))
 
     def _concat(self, node: onnx.NodeProto) -> None:
-        axis = attributes(node).get("axis", 1)
-        if axis not in (1, -3):
-            refuse(node, f"concatenates along axis {axis}; only channels (1) are supported")
-        sources = tuple(self._source(node, i) for i in range(len(node.input)))
-        if INPUT in sources:
-            refuse(node, "concatenating the input is not supported")
+        views, layout = self._channel_axis(node)
+        if len(views) == 1:
+            self._views[node.output[0]] = views[0]
+            return
+        sources = tuple(view.tensor for view in views)
         layer = Layer(Concat(self._nodes.new_name(node), sources))
         scales = {self._layers[name].own for name in sources}
-        self._append(node, layer)
+        self._append(node, layer, layout)
         if len(scales) == 1:
             layer.own = scales.pop()
 
     def _add(self, node: onnx.NodeProto) -> None:
-        sources = tuple(self._source(node, i) for i in range(len(node.input)))
-        if len(sources) != 2 or INPUT in sources:
-            refuse(node, "only the sum of two maps of activations is supported")
+        if any(name in self._nodes.constants or name in self._decoded for name in node.input):
+            refuse(node, "adding a constant is not supported; make it the bias of the layer before")
+        views = self._pair(node)
+        sources = (views[0].tensor, views[1].tensor)
         for name in sources:
             self._scale_of(node, name)
-        if self._shapes[sources[0]] != self._shapes[sources[1]]:
-            refuse(node, "adds maps of different shapes")
         op = Add(self._nodes.new_name(node), sources, (0, 0), 1, 0, 0)
+        self._add_layer(Layer(op))
+        self._views[node.output[0]] = replace(views[0], tensor=op.name)
+
+    def _average_pool(self, node: onnx.NodeProto) -> None:
+        view = self._map(node, padded=node.op_type == "AveragePool")
+        shape = self._shapes[view.tensor]
+        if not any(view.pad) and whole_map(node, shape):
+            self._show(node, self._global_average(node, view.tensor))
+            return
+        pool = read_average_pool(node, shape, view.pad)
+        self._scale_of(node, view.tensor)
+        name = self._nodes.new_name(node)
+        op = AveragePool(name, (view.tensor,), pool.kernel, pool.stride, 0, 1, 0, 0, pool.pad)
         self._append(node, Layer(op))
 
-    def _global_pool(self, node: onnx.NodeProto) -> None:
-        source = self._source(node)
+    def _reduce_mean(self, node: onnx.NodeProto) -> None:
+        view = self._view(node)
+        over = self._mean_axes(node, view)
+        keep = bool(attributes(node).get("keepdims", 1))
+        name = self._global_average(node, view.tensor)
+        self._views[node.output[0]] = view.averaged(name, over, keep)
+
+    def _global_average(self, node: onnx.NodeProto, source: str) -> str:
+        """Take it for the sum at the end, which it is unless something is found behind it."""
         scale = self._scale_of(node, source)
-        height, width, channels = self._shapes[source]
-        check_global_pool(self._nodes, node, self._shapes[source])
+        height, width, _ = self._shapes[source]
         op = GlobalSum(self._nodes.new_name(node), (source,))
-        self._append(node, Layer(op, own=replace(scale, scale=scale.scale / (height * width))))
-        self._head.begin(node, channels)
-        del self._tensor[node.output[0]]
+        self._add_layer(Layer(op, own=replace(scale, scale=scale.scale / (height * width))))
+        return op.name
+
+    def _average_in_the_middle(self, layer: Layer) -> None:
+        """Make an average pool of what was taken for the end."""
+        name, (source,) = layer.op.name, layer.op.inputs
+        shape = self._shapes[source]
+        check_square(name, shape)
+        if layer.behind is None:
+            raise FirebrickError(f"{name!r} is never quantised (no QuantizeLinear behind it)")
+        layer.op = AveragePool(name, (source,), shape[0], shape[0], 0, 1, 0, 0)
+        layer.own = self._said(layer.behind)
 
     def _finish(self) -> QuantizedNetwork:
-        layers = list(self._layers.values())
-        if not any(isinstance(layer.op, Conv) for layer in layers):
+        if not any(isinstance(layer.op, Conv) for layer in self._layers.values()):
             raise FirebrickError("holds no convolution: this is no CNN")
-        if not isinstance(layers[-1].op, GlobalSum) or self._input is None:
+        if self._input is None:
             raise FirebrickError("does not lead from a quantised input to a global average")
-        self._head.check_output()
+        layers = self._ending_in_sum(self._logits())
         tensors = {INPUT: Tensor(INPUT, self._shapes[INPUT], self._input.scale)}
         ops: list[Op] = []
         for layer in layers:
@@ -362,6 +451,26 @@ class _QdqImport:
         )
         check(network)
         return network
+
+    def _ending_in_sum(self, output: str) -> list[Layer]:
+        """The layers that the output needs, with one global sum, at the end."""
+        wanted = {output}
+        layers: list[Layer] = []
+        for layer in reversed(self._layers.values()):
+            if layer.op.name in wanted:
+                layers.insert(0, layer)
+                wanted |= set(layer.op.inputs)
+        for layer in layers[:-1]:
+            if isinstance(layer.op, GlobalSum):
+                self._average_in_the_middle(layer)
+        last = layers[-1]
+        if isinstance(last.op, GlobalSum):
+            return layers
+        height, width, _ = self._shapes[output]
+        if (height, width) != (1, 1):
+            raise FirebrickError(not_the_end(output, (height, width)))
+        self._add_layer(Layer(GlobalSum(self._nodes.unique("sums"), (output,)), own=last.own))
+        return [*layers, next(reversed(self._layers.values()))]
 
     def _make_tensor(self, layer: Layer) -> Tensor:
         name, scale = layer.op.name, layer.final or layer.own

@@ -14,6 +14,7 @@ of the input, so that zero padding pads with it, and the bias makes up for it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from onnx import TensorProto, helper, numpy_helper
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
 from gen.formats.onnx_qdq import import_qdq
+from gen.ir.fixed_point import fixed_point
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op
+from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, GlobalSum, MaxPool, Op
 
 OPSET = 13
 IR_VERSION = 8
@@ -105,23 +107,39 @@ class _Writer:
             return
         if isinstance(op, Conv):
             real = self._conv(op, inputs[0])
-        elif isinstance(op, MaxPool):
-            window = {"kernel_shape": [op.kernel] * 2, "strides": [op.stride] * 2}
-            real = self._node("MaxPool", inputs, op.name, ceil_mode=int(op.ceil), **window)
+        elif isinstance(op, MaxPool | AveragePool):
+            real = self._pool(op, inputs)
         elif isinstance(op, Concat):
             real = self._node("Concat", inputs, op.name, axis=1)
         else:
             real = self._node("Add", inputs, op.name)
-        if isinstance(op, Conv | Add):
-            y = self._network.tensors[op.name]
-            if op.high != y.high or op.low not in (0, y.low):
-                raise FirebrickError(
-                    f"{op.name}: clamps to {op.low}..{op.high}, which QDQ cannot say for codes of "
-                    f"{y.low}..{y.high}; export the float network it came from instead"
-                )
-            if op.low == 0:
-                real = self._node("Relu", [real], f"{op.name}/relu")
+        if isinstance(op, Conv | Add | AveragePool):
+            real = self._clamp(op, real)
         self._real[op.name] = self._requantize(op.name, real)
+
+    def _pool(self, op: MaxPool | AveragePool, inputs: list[str]) -> str:
+        values: dict[str, Any] = {"kernel_shape": [op.kernel] * 2, "strides": [op.stride] * 2}
+        if any(op.pad):
+            values["pads"] = list(op.pad)
+        if isinstance(op, AveragePool):
+            return self._node("AveragePool", inputs, op.name, count_include_pad=1, **values)
+        return self._node("MaxPool", inputs, op.name, ceil_mode=int(op.ceil), **values)
+
+    def _clamp(self, op: Conv | Add | AveragePool, real: str) -> str:
+        """What is between a layer's sum and its QuantizeLinear: that clamps to the codes' range."""
+        y = self._network.tensors[op.name]
+        if op.low not in (0, y.low) or (op.high != y.high and not 0 == op.low < op.high):
+            raise FirebrickError(
+                f"{op.name}: clamps to {op.low}..{op.high}, which QDQ cannot say for codes of "
+                f"{y.low}..{y.high}; export the float network it came from instead"
+            )
+        if op.high == y.high:
+            return self._node("Relu", [real], f"{op.name}/relu") if op.low == 0 else real
+        limits = [
+            self._constant(f"{op.name}/{end}", np.float32(code * self._scale[op.name]))
+            for end, code in (("lowest", 0), ("highest", op.high))
+        ]
+        return self._node("Clip", [real, *limits], f"{op.name}/clip")
 
     def _requantize(self, name: str, real: str) -> str:
         kind = np.int8 if self._network.tensors[name].signed else np.uint8
@@ -148,13 +166,15 @@ class _Writer:
                 self._constant(f"{op.name}/bias", bias.astype(np.int32)), "", unit, None, 0
             ),
         ]
+        values: dict[str, Any] = {"group": op.groups} if op.groups > 1 else {}
         return self._node(
             "Conv",
             inputs,
             op.name,
-            kernel_shape=[op.kernel] * 2,
+            kernel_shape=list(op.kernel_size),
             strides=[op.stride] * 2,
             pads=list(op.pad),
+            **values,
         )
 
     def _dequantize(
@@ -187,18 +207,43 @@ def _value(name: str, kind: int, shape: list[str | int]) -> onnx.ValueInfoProto:
 def _file_scales(network: QuantizedNetwork) -> dict[str, float]:
     """Scale of every tensor as a float32 number.
 
-    Inputs of an addition get what their multipliers say of the output's, from the last to the
-    first; what a pool or a concatenation joins shares a scale.
+    Inputs of additions and average pools get what the multipliers say of the output's, from the
+    last to the first; what a pool or a concatenation joins shares a scale. Where a tensor would
+    need two scales, by two layers that read it, all tensors keep their own if these say the same
+    multipliers.
     """
-    scales = {name: float(np.float32(t.scale)) for name, t in network.tensors.items()}
+    own = {name: float(np.float32(t.scale)) for name, t in network.tensors.items()}
+    scales = dict(own)
     for op in reversed(network.ops):
-        for index, name in enumerate(op.inputs):
-            if isinstance(op, Add):
-                factor = op.multiplier[index] * 2.0**-op.shift
-                scales[name] = float(np.float32(factor * scales[op.name]))
-            elif isinstance(op, MaxPool | Concat):
-                scales[name] = scales[op.name]
-    return scales
+        for name, factor in zip(op.inputs, _factors(op), strict=False):
+            scales[name] = float(np.float32(factor * scales[op.name]))
+    return scales if _say(network, scales) or not _say(network, own) else own
+
+
+def _factors(op: Op) -> list[float]:
+    """Scales of an op's inputs as parts of its output's, as far as it says so."""
+    if isinstance(op, Add):
+        return [multiplier * 2.0**-op.shift for multiplier in op.multiplier]
+    if isinstance(op, AveragePool):
+        return [op.kernel**2 * op.multiplier * 2.0**-op.shift]
+    return [1.0] * len(op.inputs) if isinstance(op, MaxPool | Concat) else []
+
+
+def _say(network: QuantizedNetwork, scales: Mapping[str, float]) -> bool:
+    """Whether an importer gets all multipliers, and equal scales where they must be, of these."""
+    for op in network.ops:
+        given = np.array([scales[name] for name in op.inputs])
+        if isinstance(op, MaxPool | Concat) and (given != scales[op.name]).any():
+            return False
+        if isinstance(op, Add | AveragePool):
+            divisor = op.kernel**2 if isinstance(op, AveragePool) else 1
+            try:
+                found, shift = fixed_point(given / (divisor * scales[op.name]))
+            except (ValueError, ZeroDivisionError):
+                return False
+            if shift != op.shift or not np.array_equal(found, np.ravel(op.multiplier)):
+                return False
+    return True
 
 
 def _input_zero(network: QuantizedNetwork) -> np.ndarray:
@@ -212,10 +257,12 @@ def _input_zero(network: QuantizedNetwork) -> np.ndarray:
 def _check_same(network: QuantizedNetwork, again: QuantizedNetwork) -> None:
     for op, other in zip(network.ops, again.ops, strict=True):
         names: tuple[str, ...] = ()
-        if isinstance(op, Conv | Add):
+        if isinstance(op, Conv | Add | AveragePool):
             names = ("multiplier", "shift", "low", "high")
+        if isinstance(op, MaxPool | AveragePool):
+            names += ("kernel", "stride", "pad")
         if isinstance(op, Conv):
-            names += ("weights", "bias", "stride", "pad")
+            names += ("weights", "bias", "stride", "pad", "groups")
             names += ("pad_code",) if any(op.pad) else ()
         wrong = "kind"
         if type(op) is type(other):

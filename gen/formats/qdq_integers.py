@@ -7,14 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import onnx
 
 from gen.common.errors import FirebrickError
 from gen.ir.fixed_point import fixed_point
-from gen.ir.ops import Add, Conv, Op, Tensor
+from gen.ir.ops import Add, AveragePool, Conv, Op, Tensor
 
 LARGEST_DEAD, SMALLEST_DEAD = 2.0, 2.0**-12
 """A dead channel's scale as a part of the layer's largest live one: kept in between."""
 
+Requantised = Conv | Add | AveragePool
+"""Ops that compute new codes; the others pass codes on."""
 COARSEST = 1.0
 """Codes of output by which rounding a multiplier to an integer may at most move a channel: what one
 of 7 bits may where the channel uses the whole range."""
@@ -42,11 +45,15 @@ class Layer:
     """An op whose final scale is not known before all nodes are read.
 
     ``own`` is the scale that the file gives its output, None until a QuantizeLinear is met;
-    ``final`` replaces it where a concat has another.
+    ``final`` replaces it where a concat has another. ``ceiling`` is the real value at which a Clip
+    cuts its output. ``behind`` is the QuantizeLinear behind a global average, which has a scale of
+    its own only if it turns out not to be the end.
     """
 
     op: Op
     relu: bool = False
+    ceiling: float | None = None
+    behind: onnx.NodeProto | None = None
     own: Scale | None = None
     final: Scale | None = None
 
@@ -76,12 +83,14 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
         If scales are too far apart to requantise.
     """
     op, own, final = layer.op, layer.own, layer.final or layer.own
-    if not isinstance(op, Conv | Add) or own is None or final is None:
+    if not isinstance(op, Requantised) or own is None or final is None:
         return op
     low, high = final.range
     ratio = own.scale / final.scale
     low = max(low, int(np.floor(own.range[0] * ratio + 0.5)))
     high = min(high, int(np.floor(own.range[1] * ratio + 0.5)))
+    if layer.ceiling is not None:
+        high = min(high, int(np.floor(layer.ceiling / final.scale + 0.5)))
     values: dict[str, Any] = {"low": 0 if layer.relu else low, "high": high}
     inputs = [tensors[name].scale / final.scale for name in op.inputs]
     try:
@@ -91,6 +100,9 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
             op = replace(op, multiplier=multiplier, shift=shift, **values)
             _check_precision(op, tensors[op.inputs[0]], factor)
             return op
+        if isinstance(op, AveragePool):
+            multiplier, shift = fixed_point(np.array(inputs) / op.kernel**2)
+            return replace(op, multiplier=int(multiplier[0]), shift=shift, **values)
         multiplier, shift = fixed_point(np.array(inputs))
     except ValueError as error:
         raise FirebrickError(f"{op.name}: {error}") from None

@@ -11,7 +11,19 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import BOARD, INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
+from gen.ir.ops import (
+    BOARD,
+    INPUT,
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    GlobalSum,
+    MaxPool,
+    Op,
+    Tensor,
+    output_shape,
+)
 
 _TYPES: dict[str, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
 
@@ -76,7 +88,9 @@ def _mistyped(part: Any) -> Iterator[str]:
 
 
 def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
-    for tensor in network.tensors.values():
+    for key, tensor in network.tensors.items():
+        if tensor.name != key:
+            yield f"tensor {tensor.name}: is held under another name, {key!r}"
         if min(tensor.shape) < 1 or not 1 <= tensor.bits <= 64:
             yield f"tensor {tensor.name}: shape {tensor.shape} or {tensor.bits} bits out of range"
         if not 0 < tensor.scale < np.inf:
@@ -96,11 +110,19 @@ def _form_problems(op: Op) -> Iterator[str]:
     if not op.inputs or (len(op.inputs) > 1 and not isinstance(op, Add | Concat)):
         yield f"{op.name}: cannot read {len(op.inputs)} tensors"
     if isinstance(op, Conv) and not _is_array(op.weights, np.int8, 4):
-        yield f"{op.name}: weights must be int8 of shape (Cout, K, K, Cin)"
-    if isinstance(op, Conv | MaxPool) and min(op.kernel, op.stride) < 1:
-        yield f"{op.name}: kernel {op.kernel} or stride {op.stride} is not at least 1"
-    if isinstance(op, Conv) and min(op.pad) < 0:
+        yield f"{op.name}: weights must be int8 of shape (Cout, KH, KW, Cin / groups)"
+    if not isinstance(op, Conv | MaxPool | AveragePool):
+        return
+    sides = op.kernel_size if isinstance(op, Conv) else (op.kernel,)
+    if min(*sides, op.stride) < 1:
+        kernel = "x".join(map(str, dict.fromkeys(sides)))
+        yield f"{op.name}: kernel {kernel} or stride {op.stride} is not at least 1"
+    if min(op.pad) < 0:
         yield f"{op.name}: padding {op.pad} is negative"
+    if isinstance(op, MaxPool | AveragePool) and max(op.pad) >= op.kernel:
+        yield f"{op.name}: padding {op.pad} is not below its kernel's {op.kernel} pixels"
+    if isinstance(op, MaxPool) and op.ceil and any(op.pad):
+        yield f"{op.name}: pads {op.pad} in ceil mode; pad more at the bottom and right instead"
 
 
 def _is_array(value: Any, dtype: Any, dimensions: int) -> bool:
@@ -115,7 +137,9 @@ def _op_problems(op: Op, inputs: list[Tensor], y: Tensor) -> Iterator[str]:
         len(inputs) != 2 or not all(0 <= factor < 1 << 16 for factor in op.multiplier)
     ):
         yield f"{op.name}: needs two inputs, with 16-bit multipliers, not {op.multiplier}"
-    if isinstance(op, Conv | Add) and not (
+    if isinstance(op, AveragePool) and not 0 <= op.multiplier < 1 << 16:
+        yield f"{op.name}: needs a 16-bit multiplier, not {op.multiplier}"
+    if isinstance(op, Conv | Add | AveragePool) and not (
         1 <= op.shift <= 47 and y.low <= op.low <= op.high <= y.high
     ):
         yield (
@@ -136,9 +160,13 @@ def _op_problems(op: Op, inputs: list[Tensor], y: Tensor) -> Iterator[str]:
 
 
 def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
-    cout, kernel, kernel_x, cin = op.weights.shape
-    if kernel != kernel_x or cin != x.shape[2]:
-        yield f"{op.name}: weights {op.weights.shape} do not fit input {x.shape}"
+    cout, _, _, read = op.weights.shape
+    cin = x.shape[2]
+    if op.groups != 1 and not op.groups == cin == cout:
+        yield f"{op.name}: {op.groups} groups for {cin} channels to {cout}; only 1 or all of both"
+    if read * op.groups != cin:
+        grouped = f" in {op.groups} groups" if op.groups != 1 else ""
+        yield f"{op.name}: weights {op.weights.shape}{grouped} do not fit input {x.shape}"
     if not 2 <= op.weight_bits <= 8:
         yield f"{op.name}: weight_bits {op.weight_bits} is not 2 to 8"
     limit = 1 << (op.weight_bits - 1)
@@ -146,10 +174,13 @@ def _conv_problems(op: Conv, x: Tensor) -> Iterator[str]:
         yield f"{op.name}: weight codes exceed {op.weight_bits} bits"
     if op.codebook is not None:
         yield from _codebook_problems(op, op.codebook)
-    for name, dtype in (("bias", np.int32), ("multiplier", np.uint16)):
+    kinds = {"bias": np.int32, "multiplier": np.uint16, "weight_scale": np.float64}
+    for name, dtype in kinds.items():
         array = getattr(op, name)
         if not _is_array(array, dtype, 1) or array.shape != (cout,):
             yield f"{op.name}: {name} must be {np.dtype(dtype)} of shape ({cout},)"
+    if not ((op.weight_scale >= 0) & (op.weight_scale < np.inf)).all():
+        yield f"{op.name}: weight_scale holds something other than numbers from 0 up"
     if len(op.pad_code) != cin or any(not x.low <= code <= x.high for code in op.pad_code):
         yield f"{op.name}: pad_code must hold {cin} codes of the input tensor"
 

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool, pool_size
+from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool, pool_counts, window_counts
 from gen.ir.preprocessing import Normalisation
 
 
 @dataclass(frozen=True, eq=False)
 class FloatConv:
-    """A convolution with its bias and, perhaps, its ReLU.
+    """A convolution with its bias and, perhaps, its ReLU and a ceiling above that.
 
     Attributes
     ----------
     name : str
     inputs : tuple of str
         One tensor.
-    weights : float32 array (Cout, K, K, Cin)
+    weights : float32 array (Cout, KH, KW, Cin / groups)
     bias : float32 array (Cout,)
     stride : int
     pad : tuple of int
@@ -32,6 +32,10 @@ class FloatConv:
     relu : bool
     pad_value : tuple of float
         Real value of a padding pixel, one a channel; empty for zeros.
+    groups : int
+        1, or the number of input and of output channels, each of which reads one of the former.
+    ceiling : float or None
+        What larger outputs become, as the 6 of a ReLU6.
     """
 
     name: str
@@ -42,6 +46,8 @@ class FloatConv:
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     relu: bool = False
     pad_value: tuple[float, ...] = ()
+    groups: int = 1
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,20 +78,36 @@ class SharedConv(FloatConv):
         """
         return SharedConv(
             op.name, op.inputs, values[codes], bias, op.stride, op.pad, op.relu, op.pad_value,
-            codes=codes, values=values,
+            op.groups, op.ceiling, codes=codes, values=values,
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class FloatAdd:
-    """The sum of two tensors of one shape, perhaps with a ReLU behind it."""
+    """The sum of two tensors of one shape, perhaps with a ReLU and a ceiling behind it."""
 
     name: str
     inputs: tuple[str, ...]
     relu: bool = False
+    ceiling: float | None = None
 
 
-FloatOp = FloatConv | MaxPool | Concat | FloatAdd | GlobalSum
+@dataclass(frozen=True)
+class FloatAveragePool:
+    """Means of windows, padding (top, left, bottom, right) counted as zeros; perhaps a ReLU."""
+
+    name: str
+    inputs: tuple[str, ...]
+    kernel: int
+    stride: int
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    relu: bool = False
+    ceiling: float | None = None
+
+
+Computed = FloatConv | FloatAdd | FloatAveragePool
+"""Layers that compute new values, at a scale of their own; the others pass values on."""
+FloatOp = FloatConv | MaxPool | FloatAveragePool | Concat | FloatAdd | GlobalSum
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +156,7 @@ class FloatGraph:
             below = all(known[name] for name in op.inputs)
             if isinstance(op, FloatConv):
                 known[op.name] = op.relu
-            elif isinstance(op, FloatAdd):
+            elif isinstance(op, FloatAdd | FloatAveragePool):
                 known[op.name] = op.relu or below
             else:
                 known[op.name] = below
@@ -158,7 +180,11 @@ class FloatGraph:
 
 def _fold_input(op: FloatOp, normalisation: Normalisation) -> FloatOp:
     if not isinstance(op, FloatConv):
-        raise FirebrickError(f"{op.name}: only convolutions may read the input pixels")
+        raise FirebrickError(
+            f"{op.name} ({type(op).__name__}): only convolutions may read the input pixels; put "
+            "it behind the first one"
+        )
+    op = replace(op, weights=dense(op.weights, op.groups), groups=1)
     if op.weights.shape[3] != 3:
         raise FirebrickError(
             f"{op.name}: reads {op.weights.shape[3]} input channels, but frames are RGB"
@@ -179,6 +205,19 @@ def _fold_input(op: FloatOp, normalisation: Normalisation) -> FloatOp:
     return _fold_shared(folded, normalisation) if isinstance(folded, SharedConv) else folded
 
 
+def dense(weights: np.ndarray, groups: int) -> np.ndarray:
+    """Weights of a layer in one group: zeros between channels that were of different ones.
+
+    Layers that read pixels, whose colours may come in another order, are made so.
+    """
+    if groups == 1:
+        return weights
+    whole = np.zeros((*weights.shape[:3], groups), weights.dtype)
+    channels = np.arange(groups)
+    whole[channels, :, :, channels] = weights[..., 0]
+    return whole
+
+
 def _fold_shared(op: SharedConv, normalisation: Normalisation) -> SharedConv:
     if len(set(normalisation.std)) > 1:
         raise FirebrickError(
@@ -193,14 +232,14 @@ def _fold_shared(op: SharedConv, normalisation: Normalisation) -> SharedConv:
 def _shape(op: FloatOp, inputs: list[tuple[int, int, int]]) -> tuple[int, int, int]:
     height, width, channels = inputs[0]
     if isinstance(op, FloatConv):
-        cout, kernel, _, cin = op.weights.shape
-        if cin != channels:
-            raise FirebrickError(f"{op.name}: weights for {cin} channels, input has {channels}")
-        top, left, bottom, right = op.pad
-        rows = (height + top + bottom - kernel) // op.stride + 1
-        return rows, (width + left + right - kernel) // op.stride + 1, cout
-    if isinstance(op, MaxPool):
-        return pool_size(height, op), pool_size(width, op), channels
+        cout, rows, columns, cin = op.weights.shape
+        if cin * op.groups != channels:
+            raise FirebrickError(
+                f"{op.name}: weights for {cin * op.groups} channels, input has {channels}"
+            )
+        return *window_counts((height, width), (rows, columns), op.stride, op.pad), cout
+    if isinstance(op, MaxPool | FloatAveragePool):
+        return *pool_counts((height, width), op), channels
     if isinstance(op, GlobalSum):
         return 1, 1, channels
     same = 2 if isinstance(op, Concat) else 3

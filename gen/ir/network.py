@@ -10,7 +10,8 @@ Numerics (all exact, two's complement)
 - Weights are signed integers of ``weight_bits`` bits with one scale an output channel. A layer may
   have a codebook: then it stores codes of ``code_bits`` bits that stand for levels of its weights.
 - Requantise: ``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
-- Layout is HWC for tensors and O, K, K, I for weights.
+- An average pool requantises the sum of each window, like a convolution without weights.
+- Layout is HWC for tensors and O, KH, KW, I for weights.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gen.common.errors import FirebrickError
 from gen.ir.ops import (
     INPUT,
     Add,
+    AveragePool,
     Concat,
     Conv,
     GlobalSum,
@@ -36,10 +38,15 @@ from gen.ir.ops import (
 )
 from gen.ir.preprocessing import Preprocessing
 
-FORMAT_VERSION = 2
-"""Of files with codebooks; those without are written in format 1, which has none."""
+FORMAT_VERSION = 3
+"""Of files with what formats before it cannot say: see :func:`_format`."""
 
-_KINDS: dict[str, Any] = {c.__name__: c for c in (Conv, MaxPool, Concat, Add, GlobalSum)}
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind for kind in (Conv, MaxPool, AveragePool, Concat, Add, GlobalSum)
+}
+_LEFT_OUT: dict[Any, dict[str, Any]] = {Conv: {"groups": 1}, MaxPool: {"pad": (0, 0, 0, 0)}}
+"""Values of fields at which they are not written: files from before there were such fields, and
+digests, stay what they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,12 +165,11 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
                         "slashes and underscores; rename one"
                     )
                 arrays[key] = value
-            elif value is not None:
+            elif value is not None and value != _LEFT_OUT.get(type(op), {}).get(item.name):
                 entry[item.name] = value
         ops.append(entry)
-    coded = any(op.codebook is not None for op in network.convs)
     header = {
-        "format": FORMAT_VERSION if coded else 1,
+        "format": _format(network),
         "name": network.name,
         "ops": ops,
         "tensors": [asdict(t) for t in network.tensors.values()],
@@ -172,6 +178,20 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
         "source": network.source,
     }
     return header, arrays
+
+
+def _format(network: QuantizedNetwork) -> int:
+    """The oldest format that can say a network.
+
+    Format 2 brought codebooks; format 3 average pools, padding of max pools, groups, and kernels
+    that are not square.
+    """
+    for op in network.ops:
+        if isinstance(op, AveragePool) or (isinstance(op, MaxPool) and any(op.pad)):
+            return 3
+        if isinstance(op, Conv) and (op.groups > 1 or op.kernel_size[0] != op.kernel_size[1]):
+            return 3
+    return 2 if any(op.codebook is not None for op in network.convs) else 1
 
 
 def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> QuantizedNetwork:

@@ -6,8 +6,11 @@ Numerics, in full in :mod:`gen.ir.network`: codes are exact two's complement int
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+
+from gen.common.errors import FirebrickError
 
 INPUT = "input"
 """Name of the tensor of raw pixels."""
@@ -46,7 +49,7 @@ class Conv:
         Also the name of the tensor it produces.
     inputs : tuple of str
         One tensor.
-    weights : int8 array (Cout, K, K, Cin)
+    weights : int8 array (Cout, KH, KW, Cin / groups)
         As they are multiplied; where there is a codebook, each is one of its levels.
     weight_bits : int
         2 to 8, what the multiplier takes; weights are in [-2**(bits-1), 2**(bits-1) - 1].
@@ -66,6 +69,8 @@ class Conv:
     codebook : int8 array (2**code_bits,) or None
         Levels in ascending order, shared by the layer's channels, of which ``code_bits``-bit codes
         are stored. None stores the weights themselves.
+    groups : int
+        1, or the number of input and of output channels: each of these reads one of those only.
     """
 
     name: str
@@ -82,6 +87,7 @@ class Conv:
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     pad_code: tuple[int, ...] = ()
     codebook: np.ndarray | None = None
+    groups: int = 1
 
     @property
     def code_bits(self) -> int:
@@ -92,15 +98,30 @@ class Conv:
 
     @property
     def codes(self) -> np.ndarray:
-        """What is stored, int16 (Cout, K, K, Cin): unsigned with a codebook, else the weights."""
+        """What is stored, int16, shaped as the weights: unsigned with a codebook, else these."""
         if self.codebook is None:
             return self.weights.astype(np.int16)
         return np.searchsorted(self.codebook, self.weights).astype(np.int16)
 
     @property
+    def kernel_size(self) -> tuple[int, int]:
+        """Rows and columns of the kernel."""
+        _, rows, columns, _ = self.weights.shape
+        return rows, columns
+
+    @property
     def kernel(self) -> int:
-        """Side of the square kernel."""
-        return int(self.weights.shape[1])
+        """Side of a square kernel.
+
+        Raises
+        ------
+        FirebrickError
+            If it is not square.
+        """
+        rows, columns = self.kernel_size
+        if rows != columns:
+            raise FirebrickError(f"{self.name} (Conv): its kernel of {rows}x{columns} has no side")
+        return rows
 
     @property
     def channels(self) -> int:
@@ -123,10 +144,11 @@ class Conv:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Max pooling without padding.
+    """Max pooling.
 
     With ``ceil``, windows that reach past the bottom or right edge are cut there; without, they
-    are left out.
+    are left out. Padding (top, left, bottom, right) has the smallest code: it is never the largest
+    in a window.
     """
 
     name: str
@@ -134,6 +156,26 @@ class MaxPool:
     kernel: int
     stride: int
     ceil: bool = False
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class AveragePool:
+    """``y = clamp((sum * multiplier + 2**(shift-1)) >> shift, low, high)`` of each window's sum.
+
+    Padding (top, left, bottom, right) has code 0; the divisor, always ``kernel**2``, is inside the
+    multiplier.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    kernel: int
+    stride: int
+    multiplier: int
+    shift: int
+    low: int
+    high: int
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -164,20 +206,16 @@ class GlobalSum:
     inputs: tuple[str, ...]
 
 
-Op = Conv | MaxPool | Concat | Add | GlobalSum
+Op = Conv | MaxPool | AveragePool | Concat | Add | GlobalSum
 
 
 def output_shape(op: Op, inputs: list[tuple[int, int, int]]) -> tuple[int, int, int]:
     """Shape (height, width, channels) that ``op`` makes of input shapes ``inputs``."""
     height, width, channels = inputs[0]
     if isinstance(op, Conv):
-        top, left, bottom, right = op.pad
-        rows = (height + top + bottom - op.kernel) // op.stride + 1
-        columns = (width + left + right - op.kernel) // op.stride + 1
-        return rows, columns, op.channels
-    if isinstance(op, MaxPool):
-        rows, columns = (pool_size(size, op) for size in (height, width))
-        return rows, columns, channels
+        return *window_counts((height, width), op.kernel_size, op.stride, op.pad), op.channels
+    if isinstance(op, MaxPool | AveragePool):
+        return *pool_counts((height, width), op), channels
     if isinstance(op, Concat):
         return height, width, sum(shape[2] for shape in inputs)
     if isinstance(op, Add):
@@ -185,7 +223,51 @@ def output_shape(op: Op, inputs: list[tuple[int, int, int]]) -> tuple[int, int, 
     return 1, 1, channels
 
 
+def window_counts(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: int,
+    pad: tuple[int, int, int, int],
+) -> tuple[int, int]:
+    """How many whole windows a map has, down and across.
+
+    Parameters
+    ----------
+    size, kernel : tuple of int
+        Rows and columns.
+    stride : int
+    pad : tuple of int
+        Top, left, bottom, right.
+    """
+    top, left, bottom, right = pad
+    rows = (size[0] + top + bottom - kernel[0]) // stride + 1
+    return rows, (size[1] + left + right - kernel[1]) // stride + 1
+
+
+class Pooling(Protocol):
+    """What pools of all kinds have, in floats and integers."""
+
+    @property
+    def kernel(self) -> int:
+        """Side of the window."""
+
+    @property
+    def stride(self) -> int:
+        """Pixels from a window to the next."""
+
+    @property
+    def pad(self) -> tuple[int, int, int, int]:
+        """Top, left, bottom, right."""
+
+
+def pool_counts(size: tuple[int, int], pool: Pooling) -> tuple[int, int]:
+    """How many windows a pool has on a map of ``size``, down and across."""
+    if isinstance(pool, MaxPool) and pool.ceil:
+        return pool_size(size[0], pool), pool_size(size[1], pool)
+    return window_counts(size, (pool.kernel, pool.kernel), pool.stride, pool.pad)
+
+
 def pool_size(size: int, pool: MaxPool) -> int:
-    """Windows along a side of ``size`` pixels."""
+    """Windows along a side of ``size`` pixels, without padding."""
     span = size - pool.kernel
     return (-(-span // pool.stride) if pool.ceil else span // pool.stride) + 1

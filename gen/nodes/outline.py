@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import FloatAdd, FloatAveragePool, FloatConv, FloatGraph, FloatOp
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import Add, Conv, Op, Tensor
+from gen.ir.ops import Add, AveragePool, Conv, Op, Tensor
 from gen.ir.preprocessing import default_preprocessing
 from gen.nodes.graph import Graph
 
@@ -35,6 +35,8 @@ def _outline(op: FloatOp) -> Op:
     """The quantised op, as far as it is known before its integers are."""
     if isinstance(op, FloatAdd):
         return Add(op.name, op.inputs, multiplier=(1, 1), shift=1, low=0, high=255)
+    if isinstance(op, FloatAveragePool):
+        return AveragePool(op.name, op.inputs, op.kernel, op.stride, 1, 1, 0, 255, op.pad)
     if not isinstance(op, FloatConv):
         return op
     channels = np.ones(op.weights.shape[0])
@@ -51,4 +53,5 @@ def _outline(op: FloatOp) -> Op:
         high=255,
         stride=op.stride,
         pad=op.pad,
+        groups=op.groups,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.common.progress import SILENT, Progress
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import Computed, FloatGraph, FloatOp
 from gen.ir.ops import INPUT
 from gen.quantise.layers import batches, float_layer
 
@@ -118,7 +118,7 @@ def observe(graph: FloatGraph, frames: np.ndarray, *, progress: Progress = SILEN
     progress : Progress
         Told frames done and in all.
     """
-    histograms = {op.name: Histogram() for op in graph.ops if isinstance(op, FloatConv | FloatAdd)}
+    histograms = {op.name: Histogram() for op in graph.ops if isinstance(op, Computed)}
     sums = {INPUT: frames.mean(axis=(0, 1, 2), dtype=np.float64)}
     sums.update((op.name, np.zeros(())) for op in graph.ops)
     done = 0

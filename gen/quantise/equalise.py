@@ -34,7 +34,8 @@ FRAMES = 64
 def equalise(graph: FloatGraph, frames: np.ndarray, names: Collection[str]) -> FloatGraph:
     """The same function with other sizes of the channels that some convolutions read.
 
-    Channels that an addition or any other layer reads as well stay as they are.
+    Channels that a depthwise layer, an addition or any other layer reads as well stay as they are,
+    and so do those below a ceiling.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def equalise(graph: FloatGraph, frames: np.ndarray, names: Collection[str]) -> F
     sources = {}
     for name, taking in readers.items():
         found = _sources(name, makers, readers)
-        if found is not None and all(op.name in names for op in taking):
+        if found is not None and all(_weighs(op, names) for op in taking):
             sources[name] = found
     if not sources:
         return graph
@@ -66,6 +67,11 @@ def equalise(graph: FloatGraph, frames: np.ndarray, names: Collection[str]) -> F
     return replace(graph, ops=tuple(_scaled(op, factors, gains) for op in graph.ops))
 
 
+def _weighs(op: FloatOp, names: Collection[str]) -> bool:
+    """Whether an op is a convolution of ``names`` that has a weight for each channel it reads."""
+    return isinstance(op, FloatConv) and op.groups == 1 and op.name in names
+
+
 def _sources(
     name: str, makers: dict[str, FloatOp], readers: dict[str, list[FloatOp]]
 ) -> list[tuple[str, int, int]] | None:
@@ -74,7 +80,7 @@ def _sources(
     None if something else takes part.
     """
     op = makers.get(name)
-    if isinstance(op, FloatConv):
+    if isinstance(op, FloatConv) and op.ceiling is None:
         return [(name, 0, len(op.weights))]
     if not isinstance(op, MaxPool | Concat) or any(len(readers[x]) > 1 for x in op.inputs):
         return None

@@ -18,7 +18,7 @@ from scipy.special import softmax
 from gen.common.progress import SILENT, Progress
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.ops import INPUT
-from gen.quantise.backward import layer_back, patches_back
+from gen.quantise.backward import conv_back, layer_back, unclamped
 from gen.quantise.calibrate import run_float
 from gen.quantise.layers import batches
 
@@ -51,14 +51,18 @@ def channel_couplings(
     -------
     dict of float64 arrays (Cout, Cout)
         Positive definite, one on the diagonal on average. The layer whose channels are the classes
-        has none: its coupling is all but diagonal, and a few hundred frames cannot tell.
+        has none: its coupling is all but diagonal, and a few hundred frames cannot tell. Depthwise
+        layers have none either, since their channels see different inputs.
     """
     last = graph.ops[-1]
     rng = np.random.default_rng(SEED)
     sums = {
         op.name: np.zeros((len(op.weights),) * 2)
         for op in graph.ops
-        if op.name in names and isinstance(op, FloatConv) and op.name not in last.inputs
+        if op.name in names
+        and isinstance(op, FloatConv)
+        and op.groups == 1
+        and op.name not in last.inputs
     }
     if not sums:
         return {}
@@ -94,15 +98,13 @@ def _add_gradients(
     for op in reversed(graph.ops):
         mine, inputs = slopes.pop(op.name), [tensors[name] for name in op.inputs]
         if isinstance(op, FloatConv):
-            if op.relu:
-                mine = mine * (tensors[op.name] > 0)
+            mine = unclamped(op, tensors[op.name], mine)
             flat = mine.reshape(-1, mine.shape[3])
             if op.name in sums:
                 sums[op.name] += flat.T @ flat
             if op.inputs[0] == INPUT:
                 continue
-            windows = flat @ op.weights.reshape(len(op.weights), -1)
-            back = [patches_back(op, windows.reshape(*mine.shape[:3], -1), inputs[0].shape)]
+            back = [conv_back(op, mine, inputs[0].shape)]
         else:
             back = layer_back(op, inputs, tensors[op.name], mine)
         for name, part in zip(op.inputs, back, strict=True):

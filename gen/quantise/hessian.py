@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ class Moments:
     Attributes
     ----------
     mean_x : float64 array (D,)
-        Of the windows, D = K * K * Cin, in the weights' order.
+        Of the windows, D = KH * KW * Cin, in the weights' order.
     mean_y : float64 array (Cout,)
     xx : float64 array (D, D)
         Damped: never singular.
@@ -46,6 +47,40 @@ class Moments:
         return bias
 
 
+@dataclass(frozen=True)
+class LayerMoments:
+    """Moments of all of a layer: one for all channels, or one for each of a depthwise layer."""
+
+    parts: tuple[Moments, ...]
+
+    @property
+    def hessian(self) -> np.ndarray:
+        """Second moments (D, D) for rounding; of a depthwise layer the mean, each of one size."""
+        if len(self.parts) == 1:
+            return self.parts[0].xx
+        total: np.ndarray = sum(part.xx / np.trace(part.xx) for part in self.parts)
+        return total / len(self.parts)
+
+    def best_weights(self, weights: np.ndarray) -> np.ndarray:
+        """As :meth:`Moments.best_weights`, of weights (Cout, D)."""
+        return np.concatenate([part.best_weights(own) for part, own in self._with(weights)])
+
+    def best_bias(self, weights: np.ndarray) -> np.ndarray:
+        """As :meth:`Moments.best_bias`, of weights (Cout, D)."""
+        return np.concatenate([part.best_bias(own) for part, own in self._with(weights)])
+
+    def mean_response(self, weights: np.ndarray) -> np.ndarray:
+        """What weights (Cout, D) give on average."""
+        return np.concatenate([own @ part.mean_x for part, own in self._with(weights)])
+
+    def error(self, change: np.ndarray) -> float:
+        """Square error that a change (Cout, D) of the weights makes, of all channels."""
+        return float(sum((own * (own @ part.xx)).sum() for part, own in self._with(change)))
+
+    def _with(self, weights: np.ndarray) -> Iterator[tuple[Moments, np.ndarray]]:
+        return zip(self.parts, np.split(weights, len(self.parts)), strict=True)
+
+
 class MomentSums:
     """Adds up windows and wanted outputs, batch by batch.
 
@@ -54,17 +89,23 @@ class MomentSums:
     inputs : int
         Numbers in a window.
     outputs : int
-    origin : float32 array (D,), optional
+        For each of the windows; of a group if there are several.
+    origin : float32 array (D,) or (groups, D), optional
         Close to the windows' mean, so that little is rounded; the first windows' mean if None.
+    groups : int
+        With more than one, windows and outputs have these in front, and are summed apart.
     """
 
-    def __init__(self, inputs: int, outputs: int, origin: np.ndarray | None = None):
+    def __init__(
+        self, inputs: int, outputs: int, origin: np.ndarray | None = None, groups: int = 1
+    ):
+        front = (groups,) if groups > 1 else ()
         self._count = 0
         self._origin = origin
-        self._x = np.zeros(inputs)
-        self._y = np.zeros(outputs)
-        self._xx = np.zeros((inputs, inputs))
-        self._yx = np.zeros((outputs, inputs))
+        self._x = np.zeros((*front, inputs))
+        self._y = np.zeros((*front, outputs))
+        self._xx = np.zeros((*front, inputs, inputs))
+        self._yx = np.zeros((*front, outputs, inputs))
 
     def merge(self, other: MomentSums) -> None:
         """Add what another with the same origin has counted."""
@@ -77,13 +118,29 @@ class MomentSums:
     def add(self, x: np.ndarray, y: np.ndarray) -> None:
         """Count windows, float32 (N, D), and the outputs wanted for them, float32 (N, Cout)."""
         if self._origin is None:
-            self._origin = x.mean(axis=0)
-        x = x - self._origin
-        self._count += len(x)
-        self._x += x.sum(axis=0, dtype=np.float64)
-        self._y += y.sum(axis=0, dtype=np.float64)
-        self._xx += x.T @ x
-        self._yx += y.T @ x
+            self._origin = x.mean(axis=-2)
+        x = x - self._origin[..., None, :]
+        self._count += x.shape[-2]
+        self._x += x.sum(axis=-2, dtype=np.float64)
+        self._y += y.sum(axis=-2, dtype=np.float64)
+        self._xx += x.swapaxes(-1, -2) @ x
+        self._yx += y.swapaxes(-1, -2) @ x
+
+    def layer_moments(self, weights: np.ndarray, scale: float) -> LayerMoments:
+        """As :meth:`moments`, of all groups; weights are (Cout, D) of all of them, in order."""
+        if self._x.ndim == 1:
+            return LayerMoments((self.moments(weights, scale),))
+        own = np.split(weights, len(self._x))
+        return LayerMoments(tuple(self._group(g).moments(w, scale) for g, w in enumerate(own)))
+
+    def _group(self, index: int) -> MomentSums:
+        """What one of several groups has summed up."""
+        part = MomentSums(self._x.shape[1], self._y.shape[1])
+        part._count = self._count
+        part._origin = None if self._origin is None else self._origin[index]
+        part._x, part._y = self._x[index], self._y[index]
+        part._xx, part._yx = self._xx[index], self._yx[index]
+        return part
 
     def free_variances(self) -> np.ndarray:
         """Variance (D,) of each number in a window that the others do not explain linearly."""

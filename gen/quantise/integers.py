@@ -8,8 +8,8 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.ir.fixed_point import fixed_point, real_scale
-from gen.ir.graph import FloatAdd, FloatConv, FloatOp
-from gen.ir.ops import Add, Conv, Op, Tensor
+from gen.ir.graph import Computed, FloatAdd, FloatAveragePool, FloatConv, FloatOp
+from gen.ir.ops import Add, AveragePool, Conv, Op, Tensor
 from gen.quantise.robust_multipliers import robust_multipliers
 
 CLIPS = np.linspace(0.4, 1.0, 61)
@@ -35,7 +35,7 @@ def integer_conv(
     Parameters
     ----------
     op : FloatConv
-    codes : array of integers (Cout, K, K, Cin)
+    codes : array of integers (Cout, KH, KW, Cin / groups)
         Of its weights, at most ``bits`` wide.
     scale, bias : float array (Cout,)
         Real value of a code, and real bias.
@@ -55,7 +55,8 @@ def integer_conv(
         multiplier, shift = fixed_point(x.scale * scale / y.scale)
     except ValueError as error:
         raise FirebrickError(f"{op.name}: {error}") from None
-    multiplier = robust_multipliers(multiplier, shift, 0 if op.relu else y.low, y.high)
+    low, high = clamp(op, y)
+    multiplier = robust_multipliers(multiplier, shift, low, high)
     scale = np.where(multiplier > 0, real_scale(multiplier, shift, x, y), scale)
     integer_bias = np.floor(bias / (x.scale * scale) + 0.5)
     return Conv(
@@ -67,13 +68,22 @@ def integer_conv(
         bias=np.clip(integer_bias, 1 - 2**31, 2**31 - 1).astype(np.int32),
         multiplier=multiplier,
         shift=shift,
-        low=0 if op.relu else y.low,
-        high=y.high,
+        low=low,
+        high=high,
         stride=op.stride,
         pad=op.pad,
         pad_code=border_codes(op, x),
         codebook=None if codebook is None else codebook.astype(np.int8),
+        groups=op.groups,
     )
+
+
+def clamp(op: Computed, y: Tensor) -> tuple[int, int]:
+    """Lowest and highest code that a layer's ReLU and ceiling leave of those of its output."""
+    low, high = 0 if op.relu else y.low, y.high
+    if op.ceiling is not None:
+        high = min(high, max(low, int(np.floor(op.ceiling / y.scale + 0.5))))
+    return low, high
 
 
 def border_codes(op: FloatConv, x: Tensor) -> tuple[int, ...]:
@@ -88,19 +98,25 @@ def integer_op(op: FloatOp, tensors: Mapping[str, Tensor]) -> Op:
     Raises
     ------
     FirebrickError
-        If an addition's scales are too far apart to requantise.
+        If the scales of an addition or an average are too far apart to requantise.
     """
     if isinstance(op, FloatConv):
         raise TypeError(f"{op.name}: a convolution needs codes")
-    if not isinstance(op, FloatAdd):
+    if not isinstance(op, FloatAdd | FloatAveragePool):
         return op
     y = tensors[op.name]
+    scales = np.array([tensors[name].scale for name in op.inputs])
     try:
-        factors = np.array([tensors[name].scale / y.scale for name in op.inputs])
-        (a, b), shift = fixed_point(factors)
+        if isinstance(op, FloatAveragePool):
+            (multiplier,), shift = fixed_point(scales / (op.kernel**2 * y.scale))
+            return AveragePool(
+                op.name, op.inputs, op.kernel, op.stride, int(multiplier), shift, *clamp(op, y),
+                op.pad,
+            )  # fmt: skip
+        (a, b), shift = fixed_point(scales / y.scale)
     except ValueError as error:
         raise FirebrickError(f"{op.name}: {error}") from None
-    return Add(op.name, op.inputs, (int(a), int(b)), shift, 0 if op.relu else y.low, y.high)
+    return Add(op.name, op.inputs, (int(a), int(b)), shift, *clamp(op, y))
 
 
 def scale_floor(op: FloatConv, x: Tensor) -> np.ndarray:
@@ -113,7 +129,7 @@ def round_weights(weights: np.ndarray, scale: np.ndarray, bits: int) -> np.ndarr
 
     Parameters
     ----------
-    weights : float array (Cout, K, K, Cin)
+    weights : float array (Cout, KH, KW, Cin / groups)
     scale : float array (Cout,)
         Real value of a code.
     bits : int
@@ -121,7 +137,7 @@ def round_weights(weights: np.ndarray, scale: np.ndarray, bits: int) -> np.ndarr
 
     Returns
     -------
-    float array (Cout, K, K, Cin)
+    float array, shaped as the weights
         Integers.
     """
     high = (1 << (bits - 1)) - 1
@@ -144,7 +160,7 @@ def weight_scales(weights: np.ndarray, bits: int, floor: np.ndarray) -> np.ndarr
 
     Parameters
     ----------
-    weights : float array (Cout, K, K, Cin)
+    weights : float array (Cout, KH, KW, Cin / groups)
     bits : int
     floor : float array (Cout,)
         Scales are at least these, and at least a small part of the layer's largest.

@@ -20,9 +20,17 @@ from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.widths import Width
 from gen.quantise.codebook import round_to_levels
 from gen.quantise.gptq import largest_code, round_by_gptq
-from gen.quantise.hessian import Moments, MomentSums
+from gen.quantise.hessian import LayerMoments, MomentSums
 from gen.quantise.integers import WEAKEST, border_codes, integer_conv, integer_op, scale_floor
-from gen.quantise.layers import batches, before_relu, float_layer, integer_layer, patches
+from gen.quantise.layers import (
+    batches,
+    before_relu,
+    by_group,
+    clamped,
+    float_layer,
+    integer_layer,
+    patches,
+)
 from gen.quantise.rate import Step, bits_for, round_to_step
 
 MEMORY = 3 << 30
@@ -120,23 +128,27 @@ def _run(layer: Callable[[list[np.ndarray]], np.ndarray], inputs: list[np.ndarra
 
 def _measure(
     op: FloatConv, real: np.ndarray, codes: np.ndarray, x: Tensor
-) -> tuple[Moments, np.ndarray]:
+) -> tuple[LayerMoments, np.ndarray]:
     """Moments of the codes that reach a convolution, and what it gives in the float network."""
     weights = op.weights.reshape(len(op.weights), -1).astype(np.float64)
     border = border_codes(op, x)
-    origin = np.tile(codes[0].mean(axis=(0, 1), dtype=np.float32), op.weights[0, ..., 0].size)
-    sums = [MomentSums(weights.shape[1], len(weights), origin) for _ in range(THREADS)]
+    mean = codes[0].mean(axis=(0, 1), dtype=np.float32)
+    taps = op.weights.shape[1] * op.weights.shape[2]
+    origin = np.tile(mean, taps) if op.groups == 1 else np.repeat(mean[:, None], taps, axis=1)
+    outputs = len(weights) // op.groups
+    sums = [MomentSums(weights.shape[1], outputs, origin, op.groups) for _ in range(THREADS)]
 
-    def outputs(thread: int, batch: slice) -> np.ndarray:
+    def measured(thread: int, batch: slice) -> np.ndarray:
         wanted = before_relu(op, real[batch])
         windows = patches(op, codes[batch], border).astype(np.float32)
-        sums[thread].add(windows.reshape(-1, weights.shape[1]), wanted.reshape(-1, len(weights)))
-        return np.maximum(wanted, 0, out=wanted) if op.relu else wanted
+        flat = wanted.reshape(-1, len(weights))
+        sums[thread].add(by_group(op, windows), flat.T[..., None] if op.groups > 1 else flat)
+        return clamped(op, wanted)
 
-    given = _fill(outputs, codes)
+    given = _fill(measured, codes)
     for other in sums[1:]:
         sums[0].merge(other)
-    return sums[0].moments(weights, x.scale), given
+    return sums[0].layer_moments(weights, x.scale), given
 
 
 def _fill(outputs: Callable[[int, slice], np.ndarray], frames: np.ndarray) -> np.ndarray:
@@ -161,7 +173,7 @@ def _fill(outputs: Callable[[int, slice], np.ndarray], frames: np.ndarray) -> np
 
 def _convolution(
     op: FloatConv,
-    moments: Moments,
+    moments: LayerMoments,
     width: Width,
     coupling: np.ndarray | None,
     tensors: Mapping[str, Tensor],
@@ -169,16 +181,16 @@ def _convolution(
     weights = moments.best_weights(op.weights.reshape(len(op.weights), -1).astype(np.float64))
     weakest = np.abs(weights).max() / largest_code(width.operand) * WEAKEST
     floor = np.maximum(scale_floor(op, tensors[op.inputs[0]]), weakest or 1.0)
-    operand = width.operand
+    operand, hessian = width.operand, moments.hessian
     if isinstance(width, Step):
-        codes, scale = round_to_step(weights, moments.xx, width, floor)
+        codes, scale = round_to_step(weights, hessian, width, floor)
         operand, codebook = bits_for(codes), None
     elif width.levels is None:
-        codes, scale = round_by_gptq(weights, moments.xx, width.bits, floor, coupling)
+        codes, scale = round_by_gptq(weights, hessian, width.bits, floor, coupling)
         codebook = None
     else:
         codes, scale, codebook = round_to_levels(
-            weights, moments.xx, width.bits, width.levels, floor, coupling
+            weights, hessian, width.bits, width.levels, floor, coupling
         )
     bias = moments.best_bias(codes * scale[:, None])
     codes = codes.reshape(op.weights.shape)

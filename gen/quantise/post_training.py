@@ -240,13 +240,15 @@ def _to_nearest(
             codes = round_weights(weights, scale, bits)
         codebook = levels_of(codes) if shared else None
         error = codes * scale[:, None, None, None] - op.weights
-        bias = op.bias - (error * means[op.inputs[0]]).sum(axis=(1, 2, 3))
+        mean = means[op.inputs[0]]
+        seen = mean if op.groups == 1 else mean[:, None, None, None]
+        bias = op.bias - (error * seen).sum(axis=(1, 2, 3))
         ops.append(integer_conv(op, codes, scale, bias, bits, tensors, codebook))
     return tuple(ops)
 
 
 def _shared_codes(op: FloatConv, bits: int, floor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Integers (Cout, K, K, Cin) that a layer's shared values become, and its scale (Cout,)."""
+    """Integers that a layer's shared values become, shaped as its weights, and scale (Cout,)."""
     if not isinstance(op, SharedConv):
         raise FirebrickError(f"{op.name}: its weights are not shared, so there are none to keep")
     used = np.bincount(op.codes.reshape(-1), minlength=len(op.values)) > 0

@@ -27,8 +27,8 @@ from gen.ir.widths import WIDEST, Width
 from gen.quantise.calibrate import run_float
 from gen.quantise.codebook import round_to_levels
 from gen.quantise.gptq import round_by_gptq
-from gen.quantise.hessian import Moments, MomentSums
-from gen.quantise.layers import batches, float_layer, patches
+from gen.quantise.hessian import LayerMoments, MomentSums
+from gen.quantise.layers import batches, by_group, float_layer, patches
 
 FRAMES = 64
 """Frames to measure on; spread evenly over those given."""
@@ -78,38 +78,38 @@ def measure(
     }
 
 
-def _moments(graph: FloatGraph, frames: np.ndarray, progress: Progress) -> dict[str, Moments]:
+def _moments(graph: FloatGraph, frames: np.ndarray, progress: Progress) -> dict[str, LayerMoments]:
     """Moments of each convolution's inputs; the outputs it wants are none."""
     convs = [op for op in graph.ops if isinstance(op, FloatConv)]
-    sums = {op.name: MomentSums(op.weights[0].size, 0) for op in convs}
+    sums = {op.name: MomentSums(op.weights[0].size, 0, groups=op.groups) for op in convs}
     for batch in batches(len(frames), frames.shape[1:]):
         tensors = {INPUT: frames[batch].astype(np.float32)}
         for op, y in run_float(graph, frames[batch]):
             tensors[op.name] = y
         for op in convs:
             windows = patches(op, tensors[op.inputs[0]], op.pad_value)
-            windows = windows.reshape(-1, windows.shape[-1])
-            sums[op.name].add(windows, np.zeros((len(windows), 0), np.float32))
+            windows = by_group(op, windows)
+            sums[op.name].add(windows, np.zeros((*windows.shape[:-1], 0), np.float32))
         progress.advance(batch.stop, len(frames))
     nothing = {op.name: np.zeros((0, op.weights[0].size)) for op in convs}
-    return {name: part.moments(nothing[name], 1.0) for name, part in sums.items()}
+    return {name: part.layer_moments(nothing[name], 1.0) for name, part in sums.items()}
 
 
-def _errors(op: FloatConv, moments: Moments) -> tuple[dict[Width, float], FloatConv]:
+def _errors(op: FloatConv, moments: LayerMoments) -> tuple[dict[Width, float], FloatConv]:
     """Error of a layer's outputs by width, relative to that at the width measured; that layer."""
     weights = op.weights.reshape(len(op.weights), -1).astype(np.float64)
     floor = np.full(len(weights), np.abs(weights).max() * 1e-6 or 1.0)
-    errors, measured = {}, op
+    errors, measured, hessian = {}, op, moments.hessian
     for width in WIDTHS:
         if width.levels is None:
-            codes, scale = round_by_gptq(weights, moments.xx, width.bits, floor)
+            codes, scale = round_by_gptq(weights, hessian, width.bits, floor)
         else:
-            codes, scale, _ = round_to_levels(weights, moments.xx, width.bits, width.levels, floor)
+            codes, scale, _ = round_to_levels(weights, hessian, width.bits, width.levels, floor)
         change = codes * scale[:, None] - weights
-        errors[width] = float((change * (change @ moments.xx)).sum())
+        errors[width] = moments.error(change)
         if width == MEASURED:
             back = (weights + change).reshape(op.weights.shape).astype(np.float32)
-            bias = (op.bias - change @ moments.mean_x).astype(np.float32)
+            bias = (op.bias - moments.mean_response(change)).astype(np.float32)
             measured = replace(op, weights=back, bias=bias)
     unit = errors[MEASURED] or 1.0
     return {width: error / unit for width, error in errors.items()}, measured

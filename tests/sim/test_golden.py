@@ -10,8 +10,9 @@ import pytest
 from gen.formats.read import read_quantised
 from gen.frames.images import list_images, load_frames
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, Concat, Conv, MaxPool
+from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, MaxPool
 from sim import golden
+from tests.graphs import GRAPHS
 from tests.networks import NetworkBuilder, conv_network, fire_network, random_frames, tiny_network
 from tests.paths import SHARED
 
@@ -26,16 +27,20 @@ def slow_conv(op: Conv, x: Map) -> Map:
     rows += [[padding] * left + row + [padding] * right for row in x]
     rows += [[padding] * wide for _ in range(bottom)]
     weights = op.weights.tolist()
+    tall_kernel, wide_kernel = op.kernel_size
+    read = len(weights[0][0][0])
     y: Map = []
-    for r in range(0, len(rows) - op.kernel + 1, op.stride):
+    for r in range(0, len(rows) - tall_kernel + 1, op.stride):
         y.append([])
-        for c in range(0, wide - op.kernel + 1, op.stride):
+        for c in range(0, wide - wide_kernel + 1, op.stride):
             pixel = []
             for o, kernel in enumerate(weights):
                 acc = int(op.bias[o])
+                first = o if op.groups > 1 else 0
                 for dy, taps in enumerate(kernel):
                     for dx, tap in enumerate(taps):
-                        for w, v in zip(tap, rows[r + dy][c + dx], strict=True):
+                        pixel_read = rows[r + dy][c + dx][first : first + read]
+                        for w, v in zip(tap, pixel_read, strict=True):
                             acc += w * v
                 value = (acc * int(op.multiplier[o]) + 2 ** (op.shift - 1)) >> op.shift
                 pixel.append(max(op.low, min(op.high, value)))
@@ -43,22 +48,31 @@ def slow_conv(op: Conv, x: Map) -> Map:
     return y
 
 
-def slow_pool(op: MaxPool, x: Map, shape: tuple[int, int, int]) -> Map:
+def slow_pool(op: MaxPool | AveragePool, x: Map, shape: tuple[int, int, int]) -> Map:
     rows, columns, channels = shape
+    top, left, _, _ = op.pad
     return [
         [
             [
-                max(
+                slow_window(op, [
                     x[i][j][k]
-                    for i in range(r * op.stride, min(r * op.stride + op.kernel, len(x)))
-                    for j in range(c * op.stride, min(c * op.stride + op.kernel, len(x[0])))
-                )
+                    for i in range(r * op.stride - top, r * op.stride - top + op.kernel)
+                    for j in range(c * op.stride - left, c * op.stride - left + op.kernel)
+                    if 0 <= i < len(x) and 0 <= j < len(x[0])
+                ])
                 for k in range(channels)
             ]
             for c in range(columns)
         ]
         for r in range(rows)
-    ]
+    ]  # fmt: skip
+
+
+def slow_window(op: MaxPool | AveragePool, codes: list[int]) -> int:
+    if isinstance(op, MaxPool):
+        return max(codes)
+    value = (sum(codes) * op.multiplier + 2 ** (op.shift - 1)) >> op.shift
+    return max(op.low, min(op.high, value))
 
 
 def slow_run(network: QuantizedNetwork, frame: np.ndarray) -> dict[str, Map]:
@@ -68,7 +82,7 @@ def slow_run(network: QuantizedNetwork, frame: np.ndarray) -> dict[str, Map]:
         shape = network.tensors[op.name].shape
         if isinstance(op, Conv):
             y = slow_conv(op, inputs[0])
-        elif isinstance(op, MaxPool):
+        elif isinstance(op, MaxPool | AveragePool):
             y = slow_pool(op, inputs[0], shape)
         elif isinstance(op, Concat):
             y = pixelwise(lambda *pixels: list(chain(*pixels)), inputs)
@@ -126,6 +140,11 @@ def test_whole_network(seed):
 ])  # fmt: skip
 def test_convolution(kernel, stride, pad, signed):
     compare(conv_network(kernel, kernel=kernel, stride=stride, pad=pad, signed=signed))
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_networks_of_many_shapes(name):
+    compare(GRAPHS[name](), count=2)
 
 
 def test_signed_activations_inside():

@@ -48,3 +48,7 @@ def test_accuracy_in_integers():
     expected = [network.labels.index(name) for name in classes]
     right = golden.class_sums(network, frames).argmax(axis=1) == np.array(expected)
     assert right.mean() > 0.84
+
+
+def test_its_digest_is_what_it_was_before_ops_had_groups_and_padding():
+    assert default_network().digest.hex() == "b9116ec5ec5667ac"

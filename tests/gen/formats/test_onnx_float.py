@@ -142,7 +142,6 @@ def test_softmax_over_something_else_is_refused(opset, axis, flat):
                          "y"), r"'y' \(Slice\)"),
     (lambda n, x: n.node("Concat", [n.constant("k", np.ones((1, 1, 1, 1), np.float32)), x], "y",
                          axis=1), r"'y' \(Concat\)"),
-    (lambda n, x: n.node("Transpose", [x], "y", perm=[1, 0, 2, 3]), r"'y' \(Transpose\)"),
     (lambda n, x: n.node("Cast", [x], "y", to=TensorProto.INT32), r"'y' \(Cast\): rounds"),
     (lambda n, x: n.node("Shape", [x], "y"), "outputs .*must be one, behind the global average"),
 ])  # fmt: skip
@@ -191,23 +190,49 @@ def assert_refused(build, message: str) -> None:
 
 @pytest.mark.parametrize(("build", "message"), [
     (lambda n, x: n.node("Sigmoid", [x], "act"), r"node 'act' \(Sigmoid\): unsupported operator"),
-    (lambda n, x: n.conv(x, "c", 4, 4, 3, dilations=[2, 2]), r"node 'c' \(Conv\): dilations"),
-    (lambda n, x: n.conv(x, "c", 2, 4, group=2), r"node 'c' \(Conv\): group 2"),
-    (lambda n, x: n.node("MaxPool", [x], "p", kernel_shape=[3, 3], strides=[2, 2],
-                         pads=[1, 1, 1, 1]), r"node 'p' \(MaxPool\): pads"),
+    (lambda n, x: n.node("HardSwish", [x], "act"),
+     r"node 'act' \(HardSwish\): .*nearest one supported is Relu, or Clip\(0, 6\)"),
+    (lambda n, x: n.node("ConvTranspose", [x, n.constant("k", np.ones((4, 4, 2, 2), "f4"))], "up"),
+     r"node 'up' \(ConvTranspose\): .*nearest"),
+    (lambda n, x: n.conv(x, "c", 4, 4, 3, dilations=[2, 2]),
+     r"node 'c' \(Conv\): dilations \[2, 2\] are not supported; a larger kernel with zeros"),
+    (lambda n, x: n.conv(x, "c", 2, 4, group=2),
+     r"node 'c' \(Conv\): group 2 for 4 channels to 4 .*; 1 is, and depthwise: group 4"),
+    (lambda n, x: n.conv(x, "c", 1, 8, group=4), r"group 4 for 4 channels to 8 .*depthwise"),
+    (lambda n, x: n.conv(x, "c", 5, 4), r"node 'c' \(Conv\): weights for 5 channels, but"),
+    (lambda n, x: n.node("MaxPool", [x], "p"),
+     r"node 'p' \(MaxPool\): kernel_shape \[\] is not two sides, rows and columns; give both"),
+    (lambda n, x: n.node("Clip", [x, n.constant("lo", np.array(-1, "f4"))], "clip"),
+     r"node 'clip' \(Clip\): clips to -1..inf; Clip\(0, c\)"),
+    (lambda n, x: n.node("Mul", [x, x], "square"), r"node 'square' \(Mul\): Mul of two maps"),
+    (lambda n, x: n.node("Add", [x, n.conv(x, "c", 4, 4, 3)], "sum"),
+     r"node 'sum' \(Add\): adds maps of different shapes"),
+    (lambda n, x: n.node("Sum", [x, x, x], "sum"), r"node 'sum' \(Sum\): only the sum of two"),
+    (lambda n, x: n.node("Reshape", [x, integers(n, "to", 1, 2, 2, 23, 19)], "r"),
+     r"node 'r' \(Reshape\): .* splits channels, height or width"),
+    (lambda n, x: n.node("Transpose", [x], "t", perm=[0, 2, 3, 1]),
+     r"node 'pool10' \(GlobalAveragePool\): its input of shape \[1, 23, 19, 4\] is no map"),
+    (lambda n, x: n.node("Pad", [x, integers(n, "p", 0, 0, 1, 1, 0, 0, 1, 1),
+                                 n.constant("k", np.array(1, "f4"))], "pad"),
+     r"node 'pad' \(Pad\): only zeros around height and width"),
+    (lambda n, x: n.node("Pad", [x, integers(n, "p", 0, 0, 1, 1, 0, 0, 1, 1)], "pad"),
+     r"node 'pool10' \(GlobalAveragePool\): reads the output of a Pad"),
     (lambda n, x: n.node("MaxPool", [x], "p", kernel_shape=[3, 2], strides=[2, 2]),
      r"kernel \[3, 2\] is not square"),
     (lambda n, x: n.node("MaxPool", [x], "p", kernel_shape=[3, 3], strides=[2, 1]),
      "strides .* differ"),
-    (lambda n, x: n.node("MaxPool", [x], "p", kernel_shape=[5, 5], strides=[2, 2]),
-     r"node 'p' \(MaxPool\): kernel 5 at stride 2 is not supported"),
     (lambda n, x: n.node("Concat", [x, x], "cat", axis=2), "along axis 2"),
     (lambda n, x: n.node("Add", [x, n.constant("k", np.ones((1, 4, 1, 1), np.float32))], "a"),
-     r"node 'a' \(Add\): adding a constant"),
+     r"node 'a' \(Add\): supported only directly behind a convolution"),
+    (lambda n, x: n.node("Add", [x, n.constant("k", np.ones((23, 19), np.float32))], "a"),
+     r"node 'a' \(Add\): adding or multiplying a constant other than one number a channel"),
     (lambda n, x: n.batch_norm(x, "bn", 4), r"node 'bn' \(BatchNormalization\): supported only"),
-    (lambda n, x: n.node("AveragePool", [x], "avg", kernel_shape=[2, 2]), "only whole maps"),
-    (lambda n, x: n.node("AveragePool", [x], "avg", kernel_shape=[HEIGHT - 2, WIDTH - 2],
-                         auto_pad="SAME_UPPER"), r"'avg' \(AveragePool\): auto_pad SAME_UPPER"),
+    (lambda n, x: n.node("AveragePool", [x], "avg", kernel_shape=[3, 3], auto_pad="SAME_UPPER"),
+     r"'avg' \(AveragePool\): pads .* with count_include_pad=0.*; count_include_pad=1, or no"),
+    (lambda n, x: n.node("AveragePool", [x], "avg", kernel_shape=[2, 2], strides=[2, 2],
+                         ceil_mode=1), r"'avg' \(AveragePool\): ceil_mode cuts its last window"),
+    (lambda n, x: n.relu(n.node("GlobalAveragePool", [n.conv(x, "c", 4, 4)], "avg"), "r"),
+     r"node 'avg' \(GlobalAveragePool\): averages a map of 23x19 in the middle"),
 ])  # fmt: skip
 def test_unsupported_is_named(build, message):
     assert_refused(build, message)
@@ -253,7 +278,7 @@ def test_no_cnn():
         import_float(net.model(y), "test")
     y = net.node("Gemm", [y, net.constant("w", np.ones((3, 2), np.float32))], "fc")
     net.nodes = net.nodes[-1:]
-    with pytest.raises(FirebrickError, match="is this a network on images"):
+    with pytest.raises(FirebrickError, match="is no map of activations"):
         import_float(net.model(y), "test")
 
 

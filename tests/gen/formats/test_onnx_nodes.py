@@ -1,12 +1,11 @@
 """Reading ONNX files node by node, each function by itself."""
 
-from itertools import product
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_nodes import (
@@ -14,15 +13,11 @@ from gen.formats.onnx_nodes import (
     MOST_PIXELS,
     MOST_SIDE,
     Nodes,
-    Window,
     attributes,
-    check_global_pool,
-    read_max_pool,
+    read_ceiling,
     read_model,
-    read_window,
     refuse,
 )
-from sim import reference
 from tests.gen.onnx_models import HEIGHT, WIDTH, OnnxBuilder
 
 SHAPE = (7, 6, 2)
@@ -220,6 +215,8 @@ def test_opset(opset: int):
     assert Nodes(model).opset == opset
     model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 99))
     assert Nodes(model).opset == opset
+    model.opset_import[0].domain = "ai.onnx"
+    assert Nodes(model).opset == opset
     del model.opset_import[:]
     assert Nodes(model).opset == 1
 
@@ -251,9 +248,8 @@ def test_one_frame_at_once_where_the_batch_is_open(batch):
 @pytest.mark.parametrize(("shape", "message"), [
     ((1, 10), "model input 'data' has 2 dimensions: this is no network on images"),
     ((1, 3, 8, 8, 8), "model input 'data' has 5 dimensions: this is no network on images"),
-    ((1, 8, 9, 3), "model input 'data' has shape [1, 8, 9, 3]: it must be (batch, 3, height, "
-                   "width), channels first, three colours"),
-    ((1, 1, 8, 9), "it must be (batch, 3, height, width), channels first, three colours"),
+    ((1, 1, 8, 9), "model input 'data' has shape [1, 1, 8, 9]: it must be (batch, 3, height, "
+                   "width) or (batch, height, width, 3), three colours"),
     ((1, 3, "H", 9), "model input 'data' has no fixed height and width; export the model with "
                      "fixed ones (say 224 by 224)"),
     ((1, 3, 8, "W"), "model input 'data' has no fixed height and width; export the model with"),
@@ -263,6 +259,13 @@ def test_one_frame_at_once_where_the_batch_is_open(batch):
 ])  # fmt: skip
 def test_inputs_that_are_no_pictures(shape, message: str):
     assert message in refusal(nodes(OnnxBuilder(), shape).input_shape)
+
+
+def test_colours_last():
+    found = nodes(OnnxBuilder(), (1, 8, 9, 3))
+    assert (found.input_layout, found.input_shape()) == ("NHWC", (8, 9, 3))
+    both = nodes(OnnxBuilder(), (1, 3, 9, 3))
+    assert (both.input_layout, both.input_shape()) == ("NCHW", (9, 3, 3))
 
 
 @pytest.mark.parametrize("shape", [
@@ -301,206 +304,28 @@ def test_names_are_unique():
     assert names == ["a", "a_2", "a_2_2", "a_3", "b"]
 
 
-# Windows
+# Ceilings
 
 
-def test_windows_without_attributes():
-    assert read_window(node("Conv"), SHAPE, 3) == Window(3, 1, (0, 0, 0, 0))
-
-
-def test_windows_with_all_attributes():
-    made = node("Conv", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 2, 3, 4],
-                dilations=[1, 1], group=1, auto_pad="NOTSET")  # fmt: skip
-    window = read_window(made, SHAPE, 3)
-    assert window == Window(3, 2, (1, 2, 3, 4))
-    assert [type(side) for side in (window.kernel, window.stride, *window.pad)] == [int] * 6
-
-
-@pytest.mark.parametrize(("values", "reason"), [
-    ({"kernel_shape": [3, 2]}, "kernel [3, 2] is not square"),
-    ({"kernel_shape": [3]}, "kernel [3] is not square"),
-    ({"kernel_shape": [3, 3, 3]}, "kernel [3, 3, 3] is not square"),
-    ({"kernel_shape": [5, 5]}, "kernel_shape [5, 5] for weights of 3 by 3"),
-    ({"strides": [2, 1]}, "strides [2, 1] differ"),
-    ({"strides": [2]}, "strides [2] differ"),
-    ({"strides": [0, 0]}, "strides [0, 0] differ"),
-    ({"strides": [-1, -1]}, "strides [-1, -1] differ"),
-    ({"dilations": [1, 2]}, "dilations [1, 2] are not supported"),
-    ({"group": 2}, "group 2 is not supported, only 1"),
-    ({"pads": [1, 1]}, "pads [1, 1] are not supported"),
-    ({"pads": [0, 0, 0, -1]}, "pads [0, 0, 0, -1] are not supported"),
+@pytest.mark.parametrize(("low", "high", "expected"), [
+    (0, 6, 6.0), (0, None, None), (0, np.inf, None), (0, np.finfo(np.float32).max, None),
 ])  # fmt: skip
-def test_windows_that_are_refused(values: dict, reason: str):
-    assert refusal(read_window, node("Conv", **values), SHAPE, 3) == f"node 'it' (Conv): {reason}"
-
-
-def run(layer: onnx.NodeProto, x: np.ndarray, *constants: tuple[str, np.ndarray]) -> np.ndarray:
-    """What ONNX Runtime makes of ``x`` (height, width)."""
-    graph = helper.make_graph(
-        [layer], "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, *x.shape))],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(value, name) for name, value in constants],
-    )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    model.ir_version = 8
-    (y,) = reference.session(model).run(None, {"x": x[None, None]})
-    return y[0, 0]
-
-
-def picture(*shape: int) -> np.ndarray:
-    return np.random.default_rng(shape).permutation(np.prod(shape)).reshape(shape).astype("f4") + 1
-
-
-@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])
-@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (2, 1), (3, 1), (3, 2), (4, 3)])
-def test_auto_pad_is_what_the_runtime_pads(auto_pad: str, kernel: int, stride: int):
-    weights = picture(1, 1, kernel, kernel)
-    for shape in ((7, 6), (4, 9), (8, 5)):
-        window = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2}
-        made = node("Conv", ("x", "w"), auto_pad=auto_pad, pads=[9] * 4, **window)
-        pad = read_window(made, (*shape, 1), kernel).pad
-        made.attribute.remove(next(a for a in made.attribute if a.name == "pads"))
-        explicit = node("Conv", ("x", "w"), pads=pad, **window)
-        given, expected = (run(n, picture(*shape), ("w", weights)) for n in (explicit, made))
-        np.testing.assert_array_equal(given, expected)
-
-
-# Pools
-
-
-def pooled(x: np.ndarray, kernel: int, stride: int, ceil: bool) -> np.ndarray:
-    """Max pooling without padding."""
-    sizes = []
-    for size in x.shape:
-        starts = range(0, size, stride)
-        whole = [start for start in starts if start + kernel <= size]
-        cut = len(whole) < len(starts) and whole[-1] + kernel < size
-        sizes.append([*starts][: len(whole) + (ceil and cut)])
-    rows, columns = sizes
-    windows = [[x[r : r + kernel, c : c + kernel] for c in columns] for r in rows]
-    return np.array([[window.max() for window in row] for row in windows])
-
-
-def accepted(made: onnx.NodeProto, shape: tuple[int, int]) -> tuple[int, int, bool] | None:
-    """What is read of a pool; None if its padding at the end is refused."""
-    try:
-        return read_max_pool(made, (*shape, 1))
-    except FirebrickError as error:
-        if "do not amount to ceil mode" not in str(error):
-            raise
-    return None
-
-
-@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 2), (3, 3), (2, 1)])
-@pytest.mark.parametrize("ceil_mode", [0, 1])
-def test_pools_are_what_the_runtime_computes(kernel: int, stride: int, ceil_mode: int):
-    kinds = set()
-    heights, ends = range(kernel, kernel + 3), range(kernel)
-    for height, width, bottom, right in product(heights, (6, 7), ends, ends):
-        x = picture(height, width)
-        made = node("MaxPool", kernel_shape=[kernel] * 2, strides=[stride] * 2,
-                    pads=[0, 0, bottom, right], ceil_mode=ceil_mode)  # fmt: skip
-        expected, found = run(made, x), accepted(made, x.shape)
-        if found is not None:
-            assert found[:2] == (kernel, stride)
-            np.testing.assert_array_equal(pooled(x, *found), expected)
-            kinds.add(found[2])
-        elif not ceil_mode:  # with it, some paddings are refused that would do no harm
-            alike = [pooled(x, kernel, stride, ceil).shape for ceil in (False, True)]
-            assert expected.shape not in alike
-    assert kinds == ({False, True} if stride > 1 else {False})
-
-
-def test_ceil_mode_is_left_out_where_it_changes_nothing():
-    window = {"kernel_shape": [3, 3], "strides": [2, 2]}
-    assert read_max_pool(node("MaxPool", ceil_mode=1, **window), (7, 9, 1)) == (3, 2, False)
-    assert read_max_pool(node("MaxPool", ceil_mode=1, **window), (7, 8, 1)) == (3, 2, True)
-    assert read_max_pool(node("MaxPool", **window), (7, 8, 1)) == (3, 2, False)
-
-
-@pytest.mark.parametrize(("values", "reason"), [
-    ({"pads": [1, 0, 0, 0]}, "pads [1, 0, 0, 0]: padding at the top or left is not supported"),
-    ({"pads": [0, 1, 0, 0]}, "pads [0, 1, 0, 0]: padding at the top or left is not supported"),
-    ({"auto_pad": "SAME_LOWER"},
-     "pads [1, 1, 1, 0]: padding at the top or left is not supported"),
-    ({"kernel_shape": [4, 4]}, "kernel 4 at stride 2 is not supported: the kernel must be the "
-                               "stride or one more"),
-    ({"kernel_shape": [1, 1]}, "kernel 1 at stride 2 is not supported: the kernel must be the "
-                               "stride or one more"),
-    ({"strides": [8, 8], "kernel_shape": [8, 8]}, "kernel 8 is larger than its input (7, 6, 2)"),
-    ({"strides": [7, 7], "kernel_shape": [7, 7]}, "kernel 7 is larger than its input (7, 6, 2)"),
-    ({"pads": [0, 0, 2, 0]}, "pads [0, 0, 2, 0] do not amount to ceil mode"),
-    ({"kernel_shape": [3, 2]}, "kernel [3, 2] is not square"),
-])  # fmt: skip
-def test_pools_that_are_refused(values: dict, reason: str):
-    made = node("MaxPool", **{"kernel_shape": [3, 3], "strides": [2, 2], **values})
-    assert refusal(read_max_pool, made, SHAPE) == f"node 'it' (MaxPool): {reason}"
-
-
-def test_same_padding_of_a_pool_is_ceil_mode_where_it_comes_last():
-    made = node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
-    assert read_max_pool(made, (8, 6, 1)) == (3, 2, True)
-    assert "at the top or left" in refusal(read_max_pool, made, (7, 6, 1))
-
-
-# Averages
-
-
-@pytest.mark.parametrize(("opset", "axes"), [
-    (13, [2, 3]), (13, [3, 2]), (13, [-1, -2]), (17, [2, -1]), (18, [-1, 2]), (18, [2, 3]),
-])  # fmt: skip
-def test_means_over_the_whole_map(opset: int, axes: list[int]):
+@pytest.mark.parametrize("opset", [6, 11])
+def test_ceilings(opset: int, low, high, expected):
     net = OnnxBuilder(opset)
-    net.constant("axes", np.array(axes))
-    constant = opset >= 18
-    made = node("ReduceMean", ("x", "axes")) if constant else node("ReduceMean", axes=axes)
-    check_global_pool(nodes(net), made, SHAPE)
-
-
-@pytest.mark.parametrize(("opset", "axes"), [
-    (13, [2]), (13, [1, 2]), (13, [1, 2, 3]), (13, [-2, -3]), (13, None), (18, [3]), (18, None),
-    (18, [1, 3]),
-])  # fmt: skip
-def test_means_over_something_else_are_refused(opset: int, axes: list[int] | None):
-    net = OnnxBuilder(opset)
-    net.constant("axes", np.array(axes if axes else 0))
-    if opset >= 18:
-        made = node("ReduceMean", ("x", "axes") if axes else ("x",))
+    given = {key: value for key, value in (("min", low), ("max", high)) if value is not None}
+    if opset < 11:
+        made = node("Clip", **{key: float(value) for key, value in given.items()})
     else:
-        made = node("ReduceMean", **({"axes": axes} if axes else {}))
-    expected = "node 'it' (ReduceMean): only the mean over height and width is supported"
-    assert refusal(check_global_pool, nodes(net), made, SHAPE) == expected
+        made = node("Clip", ("x", *given))
+        for key, value in given.items():
+            net.constant(key, np.array(value, np.float32))
+    assert read_ceiling(nodes(net), made) == expected
 
 
-def test_axes_that_are_computed_are_refused():
-    made = node("ReduceMean", ("x", "axes"))
-    expected = "node 'it' (ReduceMean): its input 'axes' must be a constant"
-    assert refusal(check_global_pool, nodes(OnnxBuilder(18)), made, SHAPE) == expected
-
-
-@pytest.mark.parametrize("made", [
-    node("GlobalAveragePool"),
-    node("AveragePool", kernel_shape=[7, 6]),
-    node("AveragePool", kernel_shape=[7, 6], pads=[0] * 4, strides=[1, 1], auto_pad="NOTSET"),
-    node("AveragePool", kernel_shape=[7, 6], auto_pad="VALID"),
-])  # fmt: skip
-def test_averages_of_the_whole_map(made):
-    check_global_pool(nodes(OnnxBuilder()), made, SHAPE)
-
-
-@pytest.mark.parametrize(("values", "reason"), [
-    ({"kernel_shape": [6, 7]}, "averages [6, 7] of a map of [7, 6]: only whole maps"),
-    ({"kernel_shape": [7, 5]}, "averages [7, 5] of a map of [7, 6]: only whole maps"),
-    ({}, "averages [] of a map of [7, 6]: only whole maps"),
-    ({"kernel_shape": [7, 6], "pads": [0, 0, 0, 1]},
-     "averages [7, 6] of a map of [7, 6]: only whole maps"),
-    ({"kernel_shape": [7, 6], "auto_pad": "SAME_UPPER"},
-     "auto_pad SAME_UPPER is not supported: export it as a GlobalAveragePool"),
-    ({"kernel_shape": [7, 6], "auto_pad": "SAME_LOWER"},
-     "auto_pad SAME_LOWER is not supported: export it as a GlobalAveragePool"),
-])  # fmt: skip
-def test_averages_of_parts_are_refused(values: dict, reason: str):
-    made = node("AveragePool", **values)
-    found = refusal(check_global_pool, nodes(OnnxBuilder()), made, SHAPE)
-    assert found == f"node 'it' (AveragePool): {reason}"
+@pytest.mark.parametrize(
+    "limits", [{"min": -1.0, "max": 1.0}, {"max": 6.0}, {"min": 0.0, "max": 0.0}]
+)
+def test_other_clips_are_refused(limits):
+    message = refusal(read_ceiling, nodes(OnnxBuilder(6)), node("Clip", **limits))
+    assert message.endswith("Clip(0, c) with c above 0 is supported")

@@ -201,7 +201,7 @@ def raw_behind(q: QdqBuilder, x: str) -> str:
 
 
 def raw_before(q: QdqBuilder, x: str) -> str:
-    q.net.node("Concat", [x], "cat", axis=1)
+    q.net.node("Concat", [x, x], "cat", axis=1)
     return q.quantise(q.net.relu(x, "conv1"), "conv1", 5.0, q.unsigned_zero)
 
 

@@ -1,0 +1,264 @@
+"""A walk over the nodes of an ONNX graph, for float and quantised networks alike.
+
+What only changes the order or the shape of numbers is followed here, with
+:mod:`gen.formats.onnx_views`; layers are the readers' own.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from gen.common.errors import FirebrickError
+from gen.formats.onnx_nodes import STANDARD, Nodes, attributes, refuse
+from gen.formats.onnx_views import View
+from gen.ir.ops import INPUT
+
+RESHAPES = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
+SOFTMAXES = ("LogSoftmax", "Softmax")
+FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
+ANYWHERE = {*RESHAPES, "Cast", "DequantizeLinear", "Dropout", "Identity", "QuantizeLinear"}
+"""What may follow the probabilities of the classes."""
+QUANTISING = ("QuantizeLinear", "DequantizeLinear")
+BEHIND_AVERAGE = (
+    "unsupported behind the global average, where it may change or select classes; leave it out "
+    "and do it with the class sums"
+)
+MOST_CLASSES = (1 << 16) - 1
+"""A board's packets number them with 16 bits."""
+
+Handler = Callable[[onnx.NodeProto], None]
+
+
+class GraphWalk:
+    """One walk over the nodes; ``_views`` has what each ONNX tensor shows of which map.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    """
+
+    def __init__(self, model: onnx.ModelProto):
+        self._nodes = Nodes(model)
+        self._input_shape = self._nodes.input_shape()
+        layout = self._nodes.input_layout
+        view = View.of(INPUT, self._input_shape, self._nodes.batch, layout)
+        self._views = {self._nodes.input_name: view}
+
+    @abstractmethod
+    def _shape_of(self, tensor: str) -> tuple[int, int, int]:
+        """Shape of one of our maps."""
+
+    @abstractmethod
+    def _readers(self, tensor: str) -> int:
+        """How many layers so far read one of our maps."""
+
+    @abstractmethod
+    def _unsupported(self, node: onnx.NodeProto) -> str:
+        """Why a node without a handler is refused."""
+
+    @abstractmethod
+    def _is_average(self, tensor: str) -> bool:
+        """Whether one of our maps is a global average."""
+
+    def _shows_average(self, name: str) -> bool:
+        return name in self._views and self._is_average(self._views[name].tensor)
+
+    def _walk(self, handlers: Mapping[str, Handler]) -> None:
+        """Give each node that computes on the input to the handler of its operator."""
+        own: dict[str, Handler] = {
+            **dict.fromkeys(RESHAPES, self._reshape),
+            **dict.fromkeys(SOFTMAXES, self._softmax),
+            "Cast": self._cast,
+            "Dropout": self._identity,
+            "Identity": self._identity,
+            "Pad": self._pad,
+            "Shape": self._shape_node,
+            "Transpose": self._transpose,
+        }
+        own |= handlers
+        for node in self._nodes.layers:
+            if self._nodes.fold(node):
+                continue
+            if node.domain not in STANDARD and node.op_type not in QUANTISING:
+                refuse(
+                    node,
+                    f"is an operator of domain {node.domain!r}, which firebrick does not know; "
+                    "export the model with standard operators",
+                )
+            if node.op_type not in own:
+                average = any(map(self._shows_average, node.input))
+                refuse(node, BEHIND_AVERAGE if average else self._unsupported(node))
+            self._check_final(node)
+            own[node.op_type](node)
+
+    def _check_final(self, node: onnx.NodeProto) -> None:
+        final = any(name in self._views and self._views[name].final for name in node.input)
+        if final and node.op_type not in ANYWHERE:
+            refuse(
+                node,
+                "unsupported behind the probabilities of the classes; leave it out and do it with "
+                "the class sums",
+            )
+
+    def _view(self, node: onnx.NodeProto, index: int = 0, *, padded: bool = False) -> View:
+        """What an input of a node shows; only some nodes know what to do with a Pad before them."""
+        name = node.input[index]
+        if name not in self._views:
+            refuse(node, f"its input {name!r} is no map of activations, or was merged with a ReLU")
+        view = self._views[name]
+        if any(view.pad) and not padded:
+            refuse(
+                node,
+                "reads the output of a Pad, which is supported only directly in front of a Conv "
+                "or a pool",
+            )
+        return view
+
+    def _map(self, node: onnx.NodeProto, index: int = 0, *, padded: bool = False) -> View:
+        """A map that is channels first, as ONNX's layers on maps want it."""
+        view = self._view(node, index, padded=padded)
+        if view.layout != "NCHW":
+            refuse(
+                node,
+                f"its input of shape {list(view.shape)} is no map (batch, channels, height, "
+                "width); it must be channels first, three colours at the model's input",
+            )
+        return view
+
+    def _show(self, node: onnx.NodeProto, tensor: str, layout: str = "NCHW") -> None:
+        """Let a node's output be a map of ours."""
+        shape = self._shape_of(tensor)
+        self._views[node.output[0]] = View.of(tensor, shape, self._nodes.batch, layout)
+
+    def _claim(self, node: onnx.NodeProto, name: str, users: int) -> None:
+        """Make sure that nothing but ``node`` sees map ``name`` as it was before ``node``."""
+        if self._readers(name) > users:
+            refuse(node, f"cannot be merged into {name!r}, whose value others read too")
+        self._views = {key: view for key, view in self._views.items() if view.tensor != name}
+
+    def _channel_axis(self, node: onnx.NodeProto) -> tuple[tuple[View, ...], str]:
+        """Inputs of a Concat, and the layout that they share, in which it joins channels."""
+        views = tuple(self._view(node, i) for i in range(len(node.input)))
+        layout = views[0].layout
+        if layout is None or any(view.layout != layout for view in views):
+            refuse(
+                node,
+                f"joins tensors of shapes {[list(v.shape) for v in views]}; maps are supported",
+            )
+        axis = attributes(node).get("axis", 1)
+        if axis % len(layout) != layout.index("C"):
+            refuse(node, f"concatenates along axis {axis}; only channels (1) are supported")
+        if any(view.tensor == INPUT for view in views):
+            refuse(node, "concatenating the input is not supported")
+        return views, layout
+
+    def _pair(self, node: onnx.NodeProto) -> tuple[View, View]:
+        """Both inputs of an Add: maps of one shape and order, neither of them the pixels."""
+        views = tuple(self._view(node, i) for i in range(len(node.input)))
+        if len(views) != 2 or any(view.tensor == INPUT for view in views):
+            refuse(node, "only the sum of two maps of activations is supported")
+        if (views[0].axes, views[0].shape) != (views[1].axes, views[1].shape):
+            shapes = " and ".join(str(list(view.shape)) for view in views)
+            refuse(node, f"adds maps of different shapes or orders, {shapes}; equal ones are")
+        return views[0], views[1]
+
+    def _mean_axes(self, node: onnx.NodeProto, view: View) -> list[int]:
+        """Dimensions that a ReduceMean averages: height and width, whatever their order."""
+        old = self._nodes.opset < 18
+        axes = attributes(node).get("axes") if old else self._nodes.constant(node, 1)
+        over = [] if axes is None else sorted(int(axis) % len(view.shape) for axis in axes)
+        layout = view.layout
+        if layout is None or len(layout) != 4 or over != sorted(layout.index(a) for a in "HW"):
+            refuse(node, "only the mean over height and width is supported")
+        return over
+
+    def _identity(self, node: onnx.NodeProto) -> None:
+        self._views[node.output[0]] = self._view(node, padded=True)
+
+    def _cast(self, node: onnx.NodeProto) -> None:
+        if attributes(node).get("to") not in FLOATS:
+            refuse(node, "rounds the logits, so that classes tie; leave it out")
+        self._identity(node)
+
+    def _shape_node(self, node: onnx.NodeProto) -> None:
+        self._nodes.fold_shape(node, self._view(node).shape)
+
+    def _reshape(self, node: onnx.NodeProto) -> None:
+        view = self._view(node)
+        shape = self._nodes.reshaped(node, view.shape)
+        made = view.reshaped(shape)
+        if made is None:
+            refuse(
+                node,
+                f"from {list(view.shape)} to {list(shape)} splits channels, height or width; only "
+                "shapes that keep them whole are supported",
+            )
+        self._views[node.output[0]] = made
+
+    def _transpose(self, node: onnx.NodeProto) -> None:
+        view = self._view(node)
+        order = attributes(node).get("perm", range(len(view.shape))[::-1])
+        self._views[node.output[0]] = view.transposed(order)
+
+    def _pad(self, node: onnx.NodeProto) -> None:
+        """Remember zeros around a map for the layer that reads it."""
+        view, values = self._map(node), attributes(node)
+        pads = values.get("pads") if self._nodes.opset < 11 else self._nodes.constant(node, 1)
+        fill = self._nodes.constant(node, 2) if self._nodes.opset >= 11 else values.get("value", 0)
+        axes = self._nodes.constant(node, 3)
+        sides = [] if pads is None else [int(p) for p in pads]
+        zeros = fill is None or not np.any(fill)
+        if (
+            values.get("mode", b"constant") != b"constant" or not zeros or axes is not None
+            or len(sides) != 8 or any(sides[i] for i in (0, 1, 4, 5)) or min(sides) < 0
+        ):  # fmt: skip
+            refuse(node, "only zeros around height and width are supported, in mode constant")
+        around = (sides[2], sides[3], sides[6], sides[7])
+        self._views[node.output[0]] = replace(view, pad=around)
+
+    def _softmax(self, node: onnx.NodeProto) -> None:
+        """Refuse one that is not over the classes. Before opset 13 it is over all axes from its."""
+        view = self._view(node)
+        shape, flattens = view.shape, self._nodes.opset < 13
+        axis = attributes(node).get("axis", 1 if flattens else -1)
+        if not -len(shape) <= axis < len(shape):
+            refuse(node, f"axis {axis} of logits of shape {list(shape)} does not exist")
+        axis %= len(shape)
+        size, classes = prod(shape[axis:]), view.sizes["C"]
+        one = view.sizes["H"] == view.sizes["W"] == 1
+        if size != classes or not one or not (flattens or shape[axis] == size):
+            refuse(
+                node,
+                f"is over axis {axis} of logits of shape {list(shape)}, not over the classes; "
+                "leave it out or put it over the classes",
+            )
+        self._views[node.output[0]] = replace(view, final=True)
+
+    def _logits(self) -> str:
+        """Our map that the model's one output shows, with all classes in their order.
+
+        Raises
+        ------
+        FirebrickError
+            If there are other outputs, or it shows something else.
+        """
+        outputs = [value.name for value in self._nodes.model.graph.output]
+        view = self._views.get(outputs[0]) if len(outputs) == 1 else None
+        if view is None or view.tensor == INPUT:
+            raise FirebrickError(
+                f"outputs {outputs}: there must be one, behind the global average or the last "
+                "fully connected layer"
+            )
+        if view.sizes["C"] > MOST_CLASSES:
+            raise FirebrickError(
+                f"{view.tensor!r} gives {view.sizes['C']} classes; at most {MOST_CLASSES} are "
+                "supported"
+            )
+        return view.tensor
