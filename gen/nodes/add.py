@@ -11,11 +11,9 @@ from boards.board import Family, Resources
 from gen.cost.memories import total
 from gen.cost.model import CostModel
 from gen.ir.ops import Add, Op
-from gen.nodes.node import (
-    Burst,
-    LanesPlan,
-    UnitNode,
-)
+from gen.nodes.option import LanesPlan
+from gen.nodes.streams import Burst
+from gen.nodes.unit import UnitNode
 from hw.layers.add import REGISTERS
 from hw.layers.add import Add as AddUnit
 from hw.layers.conv_integers import code_shape

@@ -12,12 +12,10 @@ from boards.board import Family, Resources
 from gen.cost.memories import total
 from gen.cost.model import CostModel
 from gen.ir.ops import Concat, Op, Tensor
-from gen.nodes.node import (
-    Burst,
-    LanesPlan,
-    UnitNode,
-    fewest,
-)
+from gen.nodes.lanes import fewest
+from gen.nodes.option import LanesPlan
+from gen.nodes.streams import Burst
+from gen.nodes.unit import UnitNode
 from hw.layers.concat import Concat as ConcatUnit
 from hw.layers.conv_integers import code_shape
 

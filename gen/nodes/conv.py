@@ -16,18 +16,10 @@ from gen.ir.widths import Width
 from gen.nodes.conv_cost import engine_cost, weight_cost
 from gen.nodes.conv_shape import ConvShape
 from gen.nodes.foldings import options
-from gen.nodes.node import (
-    Burst,
-    Feed,
-    Folding,
-    Limit,
-    Node,
-    Option,
-    Surroundings,
-    Window,
-    even_departures,
-    fewest,
-)
+from gen.nodes.lanes import fewest
+from gen.nodes.node import Limit, Node
+from gen.nodes.option import Folding, Option, Surroundings
+from gen.nodes.streams import Burst, Feed, Window, even_departures
 from hw.arith.sum_serialiser import SumSerialiser
 from hw.layers.conv import ConvEngine
 from hw.layers.conv_integers import ConvIntegers

@@ -6,9 +6,11 @@ from functools import cache
 
 from boards.board import Family, Resources
 from gen.common.cached import kept_by_first
-from gen.cost.memories import lutram_luts, memory_cost, mux_luts, total
+from gen.cost.memories import lutram_luts, mux_luts, total
 from gen.cost.model import CostModel
 from gen.nodes.conv_shape import ConvShape
+from gen.nodes.rings import window_cost
+from gen.nodes.window_shape import WindowShape
 from hw.arith.mac import MacConfig
 from hw.arith.multiply import SMALL_OPERAND
 from hw.arith.rom import banks
@@ -16,7 +18,6 @@ from hw.layers.folding import EnginePlan
 from hw.layers.matvec import result_depth
 from hw.layers.requantise import DEPTH as REQUANTISE_DEPTH
 from hw.layers.requantise import LUT_ROWS, ScalerKind
-from hw.layers.window import FEWEST
 from hw.stream.fifo import MemoryKind
 
 DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": SMALL_OPERAND}
@@ -37,22 +38,6 @@ def decoder_cost(shape: ConvShape, pe: int, simd: int) -> Resources:
         return Resources(0, 0, 0, 0)
     bits = pe * simd * shape.weight_bits
     return Resources(bits << max(0, shape.code_bits - 6), bits, 0, 0)
-
-
-@cache
-def window_cost(shape: ConvShape, simd: int, kind: MemoryKind, pixels: int) -> Resources:
-    """The window memory of an engine.
-
-    Parameters
-    ----------
-    shape : ConvShape
-    simd : int
-        Channels of 8 bits in a word.
-    kind : "block" or "lut"
-    pixels : int
-        That it holds, padding included.
-    """
-    return memory_cost(kind, max(pixels * shape.chunks(simd), FEWEST), 8 * simd)
 
 
 def scale_memory(shape: ConvShape, lanes: int) -> MemoryKind:
@@ -173,12 +158,12 @@ def engine_cost(
     macs, words = shape.macs(plan.multiplier, plan.pe, plan.simd), shape.words(plan.simd)
     return total(
         [
-            _control_cost(costs, shape),
+            control_cost(costs, shape),
             *([tap_cost(costs, shape, plan.simd)] if tapped else []),
             costs.converter_cost(i_lanes, plan.simd),
             weight_cost(costs, shape, plan.pe, plan.simd, plan.weight_memory),
             decoder_cost(shape, plan.pe, plan.simd),
-            window_cost(shape, plan.simd, plan.window_memory, plan.window_pixels),
+            window_cost(plan.window_memory, plan.window_pixels, shape.chunks(plan.simd), plan.simd),
             costs.multiply_cost(macs),
             serialiser_cost(costs, macs, plan.lanes, words, decoded=shape.decoded),
             requantise_cost(
@@ -192,7 +177,8 @@ def engine_cost(
     )
 
 
-def _control_cost(costs: CostModel, shape: ConvShape) -> Resources:
+def control_cost(costs: CostModel, shape: WindowShape) -> Resources:
+    """Counters, addresses and handshakes."""
     fitted = costs.coefficients
     lut, ff = fitted.engine_lut, fitted.engine_ff
     if shape.kernel != (1, 1):

@@ -9,7 +9,8 @@ from typing import Any
 
 from gen.ir.ops import Conv, Tensor
 from gen.ir.widths import Width
-from gen.nodes.node import Burst, Limit
+from gen.nodes.node import Limit
+from gen.nodes.streams import Burst
 from gen.nodes.window_shape import WindowShape
 from hw.arith.mac import MacConfig, MultiplierKind
 from hw.layers.folding import EnginePlan

@@ -7,16 +7,14 @@ from math import ceil, gcd
 
 from boards.board import Family
 from gen.cost.model import CostModel
-from gen.nodes.conv_cost import engine_cost, scale_memory, scaler_kind, window_cost
+from gen.nodes.conv_cost import engine_cost, scale_memory, scaler_kind
 from gen.nodes.conv_shape import ConvShape
-from gen.nodes.node import Option, Surroundings, divisors
+from gen.nodes.lanes import divisors
+from gen.nodes.option import Option, Surroundings, pareto
+from gen.nodes.rings import KINDS, ring_pixels
 from hw.arith.mac import MultiplierKind
 from hw.layers.folding import EnginePlan
-from hw.stream.fifo import MemoryKind
 
-KINDS: dict[Family, tuple[MemoryKind, ...]] = {"xc7": ("block", "lut"), "ecp5": ("block",)}
-"""Memories for weights and windows. In the ECP5's LUTs a bit costs four times as many as in those
-of the 7-series, and there are more block RAMs."""
 WIDER = 1.8
 """Foldings with more multipliers than this times the fewest are not looked at."""
 MULTIPLIERS: dict[Family, tuple[MultiplierKind, ...]] = {
@@ -59,12 +57,13 @@ def options(
             continue
         kinds = KINDS[family]
         for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
-            pixels = _ring_pixels(shape, pe, simd, window, cycles, around)
+            busy = max(shape.compute_cycles(pe, simd), around.transfers)
+            pixels = ring_pixels(shape, window, shape.chunks(simd), simd, busy, cycles)
             scales = scale_memory(shape, lanes)
             plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels, scaler, scales)
             cost = engine_cost(costs, shape, plan, around.i_lanes[0], tapped=tapped, family=family)
             found.append(Option(plan, costs.on_family(cost, family)))
-    return _pareto(found)
+    return pareto(found)
 
 
 def _foldings(
@@ -98,34 +97,3 @@ def _lanes(shape: ConvShape, pe: int, simd: int, min_lanes: int) -> int | None:
         if lanes % min_lanes == 0 and pe // lanes <= shape.words(simd):
             return lanes
     return None
-
-
-def _ring_pixels(
-    shape: ConvShape, pe: int, simd: int, kind: MemoryKind, cycles: int, around: Surroundings
-) -> int:
-    """Pixels of the cheapest window memory with which the engine is fast enough; the most of them.
-
-    A smaller ring makes the engine, and what is behind it, wait between frames.
-    """
-    busy = max(shape.compute_cycles(pe, simd), around.transfers)
-    sizes = range(shape.window_pixels, shape.fewest_pixels - 1, -1)
-    most = cycles * shape.pixels
-    fast = [n for n in sizes if busy * (shape.pixels + shape.wait_pixels(n)) <= most]
-
-    def price(pixels: int) -> tuple[float, float]:
-        cost = window_cost(shape, simd, kind, pixels)
-        return cost.bram36, cost.lut
-
-    return min(fast, key=price)
-
-
-def _pareto(found: list[Option]) -> list[Option]:
-    """Options that no other one beats in all of DSP blocks, LUTs and block RAM."""
-    kept: list[Option] = []
-    best: list[tuple[float, ...]] = []
-    for option in sorted(found, key=lambda o: o.row[:3]):
-        row = option.row[:3]
-        if not any(all(a <= b for a, b in zip(other, row, strict=True)) for other in best):
-            kept.append(option)
-            best.append(row)
-    return kept

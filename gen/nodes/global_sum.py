@@ -11,14 +11,11 @@ from boards.board import Family, Resources
 from gen.cost.memories import lutram_luts, total
 from gen.cost.model import CostModel
 from gen.ir.ops import GlobalSum, Op
-from gen.nodes.node import (
-    Feed,
-    LanesPlan,
-    Limit,
-    TooSlow,
-    UnitNode,
-    pixels,
-)
+from gen.nodes.lanes import TooSlow, pixels
+from gen.nodes.node import Limit
+from gen.nodes.option import LanesPlan
+from gen.nodes.streams import Feed
+from gen.nodes.unit import UnitNode
 from hw.layers.conv_integers import code_shape
 from hw.layers.global_sum import GlobalSum as GlobalSumUnit
 

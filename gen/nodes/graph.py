@@ -14,8 +14,9 @@ from gen.nodes.add import AddNode
 from gen.nodes.concat import ConcatNode
 from gen.nodes.conv import ConvNode
 from gen.nodes.global_sum import GlobalSumNode
-from gen.nodes.node import Burst, Node, Window
+from gen.nodes.node import Node
 from gen.nodes.pool import PoolNode
+from gen.nodes.streams import Burst, Window
 
 KINDS: tuple[type[Node], ...] = (ConvNode, PoolNode, ConcatNode, AddNode, GlobalSumNode)
 """All kinds of node; an op is built by the first that does."""

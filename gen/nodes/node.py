@@ -3,150 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, gcd
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from amaranth.lib import wiring
 
 from boards.board import Family, Resources
-from gen.cost.memories import resource_row
 from gen.cost.model import CostModel
 from gen.ir.ops import Op, Tensor
 from gen.ir.widths import Width
+from gen.nodes.lanes import values
+from gen.nodes.option import Folding, LanesPlan, Option, Surroundings
+from gen.nodes.streams import Burst, Feed, Window
 
 Limit = tuple[str, int]
 """What of a node, and its cycles a frame."""
-
-
-class NodePlan(Protocol):
-    """How a node is built: a frozen dataclass of what the planner decides."""
-
-    @property
-    def lanes(self) -> int:
-        """Channels a transfer of its output."""
-
-
-@dataclass(frozen=True)
-class LanesPlan:
-    """Of a node of which nothing but the lanes is to be decided."""
-
-    lanes: int
-
-
-@dataclass(frozen=True)
-class Option:
-    """One way to build a node."""
-
-    plan: Any
-    resources: Resources
-
-    @property
-    def row(self) -> tuple[float, ...]:
-        """Resources in the order of :data:`gen.cost.memories.RESOURCES`."""
-        return resource_row(self.resources)
-
-
-@dataclass(frozen=True)
-class Folding:
-    """How a node's multipliers are arranged, for people.
-
-    Attributes
-    ----------
-    bits : str
-        Of a weight; with a codebook those of a code, then those that it is decoded to.
-    pe, simd : int
-        Output and input channels side by side.
-    multiplier : str
-        What multiplies.
-    memories : str
-        Of weights and windows.
-    """
-
-    bits: str
-    pe: int
-    simd: int
-    multiplier: str
-    memories: str
-
-
-@dataclass(frozen=True)
-class Feed:
-    """What the stream at an input is like.
-
-    Attributes
-    ----------
-    lanes : int
-        Channels a transfer.
-    wait : Fraction
-        Part of a frame in which it stands still, as the engine in front waits between frames.
-    """
-
-    lanes: int
-    wait: Fraction = Fraction(0)
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the neighbours ask of a node.
-
-    Attributes
-    ----------
-    i_lanes : tuple of int
-        Fewest lanes of each input.
-    o_lanes : int
-        Fewest lanes of the output.
-    transfers : int
-        Cycles a frame of a stream behind it that stands still while it waits between frames.
-    """
-
-    i_lanes: tuple[int, ...]
-    o_lanes: int
-    transfers: int = 0
-
-
-@dataclass(frozen=True)
-class Burst:
-    """How unevenly a stream comes.
-
-    Attributes
-    ----------
-    pace : int
-        How many times faster than on average it comes while it comes.
-    rows : int
-        Rows that come at that pace one after another.
-    """
-
-    pace: int = 1
-    rows: int = 0
-
-
-@dataclass(frozen=True)
-class Window:
-    """The windows that a node reads of its input; those alike can be read from one memory.
-
-    Attributes
-    ----------
-    kernel : tuple of int
-        Rows and columns.
-    stride : int
-    pad : tuple of int
-        Top, left, bottom, right.
-    size : tuple of int
-        Rows and columns of windows.
-    """
-
-    kernel: tuple[int, int]
-    stride: int
-    pad: tuple[int, int, int, int]
-    size: tuple[int, int]
-
-
-class TooSlow(Exception):
-    """No lane count carries a tensor in time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -406,109 +280,3 @@ class Node(ABC):
             If it has no windows.
         """
         raise TypeError(f"{self.name!r} has no windows")
-
-
-class UnitNode(Node):
-    """A node of which nothing but the lanes is to be decided: as few as will do."""
-
-    @property
-    def carried(self) -> Tensor:
-        """What it takes a transfer a cycle for."""
-        return self.inputs[0]
-
-    def plan_of(self, lanes: int) -> Any:
-        """Its plan for so many lanes."""
-        return LanesPlan(lanes)
-
-    def fewest_lanes(self, cycles: int, feeds: Sequence[int], among: int) -> int:
-        """Those that carry what it takes, and meet its inputs'."""
-        return fewest(self.carried, cycles, among, feeds)
-
-    def options(
-        self, around: Surroundings, cycles: int, family: Family, costs: CostModel
-    ) -> list[Option]:
-        """One."""
-        plan = self.plan_of(around.o_lanes)
-        cost = self.cost(plan, around.i_lanes, family, costs)
-        return [Option(plan, costs.on_family(cost, family))]
-
-    def limits(self, plan: Any, feeds: Sequence[Feed]) -> Iterator[Limit]:
-        """Its inputs' converters, and its own pace."""
-        for x, feed in zip(self.inputs, feeds, strict=True):
-            yield f"lanes of {x.name}", converter(x, feed.lanes, plan.lanes)
-        yield "transfers", self.transfers(plan.lanes, feeds)
-
-    def transfers(self, lanes: int, feeds: Iterable[Feed] = ()) -> int:
-        """Cycles a frame of its transfers, where its inputs stand still for a part of it."""
-        wait = max((feed.wait for feed in feeds), default=Fraction(0))
-        transfers = values(self.carried) // lanes
-        return transfers + ceil(transfers * wait)
-
-
-def values(tensor: Tensor) -> int:
-    """Values of a tensor: pixels times channels."""
-    height, width, channels = tensor.shape
-    return height * width * channels
-
-
-def pixels(tensor: Tensor) -> int:
-    """Pixels of a tensor."""
-    return tensor.shape[0] * tensor.shape[1]
-
-
-def divisors(n: int) -> list[int]:
-    """All divisors, smallest first."""
-    return [d for d in range(1, n + 1) if n % d == 0]
-
-
-def fewest(tensor: Tensor, cycles: int, among: int, meets: Iterable[int] = ()) -> int:
-    """Smallest divisor of ``among`` that carries a tensor in time, also to lanes ``meets``.
-
-    Parameters
-    ----------
-    tensor : Tensor
-    cycles : int
-        A frame.
-    among : int
-    meets : iterable of int
-        A converter between two numbers of lanes works at their greatest common divisor.
-
-    Raises
-    ------
-    TooSlow
-        If there is none.
-    """
-    for lanes in divisors(among):
-        slowest = min([lanes, *(gcd(lanes, other) for other in meets)])
-        if values(tensor) <= cycles * slowest:
-            return lanes
-    raise TooSlow(tensor.name)
-
-
-def converter(tensor: Tensor, i_lanes: int, o_lanes: int) -> int:
-    """Cycles a frame of a lane converter.
-
-    Parameters
-    ----------
-    tensor : Tensor
-        That passes it.
-    i_lanes, o_lanes : int
-        Channels a transfer on either side.
-    """
-    return values(tensor) // gcd(i_lanes, o_lanes)
-
-
-def even_departures(needed: np.ndarray, period: int, delay: float) -> np.ndarray:
-    """When pixels leave, evenly, each at the soonest ``delay`` after what it needs has come.
-
-    Parameters
-    ----------
-    needed : float64 array
-        When the last that each pixel needs comes, in cycles.
-    period : int
-        Cycles a frame.
-    delay : float
-        Cycles.
-    """
-    pace = np.arange(len(needed)) * (period / len(needed))
-    return pace + ((needed - pace).max() + delay)

@@ -12,10 +12,8 @@ from boards.board import Family, Resources
 from gen.cost.memories import lutram_luts, memory_cost, total
 from gen.cost.model import CostModel
 from gen.ir.ops import MaxPool, Op
-from gen.nodes.node import (
-    Burst,
-    UnitNode,
-)
+from gen.nodes.streams import Burst
+from gen.nodes.unit import UnitNode
 from hw.layers.conv_integers import code_shape
 from hw.layers.pool import MaxPool as MaxPoolUnit
 from hw.stream.fifo import MemoryKind

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from gen.ir.ops import Tensor
-from gen.nodes.node import Burst
+from gen.nodes.streams import Burst
 
 MOST_WAIT = 0.02
 """Part of a frame's pixels that an engine may wait for between frames, to save window memory."""

@@ -10,7 +10,7 @@ from scipy.optimize import LinearConstraint
 from scipy.sparse import csr_array
 
 from gen.common.solver import solve
-from gen.nodes.node import Option
+from gen.nodes.option import Option
 
 MIP_GAP = 0.005
 PEAK_PRICE = 10.0

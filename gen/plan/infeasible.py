@@ -11,7 +11,7 @@ from gen.common.errors import FirebrickError
 from gen.cost.memories import RESOURCES, resource_row
 from gen.ir.ops import INPUT
 from gen.ir.widths import Width, width_for_all
-from gen.nodes.node import Option
+from gen.nodes.option import Option
 from gen.plan.link import check_clock
 from gen.plan.problem import Choices, Problem, attempt
 

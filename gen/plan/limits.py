@@ -15,7 +15,8 @@ from typing import Any
 
 from gen.ir.ops import INPUT
 from gen.nodes.graph import Edge, Graph
-from gen.nodes.node import Feed, TooSlow
+from gen.nodes.lanes import TooSlow
+from gen.nodes.streams import Feed
 
 Limit = tuple[str, str, int]
 """Node, what of it, and its cycles a frame."""

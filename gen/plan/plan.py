@@ -9,7 +9,7 @@ from typing import Any
 from boards.board import Resources
 from gen.cost.memories import total
 from gen.nodes.graph import KINDS
-from gen.nodes.node import NodePlan
+from gen.nodes.option import NodePlan
 from gen.plan.queues import QueuePlan
 from hw.stream.fifo import MemoryKind
 

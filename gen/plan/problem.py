@@ -16,7 +16,8 @@ from gen.cost.model import CostModel
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD
 from gen.nodes.graph import Graph
-from gen.nodes.node import Node, NodePlan, Option, Surroundings
+from gen.nodes.node import Node
+from gen.nodes.option import NodePlan, Option, Surroundings
 from gen.plan.choose import choose
 from gen.plan.limits import feeds, limits, min_lanes
 from gen.plan.link import link_cost, shell_cycles, sums_memory

@@ -21,7 +21,7 @@ from boards.board import Resources
 from gen.cost.memories import memory_cost
 from gen.ir.ops import INPUT
 from gen.nodes.graph import Edge, Graph
-from gen.nodes.node import pixels
+from gen.nodes.lanes import pixels
 from gen.plan.limits import lanes_of
 from hw.stream.fifo import MemoryKind
 
