@@ -27,6 +27,8 @@ class GlobalAverageNode(UnitNode):
 
     op: AveragePool
 
+    stream: ClassVar[str] = "requantise.o"
+
     @classmethod
     def builds(cls, op: Op, x: Tensor) -> bool:
         """Whether it is an average of the whole map."""

@@ -40,6 +40,7 @@ class WindowPoolNode(Node):
     op: MaxPool | AveragePool
 
     Plan: ClassVar[type[Any]] = PoolPlan
+    stream: ClassVar[str] = "last.o"
 
     @classmethod
     def builds(cls, op: Op, x: Tensor) -> bool:
