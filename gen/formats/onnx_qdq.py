@@ -124,8 +124,10 @@ class _QdqImport(GraphWalk):
         self._shapes[op.name] = output_shape(op, [self._shapes[name] for name in op.inputs])
 
     def _scale_of(self, node: onnx.NodeProto, name: str) -> Scale:
-        """The scale at which tensor ``name`` is read."""
+        """The scale at which a layer reads tensor ``name``."""
         layer = self._layers.get(name)
+        if layer is not None and isinstance(layer.op, GlobalSum):
+            self._average_in_the_middle(layer)
         scale = self._input if layer is None else layer.own
         if scale is None or (layer is not None and layer.final is not None):
             refuse(node, f"reads {name!r}, which is not quantised before, or for a concat only")
@@ -374,6 +376,8 @@ class _QdqImport(GraphWalk):
             self._views[node.output[0]] = views[0]
             return
         sources = tuple(view.tensor for view in views)
+        for average in filter(self._is_average, sources):
+            self._average_in_the_middle(self._layers[average])
         layer = Layer(Concat(self._nodes.new_name(node), sources))
         scales = {self._layers[name].own for name in sources}
         self._append(node, layer, layout)
@@ -460,9 +464,6 @@ class _QdqImport(GraphWalk):
             if layer.op.name in wanted:
                 layers.insert(0, layer)
                 wanted |= set(layer.op.inputs)
-        for layer in layers[:-1]:
-            if isinstance(layer.op, GlobalSum):
-                self._average_in_the_middle(layer)
         last = layers[-1]
         if isinstance(last.op, GlobalSum):
             return layers
