@@ -27,7 +27,7 @@ def solve(
     """Find variables between 0 and 1 of least cost; :func:`scipy.optimize.milp` says what is what.
 
     HiGHS prints a line now and then, whatever its options say, and results go where it prints.
-    It gets one thread, so that it finds the same on any number of cores, and leaves cores to others.
+    It gets one thread, so that it finds the same on any number of cores.
 
     Parameters
     ----------
