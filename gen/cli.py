@@ -188,20 +188,20 @@ def export(
 
 
 _EXPLORE_HELP = """
-Plan every point of a sweep over the SqueezeNet paper's family, on one board or several.
+Plan every point of a sweep over the SqueezeNet paper's family.
 
-Shows which networks fit, how fast they are, what they take and what limits them; marks the
+Shows which networks fit which board, how fast, what they take and what limits them; marks the
 Pareto front, and has the paper's accuracies beside what the paper measured. Weights are drawn at
-random, and no photographs are needed: neither changes a plan by more than a percent. What is
-planned once is kept in the output folder, and a command that is given again goes on from there.
+random and no photographs are needed: a plan hardly depends on either. What was planned once is kept,
+so that the same command goes on where it was stopped, and a larger sweep plans only what is new.
 
 \b
 [bold]Examples[/bold]
 python -m gen explore --board genesys2 --sweep sr=0.125:1.0:8
-python -m gen explore --board arty_a7,genesys2 --sweep sr=0.125:0.5:7 --bits 4,8
-python -m gen explore --board genesys2 --family sr=0.5 --sweep pct_3x3=0.01:0.99:7
-python -m gen explore --board arty_a7 --family classes=10,size=64 \\
-    --sweep base_e=32:128:7 --sweep bypass=none,simple --bits 3c,4
+python -m gen explore --board genesys2 --family sr=0.5 \\
+    --sweep pct_3x3=0.01:0.99:7
+python -m gen explore --board arty_a7,genesys2 --bits 3c,4,8 \\
+    --sweep sr=0.125:0.5:7 --sweep bypass=none,simple
 
 \b
 [bold]What comes out[/bold], in build/explore unless --out says otherwise

@@ -44,7 +44,8 @@ class Workers(Closing):
         Parameters
         ----------
         function : callable
-            Of a module, so that it can travel.
+            Of a module, so that it can travel. The module imports what it computes with, which is
+            held to one thread.
         shared
             For all items.
         items : sequence

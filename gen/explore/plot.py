@@ -96,8 +96,9 @@ def draw(rows: Sequence[Row], space: Space) -> Figure:
     grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     panels = dict(zip(space.boards, grid.flat, strict=False))
     looks = _looks(rows)
-    for board, axes in panels.items():
-        _panel(axes, [row for row in rows if row.point.board == board], looks, space)
+    for name, axes in panels.items():
+        axes.set_title(BOARDS[name].title, loc="left", fontweight="bold")
+        _panel(axes, [row for row in rows if row.point.board == name], looks, space)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     _scales(list(panels.values()), rows)
@@ -126,13 +127,11 @@ def _kind(row: Row) -> Kind:
 
 def _panel(axes: Axes, rows: Sequence[Row], looks: Mapping[Kind, Look], space: Space) -> None:
     """All marks of a board."""
-    board = BOARDS[rows[0].point.board]
-    axes.set_title(board.title, loc="left", fontweight="bold")
     for kind, look in looks.items():
         own = [row for row in rows if _kind(row) == kind and row.result.parameters is not None]
         made = sorted((row for row in own if row.result.design), key=_millions)
         best = [row for row in made if row.best]
-        plot = _Series(axes, f"{board.name}-{look.number}", look)
+        plot = _Series(axes, f"{rows[0].point.board}-{look.number}", look)
         plot.marks("rest", [row for row in made if not row.best], ls="", ms=5, mfc="w", alpha=0.7)
         plot.marks("front", best, ls="-", lw=1.2, ms=6.5, zorder=3)
         plot.marks("paper", [row for row in made if row.paper.top5], ls="", marker="o", ms=14,

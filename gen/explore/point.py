@@ -134,7 +134,7 @@ def _design(family: Family, point: Point) -> Design:
         dsp=used.dsp,
         bram36=used.bram36,
         multipliers=sum(engine.pe * engine.simd for engine in made.engines.values()),
-        limits=_limits(made, board, point.utilisation),
+        limits=limits(made, board, point.utilisation),
     )
 
 
@@ -149,7 +149,19 @@ def _check_memory(family: Family, bits: int, board: Board) -> None:
         )
 
 
-def _limits(made: Plan, board: Board, utilisation: float) -> str:
+def limits(made: Plan, board: Board, utilisation: float) -> str:
+    """What keeps a plan from being faster, as far as it shows.
+
+    That is the pace of the input; or else the resources that are full, or as good as; or else the
+    slowest layer, whose next faster folding would take more than there is.
+
+    Parameters
+    ----------
+    made : Plan
+    board : Board
+    utilisation : float
+        Part of the LUTs and flip-flops that could be planned with.
+    """
     if BOARD in made.slowest:
         return INPUT_PACE
     parts = {"lut": utilisation, "ff": utilisation}

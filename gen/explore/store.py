@@ -19,7 +19,7 @@ APPLICATION = 0x46427870
 PATIENCE = 30
 """Seconds to wait for another process that writes."""
 _TABLE = """
-CREATE TABLE IF NOT EXISTS results (
+CREATE TABLE results (
     key TEXT PRIMARY KEY,
     code TEXT NOT NULL,
     point TEXT NOT NULL,
@@ -65,8 +65,9 @@ class Store(Closing):
                 raise FirebrickError(
                     f"{self._path}: is a database of something else; name another folder with --out"
                 )
-            self._file.execute(f"PRAGMA application_id = {APPLICATION}")
-            self._file.execute(_TABLE)
+            if not tables:
+                self._file.execute(f"PRAGMA application_id = {APPLICATION}")
+                self._file.execute(_TABLE)
 
     def known(self, points: Iterable[Point]) -> dict[Point, Result]:
         """Those of ``points`` that have a result."""
