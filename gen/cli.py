@@ -192,8 +192,8 @@ Plan every point of a sweep over the SqueezeNet paper's family.
 
 Shows which networks fit which board, how fast, what they take and what limits them; marks the
 Pareto front, and has the paper's accuracies beside what the paper measured. Weights are drawn at
-random and no photographs are needed: a plan hardly depends on either. What was planned once is kept,
-so that the same command goes on where it was stopped, and a larger sweep plans only what is new.
+random and no photographs are needed: a plan hardly depends on either. What was planned is kept:
+the same command goes on where it was stopped, and a larger sweep plans only what is new.
 
 \b
 [bold]Examples[/bold]

@@ -18,7 +18,7 @@ from boards import BOARDS
 from gen.common.files import replacing
 from gen.explore.paper import MEBIBYTE
 from gen.explore.row import TASK, Row, rivals
-from gen.explore.space import Space
+from gen.explore.space import Space, Value
 from gen.formats.family import FLOAT_BYTES
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -30,6 +30,8 @@ COLUMNS = 2
 DPI = 160
 LABELS = 8
 """Most points of a front that have a label, spread evenly."""
+SEPARATOR = " / "
+"""Between the values in a label."""
 LOGARITHMIC = 6
 """Ratio of frames a second from which on their axis is logarithmic."""
 MILLION = 10**6
@@ -98,12 +100,13 @@ def draw(rows: Sequence[Row], space: Space) -> Figure:
     looks = _looks(rows)
     for name, axes in panels.items():
         axes.set_title(BOARDS[name].title, loc="left", fontweight="bold")
+        labels = f"labels: {SEPARATOR.join(space.swept)}" if space.swept else ""
+        axes.set_title(labels, loc="right", fontsize="small", color=INK)
         _panel(axes, [row for row in rows if row.point.board == name], looks, space)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     _scales(list(panels.values()), rows)
-    handles = _legend(looks, rows, space)
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles=_legend(looks, rows), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
@@ -133,7 +136,7 @@ def _panel(axes: Axes, rows: Sequence[Row], looks: Mapping[Kind, Look], space: S
         best = [row for row in made if row.best]
         plot = _Series(axes, f"{rows[0].point.board}-{look.number}", look)
         plot.marks("rest", [row for row in made if not row.best], ls="", ms=5, mfc="w", alpha=0.7)
-        plot.marks("front", best, ls="-", lw=1.2, ms=6.5, zorder=3)
+        plot.marks("front", best, ls="-", lw=1.2, ms=6.5, zorder=3, drawstyle="steps-pre")
         plot.marks("paper", [row for row in made if row.paper.top5], ls="", marker="o", ms=14,
                    mfc="none")  # fmt: skip
         plot.failures([row for row in own if not row.result.design])
@@ -172,13 +175,17 @@ class _Series:
         step = max(1, ceil(len(best) / LABELS))
         named = [*best[::step], *(row for row in made if row.paper.top5)]
         for row in dict.fromkeys(named):
-            text = "/".join(str(row.point.values[key]) for key in space.swept)
+            text = SEPARATOR.join(_short(row.point.values[key]) for key in space.swept)
             if row.paper.top5:
                 text += f"\n{row.paper.top5:.1f} %"
             self.axes.annotate(
                 text, (_millions(row), _rate(row)), (8, 5), textcoords="offset points",
                 fontsize=7.5, color=INK, linespacing=1.1,
             )  # fmt: skip
+
+
+def _short(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _millions(row: Row) -> float:
@@ -214,16 +221,18 @@ def _times(factor: float) -> Callable[[Any], Any]:
     return lambda value: value * factor
 
 
-def _legend(looks: Mapping[Kind, Look], rows: Sequence[Row], space: Space) -> list[Line2D]:
-    """What colours, marks and labels mean."""
+def _legend(looks: Mapping[Kind, Look], rows: Sequence[Row]) -> list[Line2D]:
+    """What colours and marks mean."""
 
     def mark(text: str, **style: Any) -> Line2D:
         return Line2D([], [], **{"color": INK, "ls": "", **style}, label=text)
 
-    handles = [mark(look.text, **look.style, ls="-") for look in looks.values()]
-    handles.append(mark("Pareto front", marker="o", ls="-"))
-    handles.append(mark("no design fits", marker="x"))
-    if any(row.paper.top5 for row in rows):
-        handles.append(mark("top-5 in the paper", marker="o", ms=12, mfc="none"))
-    handles.append(mark(f"labels: {', '.join(space.swept)}"))
+    handles = [mark(look.text, **look.style) for look in looks.values()]
+    handles.append(mark("Pareto front", ls="-", marker="o", lw=1.2))
+    if any(row.result.design and not row.best for row in rows):
+        handles.append(mark("not on it", marker="o", mfc="w"))
+    if any(not row.result.design for row in rows):
+        handles.append(mark("no design fits", marker="x"))
+    if any(row.paper.top5 and row.result.design for row in rows):
+        handles.append(mark("paper's top-5, float", marker="o", ms=12, mfc="none"))
     return handles

@@ -149,7 +149,11 @@ def _failed(rows: Sequence[Row], space: Space) -> Table:
     table = _table(space)
     table.add_column("why", overflow="fold")
     for row in rows:
-        why = row.result.why or ""
-        short = why.partition(f"does not fit {row.point.board}: ")[2]
-        table.add_row(*_named(row, space), Text(short or why))
+        table.add_row(*_named(row, space), Text(_short(row)))
     return table
+
+
+def _short(row: Row) -> str:
+    """Why there is no design, without what the table says already, and without advice."""
+    why = row.result.why or ""
+    return (why.partition(f"does not fit {row.point.board}: ")[2] or why).partition("; ")[0]

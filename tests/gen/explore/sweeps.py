@@ -29,7 +29,7 @@ def made_results(space: Space) -> dict:
         design = replace(DESIGN, cycles=family.macs // (300 if point.width.bits == 4 else 200))
         results[point] = Result(family.parameters, family.macs, design)
     for last in {(p.board, p.width): p for p in points}.values():
-        why = f"squeezenet does not fit {last.board}: it needs too much; take [less]"
+        why = f"squeezenet does not fit {last.board}: it needs [too] much; take less"
         results[last] = replace(results[last], design=None, why=why)
     return results
 

@@ -13,7 +13,7 @@ def worse(a, b):
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=30))
 def test_front_is_what_no_other_is_better_than(values):
-    found = front((index, *pair) for index, pair in enumerate(values))
+    found: set[int] = front((index, *pair) for index, pair in enumerate(values))
     assert found == {
         index for index, pair in enumerate(values) if not any(worse(pair, v) for v in values)
     }

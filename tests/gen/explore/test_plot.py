@@ -49,7 +49,7 @@ def test_words_are_text(folder):
     found = {"".join(text.itertext()).strip() for text in tree.iter(f"{SVG}text")}
     assert {
         "Digilent Arty A7-100T", "Digilent Genesys 2", "4 bits", "8 bits", "no design fits",
-        "frames/s", "parameters, millions", "0.25", "80.3 %",
+        "frames/s", "parameters, millions", "labels: sr", "0.25", "80.3 %",
     } <= found  # fmt: skip
 
 

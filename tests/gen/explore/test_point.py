@@ -1,5 +1,6 @@
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from gen.ir.widths import Width
 from gen.plan.planner import Goal
 from tests.gen.explore.sweeps import made_space
 
-TINY = {"size": 32, "classes": 10, "base_e": 8, "incr_e": 0, "sr": 0.5}
+TINY: dict[str, Any] = {"size": 32, "classes": 10, "base_e": 8, "incr_e": 0, "sr": 0.5}
 
 
 def planned(**space):
@@ -96,5 +97,5 @@ def test_other_code_plans_nothing():
 def test_what_limits(used, slowest, limits):
     board = point_module.BOARDS["arty_a7"]
     held = {name: used.get(name, 0) * getattr(board.resources, name) for name in TITLES}
-    made = SimpleNamespace(slowest=[slowest, "conv10"], resources=Resources(**held))
+    made: Any = SimpleNamespace(slowest=[slowest, "conv10"], resources=Resources(**held))
     assert point_module.limits(made, board, 0.8) == limits

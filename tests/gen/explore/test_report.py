@@ -94,6 +94,7 @@ def test_tables_say_what_fits_and_what_does_not():
     ]
     assert [line[:2] for line in failed] == [["0.75", "4"], ["0.75", "8"]] * 2
     assert "does not fit" not in text
+    assert "take less" not in text
     assert "arXiv:1602.07360" in text
 
 
