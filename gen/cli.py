@@ -59,6 +59,10 @@ python -m gen --board genesys2 --family sr=0.25,bypass=simple --calibrate photos
 python -m gen export --help
 
 \b
+[bold]Sweeps[/bold] over the SqueezeNet paper's family: what fits which board, and how fast
+python -m gen explore --help
+
+\b
 [bold]What comes out[/bold], in build/BOARD unless --out says otherwise
 [bold]top.il, top.v, top.xdc or top.lpf[/bold]: the design and its constraints
 [bold]liteeth_core.v[/bold]: with --link ethernet, the Ethernet core beside it
@@ -190,10 +194,13 @@ def export(
 _EXPLORE_HELP = """
 Plan every point of a sweep over the SqueezeNet paper's family.
 
-Shows which networks fit which board, how fast, what they take and what limits them; marks the
-Pareto front, and has the paper's accuracies beside what the paper measured. Weights are drawn at
-random and no photographs are needed: a plan hardly depends on either. What was planned is kept:
-the same command goes on where it was stopped, and a larger sweep plans only what is new.
+Shows which networks fit which board, how fast, what they take and what limits them; marks the \
+Pareto front, and has the paper's accuracies beside what the paper measured.
+
+Weights are drawn at random and no photographs are needed: a plan hardly depends on either.
+
+What was planned is kept: the same command goes on where it was stopped, and a larger sweep plans \
+only what is new.
 
 \b
 [bold]Examples[/bold]

@@ -77,8 +77,8 @@ def print_report(console: Console, rows: Sequence[Row], space: Space) -> None:
             console.print(_failed(failed, space))
     if any(row.best for row in rows):
         console.print(
-            f"{FRONT} no other has more parameters and as many frames/s, or as many and more, on "
-            "the same board, with as many bits, and bypass, size and classes alike",
+            f"{FRONT} Pareto front: of like networks (board, bits, bypass, size, classes) none is "
+            "larger and as fast, or faster and as large",
             style="dim",
         )
     if any(row.paper.top5 is not None for row in rows):
