@@ -109,7 +109,7 @@ def _named(row: Row, space: Space) -> tuple[str, ...]:
 
 def _planned(rows: Sequence[Row], space: Space) -> Table:
     table, held = _table(space), BOARDS[rows[0].point.board].resources
-    for name in ("param-\neters", "MACs\n10^6", "float\nMB", "frames/s", ""):
+    for name in ("parameters", "10^6\nMACs", "float\nMB", "frames/s", ""):
         table.add_column(name, justify="right", no_wrap=True)
     for name in SHOWN:
         of = f"of {getattr(held, name):g}"
@@ -156,4 +156,5 @@ def _failed(rows: Sequence[Row], space: Space) -> Table:
 def _short(row: Row) -> str:
     """Why there is no design, without what the table says already, and without advice."""
     why = row.result.why or ""
-    return (why.partition(f"does not fit {row.point.board}: ")[2] or why).partition("; ")[0]
+    story = why.partition(f"does not fit {row.point.board}: ")[2]
+    return story.partition("; ")[0] or why

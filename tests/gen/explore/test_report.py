@@ -4,6 +4,7 @@ import json
 
 from rich.console import Console
 
+from gen.explore.point import Result
 from gen.explore.report import print_report, write_csv, write_json
 from gen.explore.row import rows_of
 from gen.explore.space import Space
@@ -41,7 +42,7 @@ def test_a_row_without_a_network_has_the_same_cells():
     space = made_space("sr=0.5,7")
     point = list(space.points())[1]
     rows = made_rows(made_space("sr=0.5,0.75"))
-    (row,) = rows_of([point], {point: type(rows[0].result)(why="sr=7.0: too much")})
+    (row,) = rows_of([point], {point: Result(why="sr=7.0: too much")})
     cells = row.cells()
     assert list(cells) == list(rows[0].cells())
     assert (cells["parameters"], cells["float_bytes"], cells["lut"]) == (None, None, None)
@@ -55,7 +56,7 @@ def test_only_like_networks_compete():
     results = made_results(space)
     slow = next(p for p in results if p.values["size"] == 64 and p.values["sr"] == 0.25)
     design = type(DESIGN)(**{**vars(DESIGN), "cycles": 10**9})
-    results[slow] = type(results[slow])(1, 1, design)
+    results[slow] = Result(1, 1, design)
     rows = rows_of(list(space.points()), results)
     best = {row.point for row in rows if row.best}
     # Of each bypass and size all are on the front, but the slow one and the last, which is none.
@@ -94,6 +95,15 @@ def test_tables_say_what_fits_and_what_does_not():
     assert "does not fit" not in text
     assert "take less" not in text
     assert "arXiv:1602.07360" in text
+
+
+def test_what_makes_no_network_is_told_in_full():
+    (point,) = made_space("sr=0.5").points()
+    text = io.StringIO()
+    rows = rows_of([point], {point: Result(why="sr=0.5: 9 parameters; 8 are allowed")})
+    print_report(Console(file=text, width=80), rows, made_space("sr=0.5"))
+    assert "sr=0.5: 9 parameters; 8 are allowed" in text.getvalue()
+    assert "Pareto" not in text.getvalue()
 
 
 def test_what_the_paper_does_not_say_is_no_column():
