@@ -22,6 +22,8 @@ from gen.explore.space import Space
 
 SHOWN = ("lut", "dsp", "bram36")
 """Resources in the table; flip-flops hardly ever matter."""
+WIDE = 100
+"""Columns that the widest table needs."""
 FRONT = "●"
 FORMAT = 1
 """Of the JSON file."""
@@ -71,7 +73,7 @@ def print_report(console: Console, rows: Sequence[Row], space: Space) -> None:
         failed = [row for row in own if row.result.design is None]
         if planned:
             console.print(Text(_title(planned[0], space), "bold"))
-            console.print(_planned(planned, space))
+            console.print(_planned(planned, space, wide=console.width >= WIDE))
         if failed:
             console.print(Text(f"{board}: no design for {len(failed)} of {len(own)}", "bold"))
             console.print(_failed(failed, space))
@@ -107,9 +109,11 @@ def _named(row: Row, space: Space) -> tuple[str, ...]:
     return *(str(row.point.values[key]) for key in space.swept), str(row.point.width)
 
 
-def _planned(rows: Sequence[Row], space: Space) -> Table:
+def _planned(rows: Sequence[Row], space: Space, *, wide: bool) -> Table:
+    """What was planned, with its work and bytes where there is room for them."""
     table, held = _table(space), BOARDS[rows[0].point.board].resources
-    for name in ("parameters", "10^6\nMACs", "float\nMB", "frames/s", ""):
+    sizes = ("10^6\nMACs", "float\nMB") if wide else ()
+    for name in ("parameters", *sizes, "frames/s", ""):
         table.add_column(name, justify="right", no_wrap=True)
     for name in SHOWN:
         of = f"of {getattr(held, name):g}"
@@ -119,17 +123,17 @@ def _planned(rows: Sequence[Row], space: Space) -> Table:
     if paper:
         table.add_column("paper", justify="right", no_wrap=True)
     for row in rows:
-        cells = (*_named(row, space), *_numbers(row), *((_accuracy(row),) if paper else ()))
+        cells = (*_named(row, space), *_numbers(row, wide), *((_accuracy(row),) if paper else ()))
         table.add_row(*cells, style="bold" if row.best else None)
     return table
 
 
-def _numbers(row: Row) -> tuple[str, ...]:
+def _numbers(row: Row, wide: bool) -> tuple[str, ...]:
     cells = row.cells()
+    sizes = f"{cells['macs'] / 1e6:.0f}", f"{cells['float_bytes'] / MEBIBYTE:.1f}"
     return (
         str(cells["parameters"]),
-        f"{cells['macs'] / 1e6:.0f}",
-        f"{cells['float_bytes'] / MEBIBYTE:.1f}",
+        *(sizes if wide else ()),
         f"{cells['frames_per_second']:.1f}",
         FRONT if row.best else "",
         *(f"{cells[name]:g}" for name in SHOWN),
