@@ -130,17 +130,18 @@ def _kind(row: Row) -> Kind:
 
 def _panel(axes: Axes, rows: Sequence[Row], looks: Mapping[Kind, Look], space: Space) -> None:
     """All marks of a board."""
+    said: set[str] = set()
     for kind, look in looks.items():
         own = [row for row in rows if _kind(row) == kind and row.result.parameters is not None]
         made = sorted((row for row in own if row.result.design), key=_millions)
         best = [row for row in made if row.best]
         plot = _Series(axes, f"{rows[0].point.board}-{look.number}", look)
-        plot.marks("rest", [row for row in made if not row.best], ls="", ms=5, mfc="w", alpha=0.7)
+        plot.marks("rest", [row for row in made if not row.best], ls="", ms=6, mfc="none", zorder=4)
         plot.marks("front", best, ls="-", lw=1.2, ms=6.5, zorder=3, drawstyle="steps-pre")
         plot.marks("paper", [row for row in made if row.paper.top5], ls="", marker="o", ms=14,
                    mfc="none")  # fmt: skip
         plot.failures([row for row in own if not row.result.design])
-        plot.labels(best, made, space)
+        plot.labels(best, made, space, said)
 
 
 @dataclass(frozen=True)
@@ -170,18 +171,23 @@ class _Series:
             ls="", ms=5, alpha=0.8,
         )  # fmt: skip
 
-    def labels(self, best: Sequence[Row], made: Sequence[Row], space: Space) -> None:
-        """Values of some of the front, and the paper's accuracies."""
+    def labels(
+        self, best: Sequence[Row], made: Sequence[Row], space: Space, said: set[str]
+    ) -> None:
+        """Values of some of the front, and the paper's accuracies; once where kinds coincide."""
         step = max(1, ceil(len(best) / LABELS))
         named = [*best[::step], *(row for row in made if row.paper.top5)]
         for row in dict.fromkeys(named):
             text = SEPARATOR.join(_short(row.point.values[key]) for key in space.swept)
             if row.paper.top5:
                 text += f"\n{row.paper.top5:.1f} %"
-            self.axes.annotate(
-                text, (_millions(row), _rate(row)), (8, 5), textcoords="offset points",
-                fontsize=7.5, color=INK, linespacing=1.1,
-            )  # fmt: skip
+            place = _millions(row), _rate(row)
+            if f"{text} {place}" not in said:
+                said.add(f"{text} {place}")
+                self.axes.annotate(
+                    text, place, (8, 5), textcoords="offset points", fontsize=7.5, color=INK,
+                    linespacing=1.1,
+                )  # fmt: skip
 
 
 def _short(value: Value) -> str:
@@ -230,7 +236,7 @@ def _legend(looks: Mapping[Kind, Look], rows: Sequence[Row]) -> list[Line2D]:
     handles = [mark(look.text, **look.style) for look in looks.values()]
     handles.append(mark("Pareto front", ls="-", marker="o", lw=1.2))
     if any(row.result.design and not row.best for row in rows):
-        handles.append(mark("not on it", marker="o", mfc="w"))
+        handles.append(mark("not on it", marker="o", mfc="none"))
     if any(not row.result.design for row in rows):
         handles.append(mark("no design fits", marker="x"))
     if any(row.paper.top5 and row.result.design for row in rows):

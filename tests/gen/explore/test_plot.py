@@ -6,7 +6,7 @@ from PIL import Image
 from gen.explore.point import Result
 from gen.explore.row import rows_of
 from gen.ir.widths import Width
-from tests.gen.explore.sweeps import made_rows, made_space
+from tests.gen.explore.sweeps import made_results, made_rows, made_space
 
 pytest.importorskip("matplotlib", reason="plots need Matplotlib")
 
@@ -92,6 +92,15 @@ def test_labels_are_few_and_the_papers_always_there():
     found = words(axes)
     assert 5 <= len(found) <= 11
     assert {"0.125\n80.3 %", "0.5\n85.6 %", "0.75\n86.0 %"} <= found
+
+
+def test_what_coincides_is_labelled_once():
+    space = made_space("sr=0.125,0.25,0.5", widths=(Width(4), Width(5)))
+    results = made_results(space)
+    same = results[next(space.points())]
+    rows = rows_of(list(space.points()), dict.fromkeys(space.points(), same))
+    (axes,) = draw(rows, space).axes
+    assert len(axes.texts) == len(words(axes)) == 3
 
 
 def test_nothing_that_fits():
