@@ -10,7 +10,8 @@ import pytest
 from tests.paths import ROOT
 
 GEN_PARTS = frozenset(
-    f"gen.{part}" for part in ("common", "ir", "frames", "formats", "quantise", "plan", "backend")
+    f"gen.{part}"
+    for part in ("common", "ir", "frames", "formats", "quantise", "plan", "backend", "explore")
 )
 HARDWARE = frozenset({"hw.stream", "hw.arith", "hw.layers", "hw.link"})
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
@@ -27,6 +28,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "gen.quantise": frozenset({"gen.common", "gen.ir", "gen.frames"}),
     "gen.plan": frozenset({"gen.common", "gen.ir", "boards", "protocol"}) | HARDWARE,
     "gen.backend": frozenset({"gen.common", "gen.ir", "gen.plan", "boards", "protocol"}) | HARDWARE,
+    "gen.explore": frozenset(
+        {"gen.common", "gen.ir", "gen.formats", "gen.quantise", "gen.plan", "boards"}
+    ),
     "gen": GEN_PARTS | {"boards", "protocol"},
     "sim": GEN_PARTS | HARDWARE | {"boards", "protocol"},
     "sim.golden": frozenset({"gen.ir"}),
