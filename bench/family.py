@@ -15,59 +15,23 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from gen.explore.paper import MEBIBYTE, Claim, claim
 from gen.formats.family import Family
 
-MEBIBYTE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the paper's text or tables say of a network, None where they say nothing.
-
-    Attributes
-    ----------
-    megabytes : str or None
-    top1, top5 : float or None
-        Percent, on ImageNet's validation set.
-    """
-
-    megabytes: str | None = None
-    top1: float | None = None
-    top5: float | None = None
-
-
-SQUEEZENET = Claim("4.8", 57.5, 80.3)
-"""Table 2."""
-SWEEPS: dict[str, dict[str, Claim]] = {
-    "figure 3a: squeeze ratio": {
-        "sr=0.125": SQUEEZENET,
-        "sr=0.25": Claim(),
-        "sr=0.375": Claim(),
-        "sr=0.5": Claim("13"),
-        "sr=0.625": Claim(),
-        "sr=0.75": Claim("19", top5=86.0),
-        "sr=0.875": Claim(),
-        "sr=1.0": Claim(),
-    },
-    "figure 3b: 3x3 filters": {
-        "pct_3x3=0.01,sr=0.5": Claim(),
-        "pct_3x3=0.125,sr=0.5": Claim(),
-        "pct_3x3=0.25,sr=0.5": Claim(),
-        "pct_3x3=0.375,sr=0.5": Claim(),
-        "pct_3x3=0.5,sr=0.5": Claim("13", top5=85.6),
-        "pct_3x3=0.625,sr=0.5": Claim(),
-        "pct_3x3=0.75,sr=0.5": Claim(),
-        "pct_3x3=0.875,sr=0.5": Claim(),
-        "pct_3x3=0.99,sr=0.5": Claim(),
-    },
-    "table 3: macroarchitecture": {
-        "bypass=none": SQUEEZENET,
-        "bypass=simple": Claim("4.8", 60.4, 82.5),
-        "bypass=complex": Claim("7.7", 58.8, 82.0),
-    },
+SWEEPS: dict[str, tuple[str, ...]] = {
+    "figure 3a: squeeze ratio": (
+        *(f"sr={ratio}" for ratio in (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)),
+    ),
+    "figure 3b: 3x3 filters": (
+        *(
+            f"pct_3x3={part},sr=0.5"
+            for part in (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99)
+        ),
+    ),
+    "table 3: macroarchitecture": ("bypass=none", "bypass=simple", "bypass=complex"),
 }
-"""By what is swept, what is given of each member. Sections 5.2 and 5.3 say from where to where the
-figures sweep, and have these sizes and accuracies; the steps between are ours."""
+"""Members by what is swept. Sections 5.2 and 5.3 say from where to where the figures sweep; the
+steps between are ours."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +56,7 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, d
     limit : int or None
         Not needed either.
     """
-    sizes = {
-        sweep: {text: _size(text, claim) for text, claim in members.items()}
-        for sweep, members in SWEEPS.items()
-    }
+    sizes = {sweep: {text: _size(text) for text in members} for sweep, members in SWEEPS.items()}
     for sweep, members in sizes.items():
         console.print(_table(sweep, members))
     console.print("MB of 2**20 bytes, rounded up; then the paper's, and its accuracies in percent")
@@ -111,10 +72,10 @@ def listed(count: int) -> str:
     return f"{tenths / 10:.1f}" if tenths < 100 else str(-(-count // MEBIBYTE))
 
 
-def _size(text: str, claim: Claim) -> Size:
+def _size(text: str) -> Size:
     member = Family.parse(text)
     count = member.float_bytes
-    return Size(member.parameters, member.macs, count, listed(count), claim)
+    return Size(member.parameters, member.macs, count, listed(count), claim(member))
 
 
 def _table(sweep: str, members: dict[str, Size]) -> Table:

@@ -10,7 +10,11 @@ import typer
 from boards import BOARDS
 from gen import arguments
 from gen.arguments import NetworkOptions
+from gen.common.build_folder import BUILD
 from gen.common.console import GenerateByDefault
+from gen.explore.options import Choice
+from gen.explore.run import Means
+from gen.explore.run import explore as run_sweep
 from gen.export import Targets
 from gen.export import export as export_files
 from gen.generate import Target
@@ -53,6 +57,10 @@ python -m gen --board genesys2 --family sr=0.25,bypass=simple --calibrate photos
 \b
 [bold]Other forms of a network[/bold]: QDQ ONNX, a small compressed file
 python -m gen export --help
+
+\b
+[bold]Sweeps[/bold] over the SqueezeNet paper's family: what fits which board, and how fast
+python -m gen explore --help
 
 \b
 [bold]What comes out[/bold], in build/BOARD unless --out says otherwise
@@ -181,3 +189,82 @@ def export(
         ),
         Targets(qdq, fbz, npz),
     )
+
+
+_EXPLORE_HELP = """
+Plan every point of a sweep over the SqueezeNet paper's family.
+
+Shows which networks fit which board, how fast, what they take and what limits them; marks the \
+Pareto front, and has the paper's accuracies beside what the paper measured.
+
+Weights are drawn at random and no photographs are needed: a plan hardly depends on either.
+
+What was planned is kept: the same command goes on where it was stopped, and a larger sweep plans \
+only what is new.
+
+\b
+[bold]Examples[/bold]
+python -m gen explore --board genesys2 --sweep sr=0.125:1.0:8
+python -m gen explore --board genesys2 --family sr=0.5 \\
+    --sweep pct_3x3=0.01:0.99:7
+python -m gen explore --board arty_a7,genesys2 --bits 3c,4,8 \\
+    --sweep sr=0.125:0.5:7 --sweep bypass=none,simple
+
+\b
+[bold]What comes out[/bold], in build/explore unless --out says otherwise
+[bold]sweep.json, sweep.csv[/bold]: all points with all numbers
+[bold]sweep.svg, sweep.png[/bold]: frames/s against parameters
+[bold]results.sqlite[/bold]: everything that was ever planned there
+"""
+
+
+@app.command(help=_EXPLORE_HELP)
+def explore(
+    board: Annotated[
+        str, typer.Option(metavar="NAME,...", help="Boards to plan for; `gen --help` lists them.")
+    ],
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUES",
+            help="Values of a metaparameter, FIRST:LAST:COUNT evenly spaced or A,B,C; give it "
+            "several times for all combinations. Keys are those of --family of `gen`.",
+        ),
+    ] = None,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=VALUE,...",
+            help="Metaparameters that are not swept; the paper's if not given.",
+        ),
+    ] = None,
+    bits: Annotated[
+        str,
+        typer.Option(
+            metavar="BITS,...",
+            help="Bits a weight, 2 to 8; 3c means codes of 3 bits for levels of 5, 3c4 for levels "
+            "of 4. Below 6, the first layer keeps 8.",
+        ),
+    ] = "4,8",
+    clock: Annotated[
+        float | None, typer.Option(metavar="MHZ", help="Clock; each board's own if not given.")
+    ] = None,
+    utilisation: arguments.Utilisation = UTILISATION,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder.")] = BUILD / "explore",
+    plot: Annotated[
+        bool, typer.Option("--plot/--no-plot", help="Draw a plot; needs Matplotlib.")
+    ] = True,
+) -> None:
+    """Plan a sweep; the help text is ``_EXPLORE_HELP``."""
+    choice = Choice(board, tuple(sweep or ()), family, bits, clock, utilisation)
+    run_sweep(choice.space(), Means(jobs, scheduler, out, plot))

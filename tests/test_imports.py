@@ -21,6 +21,7 @@ GEN_PARTS = frozenset(
         "nodes",
         "plan",
         "backend",
+        "explore",
     )
 )
 CORE = frozenset({"hw.stream", "hw.arith", "hw.layers"})
@@ -45,6 +46,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         {"gen.common", "gen.ir", "gen.nodes", "gen.plan", "boards", "protocol"}
     )
     | HARDWARE,
+    "gen.explore": frozenset(
+        {"gen.common", "gen.ir", "gen.formats", "gen.quantise", "gen.plan", "boards"}
+    ),
     "gen": GEN_PARTS | {"boards", "protocol"},
     "sim": GEN_PARTS | HARDWARE | {"boards", "protocol"},
     "sim.golden": frozenset({"gen.ir"}),

@@ -1,9 +1,10 @@
-"""Integer programs, solved by HiGHS, whose own words never reach standard output."""
+"""Integer programs, solved by HiGHS on one thread; its own words never reach standard output."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
@@ -26,6 +27,7 @@ def solve(
     """Find variables between 0 and 1 of least cost; :func:`scipy.optimize.milp` says what is what.
 
     HiGHS prints a line now and then, whatever its options say, and results go where it prints.
+    It gets one thread, so that it finds the same on any number of cores.
 
     Parameters
     ----------
@@ -41,13 +43,15 @@ def solve(
     OptimizeResult
         ``x`` (N,) is None if nothing was found; then ``message`` says why.
     """
-    with _silence():
+    with _silence(), warnings.catch_warnings():
+        # SciPy hands this option on, but does not know it.
+        warnings.filterwarnings("ignore", "Unrecognized options detected", RuntimeWarning)
         return milp(
             costs,
             integrality=integrality,
             bounds=Bounds(0, 1),
             constraints=constraints,
-            options=options,
+            options={"threads": 1, **options},
         )
 
 

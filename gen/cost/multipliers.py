@@ -16,7 +16,7 @@ def _dsp48e1(config: MacConfig, coefficients: Coefficients) -> Resources:
     """Sums are added inside the blocks, but for the bits where two lanes overlap."""
     upper = config.groups * config.parts * config.overlap
     luts = upper + coefficients.upper_lut * upper * (config.overlap + 1) / 2
-    return Resources(round(luts), 8 * config.simd + 4 * upper, config.multipliers, 0)
+    return Resources(round(luts), 8 * config.activations + 4 * upper, config.multipliers, 0)
 
 
 def _mult18x18d(config: MacConfig, coefficients: Coefficients) -> Resources:
@@ -40,7 +40,7 @@ def _lut(config: MacConfig, coefficients: Coefficients) -> Resources:
         stored += sum(widths)
         # A weight's digits wait for their turn.
         delayed += sum(stage * width for stage, (_, width) in enumerate(turns))
-    shared = config.simd * coefficients.shared_lut
+    shared = config.activations * coefficients.shared_lut
     return Resources(
         round(rows * coefficients.digit_lut * added + adders + shared),
         round(rows * coefficients.digit_ff * (stored + delayed) + adders + shared * len(cuts)),

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from gen.common.errors import FirebrickError
+from gen.formats.random_weights import blank, with_random_weights
 from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
 from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
 
@@ -173,7 +174,9 @@ class Family:
             with anything but finite numbers.
         """
         outline = self._outline()
-        filled = _drawn(outline, seed) if weights is None else _read(outline, weights)
+        if weights is None:
+            return with_random_weights(outline, seed)
+        filled = _read(outline, weights)
         return replace(outline, ops=tuple(filled.get(op.name, op) for op in outline.ops))
 
     def _convs(self) -> tuple[FloatConv, ...]:
@@ -190,7 +193,7 @@ class Family:
 
     def _outline(self) -> FloatGraph:
         """The network with zeros, which take no memory, for weights."""
-        ops: list[FloatOp] = [_conv("conv1", INPUT, (FIRST_CHANNELS, 7, 7, 3), stride=2)]
+        ops: list[FloatOp] = [blank("conv1", INPUT, (FIRST_CHANNELS, 7, 7, 3), stride=2)]
         ops.append(_pool(1, "conv1"))
         channels = FIRST_CHANNELS
         for fire in self._fires():
@@ -198,7 +201,7 @@ class Family:
             if fire.number in POOL_BEHIND:
                 ops.append(_pool(fire.number, ops[-1].name))
             channels = fire.expand
-        ops.append(_conv("conv10", ops[-1].name, (self.classes, 1, 1, channels)))
+        ops.append(blank("conv10", ops[-1].name, (self.classes, 1, 1, channels)))
         ops.append(GlobalSum("pool10", ("conv10",)))
         return FloatGraph(self.name, (self.size, self.size, 3), tuple(ops))
 
@@ -229,25 +232,17 @@ class _Fire:
     def ops(self, x: str, bypass: str) -> Iterator[FloatOp]:
         squeeze, joined = f"{self.name}_squeeze1x1", f"{self.name}_concat"
         branches = (f"{self.name}_expand1x1", f"{self.name}_expand3x3")
-        yield _conv(squeeze, x, (self.squeeze, 1, 1, self.before))
-        yield _conv(branches[0], squeeze, (self.one, 1, 1, self.squeeze))
-        yield _conv(branches[1], squeeze, (self.three, 3, 3, self.squeeze), pad=1)
+        yield blank(squeeze, x, (self.squeeze, 1, 1, self.before))
+        yield blank(branches[0], squeeze, (self.one, 1, 1, self.squeeze))
+        yield blank(branches[1], squeeze, (self.three, 3, 3, self.squeeze), pad=1)
         yield Concat(joined, branches)
         if bypass == "none" or (bypass == "simple" and not self.keeps):
             return
         if not self.keeps:
-            around = _conv(f"{self.name}_bypass1x1", x, (self.expand, 1, 1, self.before))
+            around = blank(f"{self.name}_bypass1x1", x, (self.expand, 1, 1, self.before))
             yield replace(around, relu=False)
             x = around.name
         yield FloatAdd(f"{self.name}_add", (x, joined))
-
-
-def _conv(
-    name: str, x: str, shape: tuple[int, int, int, int], stride: int = 1, pad: int = 0
-) -> FloatConv:
-    zero = np.zeros((), np.float32)
-    weights, bias = np.broadcast_to(zero, shape), np.broadcast_to(zero, shape[:1])
-    return FloatConv(name, (x,), weights, bias, stride, (pad,) * 4, relu=True)
 
 
 def _pool(number: int, x: str) -> MaxPool:
@@ -302,19 +297,6 @@ def _value(key: str, text: str) -> int | float | str:
         return _CHECKS[key].kind(text)
     except ValueError:
         raise FirebrickError(_refusal(key, text)) from None
-
-
-def _drawn(outline: FloatGraph, seed: int) -> dict[str, FloatConv]:
-    """All convolutions with weights from a generator of that seed, and biases of 0."""
-    rng = np.random.default_rng(seed)
-    filled = {}
-    for op in outline.ops:
-        if isinstance(op, FloatConv):
-            gain = 2 if op.relu else 1  # a ReLU halves the power of what is symmetric
-            spread = np.float32(np.sqrt(gain / op.weights[0].size))
-            weights = spread * rng.standard_normal(op.weights.shape, np.float32)
-            filled[op.name] = replace(op, weights=weights, bias=np.array(op.bias))
-    return filled
 
 
 def _read(outline: FloatGraph, path: Path) -> dict[str, FloatConv]:

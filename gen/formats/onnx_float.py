@@ -11,6 +11,7 @@ import onnx
 from gen.common.errors import FirebrickError
 from gen.formats.classifier_head import average_pool, ending_in_sum
 from gen.formats.fully_connected import as_kernels, read_matrix
+from gen.formats.onnx_affine import Affine, read_affine, read_batch_norm
 from gen.formats.onnx_convs import read_conv
 from gen.formats.onnx_nodes import attributes, read_ceiling, read_model, refuse
 from gen.formats.onnx_qdq import QUANTIZED, import_qdq
@@ -201,59 +202,19 @@ class _FloatImport(GraphWalk):
         self._views[node.output[0]] = view.with_features(op.name, len(matrix))
 
     def _batch_norm(self, node: onnx.NodeProto) -> None:
-        values = attributes(node)
-        if values.get("training_mode", 0):
-            refuse(node, "is in training mode; export the model for inference")
-        channels = self._view(node).sizes["C"]
-        parameters = [self._nodes.constant(node, i) for i in (1, 2, 3, 4)]
-        if any(p is None or p.shape != (channels,) for p in parameters):
-            refuse(node, f"needs scale, bias, mean and variance of {channels} channels")
-        scale, bias, mean, variance = (np.asarray(p, dtype=np.float64) for p in parameters)
-        with np.errstate(all="ignore"):
-            gain = scale / np.sqrt(variance + values.get("epsilon", 1e-5))
-        self._fold(node, self._view(node), gain, mean, bias)
+        view = self._view(node)
+        self._fold(node, view, read_batch_norm(self._nodes, node, view.sizes["C"]))
 
     def _affine(self, node: onnx.NodeProto) -> None:
-        """Fold a sum or product with constants into the layer before."""
+        """Fold a sum or product with a constant into the layer before."""
         index = next((i for i, n in enumerate(node.input) if n in self._nodes.constants), None)
         if len(node.input) != 2 or index is None:
             refuse(node, f"{node.op_type} of two maps is not supported; Add is")
-        if index == 0 and node.op_type in ("Sub", "Div"):
-            refuse(node, "takes a map from a constant; take or divide the map by constants instead")
         view = self._view(node, 1 - index)
-        constant = self._nodes.constants[node.input[index]]
-        value = self._channel_values(node, np.asarray(constant, np.float64), view)
-        zero, one = np.zeros_like(value), np.ones_like(value)
-        with np.errstate(all="ignore"):
-            gain, mean, bias = {
-                "Add": (one, zero, value),
-                "Sub": (one, value, zero),
-                "Mul": (value, zero, zero),
-                "Div": (1 / value, zero, zero),
-            }[node.op_type]
-        self._fold(node, view, gain, mean, bias)
+        self._fold(node, view, read_affine(self._nodes, node, index, view))
 
-    def _channel_values(self, node: onnx.NodeProto, value: np.ndarray, view: View) -> np.ndarray:
-        """A constant that is broadcast over a map as one number a channel."""
-        channels = view.sizes["C"]
-        runs = view.runs() or ()
-        wanted = [channels if run == "C" else 1 for run in runs]
-        if value.ndim > len(runs) or (value.size not in (1, channels)):
-            refuse(node, "adding or multiplying a constant other than one number a channel")
-        lined = value.reshape([1] * (len(runs) - value.ndim) + list(value.shape))
-        if value.size != 1 and list(lined.shape) != wanted:
-            refuse(node, "adding or multiplying a constant other than one number a channel")
-        return np.broadcast_to(value.reshape(-1), channels)
-
-    def _fold(
-        self,
-        node: onnx.NodeProto,
-        view: View,
-        gain: np.ndarray,
-        mean: np.ndarray,
-        bias: np.ndarray,
-    ) -> None:
-        """Put ``(y - mean) * gain + bias`` into the convolution that gives y."""
+    def _fold(self, node: onnx.NodeProto, view: View, affine: Affine) -> None:
+        """Put an affine function of each channel into the convolution that gives it."""
         op = self._ops.get(view.tensor)
         if op is None:
             refuse(
@@ -265,8 +226,8 @@ class _FloatImport(GraphWalk):
             refuse(node, "supported only directly behind a convolution without a ReLU")
         self._claim(node, op.name, users=0)
         with np.errstate(all="ignore"):
-            weights = (op.weights * gain[:, None, None, None]).astype(np.float32)
-            bias = ((op.bias - mean) * gain + bias).astype(np.float32)
+            weights = (op.weights * affine.gain[:, None, None, None]).astype(np.float32)
+            bias = ((op.bias - affine.mean) * affine.gain + affine.bias).astype(np.float32)
         if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             refuse(
                 node,

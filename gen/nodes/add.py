@@ -10,7 +10,7 @@ import numpy as np
 from boards.board import Family, Resources
 from gen.cost.memories import total
 from gen.cost.model import CostModel
-from gen.ir.ops import Add, Op
+from gen.ir.ops import Add, Op, Tensor
 from gen.nodes.option import LanesPlan
 from gen.nodes.streams import Burst
 from gen.nodes.unit import UnitNode
@@ -28,7 +28,7 @@ class AddNode(UnitNode):
     op: Add
 
     @classmethod
-    def builds(cls, op: Op) -> bool:
+    def builds(cls, op: Op, x: Tensor) -> bool:
         """Whether it is a sum."""
         return isinstance(op, Add)
 

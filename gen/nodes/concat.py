@@ -30,7 +30,7 @@ class ConcatNode(UnitNode):
     op: Concat
 
     @classmethod
-    def builds(cls, op: Op) -> bool:
+    def builds(cls, op: Op, x: Tensor) -> bool:
         """Whether it is a concatenation."""
         return isinstance(op, Concat)
 

@@ -50,9 +50,9 @@ class ConvNode(Node):
     stream: ClassVar[str] = "requantise.o"
 
     @classmethod
-    def builds(cls, op: Op) -> bool:
-        """Whether it is a convolution."""
-        return isinstance(op, Conv)
+    def builds(cls, op: Op, x: Tensor) -> bool:
+        """Whether it is a convolution of all channels."""
+        return isinstance(op, Conv) and op.groups == 1
 
     @classmethod
     def make(
@@ -73,7 +73,7 @@ class ConvNode(Node):
         return self.make(replace(self.op, stride=1), (x,), self.output, (Burst(),))
 
     @property
-    def window(self) -> Window:
+    def window(self) -> Window | None:
         """What it reads."""
         return Window(self.shape.kernel, self.op.stride, self.op.pad, self.output.shape[:2])
 
@@ -141,7 +141,7 @@ class ConvNode(Node):
 
     def multipliers(self, plan: EnginePlan) -> int:
         """Rows times columns."""
-        return plan.pe * plan.simd
+        return self.shape.products(plan.pe, plan.simd)
 
     def folding(self, plan: EnginePlan) -> Folding:
         """Rows and columns, and where weights and windows are."""
@@ -209,4 +209,5 @@ def conv_integers(op: Conv, x: Tensor, y: Tensor) -> ConvIntegers:
         signed_output=y.signed,
         accumulator=op.accumulator_bounds(x),
         codebook=op.codebook,
+        groups=op.groups,
     )

@@ -14,7 +14,7 @@ from gen.nodes.window_shape import WindowShape
 from hw.arith.mac import MacConfig
 from hw.arith.multiply import SMALL_OPERAND
 from hw.arith.rom import banks
-from hw.layers.folding import EnginePlan
+from hw.layers.folding import DepthwisePlan, EnginePlan
 from hw.layers.matvec import result_depth
 from hw.layers.requantise import DEPTH as REQUANTISE_DEPTH
 from hw.layers.requantise import LUT_ROWS, ScalerKind
@@ -36,7 +36,7 @@ def decoder_cost(shape: ConvShape, pe: int, simd: int) -> Resources:
     """
     if not shape.decoded:
         return Resources(0, 0, 0, 0)
-    bits = pe * simd * shape.weight_bits
+    bits = shape.products(pe, simd) * shape.weight_bits
     return Resources(bits << max(0, shape.code_bits - 6), bits, 0, 0)
 
 
@@ -61,10 +61,10 @@ def weight_cost(
     ----------
     shape : ConvShape
     pe, simd : int
-        A word has the codes of ``pe * simd`` weights.
+        Of the engine; a word has a code for each of its multipliers.
     kind : "block" or "lut"
     """
-    depth, width = shape.folds(pe) * shape.words(simd), pe * simd * shape.code_bits
+    depth, width = shape.folds(pe) * shape.words(simd), shape.products(pe, simd) * shape.code_bits
     if kind == "lut":
         return costs.rom_cost("lut", depth, width)
     cut = banks(depth, width)
@@ -136,7 +136,7 @@ def requantise_cost(
 def engine_cost(
     costs: CostModel,
     shape: ConvShape,
-    plan: EnginePlan,
+    plan: EnginePlan | DepthwisePlan,
     i_lanes: int,
     *,
     tapped: bool = False,
@@ -147,7 +147,7 @@ def engine_cost(
     Parameters
     ----------
     shape : ConvShape
-    plan : EnginePlan
+    plan : EnginePlan or DepthwisePlan
     i_lanes : int
         Channels a transfer of its input.
     tapped : bool

@@ -94,6 +94,10 @@ class ConvShape(WindowShape):
         """Output folds."""
         return -(-self.cout // pe)
 
+    def products(self, pe: int, simd: int) -> int:
+        """Multipliers of an engine, and weights that it reads at once."""
+        return pe * simd
+
     def compute_cycles(self, pe: int, simd: int) -> int:
         """Cycles a frame of the engine."""
         return self.out_pixels * self.folds(pe) * self.words(simd)

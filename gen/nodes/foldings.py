@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import product
 from math import ceil, gcd
+from typing import Any
 
 from boards.board import Family
 from gen.cost.model import CostModel
@@ -47,20 +49,52 @@ def options(
     tapped : bool
         A tap of its windows feeds other engines, so that ``simd`` must divide the input channels.
     """
-    costs = costs or CostModel.fitted()
     foldings = _foldings(shape, around, cycles, tapped=tapped)
-    fewest = min((pe * simd for pe, simd, _ in foldings), default=0)
-    scaler = scaler_kind(shape, family)
-    found = []
+    return engine_options(
+        shape, foldings, EnginePlan, around, cycles, family, costs or CostModel.fitted(), tapped
+    )
+
+
+def engine_options(
+    shape: ConvShape,
+    foldings: Sequence[tuple[int, int, int]],
+    make: Callable[..., Any],
+    around: Surroundings,
+    cycles: int,
+    family: Family,
+    costs: CostModel,
+    tapped: bool = False,
+) -> list[Option]:
+    """Engines of some foldings, with all memories and multipliers worth considering.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    foldings : sequence of tuple of int
+        ``pe``, ``simd`` and ``lanes`` of each.
+    make : callable
+        Makes a plan of the fields of :class:`EnginePlan`.
+    around, cycles, family, costs, tapped : Surroundings, int, "xc7" or "ecp5", CostModel, bool
+        As for :func:`options`.
+    """
+    found, kinds = [], KINDS[family]
+    fewest = min((shape.products(pe, simd) for pe, simd, _ in foldings), default=0)
     for pe, simd, lanes in foldings:
-        if pe * simd > max(WIDER * fewest, fewest + 8):
+        if shape.products(pe, simd) > max(WIDER * fewest, fewest + 8):
             continue
-        kinds = KINDS[family]
+        busy = max(shape.compute_cycles(pe, simd), around.transfers)
         for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
-            busy = max(shape.compute_cycles(pe, simd), around.transfers)
-            pixels = ring_pixels(shape, window, shape.chunks(simd), simd, busy, cycles)
-            scales = scale_memory(shape, lanes)
-            plan = EnginePlan(pe, simd, lanes, multiplier, weights, window, pixels, scaler, scales)
+            plan = make(
+                pe=pe,
+                simd=simd,
+                lanes=lanes,
+                multiplier=multiplier,
+                weight_memory=weights,
+                window_memory=window,
+                window_pixels=ring_pixels(shape, window, shape.chunks(simd), simd, busy, cycles),
+                scaler=scaler_kind(shape, family),
+                scale_memory=scale_memory(shape, lanes),
+            )
             cost = engine_cost(costs, shape, plan, around.i_lanes[0], tapped=tapped, family=family)
             found.append(Option(plan, costs.on_family(cost, family)))
     return pareto(found)
@@ -84,16 +118,25 @@ def _foldings(
         folds_seen = set()
         widest = max(ceil(WIDER * smallest) + 8, smallest + around.o_lanes)
         for pe in range(smallest, min(shape.cout, widest) + 1):
-            lanes = _lanes(shape, pe, simd, around.o_lanes)
+            lanes = fewest_lanes(shape, pe, simd, around.o_lanes)
             if lanes and shape.folds(pe) not in folds_seen:
                 folds_seen.add(shape.folds(pe))
                 found.append((pe, simd, lanes))
     return found
 
 
-def _lanes(shape: ConvShape, pe: int, simd: int, min_lanes: int) -> int | None:
-    """Fewest legal lanes at which the engine's results leave in time."""
+def fewest_lanes(shape: ConvShape, pe: int, simd: int, least: int) -> int | None:
+    """Fewest legal lanes at which an engine's results leave in time; None if there are none.
+
+    Parameters
+    ----------
+    shape : ConvShape
+    pe, simd : int
+        Of the engine.
+    least : int
+        Divides the lanes.
+    """
     for lanes in divisors(gcd(pe, shape.cout)):
-        if lanes % min_lanes == 0 and pe // lanes <= shape.words(simd):
+        if lanes % least == 0 and pe // lanes <= shape.words(simd):
             return lanes
     return None

@@ -10,7 +10,7 @@ import numpy as np
 from boards.board import Family, Resources
 from gen.cost.memories import lutram_luts, total
 from gen.cost.model import CostModel
-from gen.ir.ops import GlobalSum, Op
+from gen.ir.ops import GlobalSum, Op, Tensor
 from gen.nodes.lanes import TooSlow, pixels
 from gen.nodes.node import Limit
 from gen.nodes.option import LanesPlan
@@ -27,7 +27,7 @@ class GlobalSumNode(UnitNode):
     op: GlobalSum
 
     @classmethod
-    def builds(cls, op: Op) -> bool:
+    def builds(cls, op: Op, x: Tensor) -> bool:
         """Whether it is a sum over the map."""
         return isinstance(op, GlobalSum)
 

@@ -13,12 +13,24 @@ from gen.ir.ops import INPUT, GlobalSum, Op
 from gen.nodes.add import AddNode
 from gen.nodes.concat import ConcatNode
 from gen.nodes.conv import ConvNode
+from gen.nodes.depthwise import DepthwiseNode
+from gen.nodes.global_average import GlobalAverageNode
 from gen.nodes.global_sum import GlobalSumNode
 from gen.nodes.node import Node
 from gen.nodes.pool import PoolNode
 from gen.nodes.streams import Burst, Window
+from gen.nodes.window_pool import WindowPoolNode
 
-KINDS: tuple[type[Node], ...] = (ConvNode, PoolNode, ConcatNode, AddNode, GlobalSumNode)
+KINDS: tuple[type[Node], ...] = (
+    ConvNode,
+    DepthwiseNode,
+    PoolNode,
+    GlobalAverageNode,
+    WindowPoolNode,
+    ConcatNode,
+    AddNode,
+    GlobalSumNode,
+)
 """All kinds of node; an op is built by the first that does."""
 
 
@@ -155,7 +167,7 @@ def _nodes(network: QuantizedNetwork) -> dict[str, Node]:
 
 
 def _kind(network: QuantizedNetwork, op: Op) -> type[Node]:
-    found = next((kind for kind in KINDS if kind.builds(op)), None)
+    found = next((kind for kind in KINDS if kind.builds(op, network.tensors[op.inputs[0]])), None)
     if found is None:
         raise FirebrickError(
             f"network {network.name!r}: {op.name!r} is a {type(op).__name__}, for which there is "

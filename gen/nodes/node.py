@@ -49,8 +49,8 @@ class Node(ABC):
 
     @classmethod
     @abstractmethod
-    def builds(cls, op: Op) -> bool:
-        """Whether ops like ``op`` are of this kind."""
+    def builds(cls, op: Op, x: Tensor) -> bool:
+        """Whether an op that reads ``x`` first is of this kind."""
 
     @classmethod
     def make(

@@ -11,7 +11,7 @@ import numpy as np
 from boards.board import Family, Resources
 from gen.cost.memories import lutram_luts, memory_cost, total
 from gen.cost.model import CostModel
-from gen.ir.ops import MaxPool, Op
+from gen.ir.ops import MaxPool, Op, Tensor
 from gen.nodes.streams import Burst
 from gen.nodes.unit import UnitNode
 from hw.layers.conv_integers import code_shape
@@ -49,9 +49,11 @@ class PoolNode(UnitNode):
     stream: ClassVar[str] = "queue.o"
 
     @classmethod
-    def builds(cls, op: Op) -> bool:
+    def builds(cls, op: Op, x: Tensor) -> bool:
         """Whether it is a max pool that the unit can do."""
-        return isinstance(op, MaxPool)
+        if not isinstance(op, MaxPool) or any(op.pad):
+            return False
+        return op.kernel in (op.stride, op.stride + 1) and min(x.shape[:2]) >= op.kernel
 
     @property
     def burst(self) -> Burst:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -50,11 +49,8 @@ def tap_queue(conv: ConvIntegers, plan: EnginePlan) -> StreamFifo:
 
 def make_matvec(conv: ConvIntegers, plan: EnginePlan) -> MatrixVector:
     """The matrix-vector unit of an engine; columns of a remainder chunk are zero."""
-    cin, cout = conv.channels
-    spare = -cin % plan.simd
-    weights = np.pad(conv.weights, ((0, 0), (0, 0), (0, 0), (0, spare)))
     return MatrixVector(
-        weights.reshape(cout, -1),
+        conv.widened(plan.simd).weights.reshape(conv.channels[1], -1),
         weight_bits=conv.weight_bits,
         pe=plan.pe,
         simd=plan.simd,
@@ -134,6 +130,11 @@ class ConvEngine(wiring.Component):
     o_tap : Out(lane_stream(plan.simd, 8 bits))
         Only with ``tap``: that pixel of each window, its last word filled up with zeros, as
         :meth:`ConvIntegers.widened` wants it.
+
+    Raises
+    ------
+    ValueError
+        If the convolution is in groups, or its kernel has no such tap.
     """
 
     def __init__(
@@ -143,6 +144,8 @@ class ConvEngine(wiring.Component):
         i_lanes: int,
         tap: tuple[int, int] | None = None,
     ):
+        if conv.groups != 1:
+            raise ValueError(f"a convolution in {conv.groups} groups needs an engine for each")
         self._conv, self._plan, self._i_lanes, self._tap = conv, plan, i_lanes, tap
         ports = {
             "i": In(lane_stream(i_lanes, conv.i_shape)),

@@ -216,7 +216,7 @@ def test_an_unreadable_image_is_named(case, monkeypatch, capsys, tmp_path):
 @pytest.mark.filterwarnings("default")
 def test_no_scheduler_there(case, monkeypatch, capsys):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("sim.workers.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("gen.common.workers.CONNECT_SECONDS", 1)
     arguments = ("accuracy", case.folder / "network.npz", *case.options)
     options = ("--scheduler", "tcp://127.0.0.1:1")
     assert_refused(monkeypatch, capsys, (*arguments, *options), "no Dask scheduler")

@@ -1,5 +1,8 @@
 import ctypes
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,14 +10,33 @@ from scipy.optimize import LinearConstraint, milp
 
 import gen.common.solver
 from gen.common.solver import solve
+from tests.paths import ROOT
 
 LIBC = ctypes.CDLL(None)
 
 
-def best_of_three() -> list[float]:
+def best_of_three(**options) -> list[float]:
     one = LinearConstraint(np.ones((1, 3)), 1, 1)
-    found = solve(np.array([3.0, 1.0, 2.0]), np.ones(3), [one], mip_rel_gap=0)
+    found = solve(np.array([3.0, 1.0, 2.0]), np.ones(3), [one], mip_rel_gap=0, **options)
     return found.x.round().tolist()
+
+
+def threads_beside(script: str) -> int:
+    """Threads that a new Python has more of after a script than at its beginning."""
+    count = "sum(1 for _ in Path('/proc/self/task').iterdir())"
+    text = (
+        "from pathlib import Path\n"
+        "from tests.gen.common.test_solver import best_of_three\n"
+        f"before = {count}\n{script}\nprint({count} - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_the_solver_has_one_thread():
+    assert threads_beside("best_of_three()") == 0
+    assert threads_beside("best_of_three(threads=3)") == 2
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def altered(network: QuantizedNetwork, name: str, **values) -> QuantizedNetwork:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"high": 200}, "clamps to 0..200"),
+        ({"low": 7}, "clamps to 7..255"),
         ({"multiplier": np.full(8, 100, np.uint16)}, "cannot be said exactly"),
         ({"bias": np.full(8, 2**31 - 1, np.int32)}, "exceeds 32 bits"),
     ],

@@ -162,3 +162,11 @@ def test_branches_on_one_window_memory_never_wait_for_each_other_forever(
     bench = StreamBench(Reconvergence(large, plan, one, one_plan), "branches", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8}, 0.0)):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
+
+
+def test_refuses_what_it_cannot_compute():
+    plan = EnginePlan(2, 1, 1, "lut", "lut", "lut", window_pixels=20)
+    with pytest.raises(ValueError, match="in 2 groups needs an engine for each"):
+        ConvEngine(random_conv((5, 5), (4, 3, 3, 2), groups=2), plan, 1)
+    with pytest.raises(ValueError, match=r"3 x 1 has no tap \(0, 1\)"):
+        ConvEngine(random_conv((5, 5), (4, 3, 1, 2)), plan, 1, tap=(0, 1)).elaborate(None)

@@ -1,0 +1,157 @@
+"""A dataflow graph pixel by pixel, to hold the planner's queues against.
+
+Each node is a process that takes a pixel, or gives one, whenever it can; an edge holds as many
+pixels as are planned to wait on it, and one without a queue holds one. A convolution holds as many
+padded pixels as its window memory. What has registers besides is thought to have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from gen.ir.ops import INPUT, MaxPool
+from gen.nodes.conv import ConvNode
+from gen.nodes.graph import Edge, Graph
+from gen.nodes.lanes import pixels
+from gen.nodes.node import Node
+from gen.plan.plan import Plan
+
+Steps = Iterator[tuple[str, str]]
+"""What a process does next: ``"take"`` or ``"give"``, and the edge."""
+
+
+def window_ends(node: Node) -> Iterator[int]:
+    """The last pixel of the map that each window has, by looking at all of its pixels."""
+    op, (height, width, _) = node.op, node.inputs[0].shape
+    rows, columns = op.weights.shape[1:3] if isinstance(node, ConvNode) else (op.kernel,) * 2
+    top, left = op.pad[:2] if isinstance(node, ConvNode) else (0, 0)
+    for y in range(node.output.shape[0]):
+        for x in range(node.output.shape[1]):
+            yield max(
+                r * width + c
+                for r in range(y * op.stride - top, y * op.stride - top + rows)
+                for c in range(x * op.stride - left, x * op.stride - left + columns)
+                if 0 <= r < height and 0 <= c < width
+            )
+
+
+class Network:
+    """All processes of a graph, and what waits on its edges.
+
+    Parameters
+    ----------
+    graph : Graph
+    plan : Plan
+    room : dict of int
+        Pixels that an edge may hold, by its name, where it is not as planned.
+    frames : int
+    """
+
+    def __init__(self, graph: Graph, plan: Plan, frames: int, room: dict[str, int] | None = None):
+        self._graph, self._plan, self._frames = graph, plan, frames
+        names = [edge.name for edges in graph.edges.values() for edge in edges]
+        planned = {name: queue.pixels for name, queue in plan.queues.items()}
+        self._room = dict.fromkeys(names, 1) | planned | (room or {})
+        self._held = dict.fromkeys(names, 0)
+        self._processes = {INPUT: self._source()}
+        self._processes |= {node.name: self._process(node) for node in graph}
+        self._next = {name: next(process) for name, process in self._processes.items()}
+
+    def run(self, random: Random) -> list[str]:
+        """Let processes step in random order, and often not at all, until none can.
+
+        Returns the names of those that are not done.
+        """
+        while able := [name for name, step in self._next.items() if self._possible(*step)]:
+            slow = random.random()
+            for name in able:
+                if random.random() >= slow and self._possible(*self._next[name]):
+                    self._step(name)
+        return list(self._next)
+
+    def _possible(self, what: str, edge: str) -> bool:
+        return self._held[edge] > 0 if what == "take" else self._held[edge] < self._room[edge]
+
+    def _step(self, name: str) -> None:
+        what, edge = self._next[name]
+        self._held[edge] += -1 if what == "take" else 1
+        following = next(self._processes[name], None)
+        if following is None:
+            del self._next[name]
+        else:
+            self._next[name] = following
+
+    def _source(self) -> Steps:
+        for _ in range(self._frames * pixels(next(iter(self._graph)).inputs[0])):
+            yield from self._give(self._graph.readers(INPUT))
+
+    def _process(self, node: Node) -> Steps:
+        if isinstance(node, ConvNode):
+            return self._conv(node)
+        return self._pool(node) if isinstance(node.op, MaxPool) else self._unit(node)
+
+    @staticmethod
+    def _give(edges: list[Edge]) -> Steps:
+        """A pixel to all that read it."""
+        yield from (("give", edge.name) for edge in edges)
+
+    def _unit(self, node: Node) -> Steps:
+        """A pixel of each input makes one of the output, or of sums that nobody waits for."""
+        for _ in range(self._frames * pixels(node.inputs[0])):
+            yield from (("take", edge.name) for edge in self._graph.edges[node.name])
+            yield from self._give(self._graph.readers(node.name))
+
+    def _pool(self, node: Node) -> Steps:
+        """Every pixel is taken, and a window leaves with its last one."""
+        (edge,) = self._graph.edges[node.name]
+        ends = list(window_ends(node))
+        for _ in range(self._frames):
+            for pixel in range(pixels(node.inputs[0])):
+                yield "take", edge.name
+                for _ in range(ends.count(pixel)):
+                    yield from self._give(self._graph.readers(node.name))
+
+    def _conv(self, node: ConvNode) -> Steps:
+        """As late as can be: a pixel is taken when a window needs it, and room is made for it."""
+        (edge,) = self._graph.edges[node.name]
+        starts, needed = self._windows(node)
+        inside = self._inside(node)
+        held = self._plan.nodes[node.name].window_pixels
+        taken = 0
+        for window, start in enumerate(starts):
+            # What comes before a window that is still read must find room in the ring.
+            assert needed[window] < start + held
+            while taken <= needed[window]:
+                if inside[taken % len(inside)]:
+                    yield "take", edge.name
+                taken += 1
+            yield from self._give(self._graph.taps(node.name))
+            yield from self._give(self._graph.readers(node.name))
+        while taken < self._frames * len(inside):
+            if inside[taken % len(inside)]:
+                yield "take", edge.name
+            taken += 1
+
+    def _windows(self, node: ConvNode) -> tuple[list[int], list[int]]:
+        """First and last padded pixel of each window of all frames."""
+        shape = node.shape
+        starts = [
+            (frame * shape.height + y * shape.stride) * shape.width + x * shape.stride
+            for frame in range(self._frames)
+            for y in range(shape.rows)
+            for x in range(shape.columns)
+        ]
+        rows, columns = shape.kernel
+        return starts, [start + (rows - 1) * shape.width + columns - 1 for start in starts]
+
+    @staticmethod
+    def _inside(node: ConvNode) -> list[bool]:
+        """Which pixels of a padded map are of the map."""
+        shape, (height, width, _) = node.shape, node.inputs[0].shape
+        top, left = shape.origin
+        return [
+            top <= r < top + height and left <= c < left + width
+            for r in range(shape.height)
+            for c in range(shape.width)
+        ]
