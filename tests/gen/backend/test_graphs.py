@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from tests.networks import random_frames
 
 TARGET = 2500
 """Cycles a frame that will do."""
-STALLS = (0.4, {"i": 0.8}, {"o": 0.998})
+STALLS: tuple[Any, ...] = (0.4, {"i": 0.8}, {"o": 0.998})
 """Of both ends, of the pixels, and of the few class sums, which then hold all nodes up."""
 TELLING = 8
 """Pixels that must wait for their number to be compared: a transfer more or less does not count."""
@@ -81,7 +82,7 @@ class Design:
         shape: Shape = signed(8) if self.network.tensors[tensor].signed else unsigned(8)
         return Monitor(lane_stream(lanes, shape), codes)
 
-    def run(self, bench: StreamBench, stalls: float | dict, seed: int) -> Result:
+    def run(self, bench: StreamBench, stalls: Any, seed: int) -> Result:
         """Play all frames; every tensor must be the golden model's."""
         frames, sums = (self.tensors[name] for name in ("input", self.network.ops[-1].name))
         return bench.run(

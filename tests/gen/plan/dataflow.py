@@ -1,8 +1,8 @@
 """A dataflow graph pixel by pixel, to hold the planner's queues against.
 
 Each node is a process that takes a pixel, or gives one, whenever it can; an edge holds as many
-pixels as are planned to wait on it, and one without a queue holds one. A convolution holds as many
-padded pixels as its window memory. What has registers besides is thought to have none.
+pixels as are planned to wait on it, and one without a queue holds one. Window memories and
+registers, which hold more in hardware, are thought away.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from gen.ir.ops import INPUT, MaxPool
+from gen.ir.ops import INPUT, AveragePool, Conv, MaxPool
 from gen.nodes.conv import ConvNode
 from gen.nodes.graph import Edge, Graph
 from gen.nodes.lanes import pixels
 from gen.nodes.node import Node
+from gen.nodes.pool import PoolNode
+from gen.nodes.window_pool import WindowPoolNode
 from gen.plan.plan import Plan
 
 Steps = Iterator[tuple[str, str]]
@@ -24,8 +26,9 @@ Steps = Iterator[tuple[str, str]]
 def window_ends(node: Node) -> Iterator[int]:
     """The last pixel of the map that each window has, by looking at all of its pixels."""
     op, (height, width, _) = node.op, node.inputs[0].shape
-    rows, columns = op.weights.shape[1:3] if isinstance(node, ConvNode) else (op.kernel,) * 2
-    top, left = op.pad[:2] if isinstance(node, ConvNode) else (0, 0)
+    assert isinstance(op, Conv | MaxPool | AveragePool)
+    rows, columns = op.weights.shape[1:3] if isinstance(op, Conv) else (op.kernel,) * 2
+    top, left = op.pad[:2]
     for y in range(node.output.shape[0]):
         for x in range(node.output.shape[1]):
             yield max(
@@ -43,9 +46,9 @@ class Network:
     ----------
     graph : Graph
     plan : Plan
+    frames : int
     room : dict of int
         Pixels that an edge may hold, by its name, where it is not as planned.
-    frames : int
     """
 
     def __init__(self, graph: Graph, plan: Plan, frames: int, room: dict[str, int] | None = None):
@@ -87,9 +90,9 @@ class Network:
             yield from self._give(self._graph.readers(INPUT))
 
     def _process(self, node: Node) -> Steps:
-        if isinstance(node, ConvNode):
-            return self._conv(node)
-        return self._pool(node) if isinstance(node.op, MaxPool) else self._unit(node)
+        if isinstance(node, ConvNode | WindowPoolNode):
+            return self._windows(node)
+        return self._pool(node) if isinstance(node, PoolNode) else self._unit(node)
 
     @staticmethod
     def _give(edges: list[Edge]) -> Steps:
@@ -102,7 +105,7 @@ class Network:
             yield from (("take", edge.name) for edge in self._graph.edges[node.name])
             yield from self._give(self._graph.readers(node.name))
 
-    def _pool(self, node: Node) -> Steps:
+    def _pool(self, node: PoolNode) -> Steps:
         """Every pixel is taken, and a window leaves with its last one."""
         (edge,) = self._graph.edges[node.name]
         ends = list(window_ends(node))
@@ -112,46 +115,17 @@ class Network:
                 for _ in range(ends.count(pixel)):
                     yield from self._give(self._graph.readers(node.name))
 
-    def _conv(self, node: ConvNode) -> Steps:
-        """As late as can be: a pixel is taken when a window needs it, and room is made for it."""
+    def _windows(self, node: ConvNode | WindowPoolNode) -> Steps:
+        """A pixel is taken no sooner than a window needs it: the window memory helps nobody."""
         (edge,) = self._graph.edges[node.name]
-        starts, needed = self._windows(node)
-        inside = self._inside(node)
-        held = self._plan.nodes[node.name].window_pixels
-        taken = 0
-        for window, start in enumerate(starts):
-            # What comes before a window that is still read must find room in the ring.
-            assert needed[window] < start + held
-            while taken <= needed[window]:
-                if inside[taken % len(inside)]:
+        ends = list(window_ends(node))
+        for _ in range(self._frames):
+            taken = 0
+            for end in ends:
+                for _ in range(taken, end + 1):
                     yield "take", edge.name
-                taken += 1
-            yield from self._give(self._graph.taps(node.name))
-            yield from self._give(self._graph.readers(node.name))
-        while taken < self._frames * len(inside):
-            if inside[taken % len(inside)]:
+                taken = max(taken, end + 1)
+                yield from self._give(self._graph.taps(node.name))
+                yield from self._give(self._graph.readers(node.name))
+            for _ in range(taken, pixels(node.inputs[0])):
                 yield "take", edge.name
-            taken += 1
-
-    def _windows(self, node: ConvNode) -> tuple[list[int], list[int]]:
-        """First and last padded pixel of each window of all frames."""
-        shape = node.shape
-        starts = [
-            (frame * shape.height + y * shape.stride) * shape.width + x * shape.stride
-            for frame in range(self._frames)
-            for y in range(shape.rows)
-            for x in range(shape.columns)
-        ]
-        rows, columns = shape.kernel
-        return starts, [start + (rows - 1) * shape.width + columns - 1 for start in starts]
-
-    @staticmethod
-    def _inside(node: ConvNode) -> list[bool]:
-        """Which pixels of a padded map are of the map."""
-        shape, (height, width, _) = node.shape, node.inputs[0].shape
-        top, left = shape.origin
-        return [
-            top <= r < top + height and left <= c < left + width
-            for r in range(shape.height)
-            for c in range(shape.width)
-        ]
