@@ -16,11 +16,11 @@ from boards import BOARDS
 from boards.board import Board
 from gen.backend.cells import CellCount
 from gen.backend.synth import synthesise
+from gen.cost.coefficients import Coefficients
+from gen.cost.model import CostModel
 from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD, Conv
-from gen.plan.coefficients import Coefficients
-from gen.plan.cost import CostModel
 from gen.plan.plan import Plan
 from gen.plan.planner import estimate
 
@@ -88,7 +88,7 @@ def _rescaled(op: Conv, bits: int) -> Conv:
 def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
     """Synthesise a few designs layer by layer, and fit the coefficients to all of them at once.
 
-    ``--json gen/plan/fitted.json`` makes the result the planner's.
+    ``--json gen/cost/fitted.json`` makes the result the planner's.
 
     Parameters
     ----------

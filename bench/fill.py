@@ -15,10 +15,12 @@ from bench.chain import Case, measure
 from boards import BOARDS
 from boards.board import RAMB36_BITS, Resources
 from gen.common.build_folder import BuildFolder
-from gen.ir.network import QuantizedNetwork
-from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import CostModel
+from gen.cost.model import CostModel
+from gen.nodes.conv import ConvNode
+from gen.nodes.conv_cost import requantise_cost
+from gen.nodes.graph import Graph
 from gen.plan.plan import Plan
+from hw.layers.folding import EnginePlan
 from sim.frames import GeneratedBoard
 
 _FRAMES = 3
@@ -83,7 +85,8 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
     figures = measure(case, shared, count, folder)
     board = GeneratedBoard.load(BuildFolder(folder / "board"))
     made, network = board.plan, board.network
-    multipliers = sum(engine.pe * engine.simd for engine in made.engines.values())
+    graph = Graph.of(network)
+    multipliers = sum(node.multipliers(made.nodes[node.name]) for node in graph)
     held = BOARDS[case.board].resources
     figures |= {
         "goal_cycles": goal.cycles,
@@ -93,7 +96,7 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
         "planned": vars(made.resources),
         "available": vars(held),
         "fits": _fits(made.resources, held),
-        **_block_ram(network, made),
+        **_block_ram(graph, made),
     }
     if synthesised:
         total = json.loads(board.folder.synthesis.read_text())["total"]["synthesised"]
@@ -104,16 +107,18 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
     return figures
 
 
-def _block_ram(network: QuantizedNetwork, made: Plan) -> dict[str, float]:
+def _block_ram(graph: Graph, made: Plan) -> dict[str, float]:
     """What the block RAMs hold, and the part of the weights' that holds no weight."""
     blocks, bits, scales = 0.0, 0, 0.0
     family, costs = BOARDS[made.board].family, CostModel.fitted()
-    for op in network.convs:
-        engine, shape = made.engines[op.name], ConvShape.of(network, op)
-        scales += costs.requantise_cost(shape, engine.lanes, family).bram36
+    for node in (node for node in graph if isinstance(node, ConvNode)):
+        engine = made.nodes[node.name]
+        assert isinstance(engine, EnginePlan)
+        memory = engine.scale_memory
+        scales += requantise_cost(costs, node.shape, engine.lanes, memory, family).bram36
         if engine.weight_memory == "block":
-            blocks += costs.weight_cost(shape, engine.pe, engine.simd, "block").bram36
-            bits += op.weights.size * op.code_bits
+            blocks += node.weight_cost(engine, costs).bram36
+            bits += node.weight_count * node.code_bits
     wasted = 1 - bits / (blocks * RAMB36_BITS) if blocks else 0.0
     link = made.costs["board"].resources.bram36
     return {

@@ -320,3 +320,5 @@ GRAPHS: dict[str, Callable[[], QuantizedNetwork]] = {
     name: partial(quantised, name) for name in BUILDS
 }
 """The quantised networks, by the shape that each one is a case of."""
+WITHOUT_HARDWARE = frozenset({"average_pool", "padded_pool", "depthwise", "inception"})
+"""Those of them that cannot be built yet."""

@@ -7,7 +7,7 @@ import pytest
 
 from bench.calibrate import COUNTED, Design, Sample, errors, fit, lut4_per_lut6
 from gen.backend.cells import CellCount
-from gen.plan.coefficients import Coefficients
+from gen.cost.coefficients import Coefficients
 from gen.plan.planner import plan
 
 

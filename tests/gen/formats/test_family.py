@@ -9,7 +9,7 @@ from gen.formats.read import read_model
 from gen.ir.graph import FloatAdd, FloatConv
 from gen.ir.ops import MaxPool
 from gen.ir.preprocessing import Normalisation
-from gen.ir.topology import check_stages
+from gen.nodes.outline import check_hardware
 from gen.quantise.calibrate import run_float
 
 TINY = "size=64,classes=5,base_e=16,incr_e=8"
@@ -69,7 +69,7 @@ def test_the_defaults_are_squeezenet():
     assert graph.ops[-1].name == "pool10"
     assert all(op.relu for op in layers.values())
     assert not adds(graph)
-    check_stages(graph)
+    check_hardware(graph)
 
 
 def test_macs_are_those_of_all_pixels():
@@ -118,10 +118,10 @@ def test_a_simple_bypass_is_where_channels_stay():
         "fire7_add": ("fire6_concat", "fire7_concat"),
         "fire9_add": ("pool8", "fire9_concat"),
     }
-    check_stages(graph)
+    check_hardware(graph)
     other = Family.parse(f"{TINY},freq=4,bypass=simple").graph()
     assert [name[4] for name in adds(other)] == ["3", "4", "5", "7", "8", "9"]
-    check_stages(other)
+    check_hardware(other)
 
 
 def test_a_complex_bypass_has_convolutions_where_they_change():
@@ -137,9 +137,7 @@ def test_a_complex_bypass_has_convolutions_where_they_change():
     assert not any(op.relu for op in around.values())
     assert adds(graph)["fire4_add"] == ("fire4_bypass1x1", "fire4_concat")
     assert adds(graph)["fire5_add"] == ("pool4", "fire5_concat")
-    graph.shapes()
-    with pytest.raises(FirebrickError, match="nor a Fire module with a simple bypass"):
-        check_stages(graph)
+    check_hardware(graph)
 
 
 @pytest.mark.parametrize("bypass", ["none", "simple", "complex"])

@@ -6,8 +6,8 @@ from boards import BOARDS
 from boards.board import Resources
 from gen.common.errors import FirebrickError
 from gen.link_options import Address, on_lan
-from gen.plan.cost import UART_AND_SHELL
 from gen.plan.link import (
+    UART_AND_SHELL,
     check_clock,
     link_cost,
     link_frames_per_second,

@@ -9,7 +9,7 @@ from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from gen.backend.assemble import conv_integers
+from gen.nodes.conv import conv_integers
 from hw.arith.mac import MultiplierKind
 from hw.layers.concat import Concat
 from hw.layers.conv import ConvEngine, chain
@@ -58,7 +58,7 @@ def test_engine_equals_golden_model(name, tmp_path):
     case = CASES[name]
     network = conv_network(3, **case.network)
     conv = network.convs[0]
-    integers = conv_integers(network, conv)
+    integers = conv_integers(conv, network.input, network.tensors[conv.name])
     plan = EnginePlan(
         case.pe, case.simd, case.lanes, case.multiplier, case.memory, "lut", window_pixels=1
     )
