@@ -86,7 +86,7 @@ def _measure(goal: _Goal, shared: Path, count: int, folder: Path) -> dict[str, A
     board = GeneratedBoard.load(BuildFolder(folder / "board"))
     made, network = board.plan, board.network
     graph = Graph.of(network)
-    multipliers = sum(node.multipliers(made.nodes[node.name]) for node in graph)
+    multipliers = graph.multipliers(made.nodes)
     held = BOARDS[case.board].resources
     figures |= {
         "goal_cycles": goal.cycles,

@@ -47,7 +47,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     )
     | HARDWARE,
     "gen.explore": frozenset(
-        {"gen.common", "gen.ir", "gen.formats", "gen.quantise", "gen.plan", "boards"}
+        {"gen.common", "gen.ir", "gen.formats", "gen.quantise", "gen.nodes", "gen.plan", "boards"}
     ),
     "gen": GEN_PARTS | {"boards", "protocol"},
     "sim": GEN_PARTS | HARDWARE | {"boards", "protocol"},

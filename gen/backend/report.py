@@ -185,7 +185,7 @@ def _rates(network: QuantizedNetwork, graph: Graph, plan: Plan, board: Board) ->
     table = _table(header=False)
     table.add_column(no_wrap=True)
     table.add_column()
-    busy = sum(node.multipliers(plan.nodes[node.name]) for node in graph)
+    busy = graph.multipliers(plan.nodes)
     link = link_frames_per_second(network, board)
     own = plan.frames_per_second
     table.add_row(

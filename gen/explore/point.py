@@ -13,6 +13,7 @@ from gen.explore.space import Point
 from gen.explore.version import code_version
 from gen.formats.family import Family
 from gen.ir.ops import BOARD
+from gen.nodes.graph import Graph
 from gen.plan.plan import Plan
 from gen.plan.planner import Goal
 
@@ -124,7 +125,8 @@ def _design(family: Family, point: Point) -> Design:
     board = BOARDS[point.board]
     goal = Goal(board, point.clock_hz, utilisation=point.utilisation)
     _check_memory(family, point.width.bits, board)
-    made = goal.plan(drawn_network(family, point.width))
+    network = drawn_network(family, point.width)
+    made = goal.plan(network)
     used = made.resources
     return Design(
         cycles=made.cycles,
@@ -133,7 +135,7 @@ def _design(family: Family, point: Point) -> Design:
         ff=round(used.ff),
         dsp=used.dsp,
         bram36=used.bram36,
-        multipliers=sum(engine.pe * engine.simd for engine in made.engines.values()),
+        multipliers=Graph.of(network).multipliers(made.nodes),
         limits=limits(made, board, point.utilisation),
     )
 

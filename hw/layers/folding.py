@@ -28,8 +28,8 @@ class EnginePlan:
         Capacity of the window memory in padded pixels; at least ``(KH-1) * padded width + KW``.
     scaler : "dsp48e1" or "inferred"
         What requantises.
-    scale_memory : "block", "lut" or None
-        What holds the biases and multipliers that requantise; None leaves it to their number.
+    scale_memory : "block" or "lut"
+        What holds the biases and multipliers that requantise.
     """
 
     pe: int
@@ -40,7 +40,7 @@ class EnginePlan:
     window_memory: MemoryKind
     window_pixels: int
     scaler: ScalerKind = "inferred"
-    scale_memory: MemoryKind | None = None
+    scale_memory: MemoryKind = "lut"
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class DepthwisePlan:
         Capacity of the window memory in padded pixels; at least ``(KH-1) * padded width + KW``.
     scaler : "dsp48e1" or "inferred"
         What requantises.
-    scale_memory : "block", "lut" or None
-        What holds the biases and multipliers that requantise; None leaves it to their number.
+    scale_memory : "block" or "lut"
+        What holds the biases and multipliers that requantise.
     """
 
     pe: int
@@ -72,7 +72,7 @@ class DepthwisePlan:
     window_memory: MemoryKind
     window_pixels: int
     scaler: ScalerKind = "inferred"
-    scale_memory: MemoryKind | None = None
+    scale_memory: MemoryKind = "lut"
 
     @property
     def simd(self) -> int:

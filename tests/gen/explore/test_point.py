@@ -12,6 +12,7 @@ from gen.explore.point import INPUT_PACE, TITLES, Result, plan_point
 from gen.explore.version import code_version
 from gen.formats.family import Family
 from gen.ir.widths import Width
+from gen.nodes.graph import Graph
 from gen.plan.planner import Goal
 from tests.gen.explore.sweeps import made_space
 
@@ -27,13 +28,14 @@ def test_a_point_is_planned_as_gen_would():
     _, result = planned(**TINY, boards=("ulx3s_85",))
     family = Family(**TINY)
     goal = Goal(point_module.BOARDS["ulx3s_85"])
-    made = goal.plan(drawn_network(family, Width(4)))
+    network = drawn_network(family, Width(4))
+    made = goal.plan(network)
     design = result.design
     assert (result.parameters, result.macs) == (family.parameters, family.macs)
     assert (design.cycles, design.clock_hz) == (made.cycles, 80_000_000)
     assert (design.lut, design.dsp) == (made.resources.lut, made.resources.dsp)
     assert (design.ff, design.bram36) == (made.resources.ff, made.resources.bram36)
-    assert design.multipliers == sum(e.pe * e.simd for e in made.engines.values())
+    assert design.multipliers == Graph.of(network).multipliers(made.nodes)
     assert design.frames_per_second == made.frames_per_second
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
 
