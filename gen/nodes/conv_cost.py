@@ -166,13 +166,7 @@ def engine_cost(
             window_cost(plan.window_memory, plan.window_pixels, shape.chunks(plan.simd), plan.simd),
             costs.multiply_cost(macs),
             serialiser_cost(costs, macs, plan.lanes, words, decoded=shape.decoded),
-            requantise_cost(
-                costs,
-                shape,
-                plan.lanes,
-                plan.scale_memory or scale_memory(shape, plan.lanes),
-                family,
-            ),
+            requantise_cost(costs, shape, plan.lanes, plan.scale_memory, family),
         ]
     )
 

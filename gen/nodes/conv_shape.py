@@ -13,7 +13,7 @@ from gen.nodes.node import Limit
 from gen.nodes.streams import Burst
 from gen.nodes.window_shape import WindowShape
 from hw.arith.mac import MacConfig, MultiplierKind
-from hw.layers.folding import EnginePlan
+from hw.layers.folding import DepthwisePlan, EnginePlan
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class ConvShape(WindowShape):
         """Cycles a frame of the engine."""
         return self.out_pixels * self.folds(pe) * self.words(simd)
 
-    def engine_cycles(self, plan: EnginePlan) -> int:
+    def engine_cycles(self, plan: EnginePlan | DepthwisePlan) -> int:
         """Cycles a frame of the engine and of its wait for the next frame's first window.
 
         The wait is counted as if pixels came at the pace at which they are used.
@@ -110,12 +110,12 @@ class ConvShape(WindowShape):
         busy = self.compute_cycles(plan.pe, plan.simd)
         return busy + -(-busy * self.wait_pixels(plan.window_pixels) // self.pixels)
 
-    def limits(self, plan: EnginePlan, i_lanes: int) -> Iterator[Limit]:
+    def limits(self, plan: EnginePlan | DepthwisePlan, i_lanes: int) -> Iterator[Limit]:
         """Limits of an engine on the cycles a frame.
 
         Parameters
         ----------
-        plan : EnginePlan
+        plan : EnginePlan or DepthwisePlan
         i_lanes : int
             Channels a transfer of its input.
         """

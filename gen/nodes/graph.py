@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
+from typing import Any
 
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
@@ -152,6 +153,10 @@ class Graph:
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
+
+    def multipliers(self, plans: Mapping[str, Any]) -> int:
+        """Multipliers for weights in all nodes, built as ``plans`` say."""
+        return sum(node.multipliers(plans[node.name]) for node in self)
 
     def replaced(self, nodes: Mapping[str, Node]) -> Graph:
         """The same graph with other nodes in the place of those of their names."""

@@ -28,8 +28,8 @@ class EnginePlan:
         Capacity of the window memory in padded pixels; at least ``(KH-1) * padded width + KW``.
     scaler : "dsp48e1" or "inferred"
         What requantises.
-    scale_memory : "block", "lut" or None
-        What holds the biases and multipliers that requantise; None leaves it to their number.
+    scale_memory : "block" or "lut"
+        What holds the biases and multipliers that requantise.
     """
 
     pe: int
@@ -40,7 +40,7 @@ class EnginePlan:
     window_memory: MemoryKind
     window_pixels: int
     scaler: ScalerKind = "inferred"
-    scale_memory: MemoryKind | None = None
+    scale_memory: MemoryKind = "lut"
 
 
 @dataclass(frozen=True)
@@ -49,35 +49,35 @@ class DepthwisePlan:
 
     Attributes
     ----------
+    pe : int
+        Channels computed side by side, each by a multiplier and an accumulator of its own: a
+        window takes ``KH * KW * ceil(C / pe)`` cycles.
     lanes : int
-        Channels a transfer of the engine's output, each with a scaler; divides all channels.
+        Channels a transfer of the engine's output, each with a scaler; divides all channels and
+        ``pe``; ``pe / lanes <= KH * KW``.
     multiplier : "dsp48e1", "mult18x18d" or "lut"
     weight_memory, window_memory : "block" or "lut"
     window_pixels : int
         Capacity of the window memory in padded pixels; at least ``(KH-1) * padded width + KW``.
     scaler : "dsp48e1" or "inferred"
         What requantises.
-    scale_memory : "block", "lut" or None
-        What holds the biases and multipliers that requantise; None leaves it to their number.
-    pe : int or None
-        Channels computed side by side, each by a multiplier and an accumulator of its own: a
-        window takes ``KH * KW * ceil(C / pe)`` cycles. A multiple of ``lanes``, and ``lanes``
-        unless given; ``pe / lanes <= KH * KW``.
+    scale_memory : "block" or "lut"
+        What holds the biases and multipliers that requantise.
     """
 
+    pe: int
     lanes: int
     multiplier: MultiplierKind
     weight_memory: MemoryKind
     window_memory: MemoryKind
     window_pixels: int
     scaler: ScalerKind = "inferred"
-    scale_memory: MemoryKind | None = None
-    pe: int | None = None
+    scale_memory: MemoryKind = "lut"
 
     @property
     def simd(self) -> int:
-        """Channels computed side by side, which are those of a word of the window memory."""
-        return self.lanes if self.pe is None else self.pe
+        """Channels of a word of the window memory: those computed side by side."""
+        return self.pe
 
 
 @dataclass(frozen=True)

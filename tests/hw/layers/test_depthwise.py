@@ -68,7 +68,7 @@ def test_engine_equals_its_model(name, tmp_path):
     channels = case.channels
     conv = random_conv(case.size, (channels, *case.kernel, 1), groups=channels, **case.conv)
     plan = DepthwisePlan(
-        case.lanes, case.multiplier, case.memory, case.memory, window_pixels=1, pe=case.pe
+        case.pe or case.lanes, case.lanes, case.multiplier, case.memory, case.memory, 1
     )
     geometry = conv.geometry(plan)
     plan = replace(plan, window_pixels=roomy_pixels(geometry))
@@ -90,7 +90,7 @@ def test_engine_equals_its_model(name, tmp_path):
 @pytest.mark.parametrize(("multiplier", "scaler"), [("dsp48e1", "dsp48e1"), ("lut", "inferred")])
 def test_latency_is_the_sum_of_its_registers(multiplier, scaler, tmp_path):
     conv = random_conv((3, 3), (4, 3, 3, 1), groups=4, weight_bits=4)
-    plan = DepthwisePlan(2, multiplier, "lut", "lut", 18, scaler, pe=4)
+    plan = DepthwisePlan(4, 2, multiplier, "lut", "lut", 18, scaler)
     frames = frames_for(conv, 3)[:1]
     bench = StreamBench(DepthwiseEngine(conv, plan, i_lanes=4), "depthwise", tmp_path)
     result = bench.run({"i": frames}, {"o": [conv.model(frames[0])]})
@@ -116,7 +116,7 @@ def test_each_channel_is_convolved_by_itself():
 
 
 def test_refuses_what_is_not_depthwise():
-    plan = DepthwisePlan(1, "lut", "lut", "lut", 99)
+    plan = DepthwisePlan(1, 1, "lut", "lut", "lut", 99)
     for groups, weights in ((1, (4, 3, 3, 4)), (2, (2, 3, 3, 2)), (2, (4, 3, 3, 1))):
         with pytest.raises(ValueError, match="no depthwise"):
             DepthwiseEngine(random_conv((4, 4), weights, groups=groups), plan, 1)
