@@ -17,7 +17,7 @@ from boards.board import RAMB36_BITS, Resources
 from gen.common.build_folder import BuildFolder
 from gen.cost.model import CostModel
 from gen.nodes.conv import ConvNode
-from gen.nodes.conv_cost import requantise_cost, scale_memory
+from gen.nodes.conv_cost import requantise_cost
 from gen.nodes.graph import Graph
 from gen.plan.plan import Plan
 from hw.layers.folding import EnginePlan
@@ -114,7 +114,7 @@ def _block_ram(graph: Graph, made: Plan) -> dict[str, float]:
     for node in (node for node in graph if isinstance(node, ConvNode)):
         engine = made.nodes[node.name]
         assert isinstance(engine, EnginePlan)
-        memory = engine.scale_memory or scale_memory(node.shape, engine.lanes)
+        memory = engine.scale_memory
         scales += requantise_cost(costs, node.shape, engine.lanes, memory, family).bram36
         if engine.weight_memory == "block":
             blocks += node.weight_cost(engine, costs).bram36

@@ -18,7 +18,6 @@ from gen.nodes.depthwise import DepthwiseNode
 from gen.nodes.global_average import GlobalAverageNode
 from gen.nodes.global_sum import GlobalSumNode
 from gen.nodes.node import Node
-from gen.nodes.option import NodePlan
 from gen.nodes.pool import PoolNode
 from gen.nodes.streams import Burst, Window
 from gen.nodes.window_pool import WindowPoolNode
@@ -143,10 +142,6 @@ class Graph:
             found[name] = 1 + max(found[edge.source] for edge in edges)
         del found[INPUT]
         return found
-
-    def multipliers(self, plans: Mapping[str, NodePlan]) -> int:
-        """Multipliers for weights of all nodes, built by these plans."""
-        return sum(node.multipliers(plans[node.name]) for node in self)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes.values())

@@ -325,9 +325,7 @@ def test_pixels_wait_while_padding_is_written_if_none_in_front_has_the_time():
     graph, plan = Graph.of(network), planned(network, 4)
     engine, period = plan.nodes["b"], plan.cycles
     assert isinstance(engine, EnginePlan)
-    border = (4 * 10 + 4) * ceil(
-        4 / engine.simd
-    )  # four rows of padding, and four columns in each row
+    border = (4 * 10 + 4) * ceil(4 / engine.simd)  # rows above and below, and columns
     assert graph["b"].border(plan.nodes["b"]) == border
     late = dict.fromkeys(graph.nodes, 0) | {"a": period - border + 1}
     queue = queues(graph, plan.nodes, late, period)["b[0]"]
