@@ -113,7 +113,7 @@ class Expand(wiring.Component):
             raise ValueError("both expand branches must read and give numbers of the same kind")
         if any(three.pad_code):
             raise ValueError("the expand branches pad with zeros")
-        self._one, self._one_plan = one.widened(three_plan.simd), one_plan
+        self._one, self._one_plan = one.on_taps(three_plan.simd), one_plan
         self._three, self._three_plan = three, three_plan
         self._i_lanes, self._lanes = i_lanes, lanes
         super().__init__(
