@@ -18,7 +18,7 @@ from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.labels import read_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import ASSUMED, Normalisation, default_preprocessing
-from gen.ir.topology import check_stages
+from gen.ir.topology import check_stages, stages
 from gen.ir.widths import Width, Widths, describe
 from gen.quantise.post_training import quantise
 from gen.quantise.sensitivity import choose_bits, measure, weight_memory
@@ -120,6 +120,8 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
                 f"{name}: is quantised already and taken as it is; leave out {option}, "
                 "or give a float ONNX model"
             )
+    if request.capacity is not None:  # for a board, whose planner takes a chain for granted
+        stages(model)
     return model
 
 
