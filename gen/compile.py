@@ -19,6 +19,7 @@ from gen.ir.labels import read_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import ASSUMED, Normalisation, default_preprocessing
 from gen.ir.widths import Width, Widths, describe
+from gen.nodes.graph import Graph
 from gen.nodes.outline import check_hardware
 from gen.quantise.post_training import quantise
 from gen.quantise.sensitivity import choose_bits, measure, weight_memory
@@ -120,6 +121,8 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
                 f"{name}: is quantised already and taken as it is; leave out {option}, "
                 "or give a float ONNX model"
             )
+    if request.capacity is not None:
+        Graph.of(model)
     return model
 
 

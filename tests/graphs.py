@@ -218,6 +218,13 @@ def fc_global(net: Net) -> str:
     return net.node("Softmax", [net.gemm(x, "fc", 8, CLASSES)], "softmax", axis=1)
 
 
+def fc_average(net: Net) -> str:
+    """A global average in the middle, of a square map, in front of two fully connected layers."""
+    x = net.layer("data", "conv1", 3, 6, 3, stride=2)
+    x = net.average(net.layer(x, "conv2", 6, 8, 3))
+    return net.gemm(net.relu(net.gemm(x, "fc1", 8, 10), "fc1"), "fc2", 10, CLASSES)
+
+
 def depthwise(net: Net) -> str:
     """MobileNet's blocks: depthwise 3x3 and 1x1, each with a ReLU6, of stride 1 and 2."""
     x, cin = net.layer("data", "conv1", 3, 6, 3, stride=2, act="Relu6", gain=6), 6
@@ -284,6 +291,7 @@ BUILDS: dict[str, tuple[Build, tuple[int, int]]] = {
     "rectangular": (rectangular, (12, 13)),
     "inception": (inception, (12, 12)),
     "relu6_beside_relu": (relu6_beside_relu, (13, 12)),
+    "fc_average": (fc_average, (12, 12)),
     "double_add": (double_add, (12, 12)),
 }
 """What adds each network's layers, and the size of its frames."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ COLUMNS = 2
 DPI = 160
 LABELS = 8
 """Most points of a front that have a label, spread evenly."""
+MARGIN = 0.08
+"""Part of the axis of parameters that is left empty at its ends."""
+BEYOND = 1.5
+"""The axis of parameters ends at so many times the most that fit, whatever does not fit."""
 SEPARATOR = " / "
 """Between the values in a label."""
 LOGARITHMIC = 6
@@ -106,6 +110,7 @@ def draw(rows: Sequence[Row], space: Space) -> Figure:
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     _scales(list(panels.values()), rows)
+    _crop(panels, rows)
     figure.legend(handles=_legend(looks, rows), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
@@ -217,10 +222,24 @@ def _scales(panels: Sequence[Axes], rows: Sequence[Row]) -> None:
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.set_ylabel("frames/s")
         axes.set_xlabel("parameters, millions")
-        axes.margins(x=0.08, y=0.12)
+        axes.margins(x=MARGIN, y=0.12)
         above = axes.secondary_xaxis("top", functions=(_times(megabytes), _times(1 / megabytes)))
         above.set_xlabel("32-bit floats, MB", fontsize="small", color=INK)
         above.tick_params(labelsize="small", colors=INK)
+
+
+def _crop(panels: Mapping[str, Axes], rows: Sequence[Row]) -> None:
+    """Leave out what is much larger than all that fits, and say how many these are."""
+    limit = BEYOND * max((_millions(row) for row in rows if row.result.design), default=inf)
+    least = min((_millions(row) for row in rows if row.result.parameters), default=0)
+    for board, axes in panels.items():
+        count = sum(_millions(row) > limit for row in rows if row.point.board == board)
+        if count:
+            axes.set_xlim(least - MARGIN * (limit - least), limit)
+            axes.annotate(
+                f"{count} larger, no design fits \N{RIGHTWARDS ARROW}", (0.99, 0.94), ha="right",
+                xycoords="axes fraction", fontsize="small", color=INK,
+            )  # fmt: skip
 
 
 def _times(factor: float) -> Callable[[Any], Any]:

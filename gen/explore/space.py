@@ -226,9 +226,10 @@ def _value(key: str, text: str, where: str, name: str | None = None) -> Value:
         return text
     try:
         number = int(text) if kind == "int" else float(text)
-    except ValueError:
-        number = float("nan")
-    if not isfinite(number):
+        finite = isfinite(number)
+    except (ValueError, OverflowError):
+        finite = False
+    if not finite:
         what = "whole numbers" if kind == "int" else "numbers"
         raise FirebrickError(f"{where}: {name or key} takes {what}, not {text!r}")
     return number

@@ -78,6 +78,7 @@ NEAREST = {
     "Upsample": "a network that classifies",
     "Resize": "a network that classifies",
     "LeakyRelu": "Relu",
+    "Max": "Relu, which is Max with 0",
     "PRelu": "Relu",
     "Elu": "Relu",
     "Selu": "Relu",

@@ -32,7 +32,8 @@ def refuse(node: onnx.NodeProto, reason: str) -> NoReturn:
         Always.
     """
     name = node.name or (node.output[0] if node.output else "?")
-    raise FirebrickError(f"node {name!r} ({node.op_type}): {reason}")
+    kind = " ".join(str(node.op_type).split())
+    raise FirebrickError(f"node {name!r} ({kind}): {reason}")
 
 
 def read_model(path: str | Path) -> onnx.ModelProto:
@@ -146,7 +147,8 @@ class Nodes:
         try:
             return list(ReferenceEvaluator(piece).run(None, {}))
         except Exception as error:  # whatever the operator's own evaluation raises
-            refuse(node, f"cannot be folded into a constant ({error})")
+            reason = " ".join(str(error).split())[:160]
+            refuse(node, f"cannot be folded into a constant ({reason})")
 
     @property
     def opset(self) -> int:

@@ -43,7 +43,8 @@ def import_qdq(
     Activations must be 8 bits with codes that start at zero (behind a ReLU) or are symmetric. The
     input may be fed as uint8 codes, as :mod:`gen.formats.qdq_export` has it: zero points pad.
     Where a concat's branches have scales of their own they requantise straight to the concat's,
-    clamped where their own scale would have clamped.
+    clamped where their own scale would have clamped; so do signed codes that a ReLU reads, to the
+    scale behind it.
 
     Parameters
     ----------
@@ -166,11 +167,16 @@ class _QdqImport(QdqWalk):
         """Put a ReLU, and perhaps a ceiling, into the layer before, unless its codes have both."""
         view = self._view(node)
         name, layer = view.tensor, self._layers.get(view.tensor)
-        if layer is None or (layer.own is not None and layer.own.signed):
-            refuse(node, f"behind {name!r}, which is quantised with signs; merge the ReLU first")
-        if layer.own is None:
+        if layer is None:
+            refuse(node, "unsupported on the input")
+        own = layer.own
+        if own is None:
             self._rectify(node, layer, ceiling)
-        elif ceiling is not None and layer.own.scale * (layer.own.range[1] - 0.5) > ceiling:
+        elif own.signed:
+            highest = own.scale * own.range[1]
+            self._rectify(node, layer, highest if ceiling is None else min(highest, ceiling))
+            layer.own = None  # the scale behind the ReLU is the one to requantise to
+        elif ceiling is not None and own.scale * (own.range[1] - 0.5) > ceiling:
             refuse(node, f"cuts {name!r}, which is quantised before; merge the Clip first")
         self._views[node.output[0]] = view
 

@@ -26,6 +26,8 @@ FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorPr
 ANYWHERE = {*RESHAPES, "Cast", "DequantizeLinear", "Dropout", "Identity", "QuantizeLinear"}
 """What may follow the probabilities of the classes."""
 QUANTISING = ("QuantizeLinear", "DequantizeLinear")
+MICROSOFT = (*STANDARD, "com.microsoft")
+"""Domains of those: ONNX Runtime has some of its own, for other widths of codes."""
 BEHIND_AVERAGE = (
     "unsupported behind the global average, where it may change or select classes; leave it out "
     "and do it with the class sums"
@@ -86,7 +88,7 @@ class GraphWalk:
         for node in self._nodes.layers:
             if self._nodes.fold(node):
                 continue
-            if node.domain not in STANDARD and node.op_type not in QUANTISING:
+            if node.domain not in (MICROSOFT if node.op_type in QUANTISING else STANDARD):
                 refuse(
                     node,
                     f"is an operator of domain {node.domain!r}, which firebrick does not know; "
@@ -140,7 +142,11 @@ class GraphWalk:
     def _claim(self, node: onnx.NodeProto, name: str, users: int) -> None:
         """Make sure that nothing but ``node`` sees map ``name`` as it was before ``node``."""
         if self._readers(name) > users:
-            refuse(node, f"cannot be merged into {name!r}, whose value others read too")
+            refuse(
+                node,
+                f"cannot be merged into {name!r}, whose value others read too; let all of them "
+                "read what this node gives",
+            )
         self._views = {key: view for key, view in self._views.items() if view.tensor != name}
 
     def _channel_axis(self, node: onnx.NodeProto) -> tuple[tuple[View, ...], str]:

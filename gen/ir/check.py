@@ -123,6 +123,8 @@ def _form_problems(op: Op) -> Iterator[str]:
         yield f"{op.name}: padding {op.pad} is not below its kernel's {op.kernel} pixels"
     if isinstance(op, MaxPool) and op.ceil and any(op.pad):
         yield f"{op.name}: pads {op.pad} in ceil mode; pad more at the bottom and right instead"
+    if isinstance(op, MaxPool) and op.ceil and op.kernel < op.stride:
+        yield f"{op.name}: kernel {op.kernel} at stride {op.stride} may miss the map in ceil mode"
 
 
 def _is_array(value: Any, dtype: Any, dimensions: int) -> bool:

@@ -7,8 +7,10 @@ import pytest
 from gen.common.errors import FirebrickError
 from gen.compile import PARTS, Capacity, Request, compile_network
 from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import save_network
 from tests.gen.onnx_models import squeezenet
 from tests.gen.test_cli import write_photos
+from tests.graphs import GRAPHS
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +77,13 @@ def test_what_no_board_can_be_built_of_is_refused_before_photographs_are_asked_f
     request = Request(files / "swapped.onnx", capacity=Memory(10_000_000, 1))
     with pytest.raises(FirebrickError, match="a Fire module concatenates"):
         compile_network(request)
+
+
+def test_an_integer_network_without_hardware_is_refused_for_a_board_only(tmp_path):
+    path = tmp_path / "network.npz"
+    save_network(GRAPHS["rectangular"](), path)
+    assert compile_network(Request(path)).digest == GRAPHS["rectangular"]().digest
+    with pytest.raises(
+        FirebrickError, match=r"'row' \(Conv\) has no hardware yet: a kernel of 1x3"
+    ):
+        compile_network(Request(path, capacity=Memory(10_000_000, 1)))

@@ -16,17 +16,29 @@ from gen.common.errors import FirebrickError
 from gen.formats.deep_compression import load_compressed
 from gen.formats.family import Family
 from gen.formats.onnx_float import load_onnx
+from gen.formats.qdq_export import to_qdq
 from gen.ir.graph import FloatConv, FloatGraph
 from gen.ir.network import QuantizedNetwork, flatten
 from gen.ir.network_file import load_network
 from tests.damage import changed, damaged
 from tests.gen.formats.test_deep_compression import made  # noqa: F401 (a fixture)
 from tests.gen.onnx_models import squeezenet
+from tests.graphs import GRAPHS
+from tests.graphs import model as graph_model
 from tests.networks import tiny_network
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HEADER, ARRAYS = flatten(tiny_network(2, weight_bits=5, code_bits=3))
+GRAPH_FILES = [flatten(GRAPHS[name]()) for name in ("inception", "depthwise", "padded_pool")]
+"""Headers and arrays with what only the third format has."""
 ONNX = squeezenet().SerializeToString()
+GRAPH_MODELS = [
+    model.SerializeToString()
+    for model in (
+        graph_model("inception"), graph_model("depthwise"), graph_model("fc_global"),
+        to_qdq(GRAPHS["average_pool"]()), to_qdq(GRAPHS["fc_head"]()),
+    )
+]  # fmt: skip
 FAMILY = Family(base_e=2, incr_e=0, sr=0.5, classes=2)
 
 
@@ -83,6 +95,15 @@ def test_network_files_with_another_header(folder, header):
 
 @FUZZ
 @given(
+    st.sampled_from(GRAPH_FILES).flatmap(lambda file: st.tuples(changed(file[0]), st.just(file[1])))
+)
+def test_network_files_of_graphs_with_another_header(folder, file):
+    (folder / "g.npz").write_bytes(npz(*file))
+    check_network_file(folder / "g.npz")
+
+
+@FUZZ
+@given(
     st.sampled_from(sorted(ARRAYS)),
     st.sampled_from(["<i1", "<i4", "<i8", "<u1", "<f4", "<f8", "<c8", "?", "<U3", "<M8[s]"]),
     st.lists(st.integers(0, 9), max_size=4),
@@ -110,6 +131,14 @@ def test_damaged_deep_compression_files(made, folder, data):  # noqa: F811
 def test_damaged_onnx_files(folder, data):
     (folder / "e.onnx").write_bytes(data)
     graph = read(folder / "e.onnx", load_onnx)
+    assert graph is None or isinstance(graph, FloatGraph | QuantizedNetwork)
+
+
+@FUZZ
+@given(st.sampled_from(GRAPH_MODELS).flatmap(damaged))
+def test_damaged_onnx_files_of_graphs(folder, data):
+    (folder / "h.onnx").write_bytes(data)
+    graph = read(folder / "h.onnx", load_onnx)
     assert graph is None or isinstance(graph, FloatGraph | QuantizedNetwork)
 
 

@@ -17,7 +17,8 @@ from gen.ir.ops import AveragePool, Conv, MaxPool
 from gen.ir.widths import Width
 from gen.nodes.graph import Graph
 from gen.nodes.outline import check_hardware
-from gen.quantise.calibrate import float_logits
+from gen.quantise.calibrate import float_logits, run_float
+from gen.quantise.equalise import equalise
 from gen.quantise.layers import integer_layer
 from gen.quantise.post_training import quantise
 from gen.quantise.sensitivity import WIDTHS, choose_bits, measure, weight_memory
@@ -33,7 +34,15 @@ from tests.graphs import (
 )
 from tests.networks import random_frames, with_op
 
-NEW = {"average_pool", "padded_pool", "depthwise", "rectangular", "inception", "fc_head"}
+NEW = {
+    "fc_average",
+    "average_pool",
+    "padded_pool",
+    "depthwise",
+    "rectangular",
+    "inception",
+    "fc_head",
+}
 """Networks that the file formats before the third cannot say."""
 
 
@@ -203,6 +212,20 @@ def test_a_depthwise_layer_that_reads_pixels_is_made_dense():
         assert np.abs(got - expected).max() < 3 * tensor.scale
 
 
+def test_channels_that_depthwise_layers_read_or_ceilings_cut_keep_their_sizes():
+    graph = float_graph("depthwise").fold_input(NORMALISATION)
+    frames = frames_of("depthwise", 8)
+    names = {op.name for op in graph.ops if isinstance(op, FloatConv)}
+    assert equalise(graph, frames, names) is graph
+    free = [replace(op, ceiling=None) if isinstance(op, FloatConv) else op for op in graph.ops]
+    graph = replace(graph, ops=tuple(free))
+    changed = equalise(graph, frames, names)
+    before, after = ({op.name: y for op, y in run_float(g, frames)} for g in (graph, changed))
+    moved = {key for key, y in before.items() if np.abs(y - after[key]).max() > 1e-3}
+    assert moved == {"block2_dw", "block3_dw", "block3_pw"}
+    np.testing.assert_allclose(after["sums"], before["sums"], rtol=1e-3, atol=1e-3)
+
+
 # Ceilings
 
 
@@ -249,6 +272,7 @@ def test_a_ceiling_below_the_scale_that_it_shares():
     ("padded_pool", "pool1", {"pad": (1, 1, 1, 1.5)}, "not tuple"),
     ("padded_pool", "pool1", {"ceil": True}, "in ceil mode; pad more at the bottom and right"),
     ("padded_pool", "pool1", {"pad": (1, 1, 1, 0)}, "pool1: shape"),
+    ("plain_chain", "pool1", {"kernel": 1, "ceil": True}, "kernel 1 at stride 2 may miss the map"),
     ("average_pool", "pool1", {"multiplier": -1}, "needs a 16-bit multiplier, not -1"),
     ("average_pool", "pool1", {"multiplier": 65536}, "needs a 16-bit multiplier, not 65536"),
     ("average_pool", "pool1", {"multiplier": 1.0}, "multiplier is 1.0, not int"),

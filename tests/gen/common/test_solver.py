@@ -15,28 +15,41 @@ from tests.paths import ROOT
 LIBC = ctypes.CDLL(None)
 
 
-def best_of_three(**options) -> list[float]:
+def best_of_three() -> list[float]:
     one = LinearConstraint(np.ones((1, 3)), 1, 1)
-    found = solve(np.array([3.0, 1.0, 2.0]), np.ones(3), [one], mip_rel_gap=0, **options)
+    found = solve(np.array([3.0, 1.0, 2.0]), np.ones(3), [one], mip_rel_gap=0)
     return found.x.round().tolist()
 
 
-def threads_beside(script: str) -> int:
-    """Threads that a new Python has more of after a script than at its beginning."""
-    count = "sum(1 for _ in Path('/proc/self/task').iterdir())"
-    text = (
-        "from pathlib import Path\n"
-        "from tests.gen.common.test_solver import best_of_three\n"
-        f"before = {count}\n{script}\nprint({count} - before)"
-    )
-    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, check=True)
-    return int(done.stdout)
+def test_the_solver_has_one_thread(monkeypatch):
+    asked = []
+
+    def solver(*args, **kwargs):
+        asked.append(dict(kwargs["options"]))
+        return milp(*args, **kwargs)
+
+    monkeypatch.setattr(gen.common.solver, "milp", solver)
+    assert best_of_three() == [0, 1, 0]
+    assert asked == [{"threads": 1, "mip_rel_gap": 0}]
+
+
+THREADS = """
+from pathlib import Path
+import numpy as np
+from gen.common.solver import solve
+threads = lambda: sum(1 for _ in Path("/proc/self/task").iterdir())
+before = threads()
+solve(np.ones(3), np.ones(3), [], threads=3)
+print(threads() - before)
+"""
+"""Counts the threads that a solver of three has started; each process may choose once."""
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
-def test_the_solver_has_one_thread():
-    assert threads_beside("best_of_three()") == 0
-    assert threads_beside("best_of_three(threads=3)") == 2
+def test_the_solver_hears_how_many_threads_it_has():
+    command = [sys.executable, "-c", THREADS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    assert int(done.stdout) == 2
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def call(monkeypatch, capsys, tmp_path):
 
 
 def test_a_sweep_from_end_to_end(call, tmp_path):
-    arguments = ("--board", "arty_a7_35", "--sweep", "base_e=8,256,0", *TINY, "--no-plot")
+    arguments = ("--board", "arty_a7_35", "--sweep", "base_e=8,600,0", *TINY, "--no-plot")
     status, out, err = call(*arguments)
     assert (status, err) == (0, "")
     assert multiprocessing.active_children() == []
@@ -40,9 +40,9 @@ def test_a_sweep_from_end_to_end(call, tmp_path):
     assert fits["pareto"]
     assert "does not fit arty_a7_35" in large["why_not"]
     assert none["why_not"].startswith("base_e=0: base_e takes a whole number from 1")
-    assert entry["sweeps"] == {"base_e": [8, 256, 0]}
+    assert entry["sweeps"] == {"base_e": [8, 600, 0]}
     with (folder / "sweep.csv").open(newline="") as file:
-        assert [line["base_e"] for line in csv.DictReader(file)] == ["8", "256", "0"]
+        assert [line["base_e"] for line in csv.DictReader(file)] == ["8", "600", "0"]
     status, again, _ = call(*arguments)
     assert status == 0
     assert "0 points planned, 3 known from before" in again

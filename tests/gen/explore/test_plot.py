@@ -1,3 +1,4 @@
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -101,6 +102,19 @@ def test_what_coincides_is_labelled_once():
     rows = rows_of(list(space.points()), dict.fromkeys(space.points(), same))
     (axes,) = draw(rows, space).axes
     assert len(axes.texts) == len(words(axes)) == 3
+
+
+def test_what_is_far_too_large_does_not_squeeze_the_rest():
+    space = made_space("sr=0.125,0.25,1.0,0.9")
+    results = made_results(space)
+    for point, result in results.items():
+        if point.values["sr"] > 0.5:
+            results[point] = replace(result, design=None, why="it does not fit")
+    (axes,) = draw(rows_of(list(space.points()), results), space).axes
+    assert axes.get_xlim()[1] == pytest.approx(1.5 * 1.967, rel=0.01)
+    assert "2 larger, no design fits →" in words(axes)
+    counts = {line.get_gid(): len(line.get_xdata()) for line in axes.lines}
+    assert counts["none-arty_a7-0"] == 2
 
 
 def test_nothing_that_fits():

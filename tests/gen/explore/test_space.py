@@ -47,6 +47,7 @@ def test_values_of_a_sweep(text, values):
         ("sr=nan", "sr takes numbers, not 'nan'"),
         ("sr=0.1,1e999", "sr takes numbers, not '1e999'"),
         ("sr=0.5,", "sr takes numbers, not ''"),
+        ("size=1" + 400 * "0", "size takes whole numbers, not '1000"),
         ("size=32.5", "size takes whole numbers, not '32.5'"),
         ("sr=0.1:0.5", "a range is FIRST:LAST:COUNT"),
         ("sr=0.1:0.5:x", "COUNT takes whole numbers, not 'x'"),

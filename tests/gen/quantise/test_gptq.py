@@ -102,6 +102,35 @@ def test_moments_may_be_counted_in_parts():
         np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=1e-4)
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_moments_of_groups_are_those_of_each(given):
+    rng = np.random.default_rng(7)
+    x = rng.integers(0, 256, (3, 400, 9)).astype(np.float32)
+    y = rng.normal(0, 1, (3, 400, 1)).astype(np.float32)
+    weights, origin = rng.normal(0, 1, (3, 9)), x[:, 0] if given else None
+    groups = MomentSums(9, 1, origin, groups=3)
+    groups.add(x[:, :150], y[:, :150])
+    groups.add(x[:, 150:], y[:, 150:])
+    found = groups.layer_moments(weights, 0.5)
+    alone = []
+    for group in range(3):
+        sums = MomentSums(9, 1)
+        sums.add(x[group], y[group])
+        alone.append(sums.moments(weights[group : group + 1], 0.5))
+    for got, expected in zip(found.parts, alone, strict=True):
+        for name in ("mean_x", "mean_y", "xx", "yx"):
+            np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=1e-4)
+    best = np.concatenate([m.best_weights(w[None]) for m, w in zip(alone, weights, strict=True)])
+    np.testing.assert_allclose(found.best_weights(weights), best, rtol=1e-3, atol=1e-6)
+    mean = 0.5 * (x.mean(axis=1) * weights).sum(axis=1)
+    np.testing.assert_allclose(found.mean_response(weights), mean, rtol=1e-4)
+    np.testing.assert_allclose(found.best_bias(weights), y.mean(axis=(1, 2)) - mean, rtol=1e-3)
+    change = rng.normal(0, 1, (3, 9))
+    error = sum(float(c @ m.xx @ c) for m, c in zip(alone, change, strict=True))
+    assert found.error(change) == pytest.approx(error, rel=1e-3)
+    assert np.trace(found.hessian) == pytest.approx(1.0)
+
+
 def test_inputs_that_never_change_are_no_problem():
     sums = MomentSums(3, 2)
     sums.add(np.full((10, 3), 7, np.float32), np.ones((10, 2), np.float32))

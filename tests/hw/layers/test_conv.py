@@ -134,7 +134,7 @@ class Reconvergence(wiring.Component):
         (large, large_plan), (one, one_plan) = self.large, self.one
         m.submodules.large = engine = ConvEngine(large, large_plan, 1, tap=large.pad[:2])
         m.submodules.one = other = ConvEngine(
-            one.widened(large_plan.simd), one_plan, large_plan.simd
+            one.on_taps(large_plan.simd), one_plan, large_plan.simd
         )
         parts = [conv.channels[1] for conv in (one, large)]
         queues = [StreamFifo(data.ArrayLayout(one.o_shape, 1), 2 * part) for part in parts]
@@ -153,12 +153,10 @@ def test_branches_on_one_window_memory_never_wait_for_each_other_forever(
 ):
     large = random_conv((8, 8), (4, 3, 3, 5), stride=2, pad=(0, 0, 1, 1))
     one = random_conv((8, 8), (6, 1, 1, 5), stride=2, seed=2)
-    # The tap is of the map's size already.
-    one = replace(one, stride=1, size=(4, 4))
     plan = EnginePlan(large_pe, 3, 1, "lut", "lut", "lut", window_pixels=21)
     one_plan = EnginePlan(one_pe, 3, 1, "lut", "lut", "lut", window_pixels=4)
     frames = frames_for(large, 4)
-    expected = [Concat.model(one.model(frame[::2, ::2]), large.model(frame)) for frame in frames]
+    expected = [Concat.model(one.model(frame), large.model(frame)) for frame in frames]
     bench = StreamBench(Reconvergence(large, plan, one, one_plan), "branches", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8}, 0.0)):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
