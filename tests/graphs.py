@@ -328,5 +328,3 @@ GRAPHS: dict[str, Callable[[], QuantizedNetwork]] = {
     name: partial(quantised, name) for name in BUILDS
 }
 """The quantised networks, by the shape that each one is a case of."""
-WITHOUT_HARDWARE: frozenset[str] = frozenset()
-"""Those of them that cannot be built yet."""

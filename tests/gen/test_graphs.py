@@ -27,7 +27,6 @@ from tests.graphs import (
     BUILDS,
     GRAPHS,
     NORMALISATION,
-    WITHOUT_HARDWARE,
     float_graph,
     model,
     pictures,
@@ -157,8 +156,6 @@ def test_rounding_together(name):
 
 
 def test_there_is_hardware(name):
-    if name in WITHOUT_HARDWARE:
-        pytest.skip("no hardware yet")
     check_hardware(float_graph(name))
     network = GRAPHS[name]()
     assert set(Graph.of(network).nodes) == {op.name for op in network.ops}

@@ -19,7 +19,7 @@ from gen.plan.queues import QueuePlan, waits
 from hw.stream.lane_stream import lane_stream
 from sim import golden
 from tests.gen.backend.test_assemble import small_board
-from tests.graphs import GRAPHS, WITHOUT_HARDWARE
+from tests.graphs import GRAPHS
 from tests.harness import Monitor, StreamBench
 from tests.harness.stream_bench import Result
 from tests.networks import random_frames
@@ -109,7 +109,7 @@ def check_queues(design: Design, result: Result) -> None:
             assert held / transfers >= FILLED * pixels, module
 
 
-@pytest.mark.parametrize("name", sorted(set(GRAPHS) - WITHOUT_HARDWARE))
+@pytest.mark.parametrize("name", GRAPHS)
 def test_every_tensor_and_the_pace_are_as_told(name: str, tmp_path: Path):
     design = Design.of(name)
     bench = StreamBench(Accelerator(design.network, design.plan), "accelerator", tmp_path)
@@ -123,7 +123,7 @@ def test_every_tensor_and_the_pace_are_as_told(name: str, tmp_path: Path):
 def test_queues_of_rejoining_paths_are_among_them():
     telling = {
         name
-        for name in set(GRAPHS) - WITHOUT_HARDWARE
+        for name in GRAPHS
         for design in [Design.of(name, frames=1)]
         for wait in waits(design.graph, design.plan.cycles, design.plan.nodes).values()
         if wait.pixels > TELLING

@@ -14,10 +14,8 @@ from gen.nodes.global_sum import GlobalSumNode
 from gen.nodes.graph import Edge, Graph
 from gen.nodes.pool import PoolNode
 from gen.nodes.streams import Burst
-from tests.graphs import GRAPHS, WITHOUT_HARDWARE
+from tests.graphs import GRAPHS
 from tests.networks import NetworkBuilder, tiny_network
-
-BUILT = sorted(set(GRAPHS) - WITHOUT_HARDWARE)
 
 
 def branches(
@@ -82,7 +80,7 @@ def test_edges_are_the_ops_inputs_but_for_taps():
     )]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BUILT)
+@pytest.mark.parametrize("name", GRAPHS)
 def test_each_node_is_behind_all_that_it_reads(name: str):
     network = GRAPHS[name]()
     graph = Graph.of(network)

@@ -8,50 +8,53 @@ from boards.board import Board
 from gen.common.errors import FirebrickError
 from gen.compile import Capacity
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import Conv
-from gen.ir.topology import FireStage, stages
-from gen.plan.conv_shape import ConvShape
-from gen.plan.limits import stream_limits
+from gen.ir.ops import Concat, Conv
+from gen.nodes.graph import Graph
+from gen.plan.limits import limits
 from gen.plan.link import shell_cycles
 from gen.plan.plan import Plan
 from gen.plan.planner import SLOWEST, Goal, plan
+from hw.layers.folding import EnginePlan
 from tests.gen.devices import ARTY, KINTEX, SMALL, board, refusal
 from tests.gen.squeezenets import cifar, squeezenet1_1
 
 
 def check(network: QuantizedNetwork, target: Board, found: Plan, utilisation: float = 0.8) -> None:
     """Everything that a plan promises."""
-    shapes = {op.name: ConvShape.of(network, op) for op in network.convs}
-    limits = list(stream_limits(network, shapes, found.engines, found.lanes))
-    own = max(cycles for _, _, cycles in limits)
+    graph = Graph.of(network)
+    told = list(limits(graph, found.nodes))
+    own = max(cycles for _, _, cycles in told)
     assert max(own, shell_cycles(network, target)) == found.cycles
-    assert {name for name, _, _ in limits} == {op.name for op in network.ops}
+    assert {name for name, _, _ in told} == {op.name for op in network.ops}
     used, held = found.resources, target.resources
     assert used.dsp <= held.dsp
     assert used.bram36 <= held.bram36
     assert used.lut <= held.lut * utilisation
     assert used.ff <= held.ff * utilisation
     assert set(found.costs) == {op.name for op in network.ops} | {"board"}
-    assert set(found.engines) | set(found.lanes) == {op.name for op in network.ops}
+    assert set(found.nodes) == {op.name for op in network.ops}
     for op in network.convs:
         check_engine(network, op, found)
-    for stage in stages(network):
-        if isinstance(stage, FireStage):
-            lanes = found.lanes[stage.concat.name]
-            assert gcd(stage.one.channels, stage.three.channels) % lanes == 0
-            assert stage.squeeze.channels % found.engines[stage.three.name].simd == 0
-    for name, lanes in found.lanes.items():
-        assert network.tensors[name].shape[2] % lanes == 0
+    for node in graph:
+        if isinstance(node.op, Concat):
+            parts = (x.shape[2] for x in node.inputs)
+            assert gcd(*parts) % found.nodes[node.name].lanes == 0
+        for edge in graph.taps(node.name):
+            engine = found.nodes[node.name]
+            assert isinstance(engine, EnginePlan)
+            assert network.tensors[edge.tensor].shape[2] % engine.simd == 0
+        assert node.output.shape[2] % found.nodes[node.name].lanes == 0
 
 
 def check_engine(network: QuantizedNetwork, op: Conv, found: Plan) -> None:
-    engine, (rows, columns, cout) = found.engines[op.name], network.tensors[op.name].shape
+    engine, (rows, columns, cout) = found.nodes[op.name], network.tensors[op.name].shape
+    assert isinstance(engine, EnginePlan)
     cin = network.tensors[op.inputs[0]].shape[2]
     assert 1 <= engine.simd <= cin
     assert engine.pe <= cout
     assert engine.pe % engine.lanes == 0
     assert cout % engine.lanes == 0
-    words = op.kernel**2 * ceil(cin / engine.simd)
+    words = op.weights.shape[1] * op.weights.shape[2] * ceil(cin / engine.simd)
     folds = ceil(cout / engine.pe)
     assert rows * columns * folds * words <= found.costs[op.name].cycles <= found.cycles
     assert engine.pe // engine.lanes <= words
@@ -96,7 +99,7 @@ def test_a_whole_imagenet_network_on_an_arty():
     found = plan(network, ARTY, utilisation=0.85)
     check(network, ARTY, found, 0.85)
     assert found.cycles <= 440_000
-    busy = sum(engine.pe * engine.simd for engine in found.engines.values())
+    busy = Graph.of(network).multipliers(found.nodes)
     assert network.macs / (found.cycles * busy) > 0.85
 
 

@@ -2,23 +2,32 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import numpy as np
 import pytest
 
 from boards.board import Board, Resources
+from gen.cost.memories import lutram_luts, memory_cost, resource_row, total
+from gen.cost.model import CostModel
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import Add, Conv
-from gen.ir.topology import FireStage, stages
+from gen.ir.ops import Add
+from gen.nodes.conv import ConvNode
+from gen.nodes.conv_cost import engine_cost
+from gen.nodes.conv_shape import ConvShape
+from gen.nodes.foldings import options
+from gen.nodes.graph import Graph
+from gen.nodes.option import LanesPlan, NodePlan, Option, Surroundings
+from gen.nodes.pool import MaxPoolPlan
+from gen.nodes.unit import UnitNode
 from gen.plan import problem as under_test
-from gen.plan.conv_shape import ConvShape
-from gen.plan.cost import CostModel, total
-from gen.plan.limits import min_lanes, stream_limits
+from gen.plan.limits import limits, min_lanes
 from gen.plan.link import link_cost, shell_cycles
-from gen.plan.options import Option, Surroundings, options, resource_row
-from gen.plan.plan import EnginePlan, Plan
-from gen.plan.problem import TRIES, Problem, attempt, engine_options, finish, fixed_costs
+from gen.plan.plan import Plan
+from gen.plan.problem import TRIES, Choices, Problem, attempt, finish, node_options
+from gen.plan.queues import queues, usual_queues
+from hw.layers.folding import EnginePlan
 from tests.gen.devices import KINTEX, SMALL, board
 from tests.networks import NetworkBuilder, conv_network, fire_network, tiny_network
 
@@ -35,13 +44,22 @@ def problem(
     return Problem.of(network, target, utilisation)
 
 
+def shape(whole: Problem, name: str) -> ConvShape:
+    node = whole.graph[name]
+    assert isinstance(node, ConvNode)
+    return node.shape
+
+
 def part_used(found: Plan, whole: Problem) -> float:
     """What the integer program makes small."""
     return float(np.sum(np.array(resource_row(found.resources)) / whole.budget))
 
 
-def test_a_problem_has_the_shape_of_every_convolution():
-    assert problem().shapes == {op.name: ConvShape.of(TINY, op) for op in TINY.convs}
+def test_a_problem_has_the_graph_of_its_network():
+    graph = problem().graph
+    assert set(graph.nodes) == {op.name for op in TINY.ops}
+    assert graph.edges == Graph.of(TINY).edges
+    assert all(graph[op.name].op.inputs == op.inputs for op in TINY.ops)
 
 
 @pytest.mark.parametrize(("utilisation", "lut", "ff"), [
@@ -66,11 +84,11 @@ def test_the_slowest_there_is(network: QuantizedNetwork, expected: int):
 
 def test_a_joined_tensor_can_be_the_slowest():
     net = fire_network(shape=(6, 5, 3), channels=1, squeeze=1, expand1x1=60, expand3x3=1)
+    whole = problem(network=net)
     # Without the classifier behind it, which reads 61 channels.
-    shapes = {
-        name: shape for name, shape in problem(network=net).shapes.items() if name != "conv10"
-    }
-    assert replace(problem(network=net), shapes=shapes).slowest == 6 * 5 * 61
+    graph = whole.graph
+    rest = {name: node for name, node in graph.nodes.items() if name not in ("conv10", "sums")}
+    assert replace(whole, graph=replace(graph, nodes=rest)).slowest == 6 * 5 * 61
 
 
 @pytest.mark.parametrize("network", [
@@ -78,13 +96,13 @@ def test_a_joined_tensor_can_be_the_slowest():
 ])  # fmt: skip
 def test_at_the_slowest_one_multiplier_is_an_option(network: QuantizedNetwork):
     whole = problem(network=network)
-    least = min_lanes(network, whole.slowest)
+    least = min_lanes(whole.graph, whole.slowest)
     assert least is not None
     assert set(least.values()) == {1}
-    choices = engine_options(whole, whole.slowest, least)
+    choices = node_options(whole, whole.slowest, least)
     assert choices is not None
-    for group in choices.values():
-        assert (1, 1, 1) in {(o.plan.pe, o.plan.simd, o.plan.lanes) for o in group}
+    for op in network.convs:
+        assert (1, 1, 1) in {(o.plan.pe, o.plan.simd, o.plan.lanes) for o in choices[op.name]}
 
 
 # Attempts
@@ -100,17 +118,21 @@ def test_attempts_keep_to_cycles_and_budget(target: Board, cycles: int, even: bo
     assert found.cycles <= cycles
     assert all(u <= b for u, b in zip(resource_row(found.resources), whole.budget, strict=True))
     assert (found.network, found.board, found.clock_hz) == ("tiny", target.name, CLOCK)
-    assert set(found.engines) == {op.name for op in TINY.convs}
-    assert found == finish(whole, found.engines, found.lanes, CLOCK)
+    assert set(found.nodes) == {op.name for op in TINY.ops}
+    assert found == finish(whole, found.nodes, CLOCK)
     assert found == attempt(whole, cycles, CLOCK, even=even)
 
 
-def test_lanes_of_other_ops_are_the_fewest():
-    found, least = attempt(problem(), 375, CLOCK), min_lanes(TINY, 375)
+def test_lanes_of_nodes_without_multipliers_are_the_fewest():
+    whole = problem()
+    found, least = attempt(whole, 375, CLOCK), min_lanes(whole.graph, 375)
     assert found is not None
     assert least is not None
-    others = {op.name for op in TINY.ops if not isinstance(op, Conv)}
-    assert found.lanes == {name: least[name] for name in others}
+    others = {node.name for node in whole.graph if not isinstance(node, ConvNode)}
+    assert len(others) == 5
+    assert {name: found.nodes[name].lanes for name in others} == {
+        name: least[name] for name in others
+    }
 
 
 def test_nothing_is_faster_than_the_shell():
@@ -130,9 +152,9 @@ def test_maps_larger_than_their_input_limit_the_target():
 def test_folding_can_be_what_is_too_slow():
     # Everything flows in time, but rings of padding pixels are written too: no engine is so fast.
     whole = problem(network=conv_network(shape=(9, 8, 3), kernel=7, stride=4, pad=20, channels=3))
-    least = min_lanes(whole.network, whole.shell_cycles)
+    least = min_lanes(whole.graph, whole.shell_cycles)
     assert least is not None
-    assert engine_options(whole, whole.shell_cycles, least) is None
+    assert node_options(whole, whole.shell_cycles, least) is None
     assert attempt(whole, whole.shell_cycles, CLOCK) is None
 
 
@@ -140,12 +162,12 @@ def test_one_convolution_without_options_is_enough():
     net = NetworkBuilder((9, 8, 3), 1)
     x = net.conv("wide", "input", 3, 7, stride=4, pad=20, pad_code=128)
     whole = problem(network=net.finish("two", net.conv("last", x, 2, 1)))
-    least = min_lanes(whole.network, 1000)
+    least = min_lanes(whole.graph, 1000)
     assert least is not None
-    around = Surroundings(1, 1, False)
-    assert options(whole.shapes["last"], around, 1000)
-    assert not options(whole.shapes["wide"], around, 1000)
-    assert engine_options(whole, 1000, least) is None
+    around = Surroundings((1,), 1)
+    assert options(shape(whole, "last"), around, 1000)
+    assert not options(shape(whole, "wide"), around, 1000)
+    assert node_options(whole, 1000, least) is None
 
 
 @pytest.mark.parametrize("short", ["lut", "ff", "dsp", "bram36"])
@@ -223,16 +245,14 @@ def test_the_program_is_asked_only_so_often(monkeypatch):
     missing = 30
     small = replace(usual.resources, lut=usual.resources.lut - missing)
     whole = problem(replace(AMPLE, resources=small))
-    least = min_lanes(TINY, 600)
-    assert least is not None
-    choices = engine_options(whole, 600, least)
+    choices = Choices.of(whole, 600)
     assert choices is not None
-    same = {name: next(o for o in group if o.plan == usual.engines[name])
-            for name, group in choices.items()}  # fmt: skip
+    same = {name: next(o for o in group if o.plan == usual.nodes[name])
+            for name, group in choices.open.items()}  # fmt: skip
     rooms = watch(monkeypatch, lambda *_, even: same)
     assert attempt(whole, 600, CLOCK) is None
     assert len(rooms) == TRIES
-    fixed = resource_row(fixed_costs(whole, least))
+    fixed = resource_row(choices.fixed)
     assert rooms[0] == [b - f for b, f in zip(whole.budget, fixed, strict=True)]
     assert [before[1] - after[1] for before, after in pairwise(rooms)] == ([missing] * (TRIES - 1))
 
@@ -254,15 +274,14 @@ def test_a_plan_slower_than_it_was_planned_for_is_an_error(monkeypatch):
 def test_any_options_together_are_fast_enough(network: QuantizedNetwork, part: int):
     whole = problem(network=network)
     cycles = max(whole.slowest // part, whole.shell_cycles)
-    least = min_lanes(network, cycles)
+    least = min_lanes(whole.graph, cycles)
     assert least is not None
-    choices = engine_options(whole, cycles, least)
+    choices = node_options(whole, cycles, least)
     assert choices is not None
-    lanes = {op.name: least[op.name] for op in network.ops if not isinstance(op, Conv)}
     rng = np.random.default_rng(part)
     for _ in range(20):
-        engines = {name: group[rng.integers(len(group))].plan for name, group in choices.items()}
-        assert finish(whole, engines, lanes, CLOCK).cycles <= cycles
+        plans = {name: group[rng.integers(len(group))].plan for name, group in choices.items()}
+        assert finish(whole, plans, CLOCK).cycles <= cycles
 
 
 def test_windows_of_fire_modules_are_shared():
@@ -272,16 +291,16 @@ def test_windows_of_fire_modules_are_shared():
     widths: dict[str, set[int]] = {three: set(), one: set()}
     for part in (2, 5, 9, 14, 30):
         cycles = max(whole.slowest // part, whole.shell_cycles)
-        least = min_lanes(network, cycles)
+        least = min_lanes(whole.graph, cycles)
         assert least is not None
-        choices = engine_options(whole, cycles, least)
+        choices = node_options(whole, cycles, least)
         assert choices is not None
         for name, found in widths.items():
             found.update(o.plan.simd for o in choices[name])
             feed = least["fire2/squeeze"]
             for option in choices[name]:
-                cost = COSTS.engine_cost(
-                    whole.shapes[name], option.plan, feed, centre=name == three
+                cost = engine_cost(
+                    COSTS, shape(whole, name), option.plan, feed, tapped=name == three
                 )
                 assert option.resources == cost
     assert widths[three] <= {1, 2, 3, 6}  # whole pixels of its six channels
@@ -289,37 +308,49 @@ def test_windows_of_fire_modules_are_shared():
     assert widths[one]
 
 
-def test_what_neighbours_ask_of_engines(monkeypatch):
+def test_what_neighbours_ask_of_nodes(monkeypatch):
     asked = {}
+    whole = problem(replace(AMPLE, family="ecp5"))
 
-    def spy(shape, around, cycles, family, costs):
-        asked[shape.name] = (around, cycles, family)
-        return options(shape, around, cycles, family, costs)
+    def watched(own):
+        def options(self, around, cycles, family, costs):
+            asked[self.name] = (around, cycles, family, costs)
+            return own(self, around, cycles, family, costs)
 
-    monkeypatch.setattr(under_test, "options", spy)
+        return options
+
+    for kind in (ConvNode, UnitNode):
+        monkeypatch.setattr(kind, "options", watched(kind.options))
     least = {"input": 1, "conv1": 2, "pool1": 4, "fire2/squeeze": 4, "fire2/expand1x1": 1,
              "fire2/expand3x3": 3, "fire2/concat": 6, "fire3/squeeze": 3, "fire3/expand1x1": 2,
-             "fire3/expand3x3": 4, "fire3/concat": 4, "fire3/add": 12, "conv10": 5}  # fmt: skip
-    engine_options(problem(replace(AMPLE, family="ecp5")), 700, least)
-    # Fewest lanes in and out, whole words, and the transfers of what joins both branches.
+             "fire3/expand3x3": 4, "fire3/concat": 4, "fire3/add": 12, "conv10": 5,
+             "sums": 5}  # fmt: skip
+    node_options(whole, 700, least)
+    # Fewest lanes in and out, and the transfers of what stands still behind.
     expected: dict[str, Any] = {
-        "conv1": (1, 2, False),
-        "fire2/squeeze": (4, 4, False),
-        "fire2/expand1x1": (4, 1, False),
-        "fire2/expand3x3": (4, 3, True, 3 * 2 * 12 // 6),
-        "fire3/squeeze": (6, 3, False),
-        "fire3/expand1x1": (3, 2, False),
-        "fire3/expand3x3": (3, 4, True, 3 * 2 * 12 // 4),
-        "conv10": (12, 5, False),
+        "conv1": ((1,), 2, 6 * 5 * 8 // 4),
+        "pool1": ((2,), 4, 0),
+        "fire2/squeeze": ((4,), 4, 0),
+        "fire2/expand1x1": ((4,), 1, 3 * 2 * 12 // 6),
+        "fire2/expand3x3": ((4,), 3, 3 * 2 * 12 // 6),
+        "fire2/concat": ((1, 3), 6, 3 * 2 * 12 // 12),
+        "fire3/squeeze": ((6,), 3, 0),
+        "fire3/expand1x1": ((3,), 2, 3 * 2 * 12 // 4),
+        "fire3/expand3x3": ((3,), 4, 3 * 2 * 12 // 4),
+        "fire3/concat": ((2, 4), 4, 3 * 2 * 12 // 12),
+        "fire3/add": ((4, 6), 12, 0),
+        "conv10": ((12,), 5, 3 * 2 * 5 // 5),
+        "sums": ((5,), 5, 0),
     }
-    assert asked == {name: (Surroundings(*row), 700, "ecp5") for name, row in expected.items()}
+    rows = {name: (Surroundings(*row), 700, "ecp5", COSTS) for name, row in expected.items()}
+    assert asked == rows
 
 
 # The complete plan
 
 ENGINES = {
     name: EnginePlan(
-        pe, simd, lanes, "dsp48e1", "block", "lut", problem().shapes[name].window_pixels
+        pe, simd, lanes, "dsp48e1", "block", "lut", shape(problem(), name).window_pixels
     )
     for name, pe, simd, lanes in [
         ("conv1", 4, 3, 2),
@@ -332,7 +363,12 @@ ENGINES = {
         ("conv10", 1, 6, 1),
     ]
 }
-LANES = {"pool1": 4, "fire2/concat": 2, "fire3/concat": 4, "fire3/add": 12, "sums": 5}
+LANES = {"fire2/concat": 2, "fire3/concat": 4, "fire3/add": 12, "sums": 5}
+PLANS: dict[str, NodePlan] = {
+    **ENGINES,
+    "pool1": MaxPoolPlan(4, "lut"),
+    **{name: LanesPlan(lanes) for name, lanes in LANES.items()},
+}
 FEEDS = {
     "conv1": 1,
     "fire2/squeeze": 4,
@@ -345,86 +381,158 @@ FEEDS = {
 }
 
 
-def other_costs(whole: Problem) -> dict[str, list[Resources]]:
-    """Every op without an engine, piece by piece, with ENGINES and LANES around it."""
-    squeeze, three = whole.shapes["fire3/squeeze"], whole.shapes["fire3/expand3x3"]
+def other_costs(whole: Problem, made: Plan) -> dict[str, list[Resources]]:
+    """Every op without an engine, piece by piece, with PLANS around it."""
     add = TINY.op("fire3/add")
     assert isinstance(add, Add)
+    unit = COSTS.unit_cost()
+    products = sum(multiplier.bit_count() > 1 for multiplier in add.multiplier)
+    around = made.queues["fire3/add[1]"]
     return {
-        "pool1": [COSTS.pool_cost(2, 8, 4), COSTS.converter_cost(2, 4)],
+        # Maxima of a pixel and a queue of one, a row of three pixels, a comparator a lane.
+        "pool1": [
+            unit,
+            Resources(2 * lutram_luts(2, 32) + 4 * 32, 6 * 32, 0, 0),
+            memory_cost("lut", 3 * 8 // 4, 32),
+            COSTS.converter_cost(2, 4),
+        ],
         "fire2/concat": [
-            COSTS.concat_cost([6, 6], 2),
+            unit,
+            Resources(60 + 8 * 2, 16 * 2, 0, 0),
+            two_pixels(6, 2),
+            two_pixels(6, 2),
             COSTS.converter_cost(6, 2),
             COSTS.converter_cost(3, 2),
         ],
         "fire3/concat": [
-            COSTS.concat_cost([4, 8], 4),
+            unit,
+            Resources(60 + 8 * 4, 16 * 4, 0, 0),
+            two_pixels(4, 2),  # in front of the converter, where words are narrower
+            two_pixels(8, 4),
             COSTS.converter_cost(2, 4),
             COSTS.converter_cost(8, 4),
         ],
         "fire3/add": [
-            COSTS.add_cost(squeeze, three, add.multiplier, 2, 12),
+            unit,
+            Resources(50 * 12, 80 * 12, products * 12, 0),
+            memory_cost("lut", around.pixels * 12 // 2, 8 * 2),
             COSTS.converter_cost(2, 12),
             COSTS.converter_cost(4, 12),
         ],
         # Six codes of -128 to 127: sums of 11 bits.
         "sums": [
-            COSTS.global_sum_cost(5, 5, 11),
+            unit,
+            Resources(lutram_luts(2, 55) + 2 * 55, 3 * 55, 0, 0),
             COSTS.converter_cost(1, 5),
             COSTS.converter_cost(5, 1, 11),
         ],
     }
 
 
+def two_pixels(channels: int, lanes: int) -> Resources:
+    """The queue in front of a part of a concatenation."""
+    return memory_cost("lut", 2 * channels // lanes, 8 * lanes)
+
+
 @pytest.mark.parametrize("family", ["xc7", "ecp5"])
 def test_the_cost_of_every_op(family):
     whole = problem(replace(AMPLE, family=family))
-    found = finish(whole, ENGINES, LANES, CLOCK)
+    found = finish(whole, PLANS, CLOCK)
     assert set(found.costs) == {"board", *(op.name for op in TINY.ops)}
-    for name, parts in other_costs(whole).items():
+    for name, parts in other_costs(whole, found).items():
         assert found.costs[name].resources == COSTS.on_family(total(parts), family), name
     for name, engine in ENGINES.items():
-        centre = name.endswith("expand3x3")
-        cost = COSTS.engine_cost(
-            whole.shapes[name], engine, FEEDS[name], centre=centre, family=family
+        tapped = name.endswith("expand3x3")
+        cost = engine_cost(
+            COSTS, shape(whole, name), engine, FEEDS[name], tapped=tapped, family=family
         )
-        assert found.costs[name].resources == COSTS.on_family(cost, family), name
+        queue = found.queues.get(f"{name}[0]")
+        waiting = [] if queue is None else [queue.cost]
+        expected = COSTS.on_family(total([cost, *waiting]), family)
+        assert found.costs[name].resources == expected, name
     assert found.costs["board"].resources == COSTS.on_family(link_cost(whole.board, TINY), family)
     assert found.costs["board"].cycles == whole.shell_cycles
 
 
+def test_a_finished_plan_has_its_queues():
+    whole = problem()
+    found = finish(whole, PLANS, CLOCK)
+    busy = {name: cost.cycles for name, cost in found.costs.items()}
+    assert found.queues == queues(whole.graph, PLANS, busy, found.cycles)
+    assert {"fire2/concat[0]", "fire2/concat[1]", "fire3/add[1]"} <= set(found.queues)
+
+
 @pytest.mark.parametrize("family", ["xc7", "ecp5"])
-def test_fixed_costs_are_those_of_board_and_ops_without_engine(family):
+@pytest.mark.parametrize("cycles", [6480, 500, 375])
+def test_what_is_fixed_are_the_board_the_queues_and_nodes_without_choice(family, cycles):
     whole = problem(replace(AMPLE, family=family))
-    made = {"input": 1, **LANES, **{name: engine.lanes for name, engine in ENGINES.items()}}
-    costs = finish(whole, ENGINES, LANES, CLOCK).costs
-    rest = [cost.resources for name, cost in costs.items() if name not in ENGINES]
-    assert fixed_costs(whole, made) == total(rest)
+    least = min_lanes(whole.graph, cycles)
+    choices = Choices.of(whole, cycles)
+    assert choices is not None
+    assert least is not None
+    everything = node_options(whole, cycles, least)
+    assert everything is not None
+    assert choices.open == {name: group for name, group in everything.items() if len(group) > 1}
+    assert choices.settled == {
+        name: group[0] for name, group in everything.items() if len(group) == 1
+    }
+    assert set(choices.settled) >= {"pool1", "fire2/concat", "fire3/concat", "fire3/add", "sums"}
+    waiting = usual_queues(whole.graph, least, cycles).values()
+    parts = [link_cost(whole.board, TINY), *(queue.cost for queue in waiting)]
+    parts = [COSTS.on_family(part, family) for part in parts]
+    parts += [option.resources for option in choices.settled.values()]
+    assert choices.fixed == total(parts)
+
+
+def test_a_choice_of_nothing_needs_room_all_the_same():
+    option = Option(LanesPlan(1), Resources(1, 1, 1, 1))
+    settled = Choices({}, {"sums": option}, option.resources)
+    assert settled.pick([0.0, 0.0, 0.0, 0.0], [1] * 4) == {"sums": option}
+    assert settled.pick([0.0, -1.0, 0.0, 0.0], [1] * 4) is None
+
+
+def test_what_is_picked_is_added_to_what_is_settled():
+    first, second = (Option(LanesPlan(lanes), Resources(lanes, 1, 0, 0)) for lanes in (1, 2))
+    choices = Choices({"a": [second, first]}, {"b": second}, second.resources)
+    assert choices.pick([9.0] * 4, [1] * 4) == {"a": first, "b": second}
+    assert choices.pick([0.0] * 4, [1] * 4) is None
 
 
 def test_the_cycles_of_every_op():
     whole = problem()
-    found = finish(whole, ENGINES, LANES, CLOCK)
+    found = finish(whole, PLANS, CLOCK)
     cycles = {name: cost.cycles for name, cost in found.costs.items()}
     assert cycles["conv1"] == 6 * 5 * 2 * 9
     assert cycles["pool1"] == 6 * 5 * 8 // 2  # lanes of 2 and of 4 meet at 2
-    # Its output, at lanes of 3 that meet 2, takes longer than its own six windows at two folds.
-    assert cycles["fire2/expand3x3"] == max(3 * 2 * 2 * 9 * 2, 3 * 2 * 6)
-    assert cycles["fire2/concat"] == 3 * 2 * 12 // 2
+    assert cycles["fire2/expand3x3"] == 3 * 2 * 2 * 9 * 2  # four folds of two words and nine taps
+    # Lanes of 3 meet 2 in front of the concatenation.
+    assert cycles["fire2/concat"] == max(3 * 2 * 12 // 2, 3 * 2 * 6)
     assert cycles["fire3/squeeze"] == max(3 * 2 * 3 * 3, 3 * 2 * 12)  # input lanes of 2 and 5
     assert cycles["fire3/add"] == 3 * 2 * 12 // 2  # the bypass, not the module
     assert cycles["sums"] == 3 * 2 * 5
-    limits = list(stream_limits(TINY, whole.shapes, ENGINES, LANES))
+    found_limits = list(limits(whole.graph, PLANS))
     for op in TINY.ops:
-        assert cycles[op.name] == max(limit for name, _, limit in limits if name == op.name)
+        assert cycles[op.name] == max(limit for name, _, limit in found_limits if name == op.name)
     assert found.cycles == max(cycles.values()) == 6 * 5 * 2 * 9
     assert found.slowest == ["conv1"]
-    assert (found.engines, found.lanes, found.clock_hz) == (ENGINES, LANES, CLOCK)
+    assert (found.nodes, found.clock_hz) == (PLANS, CLOCK)
+
+
+def test_a_stream_that_waits_takes_longer():
+    """A window memory of fewer pixels makes what is behind it wait between frames, too."""
+    whole = problem()
+    name = "fire3/expand3x3"
+    short = replace(ENGINES[name], window_pixels=ENGINES[name].window_pixels - 1)
+    plans = PLANS, {**PLANS, name: short}
+    before, after = (finish(whole, each, CLOCK).costs["fire3/concat"] for each in plans)
+    share = whole.graph[name].waits(short)
+    assert share > 0
+    assert after.cycles == before.cycles + ceil(before.cycles * share)
 
 
 def test_the_shell_can_be_the_slowest():
-    fast = {**ENGINES, "conv1": replace(ENGINES["conv1"], pe=8)}
-    found = finish(problem(), fast, LANES, CLOCK)
+    fast = {**PLANS, "conv1": replace(ENGINES["conv1"], pe=8)}
+    found = finish(problem(), fast, CLOCK)
     assert found.slowest == ["board"]
     assert found.cycles == 375
 
@@ -432,9 +540,9 @@ def test_the_shell_can_be_the_slowest():
 def test_converters_belong_to_the_op_behind_them():
     """Other lanes in front change the cost of an op by the converter's alone."""
     whole = problem()
-    before = finish(whole, ENGINES, LANES, CLOCK).costs
-    wide = {**ENGINES, "conv1": replace(ENGINES["conv1"], lanes=4)}
-    after = finish(whole, wide, LANES, CLOCK).costs
+    before = finish(whole, PLANS, CLOCK).costs
+    wide = {**PLANS, "conv1": replace(ENGINES["conv1"], lanes=4)}
+    after = finish(whole, wide, CLOCK).costs
     saved = before["pool1"].resources.lut - after["pool1"].resources.lut
     assert saved == COSTS.converter_cost(2, 4).lut > 0
     assert {name for name in before if before[name] != after[name]} == {"conv1", "pool1"}
@@ -444,6 +552,6 @@ def test_networks_without_bypass_have_no_adder():
     network = fire_network()
     found = attempt(problem(network=network), 2000, CLOCK)
     assert found is not None
-    assert set(found.lanes) == {"fire2/concat", "sums"}
-    (fire,) = (stage for stage in stages(network) if isinstance(stage, FireStage))
-    assert fire.add is None
+    others = {name for name, plan in found.nodes.items() if isinstance(plan, LanesPlan)}
+    assert others == {"fire2/concat", "sums"}
+    assert set(found.queues) == {"fire2/concat[0]", "fire2/concat[1]"}

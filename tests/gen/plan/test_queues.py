@@ -27,6 +27,7 @@ from gen.plan.plan import Plan
 from gen.plan.problem import Problem, attempt
 from gen.plan.queues import MARGIN, MOST_LUT_BITS, Wait, queues, usual_queues, waits
 from hw.layers.folding import EnginePlan
+from tests import graphs
 from tests.gen.devices import KINTEX
 from tests.gen.plan.dataflow import Network, window_ends
 from tests.networks import NetworkBuilder, tiny_network
@@ -398,6 +399,13 @@ def test_paths_that_rejoin_never_wait_for_each_other_for_ever(
 ):
     plan = planned(network, part)
     assert Network(Graph.of(network), plan, frames=3).run(Random(seed)) == []
+
+
+@pytest.mark.parametrize("name", graphs.GRAPHS)
+def test_networks_of_many_shapes_do_not_either(name: str):
+    network = graphs.GRAPHS[name]()
+    plan = planned(network, 4)
+    assert Network(Graph.of(network), plan, frames=3).run(Random(1)) == []
 
 
 @pytest.mark.parametrize(("name", "short"), [("bypass", 6), ("two modules", 12), ("pool", 5)])
