@@ -171,17 +171,24 @@ class ConvNode(Node):
         self, arrivals: Sequence[np.ndarray], period: int, plan: EnginePlan | None = None
     ) -> np.ndarray:
         """Evenly, a window's time after its last pixel, and the array's latency."""
-        delay = float(USUAL_LATENCY)
-        if plan is not None:
-            array = self.shape.macs(plan.multiplier, plan.pe, plan.simd)
-            delay = array.latency + SumSerialiser.latency(array) + plan.pe // plan.lanes
-            delay += AROUND_ARRAY + float(period * self.waits(plan))
+        wait = 0.0 if plan is None else float(period * self.waits(plan))
         needed = arrivals[0][self.shape.last_pixels]
-        return even_departures(needed, period, delay + period / len(needed))
+        return even_departures(needed, period, wait + self._delay(period, plan))
 
-    def tap_departures(self, departures: np.ndarray) -> np.ndarray:
-        """When the tapped pixels leave, if results do at these cycles: about as soon."""
-        return departures - USUAL_LATENCY
+    def tap_departures(
+        self, departures: np.ndarray, period: int, plan: EnginePlan | None = None
+    ) -> np.ndarray:
+        """As each window is begun."""
+        return departures - self._delay(period, plan)
+
+    def _delay(self, period: int, plan: EnginePlan | None) -> float:
+        """Cycles from a window's first word to the last of its results."""
+        pace = period / self.shape.out_pixels
+        if plan is None:
+            return pace + USUAL_LATENCY
+        array = self.shape.macs(plan.multiplier, plan.pe, plan.simd)
+        steps = plan.pe // plan.lanes
+        return pace + AROUND_ARRAY + array.latency + SumSerialiser.latency(array) + steps
 
 
 def conv_integers(op: Conv, x: Tensor, y: Tensor) -> ConvIntegers:

@@ -271,8 +271,19 @@ class Node(ABC):
             For each pixel of the output the cycle at which the last of it has left.
         """
 
-    def tap_departures(self, departures: np.ndarray) -> np.ndarray:
-        """When the pixels of its tap leave, if those of its output do at these cycles.
+    def tap_departures(
+        self, departures: np.ndarray, period: int, plan: Any | None = None
+    ) -> np.ndarray:
+        """When the pixels of its tap leave.
+
+        Parameters
+        ----------
+        departures : float64 array
+            When those of its output do, in cycles.
+        period : int
+            Cycles a frame.
+        plan : NodePlan, optional
+            As for :meth:`departures`.
 
         Raises
         ------

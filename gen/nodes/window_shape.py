@@ -92,7 +92,7 @@ class WindowShape:
         padded_rows = self.height - self.pixels // self.inner_width
         return padded_rows * self.width + self.width - self.inner_width
 
-    @property
+    @cached_property
     def window_pixels(self) -> int:
         """Pixels that the window memory holds so that nothing has to wait for a jump.
 
@@ -107,7 +107,7 @@ class WindowShape:
             return (3 if waiting else 4) + waiting + self.border
         return self._span + max(self._row_jump, self._frame_jump) + waiting
 
-    @property
+    @cached_property
     def fewest_pixels(self) -> int:
         """Pixels of the smallest window memory to plan with.
 

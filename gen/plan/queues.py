@@ -205,22 +205,31 @@ def waits(graph: Graph, period: int, plans: Mapping[str, Any] | None = None) -> 
         Of every node; nodes' usual latencies are counted without.
     """
     found = {}
+    plans = plans or {}
     first = next(iter(graph)).inputs[0]
     left = {INPUT: np.arange(pixels(first)) * (period / pixels(first))}
     for node in graph:
         edges = graph.edges[node.name]
-        arrivals = [_arrivals(graph, edge, left) for edge in edges]
-        plan = plans[node.name] if plans is not None else None
-        left[node.name] = node.departures(arrivals, period, plan)
+        arrivals = [_arrivals(graph, edge, left, period, plans) for edge in edges]
+        left[node.name] = node.departures(arrivals, period, plans.get(node.name))
         joined = np.max(arrivals, axis=0)
         for edge, times in zip(edges, arrivals, strict=True):
             found[edge.name] = _wait(times, joined, period)
     return found
 
 
-def _arrivals(graph: Graph, edge: Edge, left: Mapping[str, np.ndarray]) -> np.ndarray:
+def _arrivals(
+    graph: Graph,
+    edge: Edge,
+    left: Mapping[str, np.ndarray],
+    period: int,
+    plans: Mapping[str, Any],
+) -> np.ndarray:
+    """When what an edge carries comes, where ``left`` tells when nodes' outputs leave."""
     times = left[edge.source]
-    return graph[edge.source].tap_departures(times) if edge.tap else times
+    if not edge.tap:
+        return times
+    return graph[edge.source].tap_departures(times, period, plans.get(edge.source))
 
 
 def _wait(times: np.ndarray, taken: np.ndarray, period: int) -> Wait:
