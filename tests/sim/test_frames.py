@@ -69,7 +69,7 @@ def test_no_generated_board(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"network": "tiny"}', '{"engines": [], "costs": {}}', "\\xff", "PLAN"]
+    "text", ["", "[]", '{"network": "tiny"}', '{"nodes": [], "costs": {}}', "\\xff", "PLAN"]
 )
 def test_damaged_plan(tiny_board, tmp_path, text):
     for name in ("sim_top.v", "network.npz"):

@@ -12,6 +12,7 @@ from random import Random
 
 from gen.ir.ops import INPUT, AveragePool, Conv, MaxPool
 from gen.nodes.conv import ConvNode
+from gen.nodes.global_average import GlobalAverageNode
 from gen.nodes.graph import Edge, Graph
 from gen.nodes.lanes import pixels
 from gen.nodes.node import Node
@@ -90,7 +91,7 @@ class Network:
             yield from self._give(self._graph.readers(INPUT))
 
     def _process(self, node: Node) -> Steps:
-        if isinstance(node, ConvNode | WindowPoolNode):
+        if isinstance(node, ConvNode | WindowPoolNode | GlobalAverageNode):
             return self._windows(node)
         return self._pool(node) if isinstance(node, PoolNode) else self._unit(node)
 
@@ -115,7 +116,7 @@ class Network:
                 for _ in range(ends.count(pixel)):
                     yield from self._give(self._graph.readers(node.name))
 
-    def _windows(self, node: ConvNode | WindowPoolNode) -> Steps:
+    def _windows(self, node: Node) -> Steps:
         """A pixel is taken no sooner than a window needs it: the window memory helps nobody."""
         (edge,) = self._graph.edges[node.name]
         ends = list(window_ends(node))
