@@ -2,9 +2,11 @@ from dataclasses import replace
 
 from boards import BOARDS
 from gen.backend.report import WIDTH, text_report
+from gen.nodes.graph import Graph
 from gen.plan.link import link_frames_per_second
 from gen.plan.planner import plan
-from tests.networks import tiny_network
+from gen.plan.queues import waits
+from tests.networks import fire_network, tiny_network
 
 BOARD = BOARDS["arty_a7"]
 
@@ -35,3 +37,16 @@ def test_of_many_slowest_layers_some_are_named():
         }
         text = text_report(network, replace(made, costs=costs), BOARD)
         assert told in " ".join(text.split())
+
+
+def test_queues_of_rejoining_paths_are_told():
+    network = tiny_network()
+    made = plan(network, BOARD)
+    lines = text_report(network, made, BOARD).splitlines()
+    start = next(n for n, line in enumerate(lines) if "Queues where paths rejoin" in line)
+    rows = [line.split() for line in lines[start:] if "fire3/add" in line]
+    queue = made.queues["fire3/add[1]"]
+    longest = waits(Graph.of(network), made.cycles, made.nodes)["fire3/add[1]"].cycles
+    told = [str(queue.pixels), f"{longest / made.clock_hz * 1e6:.1f}", str(queue.depth)]
+    assert rows == [["fire3/add", "fire2/concat", *told, str(queue.lanes), queue.memory]]
+    assert "Queues" not in text_report(fire_network(), plan(fire_network(), BOARD), BOARD)
