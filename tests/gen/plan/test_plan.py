@@ -12,12 +12,13 @@ from gen.cost.model import CostModel
 from gen.ir.network import QuantizedNetwork
 from gen.nodes import conv_cost, foldings, option
 from gen.nodes.graph import KINDS
-from gen.nodes.option import LanesPlan
+from gen.nodes.option import LanesPlan, NodePlan
 from gen.plan import queues
 from gen.plan.plan import LayerCost, Plan
 from gen.plan.planner import plan
 from gen.plan.queues import QueuePlan
 from hw.layers.folding import DepthwisePlan, EnginePlan, PoolPlan
+from hw.stream.fifo import MemoryKind
 from tests.gen.devices import ARTY, SMALL
 from tests.graphs import GRAPHS
 from tests.networks import tiny_network
@@ -56,7 +57,7 @@ def test_plans_read_back(made):
 
 def test_all_that_a_plan_holds_is_written():
     engine = EnginePlan(4, 2, 2, "mult18x18d", "block", "lut", 9, "dsp48e1", "block")
-    nodes = {
+    nodes: dict[str, NodePlan] = {
         "conv": engine,
         "depthwise": DepthwisePlan(4, 2, "lut", "lut", "block", 30, "dsp48e1", "block"),
         "pool": PoolPlan(3, "block", 20, "dsp48e1"),
@@ -133,7 +134,7 @@ def test_what_the_plan_says_is_built(made):
     name = network.convs[0].name
     engine = design.nodes[name]
     assert isinstance(engine, EnginePlan)
-    other = "block" if engine.weight_memory == "lut" else "lut"
+    other: MemoryKind = "block" if engine.weight_memory == "lut" else "lut"
     changed = design.nodes | {name: replace(engine, weight_memory=other)}
     assert rtl(network, replace(design, queues=deeper)) != before
     assert rtl(network, replace(design, nodes=changed)) != before
