@@ -31,6 +31,7 @@ BENCHMARKS = (
     "link",
     "sizes",
     "family",
+    "graph",
     "qdq",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
