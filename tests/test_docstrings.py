@@ -1,7 +1,7 @@
 """What docstrings must say: parameters where there are several, and what is raised."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 
@@ -44,11 +44,33 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
             yield from own_nodes(child)
 
 
-def complaints(text: str, *, options: bool = False) -> Iterator[str]:
-    """What a file's docstrings leave out."""
+def classes(texts: Iterable[str]) -> dict[str, ast.ClassDef]:
+    """All classes of some files, by name."""
+    bodies = (ast.parse(text).body for text in texts)
+    return {node.name: node for body in bodies for node in body if isinstance(node, ast.ClassDef)}
+
+
+def inherited(known: Mapping[str, ast.ClassDef], owner: ast.ClassDef, method: str) -> str:
+    """What the docstrings of a method say in the classes that its own one is made from."""
+    bases = [known[name] for name in map(ast.unparse, owner.bases) if name in known]
+    found = [
+        ast.get_docstring(item) or ""
+        for base in bases
+        for item in base.body
+        if isinstance(item, ast.FunctionDef) and item.name == method
+    ]
+    return "".join([*found, *(inherited(known, base, method) for base in bases)])
+
+
+def complaints(
+    text: str, *, options: bool = False, known: Mapping[str, ast.ClassDef] | None = None
+) -> Iterator[str]:
+    """What a file's docstrings leave out; ``known`` are classes that others may be made from."""
     for name, function, owner in functions(ast.parse(text)):
         of_class = owner is not None and function.name == "__init__"
         doc = ast.get_docstring(owner if of_class else function) or ""
+        if owner is not None:
+            doc += inherited(known or {}, owner, function.name)
         decorated = {ast.unparse(item) for item in function.decorator_list}
         arguments = function.args
         count = len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs)
@@ -70,11 +92,13 @@ def complaints(text: str, *, options: bool = False) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_docstrings_are_whole(folder):
+    texts = {path: path.read_text() for path in sorted((ROOT / folder).rglob("*.py"))}
+    known = classes(texts.values())
     found = [
         f"{path.relative_to(ROOT)}: {complaint}"
-        for path in sorted((ROOT / folder).rglob("*.py"))
+        for path, text in texts.items()
         for complaint in complaints(
-            path.read_text(), options=str(path.relative_to(ROOT)) in COMMANDS
+            text, options=str(path.relative_to(ROOT)) in COMMANDS, known=known
         )
     ]
     assert found == []
@@ -97,3 +121,13 @@ def test_what_is_missing_is_found(text, complaint):
     found = list(complaints(text))
     assert len(found) == bool(complaint)
     assert all(line.startswith(complaint) for line in found)
+
+
+def test_a_method_may_be_told_of_where_it_comes_from():
+    method = '    def {}(self, a, b, c):\n        """Do.{}"""\n'
+    base = "class A:\n" + method.format("f", "\n\n        Parameters\n        ----------\n        ")
+    middle = "class B(A):\n    pass"
+    text = "class C(B):\n" + "".join(method.format(name, "") for name in "fg")
+    told = [f"C.{name}: 3 parameters, but no section about them" for name in "fg"]
+    assert list(complaints(text)) == told
+    assert list(complaints(text, known=classes([base, middle, text]))) == told[1:]

@@ -181,6 +181,14 @@ def control_cost(costs: CostModel, shape: WindowShape) -> Resources:
 
 
 def tap_cost(costs: CostModel, shape: ConvShape, simd: int) -> Resources:
-    """The queue of a tap of its windows, for engines that read the same pixels."""
+    """The queue of a tap of its windows, for engines that read the same pixels.
+
+    Parameters
+    ----------
+    costs : CostModel
+    shape : ConvShape
+    simd : int
+        Channels of a word.
+    """
     queue = Resources(lutram_luts(shape.chunks(simd), 8 * simd), 8 * simd, 0, 0)
     return total([costs.unit_cost(), queue])
