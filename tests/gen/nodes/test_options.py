@@ -18,6 +18,7 @@ from gen.nodes.pool import PoolNode
 from gen.nodes.rings import KINDS
 from gen.nodes.streams import Feed
 from gen.nodes.window_pool import WindowPoolNode
+from gen.nodes.window_shape import WindowShape
 from hw.layers.folding import DepthwisePlan, PoolPlan
 from tests.graphs import GRAPHS
 
@@ -33,12 +34,16 @@ PARTS = (1, 1.7, 3, 5, 12, 100)
 FAMILIES = ("xc7", "ecp5")
 
 
-def node(name: str) -> DepthwiseNode | WindowPoolNode:
+def node(name: str) -> Node:
     network, tensor, kind = NODES[name]
     found = Graph.of(GRAPHS[network]())[tensor]
     assert type(found) is kind
-    assert isinstance(found, DepthwiseNode | WindowPoolNode)
     return found
+
+
+def windows(found: Node) -> WindowShape:
+    assert isinstance(found, DepthwiseNode | WindowPoolNode)
+    return found.shape
 
 
 def fastest_part(found: Node, plan: DepthwisePlan | PoolPlan, i_lanes: int) -> int:
@@ -83,13 +88,13 @@ def check_pareto(options: list[Option]) -> None:
         assert not (np.delete(rows, index, axis=0) <= row).all(axis=1).any()
 
 
-def plans(found: DepthwiseNode | WindowPoolNode) -> list[DepthwisePlan | PoolPlan]:
+def plans(found: Node) -> list[DepthwisePlan | PoolPlan]:
     """All that there are, with the largest window memory."""
-    channels, held = found.output.shape[2], found.shape.window_pixels
+    channels, held = found.output.shape[2], windows(found).window_pixels
     lanes = [n for n in range(1, channels + 1) if channels % n == 0]
     if isinstance(found, WindowPoolNode):
         return [PoolPlan(n, "lut", held) for n in lanes]
-    taps = found.shape.kernel[0] * found.shape.kernel[1]
+    taps = windows(found).kernel[0] * windows(found).kernel[1]
     return [
         DepthwisePlan(pe, n, "lut", "lut", "lut", held)
         for pe, n in product(range(1, channels + 1), lanes)
@@ -121,7 +126,7 @@ def width(plan: DepthwisePlan | PoolPlan) -> int:
 def test_the_cycles_of_a_depthwise_convolution():
     found = node("depthwise")
     rows, columns, channels = found.output.shape
-    plan = DepthwisePlan(4, 2, "lut", "lut", "lut", found.shape.window_pixels)
+    plan = DepthwisePlan(4, 2, "lut", "lut", "lut", windows(found).window_pixels)
     limits = dict(found.limits(plan, [Feed(6)]))
     height, across, _ = found.inputs[0].shape
     words = ceil(channels / 4)
@@ -137,15 +142,17 @@ def test_the_cycles_of_a_depthwise_convolution():
 def test_the_cycles_of_a_pool_of_windows():
     found = node("padded max")
     rows, columns, channels = found.output.shape
-    plan = PoolPlan(2, "lut", found.shape.window_pixels)
+    plan = PoolPlan(2, "lut", windows(found).window_pixels)
     height, across, _ = found.inputs[0].shape
     assert dict(found.limits(plan, [Feed(3)])) == {
         "input lanes": height * across * channels,
         "window writes": (height + 2) * (across + 2) * channels // 2,
         "windows": rows * columns * 9 * channels // 2,
     }
-    short = PoolPlan(2, "lut", found.shape.fewest_pixels)
-    assert found.waits(short) == Fraction(found.shape.wait_pixels(short.window_pixels), 12 * 13) > 0
+    short = PoolPlan(2, "lut", windows(found).fewest_pixels)
+    assert (
+        found.waits(short) == Fraction(windows(found).wait_pixels(short.window_pixels), 12 * 13) > 0
+    )
     assert found.multipliers(plan) == found.weight_count == 0
 
 
