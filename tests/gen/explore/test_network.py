@@ -8,9 +8,9 @@ from gen.ir.check import check
 from gen.ir.ops import Add
 from gen.ir.preprocessing import Normalisation
 from gen.ir.widths import Width, Widths
-from gen.plan.conv_shape import ConvShape
 from gen.plan.planner import Goal
 from gen.quantise.post_training import quantise
+from tests.gen.nodes.shapes import shapes_of
 
 SMALL = Family.parse("size=48,classes=10,base_e=32,incr_e=16,sr=0.25,bypass=simple")
 
@@ -45,8 +45,8 @@ def test_a_plan_is_that_of_a_network_which_was_quantised(bits, board):
 @pytest.mark.parametrize("bits", [2, 5, 8])
 def test_widths_are_those_of_a_network_which_was_quantised(bits):
     ours, real = drawn_network(SMALL, Width(bits)), quantised(SMALL, bits)
-    for a, b in zip(ours.convs, real.convs, strict=True):
-        shape, other = ConvShape.of(ours, a), ConvShape.of(real, b)
+    pairs = [shapes_of(network).values() for network in (ours, real)]
+    for shape, other in zip(*pairs, strict=True):
         assert abs(shape.accumulator_bits - other.accumulator_bits) <= 1
         assert shape.bias_bits <= shape.accumulator_bits
         assert (shape.symmetric, shape.weight_bits) == (other.symmetric, other.weight_bits)

@@ -12,7 +12,7 @@ def tree(tmp_path, monkeypatch):
         file = path if path.suffix else path / "inner" / "a.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(part)
-    (tmp_path / "gen/plan/fitted.json").write_text("{}")
+    (tmp_path / "gen/cost/fitted.json").write_text("{}")
     monkeypatch.setattr(version, "ROOT", tmp_path)
     return tmp_path
 
@@ -22,7 +22,7 @@ def fresh() -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["gen/plan/fitted.json", "gen/explore/point.py", "hw/inner/a.py", "boards/new.py"]
+    "name", ["gen/cost/fitted.json", "gen/explore/point.py", "hw/inner/a.py", "boards/new.py"]
 )
 def test_whatever_a_plan_depends_on_changes_the_version(tree, name):
     before = fresh()

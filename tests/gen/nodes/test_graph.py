@@ -175,6 +175,7 @@ def test_a_tap_comes_evenly_though_its_windows_are_behind_a_pool():
     # As many windows, but each starts behind the pixel.
     ([{"kernel": 1, "stride": 2}, {"kernel": 3, "stride": 2, "pad": (3, 3, 0, 0)}], {}),
     ([{"kernel": 1, "stride": 2}, {"kernel": 3, "stride": 2, "pad": (0, 3, 2, 0)}], {}),
+    ([{"kernel": 1, "stride": 2}, {"kernel": 3, "stride": 2, "pad": (3, 0, 0, 2)}], {}),
 ])  # fmt: skip
 def test_whose_windows_are_read(convs, shared):
     assert tapped(branches(*(dict(conv) for conv in convs))[1]) == shared

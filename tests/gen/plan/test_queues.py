@@ -313,6 +313,14 @@ def test_a_queue_for_one_reader_does_not_stand_before_what_two_read():
     assert joins["again[0]"] == "again[0]"
 
 
+def test_the_two_pixels_of_a_concatenation_stand_right_in_front_of_it():
+    net = NetworkBuilder((6, 6, 3), 1)
+    x = net.conv("first", INPUT, 2, 1)
+    parts = [net.conv(f"k{k}", x, 40, k, pad=k // 2, scale=SCALE) for k in (1, 3)]
+    network = net.finish("joined", net.conv("last", net.concat("cat", *parts), 2, 1))
+    assert set(planned(network, 4).queues) >= {"cat[0]", "cat[1]"}
+
+
 # Padding between frames
 
 
