@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from boards.board import Family
+from boards.board import Family, Resources
+from gen.cost.memories import total
 from gen.cost.model import CostModel
 from gen.ir.ops import Conv, Op, Tensor
 from gen.nodes.conv import ConvNode, conv_integers
+from gen.nodes.conv_cost import decoder_cost, requantise_cost, serialiser_cost, weight_cost
 from gen.nodes.conv_shape import ConvShape
 from gen.nodes.foldings import engine_options, fewest_lanes
 from gen.nodes.option import Option, Surroundings
 from gen.nodes.streams import Burst
+from gen.nodes.windowed_cost import collector_cost, depthwise_cost, reading_cost
 from hw.arith.mac import MacConfig, MultiplierKind
+from hw.layers.conv_integers import code_shape
 from hw.layers.depthwise import DepthwiseEngine
 from hw.layers.folding import DepthwisePlan
 
@@ -82,8 +86,36 @@ class DepthwiseNode(ConvNode):
             limits = self.shape.limits(trial, around.i_lanes[0])
             if all(limit <= cycles for _, limit in limits):
                 found.setdefault(self.shape.folds(pe), (pe, pe, lanes))
+
+        def price(plan: DepthwisePlan) -> Resources:
+            return costs.on_family(self.cost(plan, around.i_lanes, family, costs), family)
+
         foldings = list(found.values())
-        return engine_options(self.shape, foldings, _plan, around, cycles, family, costs)
+        return engine_options(self.shape, foldings, _plan, price, around, cycles, family)
+
+    def cost(self, plan: Any, feeds: Sequence[int], family: Family, costs: CostModel) -> Resources:
+        """The whole engine."""
+        shape, pe, lanes = self.shape, plan.pe, plan.lanes
+        array, words = shape.macs(plan.multiplier, pe, pe), shape.words(pe)
+        decoder = Resources(0, 8 * pe, 0, 0) if shape.decoded else Resources(0, 0, 0, 0)
+        return total(
+            [
+                reading_cost(
+                    plan.window_memory,
+                    plan.window_pixels,
+                    shape.chunks(pe),
+                    pe,
+                    padded=any(self.op.pad),
+                ),
+                collector_cost(feeds[0], pe),
+                weight_cost(costs, shape, pe, pe, plan.weight_memory),
+                decoder_cost(shape, pe, pe),
+                decoder,
+                depthwise_cost(costs, array, code_shape(self.inputs[0].signed)),
+                serialiser_cost(costs, array, lanes, words, decoded=shape.decoded),
+                requantise_cost(costs, shape, lanes, plan.scale_memory, family),
+            ]
+        )
 
     def build(self, plan: DepthwisePlan, feeds: Sequence[int]) -> DepthwiseEngine:  # type: ignore[override]
         """The engine."""

@@ -7,7 +7,7 @@ from itertools import product
 from math import ceil, gcd
 from typing import Any
 
-from boards.board import Family
+from boards.board import Family, Resources
 from gen.cost.model import CostModel
 from gen.nodes.conv_cost import engine_cost, scale_memory, scaler_kind
 from gen.nodes.conv_shape import ConvShape
@@ -49,21 +49,24 @@ def options(
     tapped : bool
         A tap of its windows feeds other engines, so that ``simd`` must divide the input channels.
     """
+    model = costs or CostModel.fitted()
+
+    def price(plan: EnginePlan) -> Resources:
+        cost = engine_cost(model, shape, plan, around.i_lanes[0], tapped=tapped, family=family)
+        return model.on_family(cost, family)
+
     foldings = _foldings(shape, around, cycles, tapped=tapped)
-    return engine_options(
-        shape, foldings, EnginePlan, around, cycles, family, costs or CostModel.fitted(), tapped
-    )
+    return engine_options(shape, foldings, EnginePlan, price, around, cycles, family)
 
 
 def engine_options(
     shape: ConvShape,
     foldings: Sequence[tuple[int, int, int]],
     make: Callable[..., Any],
+    price: Callable[[Any], Resources],
     around: Surroundings,
     cycles: int,
     family: Family,
-    costs: CostModel,
-    tapped: bool = False,
 ) -> list[Option]:
     """Engines of some foldings, with all memories and multipliers worth considering.
 
@@ -74,7 +77,9 @@ def engine_options(
         ``pe``, ``simd`` and ``lanes`` of each.
     make : callable
         Makes a plan of the fields of :class:`EnginePlan`.
-    around, cycles, family, costs, tapped : Surroundings, int, "xc7" or "ecp5", CostModel, bool
+    price : callable
+        What a plan costs, in the family's LUTs.
+    around, cycles, family : Surroundings, int, "xc7" or "ecp5"
         As for :func:`options`.
     """
     found, kinds = [], KINDS[family]
@@ -82,7 +87,7 @@ def engine_options(
     for pe, simd, lanes in foldings:
         if shape.products(pe, simd) > max(WIDER * fewest, fewest + 8):
             continue
-        busy = max(shape.compute_cycles(pe, simd), around.transfers)
+        busy, chunks = max(shape.compute_cycles(pe, simd), around.transfers), shape.chunks(simd)
         for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
             plan = make(
                 pe=pe,
@@ -91,12 +96,11 @@ def engine_options(
                 multiplier=multiplier,
                 weight_memory=weights,
                 window_memory=window,
-                window_pixels=ring_pixels(shape, window, shape.chunks(simd), simd, busy, cycles),
+                window_pixels=ring_pixels(shape, window, chunks, simd, busy, cycles),
                 scaler=scaler_kind(shape, family),
                 scale_memory=scale_memory(shape, lanes),
             )
-            cost = engine_cost(costs, shape, plan, around.i_lanes[0], tapped=tapped, family=family)
-            found.append(Option(plan, costs.on_family(cost, family)))
+            found.append(Option(plan, price(plan)))
     return pareto(found)
 
 

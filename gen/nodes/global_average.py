@@ -15,7 +15,8 @@ from gen.ir.ops import AveragePool, Op, Tensor
 from gen.nodes.lanes import pixels
 from gen.nodes.option import LanesPlan
 from gen.nodes.unit import UnitNode
-from gen.nodes.window_pool import LATENCY, average_of, scalers_cost
+from gen.nodes.window_pool import LATENCY, average_of
+from gen.nodes.windowed_cost import collector_cost, scaler_cost
 from hw.layers.average import sum_shape
 from hw.layers.conv_integers import code_shape
 from hw.layers.global_average import GlobalAverage
@@ -42,16 +43,11 @@ class GlobalAverageNode(UnitNode):
         self, plan: LanesPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
         """A sum for each channel, in LUT memory, and scalers."""
-        wide = self._sum_bits * plan.lanes
-        memory = lutram_luts(max(2, self.output.shape[2] // plan.lanes), wide)
-        return total(
-            [
-                costs.unit_cost(),
-                Resources(memory + 2 * wide, 3 * wide, 0, 0),
-                scalers_cost(costs, plan.lanes, "inferred"),
-                costs.converter_cost(feeds[0], plan.lanes),
-            ]
-        )
+        lanes, wide = plan.lanes, self._sum_bits * plan.lanes
+        memory = lutram_luts(max(2, self.output.shape[2] // lanes), wide)
+        unit = Resources(memory + round(42 + 2.75 * wide), 45 + 8 * lanes + 3 * wide, 0, 0)
+        scalers = scaler_cost(lanes, "inferred", self._sum_bits)
+        return total([unit, scalers, collector_cost(feeds[0], lanes)])
 
     def build(self, plan: LanesPlan, feeds: Sequence[int]) -> GlobalAverage:
         """The unit."""

@@ -12,20 +12,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from boards.board import Family, Resources
-from gen.cost.memories import lutram_luts, total
+from gen.cost.memories import total
 from gen.cost.model import CostModel
 from gen.ir.ops import AveragePool, MaxPool, Op, Tensor
-from gen.nodes.conv_cost import DSP_OPERAND_BITS, control_cost
+from gen.nodes.conv_cost import DSP_OPERAND_BITS
 from gen.nodes.lanes import divisors, fewest
 from gen.nodes.node import Limit, Node
 from gen.nodes.option import Option, Surroundings, pareto
-from gen.nodes.rings import KINDS, ring_pixels, window_cost
+from gen.nodes.rings import KINDS, ring_pixels
 from gen.nodes.streams import Feed, even_departures
 from gen.nodes.window_shape import WindowShape
+from gen.nodes.windowed_cost import collector_cost, reading_cost, reducer_cost, scaler_cost
 from hw.layers.average import Average, sum_shape
 from hw.layers.conv_integers import code_shape
 from hw.layers.folding import PoolPlan
-from hw.layers.requantise import DEPTH as REQUANTISE_DEPTH
 from hw.layers.requantise import ScalerKind
 from hw.layers.window_pool import WindowPool
 
@@ -150,19 +150,15 @@ class WindowPoolNode(Node):
         self, plan: PoolPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
         """Window memory, running maxima or sums, and scalers."""
-        chunks = self.output.shape[2] // plan.lanes
-        window = window_cost(plan.window_memory, plan.window_pixels, chunks, plan.lanes)
-        bits = 8 if self.average is None else self._sum_bits
-        reducer = Resources(2 * bits * plan.lanes, 2 * bits * plan.lanes, 0, 0)
-        return total(
-            [
-                control_cost(costs, self.shape),
-                costs.converter_cost(feeds[0], plan.lanes),
-                window,
-                reducer,
-                *([] if self.average is None else [scalers_cost(costs, plan.lanes, plan.scaler)]),
-            ]
-        )
+        lanes, largest = plan.lanes, self.average is None
+        bits = 8 if largest else self._sum_bits
+        window = plan.window_memory, plan.window_pixels, self.output.shape[2] // lanes, lanes
+        parts = [
+            reading_cost(*window, padded=any(self.pad)),
+            collector_cost(feeds[0], lanes),
+            reducer_cost(lanes, bits, largest=largest),
+        ]
+        return total(parts if largest else [*parts, scaler_cost(lanes, plan.scaler, bits)])
 
     def build(self, plan: PoolPlan, feeds: Sequence[int]) -> WindowPool:
         """The unit."""
@@ -198,25 +194,3 @@ class WindowPoolNode(Node):
 def average_of(op: AveragePool, y: Tensor) -> Average:
     """What makes a code of ``y`` of a window's sum."""
     return Average(op.multiplier, op.shift, op.low, op.high, y.signed)
-
-
-def scalers_cost(costs: CostModel, lanes: int, scaler: ScalerKind) -> Resources:
-    """Requantisers whose bias is nothing, and whose multiplier is the same for all channels.
-
-    Parameters
-    ----------
-    costs : CostModel
-    lanes : int
-    scaler : "dsp48e1" or "inferred"
-    """
-    fitted = costs.coefficients
-    lut, ff = fitted.scaler_lut, fitted.scaler_ff
-    if scaler == "dsp48e1":
-        lut, ff = fitted.clamp_lut, fitted.clamp_ff
-    queue = lutram_luts(REQUANTISE_DEPTH, 8 * lanes)
-    return Resources(
-        round(fitted.requantise_lut + lut * lanes) + queue,
-        round(fitted.requantise_ff + ff * lanes),
-        lanes,
-        0,
-    )
