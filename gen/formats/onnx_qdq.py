@@ -172,7 +172,7 @@ class _QdqImport(QdqWalk):
         own = layer.own
         if own is None:
             self._rectify(node, layer, ceiling)
-        elif own.signed:
+        elif own.signed and not layer.relu:
             highest = own.scale * own.range[1]
             self._rectify(node, layer, highest if ceiling is None else min(highest, ceiling))
             layer.own = None  # the scale behind the ReLU is the one to requantise to

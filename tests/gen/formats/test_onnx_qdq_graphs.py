@@ -212,6 +212,19 @@ def test_signed_codes_in_front_of_a_relu(kind):
     assert not network.tensors[layer.name].signed
 
 
+def test_a_relu_behind_signed_codes_that_have_one_already_is_left_out():
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    y = net.net.relu(net.conv(x, "a", 6, 6, 3, net.units[x], pads=[1] * 4), "a")
+    y = net.pass_on("Relu", net.settle(y, "a", signed=True), "again")
+    y = net.layer(y, "conv10", 6, CLASSES, signed=True)
+    y = net.net.node("GlobalAveragePool", [y], "sums")
+    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
+    layer = network.op("a")
+    assert isinstance(layer, Conv)
+    assert (layer.low, layer.high) == (0, 127)
+
+
 def test_signed_codes_that_are_read_without_the_relu_too():
     net = QdqNet()
     x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
