@@ -12,8 +12,8 @@ import scipy
 ROOT = Path(__file__).parents[2]
 PARTS = (
     "protocol", "hw", "boards", "gen/common", "gen/ir", "gen/frames", "gen/formats",
-    "gen/quantise", "gen/cost", "gen/nodes", "gen/plan",
-    "gen/explore/network.py", "gen/explore/point.py",
+    "gen/quantise", "gen/cost", "gen/nodes", "gen/plan", "gen/explore/network.py",
+    "gen/explore/point.py",
 )  # fmt: skip
 """Files, and folders of files, of which a plan may depend on the text."""
 SUFFIXES = (".py", ".json")
