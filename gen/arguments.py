@@ -78,9 +78,9 @@ FamilyMember = Annotated[
         "--family",
         metavar="KEY=VALUE,...",
         help="In place of --model, a member of the SqueezeNet paper's family: base_e, incr_e, "
-        "freq, pct_3x3 and sr as in its section 5, bypass=simple or complex as in section 6 "
-        f"(complex only for export), size of the input, {SMALLEST} or more, and classes. Those "
-        "not given have the paper's values: sr=0.125 is SqueezeNet v1.0. It has random weights, "
+        "freq, pct_3x3 and sr as in its section 5, bypass=simple or complex as in section 6, "
+        f"size of the input, {SMALLEST} or more, and classes. Those not given "
+        "have the paper's values: sr=0.125 is SqueezeNet v1.0. It has random weights, "
         "unless --weights gives some.",
     ),
 ]
