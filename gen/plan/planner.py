@@ -205,7 +205,9 @@ def _fastest(problem: Problem, clock_hz: int, best: Plan) -> Plan:
         else:
             best = found
     for rung in RUNGS:
-        best = attempt(problem, int(best.cycles * rung), clock_hz) or best
+        target = max(int(best.cycles * rung), problem.shell_cycles)
+        if target < best.cycles:
+            best = attempt(problem, target, clock_hz) or best
     return best
 
 
