@@ -160,7 +160,6 @@ def _queues(
                 places = [
                     (place.name, _queue(graph, edge.name, place, lanes, room))
                     for place, lanes in _places(graph, edge, plans)
-                    if place is edge or not node.fewest_waiting
                 ]
                 name, queue = min(places, key=lambda p: (p[1].cost.bram36, p[1].cost.lut))
                 queues[name] = queue
@@ -178,11 +177,15 @@ def _places(graph: Graph, edge: Edge, plans: Mapping[str, Any]) -> Iterator[tupl
     """Edges, and lanes on them, where a queue for ``edge`` may stand.
 
     Before or behind its lane converter; and as well in front of a node that makes a pixel of each
-    pixel, whose input may have fewer channels than its output.
+    pixel, whose input may have fewer channels than its output. Where inputs take turns, behind the
+    converter only, which works on while the others' turns last.
     """
     lanes = lanes_of(edge, plans)
-    yield edge, lanes
     own = graph[edge.target].port_lanes(plans[edge.target], lanes)
+    if graph[edge.target].fewest_waiting:
+        yield edge, own
+        return
+    yield edge, lanes
     if own != lanes:
         yield edge, own
     if edge.source == INPUT or edge.tap:

@@ -11,6 +11,7 @@ from tests.gen.backend.test_assemble import small_board
 from tests.graphs import GRAPHS
 from tests.harness import StreamBench
 from tests.harness.stream_bench import Result
+from tests.networks import NetworkBuilder
 
 TARGET = 2000
 """Cycles a frame that will do."""
@@ -59,3 +60,17 @@ def test_queues_of_rejoining_paths_are_among_them():
         if wait.pixels > TELLING
     }
     assert telling >= {"complex_bypass", "bypass_two_modules", "resnet_stride"}
+
+
+def test_parts_narrower_than_their_concatenation_do_not_slow_it_down(tmp_path: Path):
+    builder = NetworkBuilder((8, 8, 3), 3)
+    x = builder.conv("conv1", "input", 4, 1)
+    one = builder.conv("one", x, 16, 1, scale=0.01)
+    three = builder.conv("three", x, 16, 3, pad=1, scale=0.01)
+    joined = builder.concat("joined", one, three)
+    network = builder.finish("narrow", builder.conv("conv10", joined, 4, 1))
+    made = Design.of(network, small_board(dsp=100), cycles=1024)
+    lanes = {name: node.lanes for name, node in made.plan.nodes.items()}
+    assert lanes["one"] < lanes["joined"]
+    result = made.run(StreamBench(made.hardware, "accelerator", tmp_path), {})
+    assert result.period("o") == made.plan.cycles
