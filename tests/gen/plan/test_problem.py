@@ -407,7 +407,7 @@ def other_costs(whole: Problem, made: Plan) -> dict[str, list[Resources]]:
         "fire3/concat": [
             unit,
             Resources(60 + 8 * 4, 16 * 4, 0, 0),
-            two_pixels(4, 2),  # in front of the converter, where words are narrower
+            two_pixels(4, 4),
             two_pixels(8, 4),
             COSTS.converter_cost(2, 4),
             COSTS.converter_cost(8, 4),
