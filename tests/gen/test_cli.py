@@ -196,7 +196,7 @@ def test_a_member_of_the_family_is_planned_for_a_board(call, tmp_path):
         (["--weights", "a.npz"], "--weights a.npz is for a network of --family"),
         (["--family", "sr=1"], "squeezenet(sr=1.0): is a float model, and quantising it needs"),
         (["--family", "sr=1", "--weights", "a.npz"], "a.npz: cannot read weights"),
-        (["--family", "bypass=complex"], "nor a Fire module with a simple bypass"),
+        (["--family", "bypass=complex"], "squeezenet(bypass=complex): is a float model, and"),
     ],
 )
 def test_what_the_family_cannot_be(call, tmp_path, arguments, message):
