@@ -91,10 +91,9 @@ def queues(
     period : int
         Cycles a frame of all.
     """
-    room = {name: _room(wait) for name, wait in waits(graph, period, plans).items()}
-    for name, held in _border_rooms(graph, plans, busy, period):
-        room[name] = max(room[name], held)
-    return _queues(graph, plans, room)
+    rooms = {name: _room(wait) for name, wait in waits(graph, period, plans).items()}
+    borders = dict(_border_rooms(graph, plans, busy, period))
+    return _queues(graph, plans, rooms, borders)
 
 
 def usual_queues(graph: Graph, lanes: Mapping[str, int], period: int) -> dict[str, QueuePlan]:
@@ -109,8 +108,8 @@ def usual_queues(graph: Graph, lanes: Mapping[str, int], period: int) -> dict[st
         Cycles a frame.
     """
     plans = {name: _Lanes(count, count) for name, count in lanes.items()}
-    room = {name: _room(wait) for name, wait in waits(graph, period).items()}
-    return _queues(graph, plans, room)
+    rooms = {name: _room(wait) for name, wait in waits(graph, period).items()}
+    return _queues(graph, plans, rooms, {})
 
 
 @dataclass(frozen=True)
@@ -150,19 +149,24 @@ def _longest(graph: Graph, edge: Edge, busy: Mapping[str, int]) -> int:
 
 
 def _queues(
-    graph: Graph, plans: Mapping[str, Any], rooms: Mapping[str, int]
+    graph: Graph,
+    plans: Mapping[str, Any],
+    rooms: Mapping[str, int],
+    borders: Mapping[str, int],
 ) -> dict[str, QueuePlan]:
+    """Queues of the pixels that ``rooms`` and ``borders`` ask for, by name of the edge."""
     queues = {}
-    for node in graph:
-        for edge in graph.edges[node.name]:
-            room = max(rooms[edge.name], node.fewest_waiting)
-            if room:
-                places = [
-                    (place.name, _queue(graph, edge.name, place, lanes, room))
-                    for place, lanes in _places(graph, edge, plans)
-                ]
-                name, queue = min(places, key=lambda p: (p[1].cost.bram36, p[1].cost.lut))
-                queues[name] = queue
+    for edge in (edge for edges in graph.edges.values() for edge in edges):
+        border = borders.get(edge.name, 0)
+        room = max(rooms[edge.name], border, graph[edge.target].fewest_waiting)
+        if room:
+            places = [
+                (place.name, _queue(graph, edge.name, place, lanes, room))
+                for place, lanes in _places(graph, edge, plans)
+                if place is edge or not border  # whose queue spares what is right in front
+            ]
+            name, queue = min(places, key=lambda p: (p[1].cost.bram36, p[1].cost.lut))
+            queues[name] = queue
     return queues
 
 
