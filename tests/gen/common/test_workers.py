@@ -83,6 +83,8 @@ def test_nobody_waits_for_what_is_given_up():
 def test_ctrl_c_is_heard_here_only():
     """A whole process group is interrupted, as by a terminal, and only its head says so."""
     script = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in the background
         "from gen.common.workers import Processes\n"
         "from tests.gen.common.test_workers import sleeps\n"
         "if __name__ == '__main__':\n"
