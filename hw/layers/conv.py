@@ -7,7 +7,6 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.layers.conv_integers import ConvIntegers
-from hw.layers.conv_integers import code_shape as code_shape
 from hw.layers.folding import DepthwisePlan, EnginePlan
 from hw.layers.matvec import MatrixVector
 from hw.layers.pad import Padder
