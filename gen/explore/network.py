@@ -49,16 +49,37 @@ def drawn_network(family: Family, width: Width, seed: int = 0) -> QuantizedNetwo
     FirebrickError
         If some layer has nothing left to compute on.
     """
+    return drawn_integers(family.graph(seed=seed), width, seed)
+
+
+def drawn_integers(graph: FloatGraph, width: Width, seed: int = 0) -> QuantizedNetwork:
+    """A network of random weights in integers, with biases drawn at random.
+
+    Parameters
+    ----------
+    graph : FloatGraph
+    width : Width
+        As for :func:`drawn_network`.
+    seed : int
+        Of the biases.
+
+    Raises
+    ------
+    FirebrickError
+        If some layer has nothing left to compute on.
+    """
     rng = np.random.default_rng(seed)
-    graph = family.graph(seed=seed).fold_input(Normalisation.preset(ASSUMED))
+    graph = graph.fold_input(Normalisation.preset(ASSUMED))
     tensors, widths = _tensors(graph), Widths(width).of(graph)
     ops = tuple(_integer(op, tensors, widths, rng) for op in graph.ops)
+    height, wide, _ = graph.input_shape
+    classes = tensors[graph.ops[-1].name].shape[2]
     network = QuantizedNetwork(
         name=graph.name,
         ops=ops,
         tensors=tensors,
-        labels=tuple(f"class {index}" for index in range(family.classes)),
-        preprocessing=default_preprocessing(family.size, family.size),
+        labels=tuple(f"class {index}" for index in range(classes)),
+        preprocessing=default_preprocessing(height, wide),
         source={"quantised": "not at all: drawn to be planned with"},
     )
     check(network)
