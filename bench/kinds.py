@@ -6,9 +6,18 @@ from dataclasses import replace
 
 from gen.explore.network import drawn_integers
 from gen.formats.random_weights import blank, with_random_weights
-from gen.ir.graph import FloatAdd, FloatAveragePool, FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
+from gen.ir.ops import (
+    INPUT,
+    Concat,
+    FloatAdd,
+    FloatAveragePool,
+    FloatConv,
+    FloatOp,
+    GlobalSum,
+    MaxPool,
+)
 from gen.ir.widths import Width
 
 SIZE = 64

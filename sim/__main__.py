@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gen.common.build_folder import DEFAULT, BuildFolder
-from gen.common.console import ClassifyByDefault, run_app
+from gen.common.console import ClassifyByDefault, ProcessCount, Scheduler, run_app
 from gen.common.errors import FirebrickError
 from gen.common.progress import progress_line
 from gen.frames.class_results import ClassResult, results_json, results_table
@@ -136,16 +136,8 @@ def accuracy(
         int | None,
         typer.Option(min=1, metavar="N", help="Only so many images, spread over all of them."),
     ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
-        ),
-    ] = None,
+    processes: ProcessCount = None,
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Top-1 and top-5 of a network's integers on photographs whose classes are known.

@@ -15,12 +15,13 @@ import numpy as np
 
 from gen.formats.family import Family
 from gen.ir.check import check
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, MaxPool, Op, Tensor
+from gen.ir.ops import INPUT, FloatAdd, FloatConv, FloatOp, Op, Tensor
 from gen.ir.preprocessing import ASSUMED, Normalisation, default_preprocessing
 from gen.ir.widths import WIDEST, Width, Widths
-from gen.quantise.integers import integer_conv, integer_op, round_weights, weight_scales
+from gen.quantise.integers import integer_conv, round_weights, weight_scales
+from gen.quantise.kinds import integer_op
 
 SAMPLE = (32, 1, 1, 256)
 """Weights that tell the usual scale of narrow ones."""
@@ -95,7 +96,7 @@ def _tensors(graph: FloatGraph) -> dict[str, Tensor]:
         if isinstance(op, FloatAdd):
             scales[op.name] = SUM_GROWTH * before
         else:
-            scales[op.name] = before if isinstance(op, MaxPool) else ACTIVATION_STEP
+            scales[op.name] = before if op.passes else ACTIVATION_STEP
     tensors = {
         name: Tensor(name, shapes[name], scale, signed=not nonnegative[name])
         for name, scale in scales.items()

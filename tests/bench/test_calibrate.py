@@ -1,6 +1,7 @@
 """The fit of the cost estimates, on counts that are known to come from other coefficients."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,9 @@ def test_every_kind_is_in_a_design_that_is_synthesised():
 
 
 def test_each_coefficient_belongs_to_one_group():
-    groups = [group for group in Group.__subclasses__() if group.__module__.startswith("gen.")]
+    groups: list[Any] = [
+        group for group in Group.__subclasses__() if group.__module__.startswith("gen.")
+    ]
     names = [item.name for group in groups for item in fields(group)]
     assert sorted(names) == sorted(Coefficients.load().values)
 
