@@ -15,7 +15,7 @@ from gen.formats.family import Family
 from gen.formats.read import is_deep_compression, read_model
 from gen.frames.images import list_images, load_frames
 from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.labels import read_labels
+from gen.ir.labels import ClassNames, choose_labels, read_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import ASSUMED, Normalisation, default_preprocessing
 from gen.ir.widths import Width, Widths, describe
@@ -127,7 +127,7 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
 
 
 def _quantise(
-    graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, progress: Progress
+    graph: FloatGraph, request: Request, labels: ClassNames | None, progress: Progress
 ) -> QuantizedNetwork:
     if request.capacity is not None:  # for a board, whose planner would say so much later
         check_hardware(graph)
@@ -136,6 +136,7 @@ def _quantise(
             f"{request.model or graph.name}: is a float model, and quantising it needs photographs "
             "like those it will see; give a folder of some 100 with --calibrate DIR"
         )
+    names = choose_labels(graph.classes, graph.metadata, labels)
     normalisation, pixels = _normalisation(request, graph)
     source = {"pixels": pixels, **_drawn(request)}
     frames = _calibration(request.calibrate, request.seed, graph, progress)
@@ -146,7 +147,7 @@ def _quantise(
             request.file_size,
             normalisation=normalisation,
             pruned=request.pruned,
-            labels=labels,
+            labels=names,
             progress=progress,
             source=source,
         )
@@ -172,7 +173,7 @@ def _quantise(
         normalisation=normalisation,
         weight_bits=bits,
         rounding="shared" if shared else "gptq",
-        labels=labels,
+        labels=names,
         progress=progress,
         source={**source, "widths": describe(bits)},
     )

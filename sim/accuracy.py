@@ -6,12 +6,12 @@ other processes or on other machines (:mod:`sim.workers`), and their results add
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf, log10
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -30,6 +30,7 @@ from sim.labelled import Labelled
 BATCH = 4
 """Images that are computed together: all tensors of all of them are in memory."""
 TOP = 5
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +85,9 @@ def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):
         raise FirebrickError(f"{model}: is quantised; --float takes the float network's ONNX file")
-    classes = graph.shapes()[graph.ops[-1].name][2]
-    if graph.input_shape != quantised.input.shape or classes != len(quantised.labels):
+    if graph.input_shape != quantised.input.shape or graph.classes != len(quantised.labels):
         raise FirebrickError(
-            f"{model}: {graph.input_shape} to {classes} classes, but {network} is "
+            f"{model}: {graph.input_shape} to {graph.classes} classes, but {network} is "
             f"{quantised.input.shape} to {len(quantised.labels)}; compare networks of one kind"
         )
     if preprocess is not None:
@@ -106,7 +106,7 @@ class Tally:
     Attributes
     ----------
     images : int
-    top1, top5 : Counter
+    top1, top5 : dict of int
         Images whose class is the likeliest, or one of the five likeliest, by ``"integers"`` and
         ``"float"``.
     agree : int
@@ -117,8 +117,8 @@ class Tally:
     """
 
     images: int = 0
-    top1: Counter[str] = field(default_factory=Counter)
-    top5: Counter[str] = field(default_factory=Counter)
+    top1: dict[str, int] = field(default_factory=dict)
+    top5: dict[str, int] = field(default_factory=dict)
     agree: int = 0
     signal: dict[str, float] = field(default_factory=dict)
     noise: dict[str, float] = field(default_factory=dict)
@@ -126,8 +126,8 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.images + other.images,
-            self.top1 + other.top1,
-            self.top5 + other.top5,
+            _sum(self.top1, other.top1),
+            _sum(self.top5, other.top5),
             self.agree + other.agree,
             _sum(self.signal, other.signal),
             _sum(self.noise, other.noise),
@@ -146,8 +146,9 @@ class Tally:
         }
 
 
-def _sum(a: dict[str, float], b: dict[str, float]) -> dict[str, float]:
-    return {name: a.get(name, 0.0) + b.get(name, 0.0) for name in {**a, **b}}
+def _sum(a: dict[str, Number], b: dict[str, Number]) -> dict[str, Number]:
+    """Sums by name; what only one has stays, be it 0."""
+    return {name: a.get(name, 0) + b.get(name, 0) for name in {**a, **b}}
 
 
 def ranked(scores: np.ndarray) -> np.ndarray:
@@ -185,10 +186,12 @@ def measure(job: Job, images: Sequence[Labelled]) -> Tally:
     return total
 
 
-def _hits(orders: dict[str, np.ndarray], truth: np.ndarray) -> tuple[Counter[str], Counter[str]]:
+def _hits(
+    orders: dict[str, np.ndarray], truth: np.ndarray
+) -> tuple[dict[str, int], dict[str, int]]:
     right = {name: order == truth[:, None] for name, order in orders.items()}
-    top1 = Counter({name: int(hits[:, 0].sum()) for name, hits in right.items()})
-    return top1, Counter({name: int(hits.sum()) for name, hits in right.items()})
+    top1 = {name: int(hits[:, 0].sum()) for name, hits in right.items()}
+    return top1, {name: int(hits.sum()) for name, hits in right.items()}
 
 
 def _differences(

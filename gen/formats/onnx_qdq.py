@@ -17,7 +17,7 @@ from gen.formats.qdq_integers import Layer, Requantised, usable_scales, with_int
 from gen.formats.qdq_walk import QdqWalk
 from gen.ir.check import check
 from gen.ir.graph import dense
-from gen.ir.labels import choose_labels
+from gen.ir.labels import ClassNames, choose_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import (
     INPUT,
@@ -36,7 +36,7 @@ QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
 
 
 def import_qdq(
-    model: onnx.ModelProto, name: str, labels: tuple[str, ...] | None = None
+    model: onnx.ModelProto, name: str, labels: ClassNames | None = None
 ) -> QuantizedNetwork:
     """Turn a QDQ model into a :class:`QuantizedNetwork`; see :mod:`gen.formats.onnx_float`.
 
@@ -51,7 +51,7 @@ def import_qdq(
     model : onnx.ModelProto
     name : str
         Of the network.
-    labels : tuple of str or None
+    labels : ClassNames or None
         Class names; else those in the model's metadata, else numbers.
 
     Raises
@@ -66,7 +66,7 @@ def import_qdq(
 class _QdqImport(QdqWalk):
     """One walk over the nodes: the layers, and the network at its end."""
 
-    def __init__(self, model: onnx.ModelProto, name: str, labels: tuple[str, ...] | None):
+    def __init__(self, model: onnx.ModelProto, name: str, labels: ClassNames | None):
         super().__init__(model)
         self._name = name
         self._labels = labels

@@ -70,6 +70,8 @@ class Normalisation:
     def from_metadata(metadata: Mapping[str, str]) -> Normalisation | None:
         """What a model file says in ``mean``, ``std`` and ``channel_order``, or ``None``.
 
+        Fractions are of the range of pixels from 0 to 1, as torchvision has them.
+
         Raises
         ------
         FirebrickError
@@ -78,7 +80,16 @@ class Normalisation:
         if not {"mean", "std", "channel_order"} & metadata.keys():
             return None
         order = metadata.get("channel_order", "RGB").strip().upper()
-        return Normalisation(_triple(metadata, "mean", 0.0), _triple(metadata, "std", 1.0), order)
+        mean, std = _triple(metadata, "mean", 0.0), _triple(metadata, "std", 1.0)
+        if not any(0 < value < 1 for value in (*mean, *std)):
+            return Normalisation(mean, std, order)
+        if max(*mean, *std) > 1:
+            raise FirebrickError(
+                f"model metadata: mean {metadata.get('mean', '0')} and std "
+                f"{metadata.get('std', '1')} are not of the same pixels, 0 to 1 or 0 to 255; mend "
+                "them, or say what the network expects with --preprocess"
+            )
+        return Normalisation(_of_255(mean), _of_255(std), order)
 
 
 PRESETS = {
@@ -91,6 +102,12 @@ PRESETS = {
 """``imagenet``: torchvision and the ONNX zoo; ``caffe``: BGR minus the mean; ``raw``: as is."""
 ASSUMED = "imagenet"
 """Normalisation of a float model whose file carries none."""
+
+
+def _of_255(values: tuple[float, float, float]) -> tuple[float, float, float]:
+    """From pixels of 0 to 1 to pixels of 0 to 255."""
+    red, green, blue = values
+    return 255 * red, 255 * green, 255 * blue
 
 
 def _triple(metadata: Mapping[str, str], key: str, default: float) -> tuple[float, float, float]:

@@ -78,6 +78,18 @@ def run(case, monkeypatch, capsys, *options):
     return json.loads(capsys.readouterr().out)
 
 
+def test_a_network_that_gets_nothing_right_is_told(case, monkeypatch, capsys, tmp_path):
+    labels = tmp_path / "labels.txt"
+    worst = np.argsort(golden.class_sums(case.network, case.pictures), axis=1)[:, 0]
+    lines = [f"picture {index:02}.png\t{label}\n" for index, label in enumerate(worst)]
+    labels.write_text("".join(lines), encoding="utf-8-sig")
+    command = ("accuracy", case.folder / "network.npz", case.folder / "photos", "--labels", labels)
+    assert run_command(monkeypatch, app, *command, "--processes", 1, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["integers"]["top1"] == 0.0
+    assert run_command(monkeypatch, app, *command, "--processes", 1) == 0
+    assert "0.00" in capsys.readouterr().out
+
+
 def test_integers_alone(case, monkeypatch, capsys):
     entry = run(case, monkeypatch, capsys, "--processes", 1)
     assert entry["images"] == COUNT
