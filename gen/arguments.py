@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,7 @@ import typer
 
 from gen.compile import Capacity, Request
 from gen.formats.family import SMALLEST, Family
-from gen.ir.preprocessing import PRESETS
+from gen.frames.pixel_options import PixelOptions
 from gen.ir.widths import Widths
 from gen.link_options import ADDRESS
 from protocol.packets import UDP_PORT
@@ -125,14 +125,6 @@ Seed = Annotated[
         "--family.",
     ),
 ]
-Preprocess = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Pixels that a float model expects: "
-        f"{', '.join(PRESETS)}; if not given, what the file says, else imagenet.",
-    ),
-]
 Labels = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Text file of class names, one a line.")
 ]
@@ -147,7 +139,7 @@ class NetworkOptions:
     weight_bits: str | None = None
     memory_budget: int | None = None
     seed: int = 0
-    preprocess: str | None = None
+    pixels: PixelOptions = field(default_factory=PixelOptions)
     labels: Path | None = None
     size: int | None = None
     prune: float = 0.0
@@ -169,7 +161,7 @@ class NetworkOptions:
             memory_budget=self.memory_budget,
             capacity=capacity,
             seed=self.seed,
-            preprocess=self.preprocess,
+            pixels=self.pixels,
             labels=self.labels,
             file_size=self.size,
             pruned=self.prune,

@@ -12,11 +12,13 @@ from gen import arguments
 from gen.arguments import NetworkOptions
 from gen.common.build_folder import BUILD
 from gen.common.console import GenerateByDefault
+from gen.common.options import with_options
 from gen.explore.options import Choice
 from gen.explore.run import Means
 from gen.explore.run import explore as run_sweep
 from gen.export import Targets
 from gen.export import export as export_files
+from gen.frames.pixel_options import PixelOptions
 from gen.generate import Target
 from gen.generate import generate as generate_sources
 from gen.link_options import chosen_link
@@ -73,7 +75,9 @@ python -m gen explore --help
 
 
 @app.command(help=_HELP)
+@with_options
 def generate(
+    *,
     board: arguments.BoardName = None,
     model: arguments.Model = None,
     family: arguments.FamilyMember = None,
@@ -91,7 +95,7 @@ def generate(
     weight_bits: arguments.WeightBits = None,
     memory_budget: arguments.MemoryBudget = None,
     seed: arguments.Seed = 0,
-    preprocess: arguments.Preprocess = None,
+    pixels: PixelOptions,
     labels: arguments.Labels = None,
     synth: arguments.Synth = False,
 ) -> None:
@@ -104,7 +108,7 @@ def generate(
             weight_bits,
             memory_budget,
             seed,
-            preprocess,
+            pixels,
             labels,
             family=family,
             weights=weights,
@@ -133,7 +137,9 @@ python -m gen export --model squeezenet1.1.onnx --calibrate photos/ \\
 
 
 @app.command(help=_EXPORT_HELP)
+@with_options
 def export(
+    *,
     qdq: Annotated[
         Path | None,
         typer.Option(
@@ -169,7 +175,7 @@ def export(
     weight_bits: arguments.WeightBits = None,
     memory_budget: arguments.MemoryBudget = None,
     seed: arguments.Seed = 0,
-    preprocess: arguments.Preprocess = None,
+    pixels: PixelOptions,
     labels: arguments.Labels = None,
 ) -> None:
     """Write files; the help text is ``_EXPORT_HELP``."""
@@ -180,7 +186,7 @@ def export(
             weight_bits,
             memory_budget,
             seed,
-            preprocess,
+            pixels,
             labels,
             size,
             prune,

@@ -16,10 +16,11 @@ from rich.text import Text
 from gen.common.build_folder import DEFAULT, BuildFolder
 from gen.common.console import ClassifyByDefault, run_app
 from gen.common.errors import FirebrickError
+from gen.common.options import with_options
 from gen.common.progress import progress_line
 from gen.frames.class_results import ClassResult, results_json, results_table
 from gen.frames.images import load_frames
-from gen.ir.preprocessing import ASSUMED, PRESETS
+from gen.frames.pixel_options import FrameOptions, PixelOptions
 from sim import golden
 from sim.accuracy import prepare
 from sim.accuracy_report import tally_json, tally_tables
@@ -48,7 +49,9 @@ HOST_PATIENCE = 60
 
 
 @app.command()
+@with_options
 def classify(
+    *,
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Photographs, in any usual format.")
     ],
@@ -69,6 +72,7 @@ def classify(
         typer.Option(metavar="FILE", help="Record every signal into this FST file (slow, large)."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    shape: FrameOptions,
 ) -> None:
     """Run photographs through the hardware that was generated, clock cycle for clock cycle.
 
@@ -86,7 +90,7 @@ def classify(
     board = GeneratedBoard.load(BuildFolder(folder))
     if waves is not None:
         _check_waves(waves)
-    pixels = load_frames(images, board.network.preprocessing)
+    pixels = load_frames(images, shape.apply(board.network.preprocessing))
     order = np.arange(frames or max(len(images), FEWEST)) % len(images)
     expected = golden.class_sums(board.network, pixels)[order]
     result = _simulate(board, pixels[order], waves)
@@ -108,7 +112,9 @@ def classify(
 
 
 @app.command("accuracy")
+@with_options
 def accuracy(
+    *,
     network: Annotated[
         Path,
         typer.Argument(metavar="NETWORK", help="A network.npz, an .fbz, or a QDQ ONNX file."),
@@ -124,14 +130,7 @@ def accuracy(
             "--float", metavar="MODEL.onnx", help="Float network to compare with, if it is there."
         ),
     ] = None,
-    preprocess: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"Pixels that the float network expects: {', '.join(PRESETS)}; if not given, "
-            f"what its file says, else {ASSUMED}.",
-        ),
-    ] = None,
+    pixels: PixelOptions,
     limit: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Only so many images, spread over all of them."),
@@ -155,7 +154,7 @@ def accuracy(
 
     Example: `python -m sim accuracy build/arty_a7/network.npz photos --labels photos.txt`
     """
-    job = prepare(network, model, preprocess)
+    job = prepare(network, model, pixels)
     listed = spread(read_labelled(images, labels, len(job.network.labels)), limit)
     start = time.perf_counter()
     with progress_line("accuracy") as progress:

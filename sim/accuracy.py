@@ -20,9 +20,10 @@ from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
 from gen.formats.read import read_quantised
 from gen.frames.images import load_frames
+from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.preprocessing import ASSUMED, Normalisation
+from gen.ir.preprocessing import Normalisation, Preprocessing
 from gen.quantise.calibrate import run_float
 from sim import golden
 from sim.labelled import Labelled
@@ -56,10 +57,11 @@ class Job:
     """What all parts have in common; ``reference`` is None where there is no float network."""
 
     network: QuantizedNetwork
+    preprocessing: Preprocessing
     reference: FloatReference | None = None
 
 
-def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
+def prepare(network: Path, model: Path | None, pixels: PixelOptions) -> Job:
     """Read the network, and the float network to compare with.
 
     Parameters
@@ -68,9 +70,8 @@ def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
         Of a quantised network.
     model : Path or None
         A float ONNX file.
-    preprocess : str or None
-        Name of the normalisation that ``model`` expects; else what it says itself, else
-        :data:`gen.ir.preprocessing.ASSUMED`.
+    pixels : PixelOptions
+        What ``model`` expects, and how photographs become frames, in place of what the files say.
 
     Raises
     ------
@@ -78,10 +79,12 @@ def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
         If one cannot be read, or the two do not belong together.
     """
     quantised = read_quantised(network)
+    preprocessing = pixels.apply(quantised.preprocessing)
     if model is None:
-        if preprocess is not None:
-            raise FirebrickError("--preprocess is for the float network; name that with --float")
-        return Job(quantised)
+        if pixels.expected:
+            first = next(iter(pixels.expected))
+            raise FirebrickError(f"{first} is for the float network; name that with --float")
+        return Job(quantised, preprocessing)
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):
         raise FirebrickError(f"{model}: is quantised; --float takes the float network's ONNX file")
@@ -90,13 +93,10 @@ def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
             f"{model}: {graph.input_shape} to {graph.classes} classes, but {network} is "
             f"{quantised.input.shape} to {len(quantised.labels)}; compare networks of one kind"
         )
-    if preprocess is not None:
-        normalisation = Normalisation.preset(preprocess)
-    else:
-        given = Normalisation.from_metadata(graph.metadata)
-        normalisation = given or Normalisation.preset(ASSUMED)
+    normalisation, _ = pixels.normalisation(graph.metadata)
     folded = graph.fold_input(normalisation)
-    return Job(quantised, FloatReference(model.read_bytes(), folded, normalisation))
+    reference = FloatReference(model.read_bytes(), folded, normalisation)
+    return Job(quantised, preprocessing, reference)
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def measure(job: Job, images: Sequence[Labelled]) -> Tally:
     total = Tally()
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH]
-        frames = load_frames([image.path for image in batch], job.network.preprocessing)
+        frames = load_frames([image.path for image in batch], job.preprocessing)
         truth = np.array([image.truth for image in batch])
         if reference is None:
             order = ranked(golden.class_sums(job.network, frames))

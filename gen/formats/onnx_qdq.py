@@ -30,7 +30,7 @@ from gen.ir.ops import (
     Op,
     Tensor,
 )
-from gen.ir.preprocessing import default_preprocessing
+from gen.ir.preprocessing import Preprocessing, default_preprocessing
 
 QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
 
@@ -266,17 +266,22 @@ class _QdqImport(QdqWalk):
             op = with_integers(layer, tensors)
             ops.append(op)
             tensors[op.name] = self._make_tensor(layer)
-        height, width, _ = self._shapes[INPUT]
         network = QuantizedNetwork(
             name=self._name,
             ops=tuple(ops),
             tensors=tensors,
             labels=choose_labels(self._shapes[ops[-1].name][2], self._metadata, self._labels),
-            preprocessing=default_preprocessing(height, width),
+            preprocessing=self._preprocessing(),
             source={"quantised": "in its QDQ file"},
         )
         check(network)
         return network
+
+    def _preprocessing(self) -> Preprocessing:
+        """As usual for the input's size, unless the metadata says another one."""
+        height, width, _ = self._shapes[INPUT]
+        usual, said = default_preprocessing(height, width), self._metadata.get("resize")
+        return usual if said is None else usual.resized(said, "model metadata 'resize'")
 
     def _ending_in_sum(self, output: str) -> list[Layer]:
         """The layers that the output needs, with one global sum, at the end."""

@@ -180,6 +180,9 @@ def _eight_bits(image: Image.Image, name: str) -> np.ndarray:
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """Resize and crop an RGB image as ``preprocessing`` says."""
     height, width = preprocessing.crop
+    if preprocessing.stretch:
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image, dtype=np.uint8)
     shorter = max(preprocessing.resize, 1)
     fits = height <= image.height <= shorter and width <= image.width <= shorter
     if not fits:

@@ -38,7 +38,7 @@ from gen.ir.ops import (
 )
 from gen.ir.preprocessing import Preprocessing
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Of files with what formats before it cannot say: see :func:`_format`."""
 
 _KINDS: dict[str, Any] = {
@@ -174,18 +174,28 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
         "ops": ops,
         "tensors": [asdict(t) for t in network.tensors.values()],
         "labels": list(network.labels),
-        "preprocessing": asdict(network.preprocessing),
+        "preprocessing": _preprocessing(network.preprocessing),
         "source": network.source,
     }
     return header, arrays
+
+
+def _preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
+    """As data, without what older formats do not know where nothing is lost by it."""
+    entry = asdict(preprocessing)
+    if not preprocessing.stretch:
+        del entry["stretch"]
+    return entry
 
 
 def _format(network: QuantizedNetwork) -> int:
     """The oldest format that can say a network.
 
     Format 2 brought codebooks; format 3 average pools, padding of max pools, groups, and kernels
-    that are not square.
+    that are not square; format 4 stretched pictures.
     """
+    if network.preprocessing.stretch:
+        return 4
     for op in network.ops:
         if isinstance(op, AveragePool) or (isinstance(op, MaxPool) and any(op.pad)):
             return 3
@@ -214,6 +224,6 @@ def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Quantize
         ops=tuple(ops),
         tensors=tensors,
         labels=tuple(header["labels"]),
-        preprocessing=Preprocessing(preprocessing["resize"], tuple(preprocessing["crop"])),
+        preprocessing=Preprocessing(**{**preprocessing, "crop": tuple(preprocessing["crop"])}),
         source=dict(header["source"]),
     )
