@@ -16,9 +16,8 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     :class:`gen.common.errors.FirebrickError` where options do not go together.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())
-    classes: dict[str, Callable[..., Any]] = {
-        one.name: one.annotation for one in own if is_dataclass(one.annotation)
-    }
+    kinds = {one.name: one.annotation for one in own if isinstance(one.annotation, type)}
+    classes = {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
     fields = {name: _parameters(kind) for name, kind in classes.items()}
 
     @functools.wraps(command)

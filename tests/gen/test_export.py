@@ -83,7 +83,7 @@ def test_complex_bypasses_can_be_exported(call, tmp_path, float_file):
     assert (status, err) == (0, "")
     network = load_network(tmp_path / "a.npz")
     assert network.op("fire2_bypass1x1").low < 0
-    assert network.source["pixels"] == "raw normalisation"
+    assert network.source["pixels"] == "RGB, mean 0, deviation 1; given"
     for name in ("a.onnx", "a.fbz"):
         np.testing.assert_array_equal(sums(read_quantised(tmp_path / name)), sums(network))
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gen.formats.onnx_float import import_float
+from gen.frames.pixel_options import PixelOptions
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import save_network
 from gen.ir.preprocessing import Normalisation
@@ -250,7 +251,7 @@ def test_without_onnxruntime(case, monkeypatch, capsys):
 
 
 def test_jobs_travel(case):
-    job = prepare(case.folder / "network.npz", case.folder / "float.onnx", None)
+    job = prepare(case.folder / "network.npz", case.folder / "float.onnx", PixelOptions())
     copy: Job = pickle.loads(pickle.dumps(job))
     assert copy.network.digest == case.network.digest
     assert copy.reference.normalisation == NORMALISATION

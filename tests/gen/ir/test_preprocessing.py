@@ -40,5 +40,5 @@ def test_bad_normalisation(metadata, message):
 
 
 def test_unknown_preset():
-    with pytest.raises(FirebrickError, match="known are imagenet, caffe, raw"):
-        Normalisation.preset("tf")
+    with pytest.raises(FirebrickError, match="known are imagenet, caffe, tf"):
+        Normalisation.preset("yuv")
