@@ -219,7 +219,7 @@ def test_an_assumed_normalisation_is_told(call, float_file, tmp_path):
     assert told in " ".join((tmp_path / "here" / "report.txt").read_text().split())
     source = load_network(tmp_path / "here" / "network.npz").source
     assert source["pixels"].endswith(told)
-    assert source["frames"] == "shorter side to 16, middle 16x16"
+    assert source["frames"] == "shorter side to 21, middle 25x21"
 
 
 def test_without_yosys(call, monkeypatch, tmp_path):
