@@ -17,6 +17,7 @@ from rich.table import Table
 from gen.common.console import run_app
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
+from gen.common.outputs import check_output
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -75,7 +76,8 @@ def bench(name: str, json: Path | None, shared: Path, limit: int | None) -> None
     FirebrickError
         If a file is missing or cannot be written.
     """
-    _check_target(json)
+    if json is not None:
+        check_output(json, [shared])
     console = Console()
     try:
         figures = _module(name).run(console, shared, limit)
@@ -105,15 +107,11 @@ def same(
     json: Json = None,
 ) -> None:
     """Generate some designs with another checkout and with this one, and compare all files."""
-    _check_target(json)
+    if json is not None:
+        check_output(json, [other])
     console = Console()
     found = _module("same").compare(console, other)
     _write(console, json, {"same": found})
-
-
-def _check_target(json: Path | None) -> None:
-    if json is not None and not json.absolute().parent.is_dir():
-        raise FirebrickError(f"{json}: cannot write there, no such folder")
 
 
 def _write(console: Console, json: Path | None, figures: dict[str, Any]) -> None:

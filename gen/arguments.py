@@ -146,6 +146,11 @@ class NetworkOptions:
     family: str | None = None
     weights: Path | None = None
 
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """Files and folders that are read."""
+        return self.model, self.calibrate, self.labels, self.weights
+
     def request(self, capacity: Capacity | None = None) -> Request:
         """What to load, for a board of some ``capacity`` if it is for one.
 

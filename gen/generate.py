@@ -116,7 +116,7 @@ def generate(
     folder = BuildFolder(target.out if target.out is not None else BUILD / board.name)
     clock_hz = target.clock_hz()
     check_yosys()
-    folder.check_writable()
+    folder.check_writable(options.files)
     check_clock(board, clock_hz)
 
     goal = Goal(board, clock_hz, fps, utilisation)

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from gen.common.build_folder import DEFAULT, BuildFolder
 from gen.common.console import ClassifyByDefault, run_app
-from gen.common.errors import FirebrickError
 from gen.common.options import with_options
+from gen.common.outputs import check_output
 from gen.common.progress import progress_line
 from gen.frames.class_results import ClassResult, results_json, results_table
 from gen.frames.images import load_frames
@@ -89,7 +89,7 @@ def classify(
     """
     board = GeneratedBoard.load(BuildFolder(folder))
     if waves is not None:
-        _check_waves(waves)
+        check_output(waves, [*board.folder.own_files(), *images])
     pixels = load_frames(images, shape.apply(board.network.preprocessing))
     order = np.arange(frames or max(len(images), FEWEST)) % len(images)
     expected = golden.class_sums(board.network, pixels)[order]
@@ -210,14 +210,6 @@ def _server(simulator: Simulator, link: Line | Ethernet) -> Server:
     if isinstance(link, Ethernet):
         return Bridge(Machine(simulator, link.station))
     return Terminal(simulator)
-
-
-def _check_waves(path: Path) -> None:
-    """Check early that waves can be written, since compiling for them takes long."""
-    if not path.absolute().parent.is_dir():
-        raise FirebrickError(f"{path}: cannot write waves there, no such folder")
-    if path.is_dir():
-        raise FirebrickError(f"{path}: is a folder; name a file to write waves to")
 
 
 def _simulate(board: GeneratedBoard, frames: np.ndarray, waves: Path | None) -> SimulatedFrames:

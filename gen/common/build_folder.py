@@ -158,6 +158,11 @@ class BuildFolder:
         """What is in the folder, in order."""
         return tuple(sorted(path.name for path in self.path.iterdir()))
 
+    def own_files(self) -> list[Path]:
+        """What is in the folder and was written by us."""
+        foreign = self.foreign_files()
+        return [self.path / name for name in self.names() if name not in foreign]
+
     def foreign_files(self) -> list[str]:
         """Names in a folder that we wrote of what others have put there since, in order."""
         if not self.path.is_dir():
@@ -167,14 +172,21 @@ class BuildFolder:
         ours |= {path.name for path in (self.manifest_path, self.synthesis, *self._simulations)}
         return [name for name in self.names() if name not in ours]
 
-    def check_writable(self) -> None:
+    def check_writable(self, reads: Iterable[Path | None] = ()) -> None:
         """Check that it can and may be written: absent, empty, or written by us before.
+
+        Parameters
+        ----------
+        reads : iterable of Path or None
+            Files that must not be among those that are replaced.
 
         Raises
         ------
         FirebrickError
-            If it is something else.
+            If it is something else, or one of its own files is read.
         """
+        for read in reads:
+            self._check_apart(read)
         path = self.path
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             raise FirebrickError(f"{path}: exists and is no folder; {_ELSEWHERE}")
@@ -190,6 +202,16 @@ class BuildFolder:
         if not os.access(parent, os.W_OK | os.X_OK):
             raise FirebrickError(
                 f"{path}: cannot be written, no permission in {parent}; {_ELSEWHERE}"
+            )
+
+    def _check_apart(self, read: Path | None) -> None:
+        """Check that a file or folder to be read is not one that is replaced."""
+        if read is None or not read.resolve().is_relative_to(self.path.resolve()):
+            return
+        inside = read.resolve().relative_to(self.path.resolve())
+        if not inside.parts or inside.parts[0] not in self.foreign_files():
+            raise FirebrickError(
+                f"{read}: is read, and would be replaced with all of {self}; {_ELSEWHERE}"
             )
 
     def _said(self) -> dict[str, object]:

@@ -24,9 +24,6 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
-PIPE_CLOSED = 128 + signal.SIGPIPE
-"""Exit status where nobody reads what is printed, as shells have it."""
-
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer gives it no public name
 
 
@@ -84,7 +81,7 @@ def run_app(app: typer.Typer) -> NoReturn:
         _fail(_usage(error))
     except BrokenPipeError:  # who read the results has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = PIPE_CLOSED
+        status = 1  # as Click has it
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}; check permissions and room on the disk")

@@ -135,6 +135,10 @@ def test_pruning_makes_zeros(call, tmp_path, float_file):
         (["--fbz", "a", "--npz", "a"], "named for two files"),
         (["--fbz", "a", "--npz", "photos/../a"], "named for two files"),
         (["--npz", "/dev/null"], "is a device"),
+        (["--npz", "bad.fbz", "--model", "bad.fbz"], "bad.fbz: is read by the same command"),
+        (["--npz", "bad.fbz", "--weights", "link.fbz"], "bad.fbz: is read by the same command"),
+        (["--npz", "link.fbz", "--labels", "bad.fbz"], "link.fbz: is read by the same command"),
+        (["--npz", "photos/0.png", "--calibrate", "photos"], "0.png: is read by the same command"),
         (["--fbz", "a", "--size", "9"], "leave out --size"),
         (["--fbz", "a", "--prune", "0.5"], "goes with --size"),
         (["--fbz", "a", "--size", "0"], "--size"),
@@ -146,6 +150,7 @@ def test_pruning_makes_zeros(call, tmp_path, float_file):
 )
 def test_bad_input(call, tmp_path, float_file, arguments, message):
     (tmp_path / "bad.fbz").write_text("hello")
+    (tmp_path / "link.fbz").symlink_to("bad.fbz")
     before = sorted(path.name for path in tmp_path.iterdir())
     status, out, err = call(*arguments)
     assert (status, out) == (2, "")

@@ -225,3 +225,14 @@ def test_what_another_process_is_writing_is_left_alone(folder):
         write(folder, plan="new")
         assert other.plan.read_text() == "other"
     assert beside(folder) == ["board"]
+
+
+@pytest.mark.parametrize("name", ["plan", "manifest.json", "sim/simulation.so", "."])
+def test_what_is_read_is_not_replaced(folder, name):
+    read = folder.path / name
+    with pytest.raises(FirebrickError, match=r"is read, and would be replaced with all of.*--out"):
+        folder.check_writable([None, read])
+
+
+def test_what_others_put_there_may_be_read_since_it_stays(folder, tmp_path):
+    folder.check_writable([folder.bitstream, tmp_path / "elsewhere", tmp_path / "deep"])
