@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Shape, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.layers.read_order import ReadOrder, leaving_steps, less_one, level_shape
 from hw.layers.window_geometry import WindowGeometry
-from hw.stream.fifo import MemoryKind, memory_attributes, wrap
+from hw.stream.dual_port import DualPortMemory, MemoryKind
+from hw.stream.fifo import wrap
 from hw.stream.lane_stream import lane_stream
 
 FEWEST = 4
@@ -118,13 +119,8 @@ class WindowBuffer(wiring.Component):
         """Build the hardware."""
         m = Module()
         geometry, capacity = self._geometry, self._capacity
-        m.submodules.ring = ring = memory.Memory(
-            shape=self.i.payload.shape(),
-            depth=capacity,
-            init=[],
-            attrs=memory_attributes(self._kind),
-        )
-        write, read = ring.write_port(), ring.read_port()
+        m.submodules.ring = ring = DualPortMemory(self.i.payload.shape(), capacity, self._kind)
+        write, read = ring.write, ring.read
         m.submodules.order = order = ReadOrder(geometry, capacity, self._tap)
 
         # Words that are not yet given up, less the capacity: negative while there is room.
