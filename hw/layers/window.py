@@ -7,9 +7,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.layers.read_order import ReadOrder
-from hw.layers.window_arrivals import given_up, level_shape, plus_one
+from hw.layers.window_arrivals import given_up, level_shape
 from hw.layers.window_geometry import WindowGeometry
-from hw.stream.counter import Counter
+from hw.stream.counter import Counter, plus_one
 from hw.stream.dual_port import DualPortMemory, MemoryKind
 from hw.stream.lane_stream import lane_stream
 
@@ -171,7 +171,7 @@ class WindowBuffer(wiring.Component):
 
     def _output_both(self, m: Module, order: ReadOrder, held: Signal, advance: Signal) -> None:
         """A word that is of the tap leaves by both outputs, each when it is ready."""
-        tap = Signal()
+        tap = Signal(reset_less=True)
         main_done, tap_done = Signal(), Signal()
         main_ok, tap_ok = Signal(), Signal()
         m.d.comb += [
