@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.layers.window_geometry import WindowGeometry
-from hw.stream.counter import Counter
+from hw.stream.counter import Counter, plus_one
 
 
 class Onward(enum.Enum, shape=2):  # type: ignore[call-arg]
@@ -89,12 +89,6 @@ def chosen(code: Value, constants: list[int]) -> Value:
     half = 1 << (len(constants) - 1).bit_length() - 1
     bit = Value.cast(code)[half.bit_length() - 1]
     return Mux(bit, chosen(code, constants[half:]), chosen(code, constants[:half]))
-
-
-def plus_one(count: Signal, change: Value, one: Value) -> Value:
-    """``count + change + one``, all signed but the bit ``one``, which is a single adder's carry."""
-    both = Cat(one, count).as_signed() + Cat(one, change).as_signed()
-    return both[1:].as_signed()
 
 
 def level_shape(geometry: WindowGeometry, capacity: int) -> Shape:
