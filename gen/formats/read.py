@@ -9,6 +9,7 @@ from gen.common.errors import FirebrickError
 from gen.formats import deep_compression, fbz
 from gen.formats.default import default_network
 from gen.formats.family import Family
+from gen.formats.foreign import refuse_foreign
 from gen.formats.onnx_float import load_onnx
 from gen.ir.graph import FloatGraph
 from gen.ir.labels import ClassNames
@@ -55,6 +56,7 @@ def read_model(
         return deep_compression.load_compressed(path)
     kind = None if path is None else path.suffix.lower()
     if path is not None and kind not in (".npz", fbz.SUFFIX):
+        refuse_foreign(path)
         return load_onnx(path, labels)
     network = _read_network(path)
     return network if labels is None else replace(network, labels=labels.of(len(network.labels)))
