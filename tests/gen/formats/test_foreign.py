@@ -23,5 +23,5 @@ def test_a_folder_of_tensorflow_is_known(tmp_path):
 
 
 def test_a_missing_file_is_told_to_be_missing():
-    with pytest.raises(FirebrickError, match="none.pth: no such model file"):
+    with pytest.raises(FirebrickError, match=r"none\.pth: no such model file"):
         read_model(Path("none.pth"))
