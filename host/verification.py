@@ -1,0 +1,212 @@
+"""Whether a board computes what it should: its answers against the golden model's, at all paces."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from gen.common.progress import SILENT, Progress
+from host.driver import Driver
+from protocol.messages import Result
+
+_LONGEST_PAUSE = 0.1
+"""Seconds of the board's clock."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How closely frames follow each other.
+
+    Attributes
+    ----------
+    name : str
+    in_flight : int or None
+        Frames sent and not yet answered, at most; as many as the board takes if None.
+    pauses : bool
+        Whether random pauses are made between frames.
+    """
+
+    name: str
+    in_flight: int | None = None
+    pauses: bool = False
+
+
+PACES = (
+    Pace("back to back"),
+    Pace("one by one", in_flight=1),
+    Pace("random pauses", pauses=True),
+)
+"""The second one's time a frame tells how long the third one's pauses are."""
+
+
+class Verdict(Enum):
+    """What a comparison comes to."""
+
+    RIGHT = "right"
+    """Every class sum is the golden model's."""
+    CONSTANT = "constant"
+    """Frames that have wrong sums have the same wrong sums every time."""
+    VARYING = "varying"
+    """Some frame has other sums when it is sent again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wrong:
+    """An answer that is not the golden model's.
+
+    Attributes
+    ----------
+    frame : int
+    pace : Pace
+    errors : int64 array (classes,)
+        Class sums that came, less those that should have come.
+    """
+
+    frame: int
+    pace: Pace
+    errors: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast answers came at a pace.
+
+    Attributes
+    ----------
+    pace : Pace
+    answers : int
+    seconds : float
+        Of the board's clock.
+    """
+
+    pace: Pace
+    answers: int
+    seconds: float
+
+
+@dataclass
+class Comparison:
+    """A board's answers to some frames, each sent again and again, against what is expected.
+
+    Attributes
+    ----------
+    expected : int64 array (frames, classes)
+    answers : Counter
+        By frame, how many came.
+    wrong : list of Wrong
+    rates : list of Rate
+    cycles : int or None
+        The fewest that the board took for a frame.
+    """
+
+    expected: np.ndarray
+    answers: Counter[int] = field(default_factory=Counter)
+    wrong: list[Wrong] = field(default_factory=list)
+    rates: list[Rate] = field(default_factory=list)
+    cycles: int | None = None
+
+    def add(self, pace: Pace, frame: int, result: Result) -> None:
+        """Compare an answer.
+
+        Parameters
+        ----------
+        pace : Pace
+            At which the frame was sent.
+        frame : int
+        result : Result
+        """
+        self.answers[frame] += 1
+        self.cycles = min(self.cycles or result.cycles, result.cycles)
+        errors = result.sums - self.expected[frame]
+        if errors.any():
+            self.wrong.append(Wrong(frame, pace, errors))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it comes to; each frame must have been sent twice at least."""
+        if not self.wrong:
+            return Verdict.RIGHT
+        kinds = Counter((one.frame, one.errors.tobytes()) for one in self.wrong)
+        always = all(self.answers[frame] == count for (frame, _), count in kinds.items())
+        return Verdict.CONSTANT if always else Verdict.VARYING
+
+    def wrong_at(self, pace: Pace) -> int:
+        """Wrong answers at a pace."""
+        return sum(one.pace == pace for one in self.wrong)
+
+    def wrong_frames(self, label: int | None = None) -> list[int]:
+        """Frames with a wrong sum of any class, or of one, in order."""
+        picked = (one.frame for one in self.wrong if label is None or one.errors[label])
+        return sorted(set(picked))
+
+
+def verify(
+    board: Driver,
+    frames: np.ndarray,
+    expected: np.ndarray,
+    *,
+    count: int,
+    rng: np.random.Generator,
+    progress: Progress = SILENT,
+) -> Comparison:
+    """Send frames at all paces, in random order, and compare every answer.
+
+    Parameters
+    ----------
+    board : Driver
+    frames : uint8 array (N, height, width, channels)
+        All different.
+    expected : int64 array (N, classes)
+    count : int
+        Answers at each pace, N at least.
+    rng : numpy Generator
+        Of the order, and of the pauses.
+    progress : Progress
+        Told the paces, and answers.
+
+    Raises
+    ------
+    FirebrickError
+        If the board stops to answer.
+    """
+    comparison = Comparison(expected)
+    pause = 0.0
+    for pace in PACES:
+        progress.begin(pace.name)
+        order = _order(len(frames), count, rng)
+        pauses = rng.uniform(0, 2 * pause, count) if pace.pauses else np.zeros(count)
+        start = board.clock()
+        sent: deque[int] = deque()
+        source = _paced(board, frames, order, pauses, sent)
+        for done, result in enumerate(board.stream(source, in_flight=pace.in_flight), start=1):
+            comparison.add(pace, sent.popleft(), result)
+            progress.advance(done, count)
+        rate = Rate(pace, count, board.clock() - start)
+        comparison.rates.append(rate)
+        pause = min(rate.seconds / count, _LONGEST_PAUSE / 2)
+    return comparison
+
+
+def _order(frames: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Which frame to send when: all of them in turn, in another order each time."""
+    turns = [rng.permutation(frames) for _ in range(-(-count // frames))]
+    return np.concatenate(turns)[:count]
+
+
+def _paced(
+    board: Driver,
+    frames: np.ndarray,
+    order: Sequence[int] | np.ndarray,
+    pauses: np.ndarray,
+    sent: deque[int],
+) -> Iterator[np.ndarray]:
+    """Frames in an order, each behind its pause, with a note of which were sent."""
+    for index, pause in zip(order, pauses, strict=True):
+        if pause:
+            board.rest(float(pause))
+        sent.append(int(index))
+        yield frames[index]
