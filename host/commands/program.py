@@ -92,17 +92,19 @@ def program(
     where = "flash, and started" if flash else "the FPGA"
     console = Console(stderr=json)
     console.print(f"{folder.bitstream} is in {where}.", soft_wrap=True)
+    entry = {"bitstream": str(folder.bitstream), "flash": flash}
     if opener is None:
-        ports = known_ports()
-        text = f"No --port was given to meet the board; {ports}. Ask it what it is:"
+        if json:
+            print_line(entry)
+        text = f"No --port was given to meet the board; {known_ports()}. Ask it what it is:"
         console.print(text, f"python -m host info --port PORT --build {build}", soft_wrap=True)
         return
     with _meet(opener, manifest, wait) as board:
         about, statistics = board.info(), board.stats()
-    option = f"--port {port}" if port is not None else f"--udp {udp}"
     if json:
-        print_line({**vars(about), "digest": about.digest.hex(), "flash": flash})
+        print_line({**entry, **vars(about), "digest": about.digest.hex()})
         return
+    option = f"--port {port}" if port is not None else f"--udp {udp}"
     console.print(about_table(about, statistics))
     text = "It answers, and holds this build's network. Whether it computes what it should:"
     console.print(text, f"python -m host verify {option} --build {build}", soft_wrap=True)
