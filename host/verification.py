@@ -9,6 +9,7 @@ from enum import Enum
 
 import numpy as np
 
+from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
 from host.driver import Driver
 from protocol.messages import Result
@@ -79,13 +80,23 @@ class Rate:
     ----------
     pace : Pace
     answers : int
-    seconds : float
-        Of the board's clock.
+    interval : float
+        Seconds of the board's clock from answer to answer.
     """
 
     pace: Pace
     answers: int
-    seconds: float
+    interval: float
+
+    @staticmethod
+    def between(pace: Pace, times: Sequence[float]) -> Rate:
+        """Of answers that came at some times, the first of which is when they were asked for.
+
+        The way of the first frame through the board does not count where there are more.
+        """
+        first = 1 if len(times) > 2 else 0
+        interval = (times[-1] - times[first]) / (len(times) - 1 - first)
+        return Rate(pace, len(times) - 1, interval)
 
 
 @dataclass
@@ -134,6 +145,10 @@ class Comparison:
         always = all(self.answers[frame] == count for (frame, _), count in kinds.items())
         return Verdict.CONSTANT if always else Verdict.VARYING
 
+    def so_far(self) -> str:
+        """How many answers there are, for an error that ends it."""
+        return f"after {self.answers.total()} answers, of which {len(self.wrong)} were wrong"
+
     def wrong_at(self, pace: Pace) -> int:
         """Wrong answers at a pace."""
         return sum(one.pace == pace for one in self.wrong)
@@ -179,15 +194,18 @@ def verify(
         progress.begin(pace.name)
         order = _order(len(frames), count, rng)
         pauses = rng.uniform(0, 2 * pause, count) if pace.pauses else np.zeros(count)
-        start = board.clock()
         sent: deque[int] = deque()
         source = _paced(board, frames, order, pauses, sent)
-        for done, result in enumerate(board.stream(source, in_flight=pace.in_flight), start=1):
-            comparison.add(pace, sent.popleft(), result)
-            progress.advance(done, count)
-        rate = Rate(pace, count, board.clock() - start)
-        comparison.rates.append(rate)
-        pause = min(rate.seconds / count, _LONGEST_PAUSE / 2)
+        times = [board.clock()]
+        try:
+            for result in board.stream(source, in_flight=pace.in_flight):
+                comparison.add(pace, sent.popleft(), result)
+                progress.advance(len(times), count)
+                times.append(board.clock())
+        except FirebrickError as error:
+            raise FirebrickError(f"{error} ({comparison.so_far()})") from None
+        comparison.rates.append(Rate.between(pace, times))
+        pause = min((times[-1] - times[0]) / count, _LONGEST_PAUSE / 2)
     return comparison
 
 

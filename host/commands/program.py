@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 
 from gen.common.build_folder import DEFAULT, BuildFolder
+from gen.common.console import this_python
 from gen.common.errors import FirebrickError
 from gen.common.manifest import EthernetLink, Manifest
 from gen.common.progress import progress_line
@@ -92,12 +94,13 @@ def program(
     where = "flash, and started" if flash else "the FPGA"
     console = Console(stderr=json)
     console.print(f"{folder.bitstream} is in {where}.", soft_wrap=True)
+    path, host = shlex.quote(str(build)), f"{this_python()} -m host"
     entry = {"bitstream": str(folder.bitstream), "flash": flash}
     if opener is None:
         if json:
             print_line(entry)
         text = f"No --port was given to meet the board; {known_ports()}. Ask it what it is:"
-        console.print(text, f"python -m host info --port PORT --build {build}", soft_wrap=True)
+        console.print(text, f"  {host} info --port PORT --build {path}", sep="\n", soft_wrap=True)
         return
     with _meet(opener, manifest, wait) as board:
         about, statistics = board.info(), board.stats()
@@ -107,7 +110,7 @@ def program(
     option = f"--port {port}" if port is not None else f"--udp {udp}"
     console.print(about_table(about, statistics))
     text = "It answers, and holds this build's network. Whether it computes what it should:"
-    console.print(text, f"python -m host verify {option} --build {build}", soft_wrap=True)
+    console.print(text, f"  {host} verify {option} --build {path}", sep="\n", soft_wrap=True)
 
 
 def _check_bitstream(folder: BuildFolder) -> None:

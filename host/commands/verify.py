@@ -18,7 +18,7 @@ from host.commands.output import Json, keys, print_line, tell_losses
 from host.expected import expected_sums
 from host.open import BoardOptions, open_board, time_scale
 from host.stimuli import stimuli
-from host.verification import PACES, Comparison, Verdict
+from host.verification import PACES, Comparison, Rate, Verdict
 from host.verification import verify as compare
 
 _DIFFERENT = 32
@@ -91,21 +91,21 @@ def _rates(found: Comparison, scale: float) -> Table:
             rate.pace.name,
             str(rate.answers),
             Text(str(wrong), "bold red" if wrong else ""),
-            f"{_per_second(rate.answers, rate.seconds * scale):g}",
+            f"{_per_second(rate, scale):g}",
         )
     return table
 
 
-def _per_second(count: int, seconds: float) -> float:
-    return round(count / max(seconds, 1e-9), 1)
+def _per_second(rate: Rate, scale: float) -> float:
+    return round(1 / max(rate.interval * scale, 1e-9), 1)
 
 
 def _print_speed(console: Console, found: Comparison, clock_hz: int) -> None:
     """Print how fast the accelerator is, whatever the link."""
     assert found.cycles is not None
     console.print(
-        f"{found.cycles} clock cycles at least from a frame's first pixel to its last class sum, "
-        f"{1e3 * found.cycles / clock_hz:.3f} ms at {clock_hz / 1e6:g} MHz",
+        f"At least {found.cycles} clock cycles from a frame's first pixel to its last class sum, "
+        f"{1e3 * found.cycles / clock_hz:.3f} ms at {clock_hz / 1e6:g} MHz.",
         soft_wrap=True,
     )
 
@@ -128,11 +128,11 @@ def _print_wrong(
             f"{entry['largest_error']:+d}",
         )
     console.print(table)
-    console.print(f"{len(classes)} of {len(network.labels)} classes have wrong sums")
+    console.print(f"{len(classes)} of {len(network.labels)} classes have wrong sums.")
     frames = [names[index] for index in found.wrong_frames()]
     more = ", ..." if len(frames) > _SHOWN else ""
     told = "all" if len(frames) == len(names) else ", ".join(frames[:_SHOWN]) + more
-    console.print(f"Frames with wrong sums: {told}", soft_wrap=True, markup=False)
+    console.print(f"Frames with wrong sums: {told}.", soft_wrap=True, markup=False)
 
 
 def _wrong_classes(found: Comparison, network: QuantizedNetwork) -> Iterator[dict[str, Any]]:
@@ -170,7 +170,7 @@ def _entry(
                 "pace": rate.pace.name,
                 "answers": rate.answers,
                 "wrong": found.wrong_at(rate.pace),
-                "frames_per_second": _per_second(rate.answers, rate.seconds * scale),
+                "frames_per_second": _per_second(rate, scale),
             }
             for rate in found.rates
         ],

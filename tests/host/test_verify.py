@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gen.common.errors import FirebrickError
 from gen.common.manifest import UartLink
 from gen.common.progress import Silent
 from gen.ir.network_file import save_network
@@ -11,7 +12,7 @@ from host.__main__ import app
 from host.driver import Driver
 from host.expected import expected_sums
 from host.stimuli import stimuli
-from host.verification import PACES, Verdict, verify
+from host.verification import PACES, Rate, Verdict, verify
 from sim import golden
 from tests.generated import photographs, run_command
 from tests.host.fake_board import FakeBoard, MemoryTransport, SerialBoard, device_info
@@ -189,6 +190,30 @@ def test_a_simulated_board(tiny_board, monkeypatch, capsys):
     entry = json.loads(capsys.readouterr().out)
     rates = [pace["frames_per_second"] for pace in entry["paces"]]
     assert rates[0] > rates[1] > rates[2] > 0
+
+
+def test_a_rate_leaves_out_the_way_of_the_first_frame():
+    assert Rate.between(PACES[0], [1.0, 5.0, 6.0, 7.0, 8.0]) == Rate(PACES[0], 4, 1.0)
+    assert Rate.between(PACES[1], [1.0, 5.0]) == Rate(PACES[1], 1, 4.0)
+
+
+def test_a_board_that_stops_is_told():
+    """And how many answers had come until then."""
+    lost = iter(range(1000))
+
+    class Stopping(FakeBoard):
+        def feed(self, data):
+            if self.frames < 10:
+                super().feed(data)
+
+    sent = random_frames(NETWORK, 8)
+    board = Stopping(device_info(NETWORK), lambda frame: right(frame) + (next(lost) == 3))
+    with Driver(MemoryTransport(board), NETWORK) as driver:
+        reason = r"said nothing for .*\(after 10 answers, of which 1 were wrong\)"
+        with pytest.raises(FirebrickError, match=reason):
+            verify(
+                driver, sent, expected_sums(NETWORK, sent), count=24, rng=np.random.default_rng(1)
+            )
 
 
 def test_another_network_is_refused(build, monkeypatch, capsys):
