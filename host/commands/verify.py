@@ -202,10 +202,10 @@ def _conclusion(found: Comparison, simulated: bool) -> Text:
 
 
 _CONSTANT = (
-    "That points to the tool that built the bitstream, or to a defect of the part: its timing has "
-    "nothing to do with it. See whether `python -m host verify --sim` of the build folder is "
-    "right; if so, build the bitstream again from this folder, with another tool or version if "
-    "you can (docs/architecture.md names tools with known faults), and try another board."
+    "That points to the tool that built the bitstream, or to a defect of the part; timing errors "
+    "vary. See whether `python -m host verify --sim` of the build folder is right; if so, build "
+    "the bitstream again from this folder, with another tool or version if you can "
+    "(nextpnr-xilinx without its pull request 159 gets DSP48E1 wrong), and try another board."
 )
 _CONSTANT_SIMULATED = (
     "That points to the files in the build folder, which are not as they were generated, or to a "

@@ -207,13 +207,12 @@ def test_a_board_that_stops_is_told():
                 super().feed(data)
 
     sent = random_frames(NETWORK, 8)
+    expected = expected_sums(NETWORK, sent)
     board = Stopping(device_info(NETWORK), lambda frame: right(frame) + (next(lost) == 3))
     with Driver(MemoryTransport(board), NETWORK) as driver:
         reason = r"said nothing for .*\(after 10 answers, of which 1 were wrong\)"
         with pytest.raises(FirebrickError, match=reason):
-            verify(
-                driver, sent, expected_sums(NETWORK, sent), count=24, rng=np.random.default_rng(1)
-            )
+            verify(driver, sent, expected, count=24, rng=np.random.default_rng(1))
 
 
 def test_another_network_is_refused(build, monkeypatch, capsys):
