@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -194,12 +194,10 @@ def verify(
         progress.begin(pace.name)
         order = _order(len(frames), count, rng)
         pauses = rng.uniform(0, 2 * pause, count) if pace.pauses else np.zeros(count)
-        sent: deque[int] = deque()
-        source = _paced(board, frames, order, pauses, sent)
         times = [board.clock()]
         try:
-            for result in board.stream(source, in_flight=pace.in_flight):
-                comparison.add(pace, sent.popleft(), result)
+            for frame, result in _answers(board, frames, order, pauses, pace.in_flight):
+                comparison.add(pace, frame, result)
                 progress.advance(len(times), count)
                 times.append(board.clock())
         except FirebrickError as error:
@@ -215,16 +213,19 @@ def _order(frames: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate(turns)[:count]
 
 
-def _paced(
+def _answers(
     board: Driver,
     frames: np.ndarray,
-    order: Sequence[int] | np.ndarray,
+    order: np.ndarray,
     pauses: np.ndarray,
-    sent: deque[int],
-) -> Iterator[np.ndarray]:
-    """Frames in an order, each behind its pause, with a note of which were sent."""
-    for index, pause in zip(order, pauses, strict=True):
-        if pause:
-            board.rest(float(pause))
-        sent.append(int(index))
-        yield frames[index]
+    in_flight: int | None,
+) -> Iterator[tuple[int, Result]]:
+    """Frames in an order, each sent behind its pause, and what comes back of each."""
+
+    def source() -> Iterator[np.ndarray]:
+        for index, pause in zip(order, pauses, strict=True):
+            if pause:
+                board.rest(float(pause))
+            yield frames[index]
+
+    return zip(map(int, order), board.stream(source(), in_flight=in_flight), strict=True)

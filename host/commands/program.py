@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,7 +19,7 @@ from gen.common.progress import progress_line
 from host.commands.info import about_table
 from host.commands.output import Json, print_line
 from host.driver import Driver
-from host.loader import find_loader
+from host.loader import TOOL, Loader, find_loader
 from host.open import BoardOptions, link_opener
 from host.serial_transport import known_ports
 from host.transport import Link, Transport
@@ -85,32 +85,49 @@ def program(
     if udp is None and port is None and isinstance(manifest.link, EthernetLink):
         udp = f"{manifest.link.ip}:{manifest.link.udp_port}"
     met = port is not None or udp is not None
+    # What is wrong with these is told before anything is loaded.
     opener = link_opener(BoardOptions(port=port, udp=udp, build=build)) if met else None
-    loader = find_loader(manifest, cable, usb_serial)
-    with progress_line("openFPGALoader") as progress:
+    _load(find_loader(manifest, cable, usb_serial), folder, flash=flash)
+    console = Console(stderr=json)
+    where = "flash, and started" if flash else "the FPGA"
+    console.print(f"{folder.bitstream} is in {where}.", soft_wrap=True)
+    entry = {"bitstream": str(folder.bitstream), "flash": flash}
+    if opener is not None:
+        entry |= _introduce(opener, manifest, wait, console)
+    if json:
+        print_line(entry)
+    else:
+        _print_next(console, build, port, udp)
+
+
+def _load(loader: Loader, folder: BuildFolder, *, flash: bool) -> None:
+    """Load the bitstream, if the right FPGA is there."""
+    with progress_line(TOOL) as progress:
         progress.begin("look for the FPGA")
         loader.check_part()
         loader.load(folder.bitstream, flash=flash, progress=progress)
-    where = "flash, and started" if flash else "the FPGA"
-    console = Console(stderr=json)
-    console.print(f"{folder.bitstream} is in {where}.", soft_wrap=True)
-    path, host = shlex.quote(str(build)), f"{this_python()} -m host"
-    entry = {"bitstream": str(folder.bitstream), "flash": flash}
-    if opener is None:
-        if json:
-            print_line(entry)
-        text = f"No --port was given to meet the board; {known_ports()}. Ask it what it is:"
-        console.print(text, f"  {host} info --port PORT --build {path}", sep="\n", soft_wrap=True)
-        return
+
+
+def _introduce(
+    opener: Callable[[], Transport | Link], manifest: Manifest, wait: float, console: Console
+) -> dict[str, Any]:
+    """Meet the board and print what it is; returns the same for programs."""
     with _meet(opener, manifest, wait) as board:
         about, statistics = board.info(), board.stats()
-    if json:
-        print_line({**entry, **vars(about), "digest": about.digest.hex()})
-        return
-    option = f"--port {port}" if port is not None else f"--udp {udp}"
     console.print(about_table(about, statistics))
-    text = "It answers, and holds this build's network. Whether it computes what it should:"
-    console.print(text, f"  {host} verify {option} --build {path}", sep="\n", soft_wrap=True)
+    console.print("It answers, and holds this build's network.")
+    return {**vars(about), "digest": about.digest.hex()}
+
+
+def _print_next(console: Console, build: Path, port: str | None, udp: str | None) -> None:
+    """Print what to do next."""
+    path, host = shlex.quote(str(build)), f"{this_python()} -m host"
+    if port is None and udp is None:
+        way, purpose = "--port PORT", f"No --port was given to meet it; {known_ports()}. Verify it:"
+    else:
+        way = f"--port {port}" if port is not None else f"--udp {udp}"
+        purpose = "Verify that it computes what it should:"
+    console.print(purpose, f"  {host} verify {way} --build {path}", sep="\n", soft_wrap=True)
 
 
 def _check_bitstream(folder: BuildFolder) -> None:

@@ -100,7 +100,7 @@ def test_without_a_port_it_says_how_to_go_on(tool, build, monkeypatch, capsys):
     assert run_command(monkeypatch, app, "program", build) == 0
     text = capsys.readouterr().out
     assert "No --port was given" in text
-    assert f"python -m host info --port PORT --build {build}" in text
+    assert f"python -m host verify --port PORT --build {build}" in text
     assert run_command(monkeypatch, app, "program", build, "--json") == 0
     entry = json.loads(capsys.readouterr().out)
     assert entry == {"bitstream": f"{build}/top.bit", "flash": False}
