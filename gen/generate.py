@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -18,7 +19,6 @@ from gen.backend.report import WIDTH, report
 from gen.backend.rtlil import check_yosys
 from gen.backend.synth import comparison, save, synthesise
 from gen.common.build_folder import BUILD, BuildFolder
-from gen.common.console import this_python
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
 from gen.compile import compile_network
@@ -146,19 +146,24 @@ def generate(
 
 
 def _next_steps(console: Console, board: Board, folder: BuildFolder) -> None:
-    path, python = shlex.quote(str(folder)), this_python()
+    path, python = shlex.quote(str(folder)), _python()
     console.print(Text.assemble("\nWrote ", (str(folder), "bold"), ". Next:"), soft_wrap=True)
     for command, purpose in (
         (f"{python} -m sim --build {path} IMAGE...", "run the hardware in simulation"),
         (f"{python} -m host --sim {path} IMAGE...", "classify through the host's driver"),
         (f"{python} -m sim board {path}", "serve a simulated board, its link included"),
         *((f"cd {path} && {step.command}", step.purpose) for step in board.platform().build_steps),
-        (f"{python} -m host program {path}", "load it into the board"),
-        (f"{python} -m host verify {_way(board)} --build {path}", "see that the board is right"),
         (f"{python} -m host {_way(board)} --build {path} IMAGE...", "classify on the board"),
     ):
         line = Text.assemble(f"  {command}  ", (f"# {purpose}", "dim"))
         console.print(line, soft_wrap=True)
+
+
+def _python() -> str:
+    """What starts this Python here, whether its environment is activated or not."""
+    executable, here = Path(sys.executable), Path.cwd()
+    inside = executable.is_relative_to(here)
+    return shlex.quote(str(executable.relative_to(here) if inside else executable))
 
 
 def _way(board: Board) -> str:

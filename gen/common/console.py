@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 import signal
 import sys
 import warnings
@@ -82,13 +81,6 @@ def run_app(app: typer.Typer) -> NoReturn:
     if status == INTERRUPTED:
         Console(stderr=True).print("interrupted")
     sys.exit(status if isinstance(status, int) else 0)
-
-
-def this_python() -> str:
-    """What starts this Python here, whether its environment is activated or not."""
-    executable, here = Path(sys.executable), Path.cwd()
-    inside = executable.is_relative_to(here)
-    return shlex.quote(str(executable.relative_to(here) if inside else executable))
 
 
 def _stop(number: int, frame: object) -> NoReturn:

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 
 from gen.common.build_folder import DEFAULT, BuildFolder
-from gen.common.console import this_python
 from gen.common.errors import FirebrickError
 from gen.common.manifest import EthernetLink, Manifest
 from gen.common.progress import progress_line
@@ -121,13 +120,15 @@ def _introduce(
 
 def _print_next(console: Console, build: Path, port: str | None, udp: str | None) -> None:
     """Print what to do next."""
-    path, host = shlex.quote(str(build)), f"{this_python()} -m host"
+    path = shlex.quote(str(build))
     if port is None and udp is None:
         way, purpose = "--port PORT", f"No --port was given to meet it; {known_ports()}. Verify it:"
     else:
         way = f"--port {port}" if port is not None else f"--udp {udp}"
         purpose = "Verify that it computes what it should:"
-    console.print(purpose, f"  {host} verify {way} --build {path}", sep="\n", soft_wrap=True)
+    console.print(
+        purpose, f"  python -m host verify {way} --build {path}", sep="\n", soft_wrap=True
+    )
 
 
 def _check_bitstream(folder: BuildFolder) -> None:
