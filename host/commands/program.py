@@ -120,15 +120,13 @@ def _introduce(
 
 def _print_next(console: Console, build: Path, port: str | None, udp: str | None) -> None:
     """Print what to do next."""
-    path = shlex.quote(str(build))
     if port is None and udp is None:
         way, purpose = "--port PORT", f"No --port was given to meet it; {known_ports()}. Verify it:"
     else:
         way = f"--port {port}" if port is not None else f"--udp {udp}"
         purpose = "Verify that it computes what it should:"
-    console.print(
-        purpose, f"  python -m host verify {way} --build {path}", sep="\n", soft_wrap=True
-    )
+    command = f"python -m host verify {way} --build {shlex.quote(str(build))}"
+    console.print(purpose, f"  {command}", sep="\n", soft_wrap=True)
 
 
 def _check_bitstream(folder: BuildFolder) -> None:
