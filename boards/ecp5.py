@@ -12,6 +12,7 @@ from amaranth.vendor import LatticeECP5Platform
 from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
 from boards.sources import sources
+from hw.stream.dp16kd import Dp16kd
 
 ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
 """Of the LFE5U-85F and its relatives with transceivers: 208 block RAMs of 18 Kbit."""
@@ -113,6 +114,7 @@ class Ecp5Platform(LatticeECP5Platform):
     ``prepare(top)`` returns a plan with ``top.il``, ``top.lpf`` and ``build_open.sh``.
     """
 
+    block_ram = Dp16kd
     build_steps = (BuildStep("sh build_open.sh", "build the bitstream"),)
 
     @property

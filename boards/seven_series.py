@@ -9,6 +9,7 @@ from amaranth.vendor import XilinxPlatform
 from boards.board import TOP, BuildStep
 from boards.mmcm import find_mmcm, mmcm
 from boards.sources import sources
+from hw.stream.ramb import Ramb
 
 _VIVADO = """\
 # Bitstream with Vivado: vivado -mode batch -source build_vivado.tcl
@@ -118,6 +119,7 @@ class SevenSeriesPlatform(XilinxPlatform):
     ``build_open.sh``; the Verilog that Vivado reads is made from ``top.il``.
     """
 
+    block_ram = Ramb
     build_steps = (
         BuildStep("vivado -mode batch -source build_vivado.tcl", "build the bitstream"),
         BuildStep("sh build_open.sh CHIPDB PRJXRAY_DB", "the same with open tools"),
