@@ -11,7 +11,7 @@ from amaranth.vendor import LatticeECP5Platform
 
 from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
-from boards.sources import sources
+from boards.sources import KEEP_COPIES, sources
 from hw.stream.dp16kd import Dp16kd
 
 ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
@@ -53,6 +53,8 @@ def ecp5_board(
     name: str,
     title: str,
     part: str,
+    loader: str,
+    idcode: int,
     platform: Callable[[], Platform],
     clock_hz: int,
     most_baud: int = FT2232H_BAUD,
@@ -62,7 +64,8 @@ def ecp5_board(
 
     Parameters
     ----------
-    name, title, part : str
+    name, title, part, loader : str
+    idcode : int
     platform : callable
     clock_hz, most_baud : int
     phy : Phy or None
@@ -71,6 +74,8 @@ def ecp5_board(
         name=name,
         title=title,
         part=part,
+        loader=loader,
+        idcode=idcode,
         resources=ECP5_85,
         clock_hz=clock_hz,
         baud=1_000_000,
@@ -96,6 +101,7 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """
     whole = f"synth_ecp5 -top {top}"
     return (
+        KEEP_COPIES,
         f"{whole} -run begin:map_luts",
         "splitnets",
         f"{whole} -run map_luts:",

@@ -8,7 +8,7 @@ from amaranth.vendor import XilinxPlatform
 
 from boards.board import TOP, BuildStep
 from boards.mmcm import find_mmcm, mmcm
-from boards.sources import sources
+from boards.sources import KEEP_COPIES, sources
 from hw.stream.ramb import Ramb
 
 _VIVADO = """\
@@ -96,6 +96,7 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     whole = "" if pads else " -noiopad -noclkbuf"
     synth = f"synth_xilinx -flatten -arch xc7 -top {top}{whole}"
     return (
+        KEEP_COPIES,
         f"{synth} -run begin:map_luts",
         "opt_expr -mux_undef -noclkinv",
         "abc -luts 2:2,3,6:5,10,20",
