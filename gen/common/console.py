@@ -17,12 +17,10 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from gen.common.errors import FirebrickError
+from gen.common.errors import INTERRUPTED, FirebrickError
 
 BAD_INPUT = 2
 """Exit status for whatever the user can put right."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer gives it no public name
 

@@ -154,12 +154,12 @@ class _Trial:
         if self._layout == "NCHW":
             fed = fed.transpose(0, 3, 1, 2)
         try:
-            (given,) = self._evaluator.run(None, {self._fed.name: fed})
+            given = np.asarray(next(iter(self._evaluator.run(None, {self._fed.name: fed}))))
         except Exception as error:  # whatever the operators' own evaluation raises
             self._refuse(f"cannot be tried out ({' '.join(str(error).split())[:160]})")
         if given.ndim != 4:
             self._refuse(f"gives a tensor of shape {list(given.shape)}, not (batch, C, H, W)")
-        return np.asarray(given[0].transpose(1, 2, 0), np.float64)
+        return given[0].transpose(1, 2, 0).astype(np.float64)
 
     def map(self) -> PixelMap:
         """The affine function and the border.

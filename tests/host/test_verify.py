@@ -8,7 +8,7 @@ from gen.common.errors import FirebrickError
 from gen.common.manifest import UartLink
 from gen.common.progress import Silent
 from gen.ir.network_file import save_network
-from host.__main__ import app
+from host.cli import app
 from host.driver import Driver
 from host.expected import expected_sums
 from host.stimuli import stimuli

@@ -18,8 +18,8 @@ from gen.ir.preprocessing import Normalisation
 from gen.quantise.calibrate import float_logits, run_float
 from gen.quantise.post_training import quantise
 from sim import golden
-from sim.__main__ import app
 from sim.accuracy import Job, Tally, prepare
+from sim.cli import app
 from sim.labelled import Labelled
 from sim.workers import parts
 from tests.gen.onnx_models import frames, squeezenet

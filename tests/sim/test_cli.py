@@ -5,7 +5,7 @@ import pytest
 
 from gen.frames.images import load_frames
 from sim import golden
-from sim.__main__ import app
+from sim.cli import app
 from tests.generated import photographs, run_command
 
 

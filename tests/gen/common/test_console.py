@@ -109,3 +109,15 @@ def test_letters_that_a_terminal_lacks_are_replaced():
     with printing(1, PYTHONIOENCODING="ascii") as process:
         assert process.communicate() == (b"??.png\n", b"")
     assert process.returncode == 0
+
+
+def test_ctrl_c_while_modules_are_imported_ends_quietly(tmp_path):
+    (tmp_path / "slow.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)")
+    command = [sys.executable, "-c", "from gen.common.start import start; start('slow')"]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.getcwd()}"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment) as process:
+        assert process.stdout.readline() == b"importing\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate() == (b"", b"interrupted\n")
+    assert process.returncode == 130
