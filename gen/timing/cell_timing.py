@@ -1,0 +1,73 @@
+"""What is known of a vendor cell's timing, whatever the family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+LUT, MUX, CARRY, OTHER = "lut", "mux", "carry", "other"
+"""What drives a net: the kinds that a wire's delay depends on."""
+LOGIC, DATA, CONTROL, SELECTED, OPERAND, CHAIN = (
+    "logic",
+    "data",
+    "control",
+    "selected",
+    "operand",
+    "chain",
+)
+"""What a net ends at: logic, a flip-flop's D, its enable or reset, a wide multiplexer's data, an
+operand of a carry chain, and the carry of the cell before."""
+
+
+class Arc(NamedTuple):
+    """Time from an input to an output of a cell, in ns; all bits of a port if none is told."""
+
+    source: str
+    target: str
+    ns: float
+    source_bit: int | None = None
+    target_bit: int | None = None
+
+
+class Edge(NamedTuple):
+    """Clock to output, or setup of an input, in ns."""
+
+    port: str
+    clock: str
+    ns: float
+
+
+@dataclass(frozen=True)
+class CellTiming:
+    """Delays of a cell.
+
+    Attributes
+    ----------
+    arcs : tuple of Arc
+        From inputs to outputs without a register between.
+    launches, captures : tuple of Edge
+        Outputs that change with a clock, inputs that are taken over by one.
+    drives : str
+        One of :data:`LUT`, :data:`MUX`, :data:`CARRY`, :data:`OTHER`.
+    pins : dict of str
+        What the inputs are by port, where it is not :data:`LOGIC`.
+    reset : str or None
+        The input that resets a flip-flop; None for all other cells.
+    """
+
+    arcs: tuple[Arc, ...] = ()
+    launches: tuple[Edge, ...] = ()
+    captures: tuple[Edge, ...] = ()
+    drives: str = OTHER
+    pins: Mapping[str, str] = field(default_factory=dict)
+    reset: str | None = None
+
+
+Library = Mapping[str, CellTiming | Callable[[Mapping[str, str]], CellTiming]]
+"""By kind of cell, its timing, or what tells it from the cell's parameters."""
+
+
+def number(parameters: Mapping[str, str], name: str, default: int) -> int:
+    """A parameter that Yosys wrote as a string of bits."""
+    return int(str(parameters.get(name, format(default, "b"))), 2)
