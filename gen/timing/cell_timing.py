@@ -6,18 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-LUT, MUX, CARRY, OTHER = "lut", "mux", "carry", "other"
+BLOCK, LOGIC, OTHER = "block", "logic", "other"
+LUT, MUX, CARRY = "lut", "mux", "carry"
 """What drives a net: the kinds that a wire's delay depends on."""
-LOGIC, DATA, CONTROL, SELECTED, OPERAND, CHAIN = (
-    "logic",
-    "data",
-    "control",
-    "selected",
-    "operand",
-    "chain",
-)
-"""What a net ends at: logic, a flip-flop's D, its enable or reset, a wide multiplexer's data, an
-operand of a carry chain, and the carry of the cell before."""
+DATA, CONTROL = "data", "control"
+SELECTED, OPERAND, CHAIN = "selected", "operand", "chain"
+"""What a net ends at: logic, block RAM or multiplier, a flip-flop's D, its enable or reset, a wide
+multiplexer's data, an operand of a carry chain, and the carry from the cell before."""
 
 
 class Arc(NamedTuple):
@@ -71,3 +66,8 @@ Library = Mapping[str, CellTiming | Callable[[Mapping[str, str]], CellTiming]]
 def number(parameters: Mapping[str, str], name: str, default: int) -> int:
     """A parameter that Yosys wrote as a string of bits."""
     return int(str(parameters.get(name, format(default, "b"))), 2)
+
+
+def word(parameters: Mapping[str, str], name: str, default: str) -> str:
+    """A parameter that is a word; Yosys pads those with a space that could be taken for bits."""
+    return str(parameters.get(name, default)).strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gen.timing.cell_timing import (
+    BLOCK,
     CARRY,
     CHAIN,
     CONTROL,
@@ -19,6 +20,7 @@ from gen.timing.cell_timing import (
     CellTiming,
     Edge,
     Library,
+    word,
 )
 
 LUT_NS = 0.236
@@ -45,7 +47,7 @@ def _mux(first: str, second: str, select: str, data_ns: float, select_ns: float)
 
 
 def _flip_flop(parameters: Mapping[str, str]) -> CellTiming:
-    asynchronous = str(parameters.get("SRMODE", "LSR_OVER_CE")).strip() == "ASYNC"
+    asynchronous = word(parameters, "SRMODE", "LSR_OVER_CE") == "ASYNC"
     reset = () if asynchronous else (Edge("LSR", "CLK", 0.424),)
     return CellTiming(
         launches=(Edge("Q", "CLK", 0.525),),
@@ -75,14 +77,15 @@ def _block_ram(parameters: Mapping[str, str]) -> CellTiming:
     launches, captures = [], []
     for port, setups in _BLOCK_RAM_SETUPS.items():
         plain, registered = _BLOCK_RAM_OUT[port]
-        mode = str(parameters.get(f"REGMODE_{port}", "NOREG")).strip()
+        mode = word(parameters, f"REGMODE_{port}", "NOREG")
         ns = registered if mode == "OUTREG" else plain
         launches += [Edge(f"DO{port}{bit}", f"CLK{port}", ns) for bit in range(18)]
         for name, setup in setups.items():
             bits = {"AD": range(14), "DI": range(18)}.get(name[:2])
             pins = [name] if bits is None else [f"{name}{bit}" for bit in bits]
             captures += [Edge(pin, f"CLK{port}", setup) for pin in pins]
-    return CellTiming(launches=tuple(launches), captures=tuple(captures))
+    pins = dict.fromkeys([edge.port for edge in captures], BLOCK)
+    return CellTiming((), tuple(launches), tuple(captures), BLOCK, pins)
 
 
 _OUTPUTS = [f"P{bit}" for bit in range(36)]
@@ -93,18 +96,21 @@ def _multiplier(parameters: Mapping[str, str]) -> CellTiming:
     """By where registers are: at its inputs, between and behind, as nextpnr-ecp5 tells them."""
 
     def clocked(name: str) -> bool:
-        return str(parameters.get(name, "NONE")).strip() != "NONE"
+        return word(parameters, name, "NONE") != "NONE"
 
     inputs = clocked("REG_INPUTA_CLK") and clocked("REG_INPUTB_CLK")
     output = clocked("REG_OUTPUT_CLK")
     pipeline = clocked("REG_PIPELINE_CLK")
     if not (inputs or output or pipeline):
-        return CellTiming(tuple(Arc(pin, out, 3.927) for pin in _FACTORS for out in _OUTPUTS))
+        arcs = tuple(Arc(pin, out, 3.927) for pin in _FACTORS for out in _OUTPUTS)
+        return CellTiming(arcs, drives=BLOCK, pins=dict.fromkeys(_FACTORS, BLOCK))
     setup = 0.084 if inputs else 2.625 if pipeline else 3.486
     launch = 0.735 if output else 1.334 if pipeline else 3.864
     return CellTiming(
         launches=tuple(Edge(pin, "CLK0", launch) for pin in _OUTPUTS),
         captures=tuple(Edge(pin, "CLK0", setup) for pin in _FACTORS),
+        drives=BLOCK,
+        pins=dict.fromkeys(_FACTORS, BLOCK),
     )
 
 

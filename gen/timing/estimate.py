@@ -1,90 +1,192 @@
-"""What a netlist's clock may be, and what limits it."""
+"""What clock a netlist is good for, and what limits it."""
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from boards.board import Family
+from gen.common.errors import FirebrickError
 from gen.timing import ecp5, xc7
-from gen.timing.cell_timing import LOGIC, Library
+from gen.timing.cell_timing import Library
 from gen.timing.graph import TimingGraph, build_graph
 from gen.timing.netlist import CONSTANT, Netlist
 from gen.timing.paths import Analysis, Path
 from gen.timing.wires import WireModel
 
 LIBRARIES: Mapping[Family, Library] = {"xc7": xc7.CELLS, "ecp5": ecp5.CELLS}
-_INSIDE = re.compile(r"\.accelerator\.(\w+)")
+MOST_PATHS = 10
+MOST_NETS = 20
+_TRIED = 5000
+"""Slowest ends among which different paths are looked for: the bits of a register are alike."""
+
+LayerOf = Callable[[str, str], str]
+"""The layer of a cell, from the module that it is in and the name of a net at it."""
 
 
 @dataclass(frozen=True)
 class FanOut:
-    """A net with many loads."""
+    """A net with many loads.
+
+    Attributes
+    ----------
+    net : str
+    loads : int
+    pins : dict of int
+        How many of each kind, such as ``FDRE.CE``, the most first.
+    """
 
     net: str
     loads: int
-    kind: str
+    pins: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What was found."""
+    """The paths that limit a netlist's clock.
 
-    worst: tuple[Path, ...]
-    by_layer: Mapping[str, Path]
+    Attributes
+    ----------
+    paths : tuple of Path
+        The slowest of all, the slowest first, one for each pair of registers.
+    layers : dict of Path
+        The slowest that ends in each layer, the slowest first.
+    clocks : dict of Path
+        The slowest within each clock, the clock with the most registers first.
+    flip_flops, reset : int
+        How many there are, and how many of them have a reset.
+    fan_outs : tuple of FanOut
+        Nets with the most loads, the most first; clocks are left out.
+    routed : float
+        What routing makes of the estimate, by experience.
+    """
+
+    paths: tuple[Path, ...]
+    layers: Mapping[str, Path]
+    clocks: Mapping[str, Path]
     flip_flops: int
     reset: int
     fan_outs: tuple[FanOut, ...]
+    routed: float
+
+    @property
+    def slowest(self) -> Path:
+        """What limits the clock that most registers have: the accelerator's."""
+        return next(iter(self.clocks.values()))
 
     @property
     def ns(self) -> float:
-        return self.worst[0].ns
+        """Of the slowest path, with wires as they are on average."""
+        return self.slowest.ns
+
+    @property
+    def mhz(self) -> float:
+        """The clock that a router is expected to reach."""
+        return 1e3 / (self.ns * self.routed)
 
 
-def layer_of(net: str) -> str:
-    """The module of the accelerator that a net is in, by its name."""
-    found = _INSIDE.search(net)
-    return found[1] if found else "board"
+def estimate(netlist: Netlist, family: Family, layer_of: LayerOf) -> Estimate:
+    """Find the slowest paths of a netlist.
 
+    Parameters
+    ----------
+    netlist : Netlist
+    family : str
+        Of the FPGA.
+    layer_of : callable
 
-def estimate(
-    netlist: Netlist, family: Family, *, layer: Callable[[str], str] = layer_of, most: int = 10
-) -> Estimate:
-    graph = build_graph(netlist, LIBRARIES[family], WireModel.load(family))
+    Raises
+    ------
+    FirebrickError
+        If there is a cell whose delays are not known, logic that feeds back into itself, or no
+        path between registers at all.
+    """
+    wires = WireModel.load(family)
+    graph = build_graph(netlist, LIBRARIES[family], wires)
     analysis = Analysis(graph)
-    by_layer: dict[str, Path] = {}
-    worst: dict[tuple[str, str], Path] = {}
-    for capture in analysis.order[:20000]:
-        name = layer(analysis.register(capture))
-        if name in by_layer and len(worst) >= most:
-            continue
-        path = analysis.path(int(capture))
-        by_layer.setdefault(name, path)
-        if len(worst) < most:
-            worst.setdefault((path.start.partition("[")[0], path.end.partition("[")[0]), path)
-    resets = [t.reset for t in graph.timings]
-    ffs = [(c, r) for c, r in zip(netlist.cells, resets) if r]
-    with_reset = sum(1 for c, r in ffs if any(b != CONSTANT for b in c.inputs.get(r, ())))
-    return Estimate(tuple(worst.values()), by_layer, len(ffs), with_reset, _fan_outs(graph))
+    clocks = _by_clock(analysis)
+    if not clocks:
+        raise FirebrickError("the netlist has no path from one register to another")
+    resets = [
+        any(net != CONSTANT for net in cell.inputs.get(timing.reset, ()))
+        for cell, timing in zip(netlist.cells, graph.timings, strict=True)
+        if timing.reset is not None
+    ]
+    return Estimate(
+        paths=_different(analysis),
+        layers=_by_layer(analysis, layer_of),
+        clocks=clocks,
+        flip_flops=len(resets),
+        reset=sum(resets),
+        fan_outs=_fan_outs(graph),
+        routed=wires.routed,
+    )
 
 
-def _fan_outs(graph: TimingGraph, most: int = 20) -> tuple[FanOut, ...]:
-    fan = graph.fan_out.copy()
-    clocks = np.unique(graph.captures["clock"])
-    fan[clocks] = 0
-    top = np.argsort(-fan)[:most]
-    uses: dict[int, dict[str, int]] = {int(n): {} for n in top}
+def estimated_clock(netlist: Netlist, family: Family) -> float:
+    """The clock that a router is expected to reach, in MHz.
+
+    Parameters
+    ----------
+    netlist : Netlist
+    family : str
+        Of the FPGA.
+
+    Raises
+    ------
+    FirebrickError
+        As :func:`estimate` does.
+    """
+    return estimate(netlist, family, lambda module, net: module).mhz
+
+
+def _different(analysis: Analysis) -> tuple[Path, ...]:
+    """The slowest paths that do not merely end at, or begin from, other bits of the same."""
+    found: dict[tuple[str, ...], Path] = {}
+    for _, capture in zip(range(_TRIED), analysis.slowest(), strict=False):
+        path = analysis.path(capture)
+        found.setdefault((_word(path.start), _word(path.end), path.port), path)
+        if len(found) == MOST_PATHS:
+            break
+    return tuple(found.values())
+
+
+def _word(net: str) -> str:
+    return net.partition("[")[0]
+
+
+def _by_layer(analysis: Analysis, layer_of: LayerOf) -> dict[str, Path]:
+    graph, found = analysis.graph, dict[str, Path]()
+    for capture in analysis.slowest():
+        cell = graph.netlist.cells[graph.captures["cell"][capture]]
+        layer = layer_of(cell.module, analysis.end(capture))
+        if layer not in found:
+            found[layer] = analysis.path(capture)
+    return found
+
+
+def _by_clock(analysis: Analysis) -> dict[str, Path]:
+    registers = Counter(map(int, analysis.graph.captures["clock"]))
+    first: dict[int, int] = {}
+    for capture in analysis.slowest():
+        first.setdefault(int(analysis.graph.captures["clock"][capture]), capture)
+    order = sorted(first, key=lambda clock: -registers[clock])
+    names = analysis.graph.netlist.names
+    return {names[clock] or f"clock {clock}": analysis.path(first[clock]) for clock in order}
+
+
+def _fan_outs(graph: TimingGraph) -> tuple[FanOut, ...]:
+    loads = graph.fan_out.copy()
+    loads[np.unique(graph.captures["clock"])] = 0
+    largest = [int(net) for net in np.argsort(-loads, kind="stable")[:MOST_NETS] if loads[net]]
+    pins: dict[int, Counter[str]] = {net: Counter() for net in largest}
     for cell in graph.netlist.cells:
         for port, bits in cell.inputs.items():
-            for b in bits:
-                if b in uses:
-                    key = f"{cell.kind}.{port}"
-                    uses[b][key] = uses[b].get(key, 0) + 1
-    return tuple(
-        FanOut(graph.netlist.names[n], int(fan[n]),
-               ", ".join(f"{k} {v}" for k, v in sorted(uses[int(n)].items(), key=lambda i: -i[1])[:3]))
-        for n in top
-    )
+            for net in bits:
+                if net in pins:
+                    pins[net][f"{cell.kind}.{port}"] += 1
+    names = graph.netlist.names
+    return tuple(FanOut(names[n], int(loads[n]), dict(pins[n].most_common())) for n in largest)

@@ -74,7 +74,9 @@ def read_netlist(paths: Iterable[str | Path], top: str) -> Netlist:
             if not _is_black_box(module):
                 modules[name] = module
     if top not in modules:
-        raise FirebrickError(f"no module {top!r} in the netlist, only {', '.join(modules) or 'none'}")
+        raise FirebrickError(
+            f"no module {top!r} in the netlist, only {', '.join(modules) or 'none'}"
+        )
     return flatten(modules, top)
 
 

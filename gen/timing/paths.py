@@ -7,29 +7,31 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from gen.timing.cell_timing import CARRY
-from gen.timing.graph import TimingGraph, arrivals, incoming
+from gen.timing.arrivals import Neighbours, arrivals
+from gen.timing.graph import TimingGraph
+
+_CHAINS = {"CARRY4": 4, "CCU2C": 2}
+"""Bits of a carry chain in one cell."""
 
 
 @dataclass(frozen=True)
 class Hop:
-    """A net on a path, and the cell in front of it.
+    """A cell on a path, and the net behind it.
 
     Attributes
     ----------
-    kind : str
-        Of the cell.
+    cell : str
+        Its kind.
     net : str
-        Its name; empty if only the tools know it.
+        The net's name; empty if only the tools know it.
     fan_out : int
         Its loads.
     cell_ns, wire_ns : float
-        Through the cell, and over the wire to the next.
+        Through the cell, and over the wire to the next one.
     """
 
-    kind: str
+    cell: str
     net: str
     fan_out: int
     cell_ns: float
@@ -38,41 +40,44 @@ class Hop:
 
 @dataclass(frozen=True)
 class Path:
-    """From a clock edge through logic to the next edge.
+    """From a clock's edge in one register through logic to the next edge in another.
 
     Attributes
     ----------
     ns : float
         All together, setup included.
-    start, end : str
-        The nets at both ends: what a register drives, and what the last one drives.
     hops : tuple of Hop
-    setup : float
+        The first is the register that the path begins at.
+    end : str
+        What the register at the end drives, or what leads to it if only the tools know that.
     port : str
-        Of the last cell.
-    last : str
-        Kind of the last cell.
+        Where the path ends, for example ``FDRE.D``.
+    setup : float
+    clock : str
     """
 
     ns: float
-    start: str
-    end: str
     hops: tuple[Hop, ...]
-    setup: float
+    end: str
     port: str
-    last: str
+    setup: float
     clock: str
 
     @property
-    def levels(self) -> int:
-        """Cells of logic between the registers; a carry chain is one."""
-        kinds = (hop.kind in _CHAINS for hop in self.hops[1:])
-        return sum(1 if chain else len(list(run)) for chain, run in groupby(kinds))
+    def start(self) -> str:
+        """What the register at the beginning drives."""
+        return self.hops[0].net
 
     @property
-    def carries(self) -> int:
-        """Bits of carry chains passed."""
-        return sum(_CHAINS.get(hop.kind, 0) for hop in self.hops)
+    def levels(self) -> int:
+        """Cells of logic between the registers, a whole carry chain being one."""
+        chained = groupby(hop.cell in _CHAINS for hop in self.hops[1:])
+        return sum(1 if chain else len(list(run)) for chain, run in chained)
+
+    @property
+    def carry_bits(self) -> int:
+        """Bits of carry chains in the cells that are passed."""
+        return sum(_CHAINS.get(hop.cell, 0) for hop in self.hops)
 
     @property
     def widest(self) -> int:
@@ -80,93 +85,92 @@ class Path:
         return max(hop.fan_out for hop in self.hops)
 
     @property
-    def wires(self) -> float:
-        """Of the time, what is wire."""
+    def wire_ns(self) -> float:
+        """What of the time is wire."""
         return sum(hop.wire_ns for hop in self.hops)
 
 
-_CHAINS = {"CARRY4": 4, "CCU2C": 2}
-"""Bits of a chain in one cell."""
-
-
 class Analysis:
-    """Arrival times by clock, and paths looked up in them."""
+    """Times from register to register, and the paths that take them.
+
+    Parameters
+    ----------
+    graph : TimingGraph
+
+    Raises
+    ------
+    FirebrickError
+        If logic feeds back into itself.
+    """
 
     def __init__(self, graph: TimingGraph):
         self.graph = graph
-        self._incoming: csr_array = incoming(graph)
-        self._arrivals: dict[int, np.ndarray] = {}
+        self._incoming = Neighbours(graph.arcs["target"], graph.points)
+        self._late: dict[int, np.ndarray] = {}
         ends = graph.captures
-        self.late = np.full(len(ends["net"]), -np.inf)
-        """Of each capture: time from edge to edge."""
-        for clock in np.unique(ends["clock"]):
-            self._arrivals[int(clock)] = arrivals(graph, int(clock))
+        self.ns = np.full(len(ends["net"]), -np.inf)
+        """Of each of the graph's captures, from edge to edge."""
+        for clock in map(int, np.unique(ends["clock"])):
+            self._late[clock] = arrivals(graph, clock)
             mine = ends["clock"] == clock
-            at = self._arrivals[int(clock)][ends["net"][mine]]
-            self.late[mine] = at + ends["wire"][mine] + ends["ns"][mine]
-        self.order = np.argsort(-self.late, kind="stable")
-        self.order = self.order[np.isfinite(self.late[self.order])]
+            self.ns[mine] = self._late[clock][ends["net"][mine]] + ends["ns"][mine]
 
-    def register(self, capture: int) -> str:
-        """What the cell at a path's end drives, or what its pin is called."""
-        cell = self.graph.netlist.cells[self.graph.captures["cell"][capture]]
-        names = [self.graph.netlist.names[n] for bits in cell.outputs.values() for n in bits if n >= 0]
-        name = next((name for name in names if name), "")
-        return name or self.graph.netlist.names[self.graph.captures["net"][capture]]
+    def slowest(self) -> Iterator[int]:
+        """Captures that a path within one clock domain leads to, the slowest first."""
+        order = np.argsort(-self.ns, kind="stable")
+        yield from map(int, order[np.isfinite(self.ns[order])])
+
+    def end(self, capture: int) -> str:
+        """The name of what a capture's register drives, or of what leads to it."""
+        netlist, ends = self.graph.netlist, self.graph.captures
+        outputs = netlist.cells[ends["cell"][capture]].outputs.values()
+        names = (netlist.names[net] for bits in outputs for net in bits if net >= 0)
+        return next(filter(None, names), netlist.names[ends["net"][capture]])
 
     def path(self, capture: int) -> Path:
         """The slowest way to a capture."""
         graph, ends = self.graph, self.graph.captures
-        clock = int(ends["clock"][capture])
-        arcs = list(self._trace(int(ends["net"][capture]), clock))[::-1]
-        net = int(graph.source[arcs[0]] if arcs else ends["net"][capture])
-        hops = tuple(self._hops(net, clock, arcs, float(ends["wire"][capture])))
-        cell = graph.netlist.cells[ends["cell"][capture]]
+        clock, wire = int(ends["clock"][capture]), float(ends["wire"][capture])
+        arcs = self._trace(int(ends["net"][capture]), clock)
+        net = int(graph.arcs["source"][arcs[0]] if arcs else ends["net"][capture])
+        kind = graph.netlist.cells[ends["cell"][capture]].kind
         return Path(
-            float(self.late[capture]),
-            graph.netlist.names[net],
-            self.register(capture),
-            hops,
-            float(ends["ns"][capture]),
-            str(ends["port"][capture]),
-            cell.kind,
-            graph.netlist.names[clock],
+            ns=float(self.ns[capture]),
+            hops=tuple(self._hops(net, clock, arcs, wire)),
+            end=self.end(capture),
+            port=f"{kind}.{ends['port'][capture]}",
+            setup=float(ends["ns"][capture]) - wire,
+            clock=graph.netlist.names[clock],
         )
 
-    def _trace(self, net: int, clock: int) -> Iterator[int]:
-        """Arcs on the slowest way to a net, the last one first."""
-        late, graph = self._arrivals[clock], self.graph
-        while True:
-            arcs = self._incoming[[net]].data
-            if not len(arcs):
-                return
-            times = late[graph.source[arcs]] + graph.ns[arcs]
+    def _trace(self, net: int, clock: int) -> list[int]:
+        """Arcs on the slowest way from a register to a net."""
+        late, arcs = self._late[clock], self.graph.arcs
+        found: list[int] = []
+        while len(candidates := self._incoming.of(net)):
+            times = late[arcs["source"][candidates]] + arcs["ns"][candidates]
             best = int(np.argmax(times))
-            if times[best] < late[net]:  # a register drives it too, and later
-                return
-            yield int(arcs[best])
-            net = int(graph.source[arcs[best]])
+            if times[best] < late[net]:
+                break  # a memory's clock changes this net too, and later
+            found.append(int(candidates[best]))
+            net = int(arcs["source"][found[-1]])
+        return found[::-1]
 
     def _hops(self, net: int, clock: int, arcs: list[int], wire: float) -> Iterator[Hop]:
         """From the net that a register drives along arcs to a last wire."""
-        graph, begins = self.graph, self.graph.launches
-        here = (begins["net"] == net) & (begins["clock"] == clock)
-        launch = np.flatnonzero(here)[np.argmax(begins["ns"][here])]
+        columns, begins = self.graph.arcs, self.graph.launches
+        here = np.flatnonzero((begins["net"] == net) & (begins["clock"] == clock))
+        launch = here[np.argmax(begins["ns"][here])]
         cell, ns = int(begins["cell"][launch]), float(begins["ns"][launch])
         for arc in arcs:
-            if graph.source[arc] < len(graph.netlist.names):
-                yield self._hop(cell, net, ns, float(graph.wire[arc]))
-                cell, ns = int(graph.cell[arc]), 0.0
-            ns += float(graph.ns[arc] - graph.wire[arc])
-            net = int(graph.target[arc])
+            if columns["source"][arc] < len(self.graph.netlist.names):
+                yield self._hop(cell, net, ns, float(columns["wire"][arc]))
+                cell, ns = int(columns["cell"][arc]), 0.0
+            ns += float(columns["ns"][arc] - columns["wire"][arc])
+            net = int(columns["target"][arc])
         yield self._hop(cell, net, ns, wire)
 
     def _hop(self, cell: int, net: int, cell_ns: float, wire_ns: float) -> Hop:
         netlist = self.graph.netlist
-        return Hop(
-            netlist.cells[cell].kind,
-            netlist.names[net],
-            int(self.graph.fan_out[net]),
-            cell_ns,
-            wire_ns,
-        )
+        fan_out = int(self.graph.fan_out[net])
+        return Hop(netlist.cells[cell].kind, netlist.names[net], fan_out, cell_ns, wire_ns)

@@ -9,45 +9,43 @@ from pathlib import Path
 import numpy as np
 
 from boards.board import Family
-from gen.timing.cell_timing import CARRY, CHAIN, DATA, LUT, MUX, OPERAND, SELECTED
+from gen.timing.cell_timing import BLOCK, CARRY, CHAIN, DATA, LUT, MUX, OPERAND, SELECTED
 
 FITTED = Path(__file__).with_name("wires.json")
-"""What ``python -m bench fmax --fit`` wrote."""
-KNEE = 64
-"""Fan-out from which on a net is spread so far that its delay grows faster."""
+"""What ``python -m bench wires --json`` wrote."""
+KNEE = 5
+"""Doublings of a net's loads (32) from which on it is spread so far that each costs much more."""
 
 
 @dataclass(frozen=True)
 class WireModel:
-    """Constants of a family.
+    """Constants of a family: what wires of routed designs took on average.
+
+    Within a slice a wire costs nothing: from a LUT to a carry chain or a wide multiplexer, from
+    one cell of a chain to the next (what it takes there is in the cells' delays), and from logic
+    to the flip-flop behind it that alone reads it.
 
     Attributes
     ----------
     base, slope, wide_slope : float
-        Of any wire, in ns: for one load, more for each doubling of the loads up to
-        :data:`KNEE`, and for each doubling above.
-    chain : float
-        From one cell of a carry chain to the next.
-    inside : float
-        Within a slice: to a wide multiplexer's data, and from a LUT to a carry chain.
-    register : float
-        From logic to the flip-flop behind it, where nothing else reads it.
+        Of any other wire, in ns: with one load, more for each doubling of the loads up to
+        ``2**KNEE``, and more for each doubling above.
+    block : float
+        More at each end that is a block RAM or a multiplier; those stand in columns of their own.
     routed : float
-        What routed paths take, over this estimate.
+        The slowest path of a routed design, over the slowest estimate in its netlist.
     """
 
     base: float
     slope: float
     wide_slope: float
-    chain: float
-    inside: float
-    register: float
+    block: float
     routed: float
 
     @staticmethod
     def load(family: Family) -> WireModel:
         """The constants that were fitted last."""
-        return WireModel(**json.loads(FITTED.read_text())[family])
+        return WireModel(**json.loads(FITTED.read_text())["wires"]["constants"][family])
 
     def delays(self, drivers: np.ndarray, pins: np.ndarray, fan_out: np.ndarray) -> np.ndarray:
         """Delay of each wire in ns.
@@ -60,12 +58,19 @@ class WireModel:
             Loads of the whole net.
         """
         doublings = np.log2(np.maximum(fan_out, 1))
-        knee = np.log2(KNEE)
-        ns = self.base + self.slope * np.minimum(doublings, knee)
-        ns += self.wide_slope * np.maximum(doublings - knee, 0)
-        logic = (drivers == LUT) | (drivers == MUX) | (drivers == CARRY)
-        ns = np.where(logic & (pins == DATA) & (fan_out == 1), self.register, ns)
-        near = ((drivers == LUT) | (drivers == MUX)) & (pins == SELECTED)
-        near |= (drivers == LUT) & (pins == OPERAND)
-        ns = np.where(near, self.inside, ns)
-        return np.where((drivers == CARRY) & (pins == CHAIN), self.chain, ns)
+        ns = self.base + self.slope * np.minimum(doublings, KNEE)
+        ns += self.wide_slope * np.maximum(doublings - KNEE, 0)
+        ns += self.block * ((drivers == BLOCK).astype(int) + (pins == BLOCK))
+        return np.where(inside(drivers, pins, fan_out), 0.0, ns)
+
+
+def inside(drivers: np.ndarray, pins: np.ndarray, fan_out: np.ndarray) -> np.ndarray:
+    """Which wires stay within a slice; parameters as :meth:`WireModel.delays` has them."""
+    mux = (drivers == LUT) | (drivers == MUX)
+    logic = mux | (drivers == CARRY)
+    return (
+        (mux & (pins == SELECTED))
+        | ((drivers == LUT) & (pins == OPERAND))
+        | ((drivers == CARRY) & (pins == CHAIN))
+        | (logic & (pins == DATA) & (fan_out == 1))
+    )

@@ -1,9 +1,9 @@
 """Delays of 7-series cells, speed grade -1, in ns.
 
-LUTs, multiplexers and carry chains are Project X-Ray's (``artix7/timings/*.sdf``, slow corner), as
-are block RAM, LUT RAM and DSP48E1, through the specify blocks of Yosys' ``xilinx/cells_sim.v``.
-What a LUT's inputs differ by counts as wire, so all have the data sheet's 0.124 ns (DS181, TILO),
-and flip-flops have the data sheet's numbers.
+Multiplexers, carry chains, block RAM, LUT RAM and DSP48E1 are Project X-Ray's
+(``artix7/timings/*.sdf``, slow corner; those of slices as Yosys' ``xilinx/cells_sim.v`` quotes
+them). By how much a LUT's inputs differ counts as wire: all have 0.124 ns. That, and flip-flops, are
+what the routed designs were analysed with that the wires are fitted to.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gen.timing.cell_timing import (
+    BLOCK,
     CARRY,
     CHAIN,
     CONTROL,
@@ -24,7 +25,9 @@ from gen.timing.cell_timing import (
     Edge,
     Library,
     number,
+    word,
 )
+from gen.timing.dsp48e1 import dsp48e1
 
 LUT_NS = 0.124
 _CLOCK_TO_Q, _D, _CE, _SR = 0.456, 0.06, 0.205, 0.429
@@ -134,8 +137,6 @@ _BLOCK_RAM_SETUPS = {
         "ADDRARDADDR": 0.566,
         "ENARDEN": 0.443,
         "WEA": 0.532,
-        "DIADI": 0.737,
-        "DIPADIP": 0.737,
         "REGCEAREGCE": 0.360,
         "RSTREGARSTREG": 0.342,
         "RSTRAMARSTRAM": 0.359,
@@ -144,104 +145,36 @@ _BLOCK_RAM_SETUPS = {
         "ADDRBWRADDR": 0.566,
         "ENBWREN": 0.443,
         "WEBWE": 0.532,
-        "DIBDI": 0.737,
-        "DIPBDIP": 0.737,
         "REGCEB": 0.360,
         "RSTREGB": 0.342,
         "RSTRAMB": 0.359,
     },
 }
+_WRITTEN = {"A": ("DIADI", "DIPADIP"), "B": ("DIBDI", "DIPBDIP")}
+_READ = {"A": ("DOADO", "DOPADOP"), "B": ("DOBDO", "DOPBDOP")}
+_DATA_SETUP, _READ_FIRST_SETUP = 0.737, 0.241
 
 
 def _block_ram(parameters: Mapping[str, str]) -> CellTiming:
-    """With an output register or without; as simple dual port, port A reads all bits."""
-    simple = str(parameters.get("RAM_MODE", "TDP")).strip() == "SDP"
-    launches = []
-    for letter, clock in (("A", _PORT_A), ("B", _PORT_A if simple else _PORT_B)):
-        register = number(parameters, "DOA_REG" if simple else f"DO{letter}_REG", 0)
-        ns = _REGISTERED_OUT if register else _BLOCK_RAM_OUT
-        launches += [Edge(f"DO{letter}DO", clock, ns), Edge(f"DOP{letter}DOP", clock, ns)]
-    captures = (
-        # Written as simple dual port, data of both ports go with the clock of port B.
-        Edge(port, _PORT_B if simple and port in ("DIADI", "DIPADIP", "WEA") else clock, ns)
-        for clock, setups in _BLOCK_RAM_SETUPS.items()
-        for port, ns in setups.items()
-    )
-    return CellTiming(launches=tuple(launches), captures=tuple(captures))
+    """With output registers or without.
+
+    As simple dual port, port A's clock reads all bits and port B's writes them.
+    """
+    simple = word(parameters, "RAM_MODE", "TDP") == "SDP"
+    launches, captures = [], []
+    for letter, clock in (("A", _PORT_A), ("B", _PORT_B)):
+        registered = number(parameters, "DOA_REG" if simple else f"DO{letter}_REG", 0)
+        out = _REGISTERED_OUT if registered else _BLOCK_RAM_OUT
+        reader, writer = (_PORT_A, _PORT_B) if simple else (clock, clock)
+        launches += [Edge(port, reader, out) for port in _READ[letter]]
+        mode = word(parameters, f"WRITE_MODE_{'B' if simple else letter}", "WRITE_FIRST")
+        setup = _READ_FIRST_SETUP if mode == "READ_FIRST" else _DATA_SETUP
+        captures += [Edge(port, writer, setup) for port in _WRITTEN[letter]]
+        captures += [Edge(port, clock, ns) for port, ns in _BLOCK_RAM_SETUPS[clock].items()]
+    pins = dict.fromkeys([edge.port for edge in captures], BLOCK)
+    return CellTiming((), tuple(launches), tuple(captures), BLOCK, pins)
 
 
-def _dsp48e1(parameters: Mapping[str, str]) -> CellTiming:
-    """By its registers: each input's first one, and P's last one."""
-
-    def has(name: str) -> bool:
-        return number(parameters, name, 1) != 0
-
-    multiplies = str(parameters.get("USE_MULT", "MULTIPLY")).strip() != "NONE"
-    added = str(parameters.get("USE_DPORT", "FALSE")).strip() == "TRUE"
-    captures, arcs = [], []
-    for port, stages in _DSP_WAYS[multiplies, added].items():
-        ns = next((ns for register, ns in stages if has(register)), None)
-        if ns is not None:
-            captures.append(Edge(port, "CLK", ns))
-        else:
-            arcs.append(Arc(port, "P", _DSP_THROUGH[port] + _DSP_PREADDER * (added and port == "A")))
-    for port, register in _DSP_CONTROLS.items():
-        if has(register):
-            captures.append(Edge(port, "CLK", 0.25))
-        elif has("PREG"):
-            captures.append(Edge(port, "CLK", 1.8))
-        else:
-            arcs.append(Arc(port, "P", 1.8))
-    captures += [Edge(port, "CLK", 0.5) for port in _DSP_ENABLES]
-    launch = next((ns for register, ns in _DSP_LAUNCH if has(register)), None)
-    launches = () if launch is None else (Edge("P", "CLK", launch),)
-    return CellTiming(tuple(arcs), launches, tuple(captures))
-
-
-_DSP_THROUGH = {"A": 2.823, "B": 2.690, "C": 1.325, "D": 3.717, "PCIN": 1.107}
-_DSP_PREADDER = 0.983
-_DSP_WAYS = {
-    (True, False): {
-        "A": (("AREG", 0.254), ("MREG", 1.416), ("PREG", 2.739)),
-        "B": (("BREG", 0.324), ("MREG", 1.285), ("PREG", 2.608)),
-        "C": (("CREG", 0.168), ("PREG", 1.244)),
-        "PCIN": (("PREG", 1.025),),
-    },
-    (True, True): {
-        "A": (("AREG", 0.254), ("ADREG", 1.283), ("MREG", 2.400), ("PREG", 3.723)),
-        "B": (("BREG", 0.324), ("MREG", 1.285), ("PREG", 2.608)),
-        "C": (("CREG", 0.168), ("PREG", 1.244)),
-        "D": (("DREG", 0.248), ("ADREG", 1.195), ("MREG", 2.310), ("PREG", 3.635)),
-        "PCIN": (("PREG", 1.025),),
-    },
-    (False, False): {
-        "A": (("AREG", 0.254), ("PREG", 1.441)),
-        "B": (("BREG", 0.324), ("PREG", 1.428)),
-        "C": (("CREG", 0.168), ("PREG", 1.244)),
-        "PCIN": (("PREG", 1.025),),
-    },
-}
-_DSP_WAYS[False, True] = _DSP_WAYS[False, False]
-_DSP_CONTROLS = {
-    "OPMODE": "OPMODEREG",
-    "ALUMODE": "ALUMODEREG",
-    "INMODE": "INMODEREG",
-    "CARRYIN": "CARRYINREG",
-    "CARRYINSEL": "CARRYINSELREG",
-}
-_DSP_ENABLES = (
-    *("CEA1", "CEA2", "CEAD", "CEALUMODE", "CEB1", "CEB2", "CEC", "CECARRYIN", "CECTRL", "CED"),
-    *("CEINMODE", "CEM", "CEP", "RSTA", "RSTALLCARRYIN", "RSTALUMODE", "RSTB", "RSTC", "RSTCTRL"),
-    *("RSTD", "RSTINMODE", "RSTM", "RSTP"),
-)
-_DSP_LAUNCH = (
-    ("PREG", 0.434),
-    ("CREG", 1.687),
-    ("MREG", 1.671),
-    ("AREG", 3.935),
-    ("DREG", 3.908),
-    ("BREG", 2.813),
-)
 _PADS = dict.fromkeys(
     (
         *("IBUF", "IBUFG", "OBUF", "IOBUF", "OBUFT", "BUFG", "BUFGCTRL", "BUFH", "BUFR", "BUFIO"),
@@ -276,6 +209,6 @@ CELLS: Library = {
     "SRLC32E": _shift_register("A", "Q31"),
     "RAMB18E1": _block_ram,
     "RAMB36E1": _block_ram,
-    "DSP48E1": _dsp48e1,
+    "DSP48E1": dsp48e1,
     **_PADS,
 }
