@@ -1,43 +1,41 @@
 """``python -m gen.timing NETLIST.json``: the clock that a netlist of Yosys' is good for."""
 
 from __future__ import annotations
-import re
-import sys
-from gen.timing.estimate import estimate
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from boards.board import TOP
+from gen.common.console import run_app
+from gen.timing.estimate import estimate, family_of
 from gen.timing.netlist import read_netlist
+from gen.timing.report import path_table, timing_report
+
+app = typer.Typer(add_completion=False)
 
 
-def main() -> None:
-    args = [a for a in sys.argv[1:] if not a.startswith("--")]
-    netlist = read_netlist(args, "top")
-    family = "ecp5" if any(c.kind == "TRELLIS_FF" for c in netlist.cells) else "xc7"
-    inside = re.compile(r"\.accelerator\.(\w+)")
-    found = estimate(netlist, family, lambda module, net: (inside.search(net) or ["", "board"])[1])
-    print(
-        f"{len(netlist.cells)} cells, {family}; worst {found.ns:.2f} ns; routed about {found.mhz:.1f} MHz"
-    )
-    print(
-        f"{found.flip_flops} flip-flops, {found.reset} with a reset ({found.reset / max(found.flip_flops, 1):.1%})"
-    )
-    print("worst path by layer of its end:")
-    for name, p in found.layers.items():
-        print(
-            f"  {name:28} {p.ns:6.2f} ns, wires {p.wire_ns:5.2f}, {p.levels:2} levels, {p.carry_bits:2} carry bits, widest {p.widest:5}: {p.start} -> {p.end} {p.port}"
-        )
-    print("worst paths:")
-    for p in found.paths:
-        print(f"  {p.ns:.2f} ns {p.start} -> {p.end}")
-        for h in p.hops:
-            print(
-                f"     {h.cell:10} {h.cell_ns:5.2f}  wire {h.wire_ns:5.2f}  loads {h.fan_out:5}  {h.net}"
-            )
-        print(f"     {p.port} setup {p.setup:.2f}")
-    print("largest fan-outs:")
-    for f in found.fan_outs:
-        print(
-            f"  {f.loads:6} {f.net}  ({', '.join(f'{k} {v}' for k, v in list(f.pins.items())[:4])})"
-        )
+@app.command()
+def show(
+    netlist: Annotated[
+        list[Path], typer.Argument(metavar="NETLIST.json", help="What write_json of Yosys wrote.")
+    ],
+    top: Annotated[str, typer.Option(help="Name of the top module.")] = TOP,
+    clock: Annotated[
+        float | None, typer.Option(metavar="MHZ", help="Warn if the estimate is below.")
+    ] = None,
+    paths: Annotated[int, typer.Option(help="Slowest paths to show cell by cell.")] = 3,
+) -> None:
+    """Estimate the clock of a netlist before it is placed, layer by layer."""
+    design = read_netlist(netlist, top)
+    found = estimate(design, family_of(design))
+    console = Console()
+    console.print(timing_report(found, 0 if clock is None else clock * 1e6))
+    for path in found.paths[:paths]:
+        console.print(path_table(path))
 
 
 if __name__ == "__main__":
-    main()
+    run_app(app)

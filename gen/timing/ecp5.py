@@ -67,23 +67,53 @@ def _lut_ram() -> CellTiming:
 
 
 _BLOCK_RAM_OUT = {"A": (5.609, 0.973), "B": (5.830, 0.956)}
+"""Without an output register and with one."""
 _BLOCK_RAM_SETUPS = {
     "A": {"OCEA": 0.226, "RSTA": 0.579, "ADA": 0.251, "WEA": 0.139, "DIA": 0.218, "CEA": 0.211},
     "B": {"OCEB": 0.253, "RSTB": 0.585, "ADB": 0.205, "WEB": 0.0, "DIB": 0.134, "CEB": 0.340},
 }
+_BUS_BITS = {"ADA": 14, "ADB": 14, "DIA": 18, "DIB": 18}
 
 
 def _block_ram(parameters: Mapping[str, str]) -> CellTiming:
     launches, captures = [], []
     for port, setups in _BLOCK_RAM_SETUPS.items():
-        plain, registered = _BLOCK_RAM_OUT[port]
-        mode = word(parameters, f"REGMODE_{port}", "NOREG")
-        ns = registered if mode == "OUTREG" else plain
-        launches += [Edge(f"DO{port}{bit}", f"CLK{port}", ns) for bit in range(18)]
+        out = _BLOCK_RAM_OUT[port][_registered(parameters, f"REGMODE_{port}")]
+        launches += [Edge(f"DO{port}{bit}", f"CLK{port}", out) for bit in range(18)]
         for name, setup in setups.items():
-            bits = {"AD": range(14), "DI": range(18)}.get(name[:2])
-            pins = [name] if bits is None else [f"{name}{bit}" for bit in bits]
-            captures += [Edge(pin, f"CLK{port}", setup) for pin in pins]
+            captures += [Edge(pin, f"CLK{port}", setup) for pin in _pins(name, _BUS_BITS)]
+    return _clocked_block(launches, captures)
+
+
+_PSEUDO_DUAL_SETUPS = {
+    "CLKW": {"ADW": 0.251, "DI": 0.218, "BE": 0.139, "CEW": 0.211},
+    "CLKR": {"ADR": 0.205, "CER": 0.340, "OCER": 0.253, "RST": 0.585},
+}
+_PSEUDO_DUAL_BITS = {"ADW": 9, "DI": 36, "BE": 4, "ADR": 14}
+
+
+def _pseudo_dual_port(parameters: Mapping[str, str]) -> CellTiming:
+    """The same block, written by its port A and read by its port B."""
+    out = _BLOCK_RAM_OUT["B"][_registered(parameters, "REGMODE")]
+    captures = [
+        Edge(pin, clock, setup)
+        for clock, setups in _PSEUDO_DUAL_SETUPS.items()
+        for name, setup in setups.items()
+        for pin in _pins(name, _PSEUDO_DUAL_BITS)
+    ]
+    return _clocked_block([Edge(f"DO{bit}", "CLKR", out) for bit in range(36)], captures)
+
+
+def _registered(parameters: Mapping[str, str], mode: str) -> bool:
+    return word(parameters, mode, "NOREG") == "OUTREG"
+
+
+def _pins(name: str, bits: Mapping[str, int]) -> list[str]:
+    """The bits of a bus, each a port of its own, or the port that is no bus."""
+    return [f"{name}{bit}" for bit in range(bits[name])] if name in bits else [name]
+
+
+def _clocked_block(launches: list[Edge], captures: list[Edge]) -> CellTiming:
     pins = dict.fromkeys([edge.port for edge in captures], BLOCK)
     return CellTiming((), tuple(launches), tuple(captures), BLOCK, pins)
 
@@ -106,11 +136,9 @@ def _multiplier(parameters: Mapping[str, str]) -> CellTiming:
         return CellTiming(arcs, drives=BLOCK, pins=dict.fromkeys(_FACTORS, BLOCK))
     setup = 0.084 if inputs else 2.625 if pipeline else 3.486
     launch = 0.735 if output else 1.334 if pipeline else 3.864
-    return CellTiming(
-        launches=tuple(Edge(pin, "CLK0", launch) for pin in _OUTPUTS),
-        captures=tuple(Edge(pin, "CLK0", setup) for pin in _FACTORS),
-        drives=BLOCK,
-        pins=dict.fromkeys(_FACTORS, BLOCK),
+    return _clocked_block(
+        [Edge(pin, "CLK0", launch) for pin in _OUTPUTS],
+        [Edge(pin, "CLK0", setup) for pin in _FACTORS],
     )
 
 
@@ -131,7 +159,7 @@ CELLS: Library = {
     "TRELLIS_FF": _flip_flop,
     "TRELLIS_DPR16X4": _lut_ram(),
     "DP16KD": _block_ram,
-    "PDPW16KD": _block_ram,
+    "PDPW16KD": _pseudo_dual_port,
     "MULT18X18D": _multiplier,
     **_PADS,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,11 @@ from gen.timing.paths import Analysis, Path
 from gen.timing.wires import WireModel
 
 LIBRARIES: Mapping[Family, Library] = {"xc7": xc7.CELLS, "ecp5": ecp5.CELLS}
+_INSIDE = re.compile(r"\.accelerator\.(\w+)")
 MOST_PATHS = 10
+"""Paths that are kept of the slowest of all."""
 MOST_NETS = 20
+"""Nets that are kept of those with the largest fan-outs."""
 _TRIED = 5000
 """Slowest ends among which different paths are looked for: the bits of a register are alike."""
 
@@ -88,7 +92,39 @@ class Estimate:
         return 1e3 / (self.ns * self.routed)
 
 
-def estimate(netlist: Netlist, family: Family, layer_of: LayerOf) -> Estimate:
+def layer_by_name(module: str, net: str) -> str:
+    """The module inside the accelerator that a net's name tells.
+
+    Parameters
+    ----------
+    module : str
+        Not used: a flat netlist has only one.
+    net : str
+    """
+    found = _INSIDE.search(net)
+    return found[1] if found else "board"
+
+
+def family_of(netlist: Netlist) -> Family:
+    """The family whose cells a netlist is made of.
+
+    Raises
+    ------
+    FirebrickError
+        If it is none that we know.
+    """
+    kinds = {cell.kind for cell in netlist.cells}
+    families = [family for family, library in LIBRARIES.items() if kinds <= library.keys()]
+    if len(families) != 1:
+        strange = min((kinds - library.keys() for library in LIBRARIES.values()), key=len)
+        raise FirebrickError(
+            f"cells {', '.join(sorted(strange)) or 'of the netlist'} belong to no family whose "
+            "delays are known"
+        )
+    return families[0]
+
+
+def estimate(netlist: Netlist, family: Family, layer_of: LayerOf = layer_by_name) -> Estimate:
     """Find the slowest paths of a netlist.
 
     Parameters
@@ -140,7 +176,7 @@ def estimated_clock(netlist: Netlist, family: Family) -> float:
     FirebrickError
         As :func:`estimate` does.
     """
-    return estimate(netlist, family, lambda module, net: module).mhz
+    return estimate(netlist, family).mhz
 
 
 def _different(analysis: Analysis) -> tuple[Path, ...]:

@@ -101,7 +101,7 @@ def flatten(modules: Mapping[str, Any], top: str) -> Netlist:
         As in Yosys' JSON, without black boxes.
     top : str
     """
-    work = _Flattening(modules)
+    work = _Flattening(modules, top)
     work.add(top, {})
     return work.finish()
 
@@ -109,8 +109,9 @@ def flatten(modules: Mapping[str, Any], top: str) -> Netlist:
 class _Flattening:
     """Numbers nets through the hierarchy; those that a port makes one are joined at the end."""
 
-    def __init__(self, modules: Mapping[str, Any]):
+    def __init__(self, modules: Mapping[str, Any], top: str):
         self._modules = modules
+        self._top = top
         self._cells: list[Cell] = []
         self._names: list[str] = []
         self._same: dict[int, int] = {}
@@ -120,7 +121,7 @@ class _Flattening:
         """Add an instance of a module, whose ports are connected to these nets."""
         module = self._modules[name]
         nets = self._own_nets(module, ports)
-        self._name(module, nets)
+        self._name(module, nets, self._prefix(name))
         for cell in module["cells"].values():
             pins = {
                 port: [nets.get(bit, CONSTANT) for bit in bits]
@@ -152,11 +153,16 @@ class _Flattening:
                     self._names.append("")
         return nets
 
-    def _name(self, module: Mapping[str, Any], nets: Mapping[int | str, int]) -> None:
+    def _prefix(self, module: str) -> str:
+        """Where a module is below the top: our modules are called by their place."""
+        return "" if module == self._top else f"{module.removeprefix(f'{self._top}.')}."
+
+    def _name(self, module: Mapping[str, Any], nets: Mapping[int | str, int], prefix: str) -> None:
         """Call the nets by the module's public names."""
-        for name, entry in module["netnames"].items():
-            if entry.get("hide_name") or name.startswith("$"):
+        for own, entry in module["netnames"].items():
+            if entry.get("hide_name") or own.startswith("$"):
                 continue
+            name = prefix + own
             bits, rank = entry["bits"], _rank(name)
             for index, bit in enumerate(bits):
                 net = nets.get(bit, CONSTANT)

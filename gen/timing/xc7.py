@@ -2,8 +2,8 @@
 
 Multiplexers, carry chains, block RAM, LUT RAM and DSP48E1 are Project X-Ray's
 (``artix7/timings/*.sdf``, slow corner; those of slices as Yosys' ``xilinx/cells_sim.v`` quotes
-them). By how much a LUT's inputs differ counts as wire: all have 0.124 ns. That, and flip-flops, are
-what the routed designs were analysed with that the wires are fitted to.
+them). By how much a LUT's inputs differ counts as wire: all have 0.124 ns. That, and flip-flops,
+are what the routed designs were analysed with that the wires are fitted to.
 """
 
 from __future__ import annotations
