@@ -17,7 +17,8 @@ from gen.arguments import NetworkOptions
 from gen.backend.emit import emit
 from gen.backend.report import WIDTH, report
 from gen.backend.rtlil import check_yosys
-from gen.backend.synth import comparison, save, synthesise
+from gen.backend.synth import synthesise
+from gen.backend.synth_report import save, synthesis_report
 from gen.common.build_folder import BUILD, BuildFolder
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
@@ -130,14 +131,14 @@ def generate(
         emit(network, made, board, folder, progress=display)
         if synth:
             display.begin("synthesise")
-            counts = synthesise(folder, board.family, network, progress=display)
-            save(folder, board.family, made, counts)
+            synthesis = synthesise(folder, board.family, network, progress=display)
+            save(folder, board.family, made, synthesis)
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH
     console.print(report(network, made, board, console.width))
     if synth:
-        console.print(comparison(made, counts))
+        console.print(synthesis_report(made, synthesis))
     kept = folder.foreign_files()
     if kept:
         text = f"\nKept in {folder}, though of an earlier build perhaps: {', '.join(kept)}"

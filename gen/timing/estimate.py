@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -90,6 +91,10 @@ class Estimate:
     def mhz(self) -> float:
         """The clock that a router is expected to reach."""
         return 1e3 / (self.ns * self.routed)
+
+    def to_entry(self) -> dict[str, Any]:
+        """All of it for a JSON file."""
+        return {"ns": self.ns, "mhz": self.mhz, **asdict(self)}
 
 
 def layer_by_name(module: str, net: str) -> str:

@@ -192,7 +192,7 @@ _DERIVED = re.compile(r"_(LUT\d|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+|MULT18X18D|DP16K
 
 def _rank(name: str) -> tuple[bool, int, int]:
     """How well a name tells a net: by the design rather than the tools, deep inside, and short."""
-    return not _DERIVED.search(name), name.count("."), -len(name)
+    return "$" not in name and not _DERIVED.search(name), name.count("."), -len(name)
 
 
 def _cell(entry: Mapping[str, Any], module: str, pins: dict[str, list[int]]) -> Cell:

@@ -21,9 +21,9 @@ KNEE = 5
 class WireModel:
     """Constants of a family: what wires of routed designs took on average.
 
-    Within a slice a wire costs nothing: from a LUT to a carry chain or a wide multiplexer, from
-    one cell of a chain to the next (what it takes there is in the cells' delays), and from logic
-    to the flip-flop behind it that alone reads it.
+    Within a slice a wire costs nothing: from a LUT or a multiplexer to the next wide multiplexer,
+    from one cell of a carry chain to the next (what it takes there is in the cells' delays), and
+    from logic to the flip-flop, or from a LUT to the carry chain, that alone reads it.
 
     Attributes
     ----------
@@ -32,6 +32,8 @@ class WireModel:
         ``2**KNEE``, and more for each doubling above.
     block : float
         More at each end that is a block RAM or a multiplier; those stand in columns of their own.
+    feed : float
+        More on the way to a carry chain from elsewhere: a LUT that is merely passed.
     routed : float
         The slowest path of a routed design, over the slowest estimate in its netlist.
     """
@@ -40,6 +42,7 @@ class WireModel:
     slope: float
     wide_slope: float
     block: float
+    feed: float
     routed: float
 
     @staticmethod
@@ -61,16 +64,18 @@ class WireModel:
         ns = self.base + self.slope * np.minimum(doublings, KNEE)
         ns += self.wide_slope * np.maximum(doublings - KNEE, 0)
         ns += self.block * ((drivers == BLOCK).astype(int) + (pins == BLOCK))
+        ns += self.feed * (pins == OPERAND)
         return np.where(inside(drivers, pins, fan_out), 0.0, ns)
 
 
 def inside(drivers: np.ndarray, pins: np.ndarray, fan_out: np.ndarray) -> np.ndarray:
     """Which wires stay within a slice; parameters as :meth:`WireModel.delays` has them."""
-    mux = (drivers == LUT) | (drivers == MUX)
+    lut, alone = drivers == LUT, fan_out == 1
+    mux = lut | (drivers == MUX)
     logic = mux | (drivers == CARRY)
     return (
         (mux & (pins == SELECTED))
-        | ((drivers == LUT) & (pins == OPERAND))
+        | (lut & (pins == OPERAND) & alone)
         | ((drivers == CARRY) & (pins == CHAIN))
-        | (logic & (pins == DATA) & (fan_out == 1))
+        | (logic & (pins == DATA) & alone)
     )

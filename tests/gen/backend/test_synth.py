@@ -15,7 +15,8 @@ from gen.backend.cells import CellCount, count_cells
 from gen.backend.emit import emit
 from gen.backend.names import module_names
 from gen.backend.rtlil import run_yosys
-from gen.backend.synth import ACCELERATOR, SYNTHESIS, _Owners, comparison, save, synthesise
+from gen.backend.synth import ACCELERATOR, SYNTHESIS, _Owners, synthesise
+from gen.backend.synth_report import comparison, save
 from gen.common.build_folder import BuildFolder
 from gen.nodes.graph import Graph
 from gen.plan.planner import plan
