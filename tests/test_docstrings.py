@@ -13,6 +13,7 @@ SEVERAL = 3
 COMMANDS = {
     "bench/__main__.py",
     "gen/cli.py",
+    "gen/timing/__main__.py",
     "host/__main__.py",
     "models/quantise_default.py",
     "sim/__main__.py",

@@ -59,15 +59,34 @@ class CellTiming:
     reset: str | None = None
 
 
-Library = Mapping[str, CellTiming | Callable[[Mapping[str, str]], CellTiming]]
+Parameters = Mapping[str, str]
+"""Of a cell, as Yosys writes them: numbers as strings of bits, words with a space behind them
+where they could be taken for bits."""
+
+Library = Mapping[str, CellTiming | Callable[[Parameters], CellTiming]]
 """By kind of cell, its timing, or what tells it from the cell's parameters."""
 
 
-def number(parameters: Mapping[str, str], name: str, default: int) -> int:
-    """A parameter that Yosys wrote as a string of bits."""
-    return int(str(parameters.get(name, format(default, "b"))), 2)
+def number(parameters: Parameters, name: str, default: int) -> int:
+    """A parameter of a cell that is a number.
+
+    Parameters
+    ----------
+    parameters : dict of str
+    name : str
+    default : int
+        Its value if it is not among them.
+    """
+    return int(str(parameters[name]), 2) if name in parameters else default
 
 
-def word(parameters: Mapping[str, str], name: str, default: str) -> str:
-    """A parameter that is a word; Yosys pads those with a space that could be taken for bits."""
+def word(parameters: Parameters, name: str, default: str) -> str:
+    """A parameter of a cell that is a word.
+
+    Parameters
+    ----------
+    parameters : dict of str
+    name, default : str
+        As for a :func:`number`.
+    """
     return str(parameters.get(name, default)).strip()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from gen.timing.cell_timing import BLOCK, Arc, CellTiming, Edge, number, word
+from gen.timing.cell_timing import BLOCK, Arc, CellTiming, Edge, Parameters, number, word
 
 
 class _Register(NamedTuple):
@@ -88,10 +88,11 @@ _CASCADE = 0.197
 """What PCOUT is later than P, at most."""
 
 
-def dsp48e1(parameters: Mapping[str, str]) -> CellTiming:
+def dsp48e1(parameters: Parameters) -> CellTiming:
     """Setup at each input's first register, and clock to output of the last registers."""
     captures, arcs, launches = [], [], []
-    for port, way in _ways(parameters).items():
+    ways = _ways(parameters)
+    for port, way in ways.items():
         used = [step for step in way.registers if number(parameters, step.name, 1)]
         if used:
             captures.append(Edge(port, _CLOCK, used[0].setup))
@@ -101,7 +102,7 @@ def dsp48e1(parameters: Mapping[str, str]) -> CellTiming:
     captures += [Edge(port, _CLOCK, ns) for port, ns in _CONTROLS.items()]
     out = max(launches, default=None)
     ends = () if out is None else (Edge("P", _CLOCK, out), Edge("PCOUT", _CLOCK, out + _CASCADE))
-    pins = dict.fromkeys([edge.port for edge in captures], BLOCK)
+    pins = dict.fromkeys([*ways, *_CONTROLS], BLOCK)
     return CellTiming(tuple(arcs), ends, tuple(captures), BLOCK, pins)
 
 
@@ -110,7 +111,7 @@ def _through(port: str, ns: float) -> Iterator[Arc]:
     yield Arc(port, "PCOUT", ns + _CASCADE)
 
 
-def _ways(parameters: Mapping[str, str]) -> Mapping[str, _Way]:
+def _ways(parameters: Parameters) -> Mapping[str, _Way]:
     if word(parameters, "USE_MULT", "MULTIPLY") == "NONE":
         return _SUM
     return _ADDED if word(parameters, "USE_DPORT", "FALSE") == "TRUE" else _PRODUCT

@@ -20,6 +20,7 @@ from gen.timing.cell_timing import (
     CellTiming,
     Edge,
     Library,
+    Parameters,
     word,
 )
 
@@ -46,7 +47,7 @@ def _mux(first: str, second: str, select: str, data_ns: float, select_ns: float)
     return CellTiming(arcs, drives=MUX, pins={first: SELECTED, second: SELECTED})
 
 
-def _flip_flop(parameters: Mapping[str, str]) -> CellTiming:
+def _flip_flop(parameters: Parameters) -> CellTiming:
     asynchronous = word(parameters, "SRMODE", "LSR_OVER_CE") == "ASYNC"
     reset = () if asynchronous else (Edge("LSR", "CLK", 0.424),)
     return CellTiming(
@@ -75,7 +76,7 @@ _BLOCK_RAM_SETUPS = {
 _BUS_BITS = {"ADA": 14, "ADB": 14, "DIA": 18, "DIB": 18}
 
 
-def _block_ram(parameters: Mapping[str, str]) -> CellTiming:
+def _block_ram(parameters: Parameters) -> CellTiming:
     launches, captures = [], []
     for port, setups in _BLOCK_RAM_SETUPS.items():
         out = _BLOCK_RAM_OUT[port][_registered(parameters, f"REGMODE_{port}")]
@@ -92,7 +93,7 @@ _PSEUDO_DUAL_SETUPS = {
 _PSEUDO_DUAL_BITS = {"ADW": 9, "DI": 36, "BE": 4, "ADR": 14}
 
 
-def _pseudo_dual_port(parameters: Mapping[str, str]) -> CellTiming:
+def _pseudo_dual_port(parameters: Parameters) -> CellTiming:
     """The same block, written by its port A and read by its port B."""
     out = _BLOCK_RAM_OUT["B"][_registered(parameters, "REGMODE")]
     captures = [
@@ -104,7 +105,7 @@ def _pseudo_dual_port(parameters: Mapping[str, str]) -> CellTiming:
     return _clocked_block([Edge(f"DO{bit}", "CLKR", out) for bit in range(36)], captures)
 
 
-def _registered(parameters: Mapping[str, str], mode: str) -> bool:
+def _registered(parameters: Parameters, mode: str) -> bool:
     return word(parameters, mode, "NOREG") == "OUTREG"
 
 
@@ -122,7 +123,7 @@ _OUTPUTS = [f"P{bit}" for bit in range(36)]
 _FACTORS = [f"{letter}{bit}" for letter in "AB" for bit in range(18)]
 
 
-def _multiplier(parameters: Mapping[str, str]) -> CellTiming:
+def _multiplier(parameters: Parameters) -> CellTiming:
     """By where registers are: at its inputs, between and behind, as nextpnr-ecp5 tells them."""
 
     def clocked(name: str) -> bool:

@@ -82,9 +82,12 @@ def read_netlist(paths: Iterable[str | Path], top: str) -> Netlist:
 
 def _modules(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())["modules"]
-    except (json.JSONDecodeError, KeyError, TypeError):
-        raise FirebrickError(f"{path}: not a netlist that Yosys' write_json wrote") from None
+        found = json.loads(path.read_bytes())["modules"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise FirebrickError(f"{path}: not a netlist that Yosys' write_json wrote")
+    return found
 
 
 def _is_black_box(module: Mapping[str, Any]) -> bool:

@@ -69,7 +69,14 @@ class WireModel:
 
 
 def inside(drivers: np.ndarray, pins: np.ndarray, fan_out: np.ndarray) -> np.ndarray:
-    """Which wires stay within a slice; parameters as :meth:`WireModel.delays` has them."""
+    """Which wires stay within a slice.
+
+    Parameters
+    ----------
+    drivers, pins : array of str
+    fan_out : int array
+        As for :meth:`WireModel.delays`.
+    """
     lut, alone = drivers == LUT, fan_out == 1
     mux = lut | (drivers == MUX)
     logic = mux | (drivers == CARRY)

@@ -24,6 +24,7 @@ from gen.timing.cell_timing import (
     CellTiming,
     Edge,
     Library,
+    Parameters,
     number,
     word,
 )
@@ -155,7 +156,7 @@ _READ = {"A": ("DOADO", "DOPADOP"), "B": ("DOBDO", "DOPBDOP")}
 _DATA_SETUP, _READ_FIRST_SETUP = 0.737, 0.241
 
 
-def _block_ram(parameters: Mapping[str, str]) -> CellTiming:
+def _block_ram(parameters: Parameters) -> CellTiming:
     """With output registers or without.
 
     As simple dual port, port A's clock reads all bits and port B's writes them.
