@@ -1,6 +1,7 @@
 """Graphs and paths: sums of known delays, by hand and against a plain recursion."""
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,7 +156,8 @@ def random_cells(seed):
 @pytest.mark.parametrize("seed", range(10))
 def test_random_logic_is_as_late_as_a_recursion_says(seed):
     cells = random_cells(seed)
-    loads, driver = {}, {}
+    loads: dict[int, int] = {}
+    driver: dict[int, dict[str, Any]] = {}
     for item in cells:
         for port, (net,) in item["connections"].items():
             if port in ("O", "Q"):
