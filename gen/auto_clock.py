@@ -64,6 +64,7 @@ def _routed(builder: Builder, clock_hz: int, scratch: Path) -> tuple[Built, Buil
             break
         clock_hz = reached_hz
     if best is None:
+        assert built.routing is not None
         check_met(built.routing, builder.board)
     assert best is not None
     return best
