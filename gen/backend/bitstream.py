@@ -18,7 +18,7 @@ from gen.common.files import replacing
 from gen.common.progress import SILENT, Progress
 from gen.plan.link import check_clock
 
-STEP_HZ = 500_000
+STEP_HZ = 10_000
 """Clocks that are suggested are multiples of this."""
 _SLOWEST_HZ = 5_000_000
 
@@ -109,7 +109,7 @@ def _remedies(found: Routing, board: Board) -> Iterator[str]:
 
 
 def clock_below(board: Board, hz: float) -> int | None:
-    """The fastest clock that a board can make and use, in steps of 0.5 MHz, up to ``hz``.
+    """The fastest clock that a board can make and use, in steps of 0.01 MHz, up to ``hz``.
 
     None if there is none from 5 MHz up.
 

@@ -41,6 +41,16 @@ class StandIn:
         return Built(SimpleNamespace(clock_hz=clock_hz), routing=routing)
 
 
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    """Clocks are multiples of half a MHz, from 5 MHz up."""
+
+    def below(board, hz):
+        return None if hz < 5e6 else int(hz) // 500_000 * 500_000
+
+    monkeypatch.setattr("gen.auto_clock.clock_below", below)
+
+
 @pytest.fixture
 def folder(tmp_path):
     return BuildFolder(tmp_path / "board")

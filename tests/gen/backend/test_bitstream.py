@@ -93,8 +93,7 @@ def test_hold_times_are_told_where_no_clock_is_slow():
 @pytest.mark.parametrize("board", ["ulx3s_85", "arty_a7"])
 def test_a_suggested_clock_can_be_made(board):
     found = clock_below(BOARDS[board], 72_700_000)
-    assert 70_000_000 <= found <= 72_500_000
-    assert found % 500_000 == 0
+    assert 72_400_000 <= found <= 72_700_000
     BOARDS[board].platform().check_clock(found)
 
 
