@@ -129,7 +129,13 @@ def family_of(netlist: Netlist) -> Family:
     return families[0]
 
 
-def estimate(netlist: Netlist, family: Family, layer_of: LayerOf = layer_by_name) -> Estimate:
+def estimate(
+    netlist: Netlist,
+    family: Family,
+    layer_of: LayerOf = layer_by_name,
+    *,
+    wires: WireModel | None = None,
+) -> Estimate:
     """Find the slowest paths of a netlist.
 
     Parameters
@@ -138,6 +144,8 @@ def estimate(netlist: Netlist, family: Family, layer_of: LayerOf = layer_by_name
     family : str
         Of the FPGA.
     layer_of : callable
+    wires : WireModel, optional
+        The family's as it was fitted last, if not given.
 
     Raises
     ------
@@ -145,7 +153,7 @@ def estimate(netlist: Netlist, family: Family, layer_of: LayerOf = layer_by_name
         If there is a cell whose delays are not known, logic that feeds back into itself, or no
         path between registers at all.
     """
-    wires = WireModel.load(family)
+    wires = wires or WireModel.load(family)
     graph = build_graph(netlist, LIBRARIES[family], wires)
     analysis = Analysis(graph)
     clocks = _by_clock(analysis)
