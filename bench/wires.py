@@ -121,12 +121,14 @@ def _ecp5(limit: int | None) -> tuple[WireModel, list[Routed]]:
 
 def _with_ratio(model: WireModel, designs: list[Routed]) -> tuple[WireModel, list[Routed]]:
     """The model with what routed designs take over its estimate, on average."""
-    ratios = [design.ns / design.estimated for design in designs]
-    return replace(model, routed=round(float(np.mean(ratios)), 3)), designs
+    ratios = np.array([design.ns / design.estimated for design in designs])
+    routed = round(float(ratios.mean()), 3)
+    error = round(float(np.abs(ratios / routed - 1).max()), 3)
+    return replace(model, routed=routed, error=error), designs
 
 
 def fit(wires: Wires, feed: float) -> WireModel:
-    """Least squares in which each net counts alike; ``routed`` is left at one.
+    """Least squares in which each net counts alike; nothing is said of whole paths yet.
 
     Parameters
     ----------
@@ -140,7 +142,7 @@ def fit(wires: Wires, feed: float) -> WireModel:
     weights = 1 / np.sqrt(wires.fan_out)
     found, _ = nnls(columns * weights[:, None], wires.ns * weights)
     base, slope, wide_slope, block = (round(float(value), 3) for value in found)
-    return WireModel(base, slope, wide_slope, block, feed, routed=1.0)
+    return WireModel(base, slope, wide_slope, block, feed, routed=1.0, error=0.0)
 
 
 def read_xc7_wires(path: Path) -> Wires:

@@ -65,8 +65,9 @@ class Estimate:
         How many there are, and how many of them have a reset.
     fan_outs : tuple of FanOut
         Nets with the most loads, the most first; clocks are left out.
-    routed : float
-        What routing makes of the estimate, by experience.
+    routed, error : float
+        What routing makes of the estimate, and by what part that differed: see
+        :class:`gen.timing.wires.WireModel`.
     """
 
     paths: tuple[Path, ...]
@@ -76,6 +77,7 @@ class Estimate:
     reset: int
     fan_outs: tuple[FanOut, ...]
     routed: float
+    error: float
 
     @property
     def slowest(self) -> Path:
@@ -172,6 +174,7 @@ def estimate(
         reset=sum(resets),
         fan_outs=_fan_outs(graph),
         routed=wires.routed,
+        error=wires.error,
     )
 
 

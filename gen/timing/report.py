@@ -93,8 +93,8 @@ def _summary(found: Estimate) -> Table:
     )
     table.add_row(
         "routed",
-        f"{found.ns * found.routed:.2f} ns or {found.mhz:.1f} MHz are likely: where designs were "
-        f"routed, it was {found.routed:.2f} times the estimate",
+        f"{found.ns * found.routed:.2f} ns or {found.mhz:.1f} MHz are likely: designs that were "
+        f"routed took {found.routed:.2f} times their estimates, give or take {found.error:.1%}",
     )
     others = list(found.clocks.items())[1:]
     for clock, path in others:
