@@ -15,7 +15,7 @@ from gen.common.errors import FirebrickError
 from gen.timing import ecp5, xc7
 from gen.timing.cell_timing import Library
 from gen.timing.graph import TimingGraph, build_graph
-from gen.timing.netlist import CONSTANT, Netlist
+from gen.timing.netlist import CONSTANT, Cell, Netlist
 from gen.timing.paths import Analysis, Path
 from gen.timing.wires import WireModel
 
@@ -39,6 +39,7 @@ class FanOut:
     Attributes
     ----------
     net : str
+        Its name, or that of a register that it leads to.
     loads : int
     pins : dict of int
         How many of each kind, such as ``FDRE.CE``, the most first.
@@ -235,10 +236,17 @@ def _fan_outs(graph: TimingGraph) -> tuple[FanOut, ...]:
     loads[np.unique(graph.captures["clock"])] = 0
     largest = [int(net) for net in np.argsort(-loads, kind="stable")[:MOST_NETS] if loads[net]]
     pins: dict[int, Counter[str]] = {net: Counter() for net in largest}
+    titles = {net: graph.netlist.names[net] for net in largest}
     for cell in graph.netlist.cells:
         for port, bits in cell.inputs.items():
-            for net in bits:
-                if net in pins:
-                    pins[net][f"{cell.kind}.{port}"] += 1
-    names = graph.netlist.names
-    return tuple(FanOut(names[n], int(loads[n]), dict(pins[n].most_common())) for n in largest)
+            for net in pins.keys() & bits:
+                pins[net][f"{cell.kind}.{port}"] += bits.count(net)
+                titles[net] = titles[net] or _load(graph.netlist, cell)
+    return tuple(FanOut(titles[n], int(loads[n]), dict(pins[n].most_common())) for n in largest)
+
+
+def _load(netlist: Netlist, cell: Cell) -> str:
+    """A name for a net that has none itself, from a cell that it leads to."""
+    names = (netlist.names[net] for bits in cell.outputs.values() for net in bits if net >= 0)
+    name = next(filter(None, names), "")
+    return f"what leads to {name}" if name else ""
