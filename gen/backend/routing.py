@@ -112,8 +112,9 @@ class Routing:
         By ``lut``, ``ff``, ``dsp`` and ``bram36``: what is used, and what the device has.
     paths : tuple of CriticalPath
         None where the tool's own reports tell them.
-    hold_slack : float or None
-        In ns, the least; None where the tool mends hold times by itself.
+    setup_slack, hold_slack : float or None
+        In ns, the least of all paths, those from pads included; None where the tool looks at
+        clocks alone.
     seed : int or None
         Of the placement; None where it has none.
     """
@@ -122,6 +123,7 @@ class Routing:
     clocks: tuple[ClockRate, ...]
     used: dict[str, tuple[float, float]]
     paths: tuple[CriticalPath, ...] = ()
+    setup_slack: float | None = None
     hold_slack: float | None = None
     seed: int | None = None
 
@@ -133,7 +135,8 @@ class Routing:
     @property
     def met(self) -> bool:
         """Whether the design works at the clocks that are wanted."""
-        return not self.failed and (self.hold_slack is None or self.hold_slack >= 0)
+        slacks = (self.setup_slack, self.hold_slack)
+        return not self.failed and all(slack is None or slack >= 0 for slack in slacks)
 
     @property
     def accelerator(self) -> ClockRate:
@@ -163,9 +166,10 @@ def routing_table(found: Routing) -> Table:
     for clock in found.clocks:
         wanted, achieved = f"{clock.wanted:g}", f"{clock.achieved:.1f}"
         table.add_row(clock.title, wanted, achieved, "met" if clock.met else "NOT MET")
-    if found.hold_slack is not None:
-        met = "met" if found.hold_slack >= 0 else "NOT MET"
-        table.add_row("hold times", "", f"{found.hold_slack:.3f} ns to spare", met)
+    for name, slack in (("setup", found.setup_slack), ("hold", found.hold_slack)):
+        if slack is not None:
+            met = "met" if slack >= 0 else "NOT MET"
+            table.add_row(f"{name} times of all", "", f"{slack:.3f} ns to spare", met)
     table.add_section()
     table.add_row("resource", "available", "used", "", style="bold")
     for name, (used, available) in found.used.items():

@@ -15,6 +15,20 @@ Listener = Callable[[str], None]
 """Is told each line that a program writes."""
 
 
+class ToolFailed(FirebrickError):
+    """A program ended with an error.
+
+    Attributes
+    ----------
+    status : int
+        That it ended with.
+    """
+
+    def __init__(self, message: str, status: int):
+        super().__init__(message)
+        self.status = status
+
+
 def find_tool(name: str) -> str | None:
     """The program of that name: its own build, or else YoWASP's WebAssembly build; None if neither.
 
@@ -56,8 +70,8 @@ def run_tool(
 
     Raises
     ------
-    FirebrickError
-        With the program's own reason, if it fails.
+    ToolFailed
+        With the program's own reason.
     """
     with (
         log.open("w") as file,
@@ -74,10 +88,9 @@ def run_tool(
             process.kill()
             raise
     if process.returncode:
-        name = Path(command[0]).name
-        raise FirebrickError(
-            f"{name} failed with status {process.returncode}: {_reason(log)}; all of it is in {log}"
-        )
+        name, status = Path(command[0]).name, process.returncode
+        reason = f"{name} failed with status {status}: {_reason(log)}; all of it is in {log}"
+        raise ToolFailed(reason, status)
 
 
 def _reason(log: Path) -> str:
