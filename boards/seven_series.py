@@ -12,6 +12,7 @@ from boards import nextpnr_xilinx, vivado
 from boards.board import TOP, BuildStep
 from boards.mmcm import find_mmcm, mmcm
 from boards.sources import sources
+from hw.stream.ramb import Ramb
 
 
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
@@ -52,6 +53,7 @@ class SevenSeriesPlatform(XilinxPlatform):
     ``top.il``.
     """
 
+    block_ram = Ramb
     bitstream_settings: Mapping[str, object] = {}
     """Vivado's properties ``BITSTREAM.*`` that are the board's."""
 

@@ -14,7 +14,12 @@ COMMANDS = {
     "bench/__main__.py",
     "gen/cli.py",
     "gen/timing/__main__.py",
-    "host/__main__.py",
+    "host/commands/bench.py",
+    "host/commands/classify.py",
+    "host/commands/info.py",
+    "host/commands/program.py",
+    "host/commands/stream.py",
+    "host/commands/verify.py",
     "models/quantise_default.py",
     "sim/__main__.py",
 }

@@ -15,7 +15,7 @@ from gen.common.errors import FirebrickError
 from gen.timing import ecp5, xc7
 from gen.timing.cell_timing import Library
 from gen.timing.graph import TimingGraph, build_graph
-from gen.timing.netlist import CONSTANT, Netlist
+from gen.timing.netlist import CONSTANT, Cell, Netlist
 from gen.timing.paths import Analysis, Path
 from gen.timing.wires import WireModel
 
@@ -39,6 +39,7 @@ class FanOut:
     Attributes
     ----------
     net : str
+        Its name, or that of a register that it leads to.
     loads : int
     pins : dict of int
         How many of each kind, such as ``FDRE.CE``, the most first.
@@ -65,8 +66,9 @@ class Estimate:
         How many there are, and how many of them have a reset.
     fan_outs : tuple of FanOut
         Nets with the most loads, the most first; clocks are left out.
-    routed : float
-        What routing makes of the estimate, by experience.
+    routed, error : float
+        What routing makes of the estimate, and by what part that differed: see
+        :class:`gen.timing.wires.WireModel`.
     """
 
     paths: tuple[Path, ...]
@@ -76,6 +78,7 @@ class Estimate:
     reset: int
     fan_outs: tuple[FanOut, ...]
     routed: float
+    error: float
 
     @property
     def slowest(self) -> Path:
@@ -129,7 +132,13 @@ def family_of(netlist: Netlist) -> Family:
     return families[0]
 
 
-def estimate(netlist: Netlist, family: Family, layer_of: LayerOf = layer_by_name) -> Estimate:
+def estimate(
+    netlist: Netlist,
+    family: Family,
+    layer_of: LayerOf = layer_by_name,
+    *,
+    wires: WireModel | None = None,
+) -> Estimate:
     """Find the slowest paths of a netlist.
 
     Parameters
@@ -138,6 +147,8 @@ def estimate(netlist: Netlist, family: Family, layer_of: LayerOf = layer_by_name
     family : str
         Of the FPGA.
     layer_of : callable
+    wires : WireModel, optional
+        The family's as it was fitted last, if not given.
 
     Raises
     ------
@@ -145,7 +156,7 @@ def estimate(netlist: Netlist, family: Family, layer_of: LayerOf = layer_by_name
         If there is a cell whose delays are not known, logic that feeds back into itself, or no
         path between registers at all.
     """
-    wires = WireModel.load(family)
+    wires = wires or WireModel.load(family)
     graph = build_graph(netlist, LIBRARIES[family], wires)
     analysis = Analysis(graph)
     clocks = _by_clock(analysis)
@@ -164,6 +175,7 @@ def estimate(netlist: Netlist, family: Family, layer_of: LayerOf = layer_by_name
         reset=sum(resets),
         fan_outs=_fan_outs(graph),
         routed=wires.routed,
+        error=wires.error,
     )
 
 
@@ -224,10 +236,17 @@ def _fan_outs(graph: TimingGraph) -> tuple[FanOut, ...]:
     loads[np.unique(graph.captures["clock"])] = 0
     largest = [int(net) for net in np.argsort(-loads, kind="stable")[:MOST_NETS] if loads[net]]
     pins: dict[int, Counter[str]] = {net: Counter() for net in largest}
+    titles = {net: graph.netlist.names[net] for net in largest}
     for cell in graph.netlist.cells:
         for port, bits in cell.inputs.items():
-            for net in bits:
-                if net in pins:
-                    pins[net][f"{cell.kind}.{port}"] += 1
-    names = graph.netlist.names
-    return tuple(FanOut(names[n], int(loads[n]), dict(pins[n].most_common())) for n in largest)
+            for net in pins.keys() & bits:
+                pins[net][f"{cell.kind}.{port}"] += bits.count(net)
+                titles[net] = titles[net] or _load(graph.netlist, cell)
+    return tuple(FanOut(titles[n], int(loads[n]), dict(pins[n].most_common())) for n in largest)
+
+
+def _load(netlist: Netlist, cell: Cell) -> str:
+    """A name for a net that has none itself, from a cell that it leads to."""
+    names = (netlist.names[net] for bits in cell.outputs.values() for net in bits if net >= 0)
+    name = next(filter(None, names), "")
+    return f"what leads to {name}" if name else ""

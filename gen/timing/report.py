@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,7 +12,7 @@ from rich.text import Text
 from gen.timing.estimate import Estimate
 from gen.timing.paths import Path
 
-_ACCELERATOR = ".accelerator."
+_TO_ACCELERATOR = re.compile(r"[\w.]*\.accelerator\.")
 MOST_NETS = 5
 """Nets that are shown of those with the most loads."""
 MOST_PINS = 3
@@ -58,7 +60,7 @@ def warning(found: Estimate, clock_hz: float) -> str | None:
 
 def short(net: str) -> str:
     """A net's name without the way to the accelerator."""
-    return net.rpartition(_ACCELERATOR)[2]
+    return _TO_ACCELERATOR.sub("", net)
 
 
 def _layers(found: Estimate) -> Table:
@@ -93,8 +95,8 @@ def _summary(found: Estimate) -> Table:
     )
     table.add_row(
         "routed",
-        f"{found.ns * found.routed:.2f} ns or {found.mhz:.1f} MHz are likely: where designs were "
-        f"routed, it was {found.routed:.2f} times the estimate",
+        f"{found.ns * found.routed:.2f} ns or {found.mhz:.1f} MHz are likely: designs that were "
+        f"routed took {found.routed:.2f} times their estimates, give or take {found.error:.1%}",
     )
     others = list(found.clocks.items())[1:]
     for clock, path in others:

@@ -36,6 +36,8 @@ class WireModel:
         More on the way to a carry chain from elsewhere: a LUT that is merely passed.
     routed : float
         The slowest path of a routed design, over the slowest estimate in its netlist.
+    error : float
+        By what part of that the routed designs differ from it, at most.
     """
 
     base: float
@@ -44,6 +46,7 @@ class WireModel:
     block: float
     feed: float
     routed: float
+    error: float
 
     @staticmethod
     def load(family: Family) -> WireModel:

@@ -5,11 +5,12 @@ from typing import Literal
 
 import numpy as np
 from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48, multiply
-from hw.stream.fifo import CREDIT_LOOP, CreditFifo, MemoryKind, memory_attributes, wrap
+from hw.stream.dual_port import DualPortMemory, MemoryKind
+from hw.stream.fifo import CREDIT_LOOP, CreditFifo, wrap
 from hw.stream.lane_stream import lane_stream
 
 LUT_ROWS = 256
@@ -161,13 +162,10 @@ class Requantise(wiring.Component):
         m = Module()
         rows = self.rom()
         entry = self.bias_width + 16
-        m.submodules.constants = constants = memory.Memory(
-            shape=entry * self._lanes,
-            depth=max(len(rows), 2),
-            init=rows,
-            attrs=memory_attributes(self._memory, rom=True),
+        m.submodules.constants = constants = DualPortMemory(
+            entry * self._lanes, max(len(rows), 2), self._memory, init=rows, writable=False
         )
-        port = constants.read_port()
+        port = constants.read
         m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)
         accept = Signal()
         m.d.comb += [

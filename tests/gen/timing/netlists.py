@@ -5,7 +5,7 @@ import json
 from gen.timing.netlist import Netlist, flatten
 from gen.timing.wires import WireModel
 
-WIRES = WireModel(base=1.0, slope=0.1, wide_slope=0.5, block=0.25, feed=0.2, routed=1.5)
+WIRES = WireModel(base=1.0, slope=0.1, wide_slope=0.5, block=0.25, feed=0.2, routed=1.5, error=0.1)
 """Constants that sums are easily told apart by."""
 CLOCK, OTHER_CLOCK = 1000, 1001
 OUTPUTS = {"O", "Q", "Z", "CO", "P", "PCOUT", "S0", "S1", "COUT", "DO", "DOADO", "DOBDO", "DOA"}

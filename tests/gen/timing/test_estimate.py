@@ -89,6 +89,12 @@ def test_fan_outs_say_what_they_lead_to_and_leave_clocks_out(found):
     assert all(net.net != "clk" for net in found.fan_outs)
 
 
+def test_a_net_without_a_name_is_told_by_a_register_behind_it():
+    cells = [ff("0", 2), ff("0", 3, CE=2), ff(3, 4, CE=2)]
+    first, *_ = estimate(netlist(*cells, enabled=3), "xc7").fan_outs
+    assert (first.net, first.pins) == ("what leads to enabled", {"FDRE.CE": 2})
+
+
 def test_the_report_has_every_layer_and_warns(found):
     text = text_of(timing_report(found, 1e6))
     rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}

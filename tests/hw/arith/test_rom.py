@@ -6,7 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arith.rom import NATURAL, Rom, banks
+from hw.arith.rom import Rom, banks
 from hw.stream.lane_stream import lane_stream
 from tests.harness import StreamBench
 
@@ -46,9 +46,9 @@ class Reader(wiring.Component):
 )
 def test_banks_have_room_and_take_few_block_rams(depth, width, blocks):
     cut = banks(depth, width)
-    assert sum(bank.depth for bank in cut) >= depth
-    assert all(bank.columns * NATURAL[bank.depth] >= width for bank in cut)
-    assert sum(bank.columns for bank in cut) == blocks
+    assert sum(bank.block.rows for bank in cut) >= depth
+    assert all(bank.columns * bank.block.bits >= width for bank in cut)
+    assert sum(bank.halves for bank in cut) == blocks
 
 
 @pytest.mark.parametrize(
