@@ -147,7 +147,7 @@ class Sample:
 def _measure(design: Design) -> Sample:
     network, target = design.network, design.target
     with emitted(target, network, design.fps) as (made, folder):
-        counts = synthesise(folder, target.family, network)
+        counts = synthesise(folder, target.family, network).counts
     del counts[BOARD]
     return Sample(design, network, made, counts)
 

@@ -27,6 +27,7 @@ BENCHMARKS = (
     "calibrate",
     "fill",
     "fmax",
+    "wires",
     "faults",
     "link",
     "sizes",

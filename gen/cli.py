@@ -19,7 +19,7 @@ from gen.explore.run import explore as run_sweep
 from gen.export import Targets
 from gen.export import export as export_files
 from gen.frames.pixel_options import PixelOptions
-from gen.generate import Target
+from gen.generate import Target, Wishes
 from gen.generate import generate as generate_sources
 from gen.link_options import chosen_link
 from gen.plan.planner import UTILISATION, check_constraints
@@ -54,6 +54,7 @@ python -m gen --board genesys2 --model squeezenet1.1.onnx --calibrate photos/
 python -m gen --board arty_a7 --link ethernet --ip 192.168.1.50
 python -m gen --board arty_a7 --model squeezenet1.1.onnx --calibrate photos/ \\
     --weight-bits 4 --clock 80 --out build/small
+python -m gen --board ulx3s_85 --fps 200 --bitstream
 python -m gen --board genesys2 --family sr=0.25,bypass=simple --calibrate photos/
 
 \b
@@ -69,6 +70,7 @@ python -m gen explore --help
 [bold]top.il, top.v, top.xdc or top.lpf[/bold]: the design and its constraints
 [bold]liteeth_core.v[/bold]: with --link ethernet, the Ethernet core beside it
 [bold]build_open.sh, build_vivado.tcl[/bold]: make the bitstream from them
+[bold]top.bit, routing.json[/bold]: with --bitstream, that, and how fast its clocks are
 [bold]network.npz, plan.json, report.txt[/bold]: integers, folding, the tables shown
 [bold]sim_top.il, sim_top.v[/bold]: what python -m sim and python -m host --sim run
 """
@@ -98,6 +100,8 @@ def generate(
     pixels: PixelOptions,
     labels: arguments.Labels = None,
     synth: arguments.Synth = False,
+    bitstream: arguments.Bitstream = False,
+    route_seed: arguments.RouteSeed = None,
 ) -> None:
     """Do what plain options ask for; the help text is ``_HELP``."""
     check_constraints(fps, utilisation)
@@ -114,9 +118,7 @@ def generate(
             weights=weights,
         ),
         Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port)),
-        fps=fps,
-        utilisation=utilisation,
-        synth=synth,
+        Wishes(fps, utilisation, synth, bitstream, route_seed),
     )
 
 

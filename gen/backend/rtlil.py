@@ -180,6 +180,18 @@ def check_yosys() -> None:
     require_package("pyosys", "writing Verilog needs Yosys")
 
 
+def yosys_command(*commands: str) -> list[str]:
+    """The command line that runs Yosys commands in a process of their own.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys is missing.
+    """
+    check_yosys()
+    return [sys.executable, "-c", _YOSYS_CODE, *commands]
+
+
 def run_yosys(*commands: str) -> str:
     """Run Yosys commands in a process of their own; returns what Yosys printed.
 
@@ -188,9 +200,8 @@ def run_yosys(*commands: str) -> str:
     FirebrickError
         If Yosys is missing or a command fails.
     """
-    check_yosys()
     done = subprocess.run(
-        [sys.executable, "-c", _YOSYS_CODE, *commands],
+        yosys_command(*commands),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

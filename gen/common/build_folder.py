@@ -106,6 +106,11 @@ class BuildFolder:
         return self.path / "timing.json"
 
     @property
+    def routing(self) -> Path:
+        """What place and route found of the design and its bitstream, as JSON."""
+        return self.path / "routing.json"
+
+    @property
     def synthesis(self) -> Path:
         """Estimates and what Yosys counted, as JSON."""
         return self.path / "synth.json"
@@ -169,8 +174,14 @@ class BuildFolder:
             return []
         files = self._said().get("files")
         ours = {*map(str, files)} if isinstance(files, list) else set()
-        ours |= {path.name for path in (self.manifest_path, self.synthesis, *self._simulations)}
+        written = self.manifest_path, self.synthesis, self.routing, *self._simulations
+        ours |= {path.name for path in written}
         return [name for name in self.names() if name not in ours]
+
+    def kept_files(self) -> list[str]:
+        """Those of the foreign files that were there before the folder was written, in order."""
+        written = self.manifest_path.stat().st_mtime_ns
+        return [n for n in self.foreign_files() if (self.path / n).lstat().st_mtime_ns < written]
 
     def check_writable(self, reads: Iterable[Path | None] = ()) -> None:
         """Check that it can and may be written: absent, empty, or written by us before.
