@@ -11,7 +11,8 @@ from amaranth.vendor import LatticeECP5Platform
 
 from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
-from boards.sources import sources
+from boards.sources import KEEP_COPIES, sources
+from hw.stream.dp16kd import Dp16kd
 
 ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
 """Of the LFE5U-85F and its relatives with transceivers: 208 block RAMs of 18 Kbit."""
@@ -52,6 +53,8 @@ def ecp5_board(
     name: str,
     title: str,
     part: str,
+    loader: str,
+    idcode: int,
     platform: Callable[[], Platform],
     clock_hz: int,
     most_baud: int = FT2232H_BAUD,
@@ -61,7 +64,8 @@ def ecp5_board(
 
     Parameters
     ----------
-    name, title, part : str
+    name, title, part, loader : str
+    idcode : int
     platform : callable
     clock_hz, most_baud : int
     phy : Phy or None
@@ -70,6 +74,8 @@ def ecp5_board(
         name=name,
         title=title,
         part=part,
+        loader=loader,
+        idcode=idcode,
         resources=ECP5_85,
         clock_hz=clock_hz,
         baud=1_000_000,
@@ -95,6 +101,7 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """
     whole = f"synth_ecp5 -top {top}"
     return (
+        KEEP_COPIES,
         f"{whole} -run begin:map_luts",
         "splitnets",
         f"{whole} -run map_luts:",
@@ -108,6 +115,7 @@ class Ecp5Platform(LatticeECP5Platform):
     ``prepare(top)`` returns a plan with ``top.il``, ``top.lpf`` and ``build_open.sh``.
     """
 
+    block_ram = Dp16kd
     build_steps = (BuildStep("sh build_open.sh", "build the bitstream"),)
 
     @property

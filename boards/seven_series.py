@@ -8,7 +8,8 @@ from amaranth.vendor import XilinxPlatform
 
 from boards.board import TOP, BuildStep
 from boards.mmcm import find_mmcm, mmcm
-from boards.sources import sources
+from boards.sources import KEEP_COPIES, sources
+from hw.stream.ramb import Ramb
 
 _VIVADO = """\
 # Bitstream with Vivado: vivado -mode batch -source build_vivado.tcl
@@ -95,6 +96,7 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     whole = "" if pads else " -noiopad -noclkbuf"
     synth = f"synth_xilinx -flatten -arch xc7 -top {top}{whole}"
     return (
+        KEEP_COPIES,
         f"{synth} -run begin:map_luts",
         "opt_expr -mux_undef -noclkinv",
         "abc -luts 2:2,3,6:5,10,20",
@@ -118,6 +120,7 @@ class SevenSeriesPlatform(XilinxPlatform):
     ``build_open.sh``; the Verilog that Vivado reads is made from ``top.il``.
     """
 
+    block_ram = Ramb
     build_steps = (
         BuildStep("vivado -mode batch -source build_vivado.tcl", "build the bitstream"),
         BuildStep("sh build_open.sh CHIPDB PRJXRAY_DB", "the same with open tools"),

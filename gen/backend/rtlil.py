@@ -15,8 +15,8 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
+from gen.backend.behaviour import behavioural
 from gen.common.errors import FirebrickError, require_package
-from hw.arith import dsp48
 
 _YOSYS_CODE = """\
 import sys
@@ -51,7 +51,7 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run_yosys(
             f'read_rtlil "{Path(rtlil_path)}"',
-            *_behavioural(Path(rtlil_path), Path(folder)),
+            *behavioural(Path(rtlil_path), Path(folder)),
             "proc -nomux -norom",
             "memory_collect",
             "delete t:$scopeinfo",
@@ -94,7 +94,7 @@ def split_top(rtlil_path: str | Path, submodule: str, around: Path, name: str, s
             "memory_collect",
             "attrmap -remove src -remove top -remove generator",
             f'write_verilog -norename "{path.with_suffix(".v")}"',
-            *_behavioural(path, Path(folder)),
+            *behavioural(path, Path(folder)),
             *_enclose(submodule, around, name),
             "attrmap -remove src -remove top -remove generator",
             f'write_rtlil "{inner.with_suffix(".il")}"',
@@ -139,7 +139,7 @@ def extract(
     with tempfile.TemporaryDirectory() as folder:
         run_yosys(
             f'read_rtlil "{path}"',
-            *_behavioural(path, Path(folder)),
+            *behavioural(path, Path(folder)),
             *_enclose(module, around, name, also),
             "delete t:$scopeinfo",
             f'write_verilog -norename -noattr "{out}"',
@@ -158,16 +158,6 @@ def _enclose(module: str, around: Path, name: str, also: Sequence[str] = ()) -> 
         "proc -nomux -norom",
         "memory_collect",
     ]
-
-
-def _behavioural(path: Path, folder: Path) -> list[str]:
-    """Commands that put behavioural models in the place of the vendor's primitives in a design."""
-    if not path.is_file() or f"cell \\{dsp48.CELL} " not in path.read_text():
-        return []
-    behaviour = folder / "behaviour.il"
-    write_rtlil(dsp48.BehaviouralDSP48E1(), behaviour, dsp48.CELL)
-    unset = " ".join(f"-unset {name}" for name in dsp48.PARAMETER_NAMES)
-    return [f'read_rtlil "{behaviour}"', f"proc {dsp48.CELL}", f"setparam {unset} t:{dsp48.CELL}"]
 
 
 def _check_complete(path: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Shape, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.layers.read_order import ReadOrder
 from hw.layers.window_arrivals import given_up, level_shape
 from hw.layers.window_geometry import WindowGeometry
 from hw.stream.counter import Counter, plus_one
-from hw.stream.fifo import MemoryKind, memory_attributes
+from hw.stream.dual_port import DualPortMemory, MemoryKind
 from hw.stream.lane_stream import lane_stream
 
 REGISTERS = ("ring and count", "announced window", "address", "word")
@@ -128,13 +128,8 @@ class WindowBuffer(wiring.Component):
         """Build the hardware."""
         m = Module()
         geometry, capacity = self._geometry, self._capacity
-        m.submodules.ring = ring = memory.Memory(
-            shape=self.i.payload.shape(),
-            depth=capacity,
-            init=[],
-            attrs=memory_attributes(self._kind),
-        )
-        write, read = ring.write_port(), ring.read_port()
+        m.submodules.ring = ring = DualPortMemory(self.i.payload.shape(), capacity, self._kind)
+        write, read = ring.write, ring.read
         m.submodules.place = place = Counter(capacity)
         m.submodules.order = order = ReadOrder(geometry, capacity, self._tap)
 

@@ -6,7 +6,7 @@ from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from hw.link.packet import PACKETS
-from hw.stream.fifo import memory_attributes
+from hw.stream.dual_port import DualPortMemory
 from hw.stream.lane_stream import lane_stream
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, HEADER, Kind
@@ -102,17 +102,15 @@ class PacketReceiver(wiring.Component):
         """Build the hardware."""
         m = Module()
         info = self._info
-        m.submodules.storage = storage = memory.Memory(
-            shape=8, depth=info.credits * info.chunk, init=[], attrs=memory_attributes("block")
-        )
+        m.submodules.storage = storage = DualPortMemory(8, info.credits * info.chunk, "block")
         state = Signal(_State)
         header = Signal(data.StructLayout(HEADER.bits), reset_less=True)
         wanted, matches, kept = Signal(reset_less=True), Signal(), Signal()
         self._parse(m, state, header, matches)
         self._decide(m, state, header, wanted)
         self._judge(m, state, header, wanted, matches, kept)
-        self._write(m, state, wanted, kept, storage.write_port())
-        self._read(m, storage.read_port())
+        self._write(m, state, wanted, kept, storage.write)
+        self._read(m, storage.read)
         # Both at once leave it as it is.
         with m.If(kept & ~self.o_freed):
             m.d.sync += self.o_credit.eq(self.o_credit - 1)

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.stream.fifo import memory_attributes
+from hw.stream.dual_port import memory_attributes
 from protocol.packets import STALL, stall_turn
 
 COUNT_BITS = STALL.bits["samples"]

@@ -41,7 +41,7 @@ def counted(made):
     with pytest.MonkeyPatch.context() as patch:
         if board.family == "xc7":
             # A process for each of the two largest convolutions.
-            patch.setattr(gen.backend.synth, "SMALL", 180_000)
+            patch.setattr(gen.backend.synth, "SMALL", 220_000)
         counts = synthesise(folder, board.family, network, progress=told)
     return counts, told.steps
 
