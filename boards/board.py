@@ -122,6 +122,11 @@ class Board:
         For people.
     part : str
         Full device name, with package and speed grade.
+    loader : str
+        What openFPGALoader calls it; ``--list-boards`` says.
+    idcode : int
+        That the FPGA gives on JTAG. What the highest four bits say, a revision or a relative, is
+        not looked at.
     resources : Resources
         The device's budget.
     clock_hz : int
@@ -144,6 +149,8 @@ class Board:
     name: str
     title: str
     part: str
+    loader: str
+    idcode: int
     resources: Resources
     clock_hz: int
     baud: int

@@ -53,6 +53,8 @@ def ecp5_board(
     name: str,
     title: str,
     part: str,
+    loader: str,
+    idcode: int,
     platform: Callable[[], Platform],
     clock_hz: int,
     most_baud: int = FT2232H_BAUD,
@@ -62,7 +64,8 @@ def ecp5_board(
 
     Parameters
     ----------
-    name, title, part : str
+    name, title, part, loader : str
+    idcode : int
     platform : callable
     clock_hz, most_baud : int
     phy : Phy or None
@@ -71,6 +74,8 @@ def ecp5_board(
         name=name,
         title=title,
         part=part,
+        loader=loader,
+        idcode=idcode,
         resources=ECP5_85,
         clock_hz=clock_hz,
         baud=1_000_000,

@@ -45,6 +45,8 @@ ECPIX5_85 = ecp5_board(
     name="ecpix5_85",
     title="LambdaConcept ECPIX-5 85F",
     part="LFE5UM5G-85F-8BG554",
+    loader="ecpix5",
+    idcode=0x8111_3043,
     platform=Ecpix585Platform,
     clock_hz=100_000_000,
     phy=Phy(kind="rgmii", resource="eth_rgmii", control="ctrl", rx_delay_ps=0),

@@ -14,6 +14,8 @@ GENESYS2 = Board(
     name="genesys2",
     title="Digilent Genesys 2",
     part="xc7k325tffg900-2",
+    loader="genesys2",
+    idcode=0x0365_1093,
     resources=Resources(lut=203_800, ff=407_600, dsp=840, bram36=445),
     clock_hz=100_000_000,
     baud=1_000_000,

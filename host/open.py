@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from gen.ir.network_file import load_network
 from host.driver import Driver
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
-from host.sim_transport import SimTransport
+from host.sim_transport import CYCLES_PER_SECOND, SimTransport
 from host.transport import FramedLink, Link, Transport
 from host.udp_link import UdpLink
 from protocol.packets import UDP_PORT
@@ -95,7 +95,7 @@ def for_a_board(command: Callable[..., None]) -> Callable[..., None]:
     own = inspect.signature(command, eval_str=True).parameters.values()
     shared = inspect.signature(BoardOptions, eval_str=True).parameters.values()
 
-    @functools.wraps(command)
+    @wraps(command)
     def run(**values: Any) -> None:
         options = BoardOptions(**{one.name: values.pop(one.name) for one in shared})
         command(options=options, **values)
@@ -115,23 +115,41 @@ def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Drive
     FirebrickError
         If there is none, or it is not the right one.
     """
-    link = _link(options)
+    link = link_opener(options)()
     if options.record is not None:
         transport = link if isinstance(link, Transport) else FramedLink(link)
         link = RecordingTransport(transport, options.record)
     return Driver(link, network, timeout=options.timeout)
 
 
-def _link(options: BoardOptions) -> Transport | Link:
+def time_scale(options: BoardOptions, board: Driver) -> float:
+    """Seconds of the hardware to a second of the board's clock: a simulated one counts cycles."""
+    return 1.0 if options.sim is None else CYCLES_PER_SECOND / board.info().clock_hz
+
+
+def link_opener(options: BoardOptions) -> Callable[[], Transport | Link]:
+    """What opens the link, as often as it is called; all that it needs is looked up now.
+
+    Raises
+    ------
+    FirebrickError
+        If the address is none, or the port's speed is not known.
+    """
     if options.replay is not None:
-        return ReplayTransport(options.replay)
+        return partial(ReplayTransport, options.replay)
     if options.port is not None:
-        return SerialTransport(options.port, options.baud or _baud(BuildFolder(options.build)))
+        baud = options.baud or _baud(BuildFolder(options.build))
+        return partial(SerialTransport, options.port, baud)
     if options.udp is not None:
-        return UdpLink(*_address(options.udp))
+        return partial(UdpLink, *_address(options.udp))
     assert options.sim is not None
+    return partial(_simulation, BuildFolder(options.sim))
+
+
+def _simulation(folder: BuildFolder) -> SimTransport:
+    """The simulated board, compiled before."""
     with progress_line("Verilator") as progress:
-        return SimTransport(BuildFolder(options.sim), progress=progress)
+        return SimTransport(folder, progress=progress)
 
 
 def _address(text: str) -> tuple[str, int]:

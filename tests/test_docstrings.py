@@ -13,7 +13,12 @@ SEVERAL = 3
 COMMANDS = {
     "bench/__main__.py",
     "gen/cli.py",
-    "host/__main__.py",
+    "host/commands/bench.py",
+    "host/commands/classify.py",
+    "host/commands/info.py",
+    "host/commands/program.py",
+    "host/commands/stream.py",
+    "host/commands/verify.py",
     "models/quantise_default.py",
     "sim/__main__.py",
 }

@@ -127,6 +127,8 @@ def _manifest(
         digest=network.digest,
         board=board.name,
         part=board.part,
+        loader=board.loader,
+        idcode=board.idcode,
         clock_hz=plan.clock_hz,
         link=link,
         files=files,

@@ -10,8 +10,9 @@ from hw.arith.mac import MacArray, MacConfig, MultiplierKind
 from hw.arith.registers import later
 from hw.arith.rom import Rom
 from hw.arith.sum_serialiser import SumSerialiser
+from hw.stream.counter import Counter, plus_one
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
-from hw.stream.fifo import MemoryKind, StreamFifo, wrap
+from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.lane_stream import lane_stream
 
 ROM_LATENCY = 2
@@ -212,19 +213,15 @@ class MatrixVector(wiring.Component):
         m.submodules.results = results = StreamFifo(self.o.payload.shape(), self._depth)
         wiring.connect(m, results.o, wiring.flipped(self.o))
 
-        accept, first, last = Signal(), Signal(init=1), Signal(init=self.words == 1)
-        word, credit = Signal(range(max(self.words, 2))), Signal(init=1)
+        m.submodules.word = word = Counter(self.words, [(0, 1)])
+        first, last = word.o_inside, word.o_last
+        accept, credit = Signal(), Signal(init=1)
         m.d.comb += [
             self.i.ready.eq(credit | ~last),
             accept.eq(self.i.valid & self.i.ready),
+            word.i_step.eq(accept),
+            rom.i_next.eq(accept),
         ]
-        with m.If(accept):
-            m.d.sync += [
-                word.eq(Mux(last, 0, word + 1)),
-                first.eq(last),
-                last.eq((word == self.words - 2) | (self.words == 1)),
-            ]
-        m.d.comb += rom.i_next.eq(accept)
         x, flags = Mux(accept, self.i.payload.as_value(), 0), Cat(accept, first, last)
         data = rom.o_data
         if self._decoder is not None:
@@ -262,20 +259,19 @@ class MatrixVector(wiring.Component):
         """Let a window end only when there are places for all its results in the FIFO."""
         depth, steps = self._depth, self._steps
         remainder = self._weights.shape[0] // self._lanes - (self.folds - 1) * steps
-        fold = Signal(range(max(self.folds, 2)))
-        count = Signal(range(steps + 1))
-        m.d.comb += count.eq(Mux(fold == self.folds - 1, remainder, steps))
-        with m.If(take):
-            m.d.sync += fold.eq(wrap(fold, self.folds))
+        m.submodules.fold = fold = Counter(self.folds)
+        m.submodules.sent_fold = sent_fold = Counter(self.folds)
+        taken = Mux(take, Mux(fold.o_last, -remainder, -steps), 0)
         free = Signal(range(depth + 1), init=depth)
-        m.d.sync += free.eq(free - Mux(take, count, 0) + (self.o.valid & self.o.ready))
+        m.d.sync += free.eq(plus_one(free, taken, self.o.valid & self.o.ready))
         # With windows of one word the next one may end before the count has gone down.
         needed = 2 * steps if self.words == 1 else steps
         m.d.sync += credit.eq((free >= needed) & (~take | (self.words == 1)))
-        serialiser_fold = Signal.like(fold)
-        with m.If(serialiser.i_done[0]):
-            m.d.sync += serialiser_fold.eq(wrap(serialiser_fold, self.folds))
-        m.d.comb += serialiser.i_count.eq(Mux(serialiser_fold == self.folds - 1, remainder, steps))
+        m.d.comb += [
+            fold.i_step.eq(take),
+            sent_fold.i_step.eq(serialiser.i_done[0]),
+            serialiser.i_count.eq(Mux(sent_fold.o_last, remainder, steps)),
+        ]
 
 
 def _later(m: Module, value: Value) -> Signal:

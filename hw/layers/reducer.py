@@ -67,9 +67,9 @@ class Reducer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        held = Signal(self._i_layout)
+        held = Signal(self._i_layout, reset_less=True)
         valid = Signal()
-        old = Signal(self._totals)
+        old = Signal(self._totals, reset_less=True)
         total = Signal(self._totals)
         kept = Signal(self._totals)
         take, write = Signal(), Signal()

@@ -68,10 +68,11 @@ class StreamFifo(wiring.Component):
             read.en.eq(fetch),
             self.o.payload.eq(read.data),
         ]
-        with m.If(push & ~fetch):
-            m.d.sync += [more.eq(more + 1), ready.eq(more != self._depth - 2)]
-        with m.Elif(fetch & ~push):
-            m.d.sync += [more.eq(more - 1), ready.eq(1)]
+        with m.If(push ^ fetch):
+            m.d.sync += [
+                more.eq(more + Mux(push, 1, -1)),
+                ready.eq(fetch | (more != self._depth - 2)),
+            ]
         with m.If(push):
             m.d.sync += write.addr.eq(wrap(write.addr, rows))
         with m.If(fetch):
@@ -135,10 +136,11 @@ class CreditFifo(wiring.Component):
         ]
         taken = Signal(range(self._depth + 1))
         give_back = self.o.valid & self.o.ready
-        with m.If(self.i_take & ~give_back):
-            m.d.sync += [taken.eq(taken + 1), self.o_credit.eq(taken != self._depth - 1)]
-        with m.Elif(give_back & ~self.i_take):
-            m.d.sync += [taken.eq(taken - 1), self.o_credit.eq(1)]
+        with m.If(self.i_take ^ give_back):
+            m.d.sync += [
+                taken.eq(taken + Mux(self.i_take, 1, -1)),
+                self.o_credit.eq(give_back | (taken != self._depth - 1)),
+            ]
         return m
 
 

@@ -62,7 +62,7 @@ class StallSampler(wiring.Component):
         )
         look, show = (counts.read_port(domain="comb") for _ in range(2))
         write = counts.write_port()
-        index, count = Signal(range(turn)), Signal(COUNT_BITS)
+        index, count = Signal(range(turn)), Signal(COUNT_BITS, reset_less=True)
         m.d.sync += [
             index.eq(Mux(index == turn - 1, 0, index + 1)),
             # A turn is two cycles at least: what is written now is there when it is looked at next.

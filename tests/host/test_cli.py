@@ -19,7 +19,8 @@ def classify(frame: np.ndarray) -> np.ndarray:
 
 
 def manifest(link: UartLink | EthernetLink) -> str:
-    return Manifest("1", "tiny", b"", "arty_a7", "part", 100_000_000, link, ()).to_json()
+    about = ("1", "tiny", b"", "arty_a7", "part", "arty_a7_100t", 1, 100_000_000)
+    return Manifest(*about, link, ()).to_json()
 
 
 @pytest.fixture

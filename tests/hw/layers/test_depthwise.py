@@ -11,6 +11,7 @@ from hw.layers.depthwise import DepthwiseEngine
 from hw.layers.folding import DepthwisePlan
 from hw.layers.matvec import operand_cycles
 from hw.layers.requantise import LATENCY
+from hw.layers.window import REGISTERS as WINDOW_REGISTERS
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
 from hw.stream.fifo import MemoryKind
 from tests.harness import StreamBench
@@ -96,7 +97,7 @@ def test_latency_is_the_sum_of_its_registers(multiplier, scaler, tmp_path):
     bench = StreamBench(DepthwiseEngine(conv, plan, i_lanes=4), "depthwise", tmp_path)
     result = bench.run({"i": frames}, {"o": [conv.model(frames[0])]})
     config = MacConfig(multiplier, 4, 1, 4, conv.accumulator_shape.width, False, depthwise=True)
-    window, taps, operands = 3, 9 - 1, operand_cycles(config)
+    window, taps, operands = len(WINDOW_REGISTERS), 9 - 1, operand_cycles(config)
     arithmetic = config.latency + SumSerialiser.latency(config) + LATENCY[scaler]
     queues = 2 * len(FIFO_REGISTERS)
     assert result.first("o") - result.last("i") == window + taps + operands + arithmetic + queues
