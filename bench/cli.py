@@ -24,6 +24,7 @@ BENCHMARKS = (
     "chain",
     "accuracy",
     "synth",
+    "netlist",
     "calibrate",
     "fill",
     "fmax",
