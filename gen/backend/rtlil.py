@@ -16,6 +16,7 @@ from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
 from gen.backend.behaviour import behavioural
+from gen.common.collection import no_collection
 from gen.common.errors import FirebrickError, require_package
 
 _YOSYS_CODE = """\
@@ -37,7 +38,9 @@ def write_rtlil(component: Component, path: str | Path, name: str) -> None:
     name : str
         Of its top module.
     """
-    Path(path).write_text(rtlil.convert(component, name=name, emit_src=False))
+    with no_collection():
+        text = rtlil.convert(component, name=name, emit_src=False)
+    Path(path).write_text(text)
 
 
 def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
