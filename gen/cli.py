@@ -11,7 +11,7 @@ from boards import BOARDS
 from gen import arguments
 from gen.arguments import NetworkOptions
 from gen.common.build_folder import BUILD
-from gen.common.console import GenerateByDefault
+from gen.common.console import GenerateByDefault, ProcessCount, Scheduler
 from gen.common.options import with_options
 from gen.explore.options import Choice
 from gen.explore.run import Means
@@ -258,16 +258,8 @@ def explore(
         float | None, typer.Option(metavar="MHZ", help="Clock; each board's own if not given.")
     ] = None,
     utilisation: arguments.Utilisation = UTILISATION,
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
-        ),
-    ] = None,
+    jobs: ProcessCount = None,
+    scheduler: Scheduler = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder.")] = BUILD / "explore",
     plot: Annotated[
         bool, typer.Option("--plot/--no-plot", help="Draw a plot; needs Matplotlib.")

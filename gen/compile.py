@@ -15,7 +15,7 @@ from gen.formats.family import Family
 from gen.formats.read import is_deep_compression, read_model
 from gen.frames.images import list_images, load_frames
 from gen.frames.pixel_options import PixelOptions
-from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.graph import FloatGraph
 from gen.ir.labels import ClassNames, choose_labels, read_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import Normalisation, Preprocessing
@@ -213,9 +213,7 @@ def _needed_budgets(
     graph: FloatGraph, widths: Mapping[str, Width], capacity: Capacity | None
 ) -> list[int]:
     """What the weights may take, most first, where those of ``widths`` take more; else nothing."""
-    taken = sum(
-        op.weights.size * widths[op.name].bits for op in graph.ops if isinstance(op, FloatConv)
-    )
+    taken = sum(op.weights.size * widths[op.name].bits for op in graph.convs)
     if capacity is None or taken <= PARTS[0] * capacity.memory_bits:
         return []
     return [int(part * capacity.memory_bits) for part in PARTS]

@@ -10,7 +10,7 @@ import numpy as np
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
 from gen.formats.fbz import encode
-from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import Normalisation, Preprocessing
 from gen.quantise.post_training import quantise
@@ -63,7 +63,7 @@ def quantise_to_size(
         raise FirebrickError(f"--prune {pruned}: give the part of the weights to prune, 0 to 1")
     progress.begin("measure what each layer's bits are worth")
     loss = measure(graph.fold_input(normalisation), frames, progress=progress)
-    weights = sum(op.weights.size for op in graph.ops if isinstance(op, FloatConv))
+    weights = sum(op.weights.size for op in graph.convs)
     step, best, most = log2(FIRST), None, 0
     seen: dict[float, int] = {}
     for trial in range(TRIALS):

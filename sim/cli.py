@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gen.common.build_folder import DEFAULT, BuildFolder
-from gen.common.console import ClassifyByDefault
+from gen.common.console import ClassifyByDefault, ProcessCount, Scheduler
 from gen.common.options import with_options
 from gen.common.outputs import check_output
 from gen.common.progress import progress_line
@@ -135,16 +135,8 @@ def accuracy(
         int | None,
         typer.Option(min=1, metavar="N", help="Only so many images, spread over all of them."),
     ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
-        ),
-    ] = None,
+    processes: ProcessCount = None,
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Top-1 and top-5 of a network's integers on photographs whose classes are known.

@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +21,17 @@ from gen.common.errors import INTERRUPTED, FirebrickError
 
 BAD_INPUT = 2
 """Exit status for whatever the user can put right."""
+
+ProcessCount = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
+    ),
+]
+"""Options of commands that share out their work: see :func:`gen.common.workers.find_workers`."""
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer gives it no public name
 

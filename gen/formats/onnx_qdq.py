@@ -13,10 +13,9 @@ from gen.formats.fully_connected import as_kernels, read_matrix
 from gen.formats.onnx_convs import Form, read_conv
 from gen.formats.onnx_nodes import attributes, read_ceiling, refuse
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.formats.qdq_integers import Layer, Requantised, usable_scales, with_integers
+from gen.formats.qdq_integers import Layer, usable_scales, with_integers
 from gen.formats.qdq_walk import QdqWalk
 from gen.ir.check import check
-from gen.ir.graph import dense
 from gen.ir.labels import ClassNames, choose_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import (
@@ -28,7 +27,9 @@ from gen.ir.ops import (
     GlobalSum,
     MaxPool,
     Op,
+    Requantising,
     Tensor,
+    dense,
 )
 from gen.ir.preprocessing import Preprocessing, default_preprocessing
 
@@ -183,7 +184,7 @@ class _QdqImport(QdqWalk):
     def _rectify(self, node: onnx.NodeProto, layer: Layer, ceiling: float | None) -> None:
         """Put a ReLU into a layer, whose value without it nothing else may read."""
         name = layer.op.name
-        if not isinstance(layer.op, Requantised):
+        if not isinstance(layer.op, Requantising):
             refuse(node, f"cannot be merged into {name!r}")
         if layer.relu and ceiling is None:
             return

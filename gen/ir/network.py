@@ -20,33 +20,18 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.ir.ops import (
-    INPUT,
-    Add,
-    AveragePool,
-    Concat,
-    Conv,
-    GlobalSum,
-    MaxPool,
-    Op,
-    Tensor,
-)
+from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
 
 FORMAT_VERSION = 4
 """Of files with what formats before it cannot say: see :func:`_format`."""
 
-_KINDS: dict[str, Any] = {
-    kind.__name__: kind for kind in (Conv, MaxPool, AveragePool, Concat, Add, GlobalSum)
-}
-_LEFT_OUT: dict[Any, dict[str, Any]] = {Conv: {"groups": 1}, MaxPool: {"pad": (0, 0, 0, 0)}}
-"""Values of fields at which they are not written: files from before there were such fields, and
-digests, stay what they are."""
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Op)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +150,7 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
                         "slashes and underscores; rename one"
                     )
                 arrays[key] = value
-            elif value is not None and value != _LEFT_OUT.get(type(op), {}).get(item.name):
+            elif value is not None and value != op.left_out.get(item.name):
                 entry[item.name] = value
         ops.append(entry)
     header = {
@@ -196,12 +181,7 @@ def _format(network: QuantizedNetwork) -> int:
     """
     if network.preprocessing.stretch:
         return 4
-    for op in network.ops:
-        if isinstance(op, AveragePool) or (isinstance(op, MaxPool) and any(op.pad)):
-            return 3
-        if isinstance(op, Conv) and (op.groups > 1 or op.kernel_size[0] != op.kernel_size[1]):
-            return 3
-    return 2 if any(op.codebook is not None for op in network.convs) else 1
+    return max(op.format for op in network.ops)
 
 
 def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> QuantizedNetwork:

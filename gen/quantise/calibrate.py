@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.common.progress import SILENT, Progress
-from gen.ir.graph import Computed, FloatGraph, FloatOp
-from gen.ir.ops import INPUT
-from gen.quantise.layers import batches, float_layer
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, Computed, FloatOp
+from gen.quantise.kinds import float_layer
+from gen.quantise.layers import batches
 
 BINS = 4096
 CANDIDATES = np.geomspace(0.25, 1.0, 64)

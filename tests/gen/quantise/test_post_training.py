@@ -10,16 +10,16 @@ from gen.formats.onnx_float import import_float
 from gen.frames.class_results import top_k
 from gen.frames.images import load_tar, with_mirror_images
 from gen.ir.fixed_point import fixed_point
-from gen.ir.graph import FloatConv
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network, save_network
+from gen.ir.ops import FloatConv
 from gen.ir.preprocessing import Normalisation
 from gen.ir.widths import Width
 from gen.quantise import layer_by_layer
 from gen.quantise.calibrate import Histogram, float_logits, observe
 from gen.quantise.gptq import largest_code
 from gen.quantise.integers import round_weights, weight_scales
-from gen.quantise.layers import integer_layer
+from gen.quantise.kinds import integer_layer
 from gen.quantise.post_training import quantise
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
