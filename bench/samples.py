@@ -144,7 +144,7 @@ def measure(design: Design, kept: Path = COUNTS) -> Sample:
         if path.is_file():
             counts = {k: CellCount(**entry) for k, entry in json.loads(path.read_text()).items()}
         else:
-            counts = synthesise(folder, target.family, network)
+            counts = synthesise(folder, target.family, network).counts
             _keep(path, counts)
     del counts[BOARD]
     return Sample(design, network, made, counts)

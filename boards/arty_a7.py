@@ -13,12 +13,17 @@ def _resources(platform: type[Platform]) -> list[Resource]:
     return [*kept, Resource("eth_clk25", 0, Pins("G18", dir="o"), Attrs(IOSTANDARD="LVCMOS33"))]
 
 
+_FLASH = {"CONFIG.SPI_BUSWIDTH": 4}
+"""The flash that the FPGA starts from is on four data lines."""
+
+
 class ArtyA7Platform(SevenSeriesPlatform, ArtyA7_100Platform):
     """The board with the XC7A100T."""
 
     device = "xc7a100t"
     speed = "1"
     resources = _resources(ArtyA7_100Platform)
+    bitstream_settings = _FLASH
 
 
 class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
@@ -27,6 +32,7 @@ class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
     device = "xc7a35t"
     speed = "1"
     resources = _resources(ArtyA7_35Platform)
+    bitstream_settings = _FLASH
 
 
 PHY = Phy(kind="mii", resource="eth_mii", reference="eth_clk25")
@@ -35,6 +41,8 @@ ARTY_A7 = Board(
     name="arty_a7",
     title="Digilent Arty A7-100T",
     part="xc7a100tcsg324-1",
+    loader="arty_a7_100t",
+    idcode=0x0363_1093,
     resources=Resources(lut=63_400, ff=126_800, dsp=240, bram36=135),
     clock_hz=100_000_000,
     baud=1_000_000,
@@ -46,6 +54,8 @@ ARTY_A7_35 = Board(
     name="arty_a7_35",
     title="Digilent Arty A7-35T",
     part="xc7a35tcsg324-1",
+    loader="arty_a7_35t",
+    idcode=0x0362_D093,
     resources=Resources(lut=20_800, ff=41_600, dsp=90, bram36=50),
     clock_hz=100_000_000,
     baud=1_000_000,

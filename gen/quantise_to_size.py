@@ -12,7 +12,7 @@ from gen.common.progress import SILENT, Progress
 from gen.formats.fbz import encode
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.preprocessing import Normalisation
+from gen.ir.preprocessing import Normalisation, Preprocessing
 from gen.quantise.post_training import quantise
 from gen.quantise.rate import steps_for
 from gen.quantise.sensitivity import measure
@@ -37,6 +37,7 @@ def quantise_to_size(
     normalisation: Normalisation,
     pruned: float = 0.0,
     labels: tuple[str, ...] | None = None,
+    preprocessing: Preprocessing | None = None,
     source: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
 ) -> QuantizedNetwork:
@@ -44,7 +45,7 @@ def quantise_to_size(
 
     Parameters
     ----------
-    graph, frames, normalisation, labels, source
+    graph, frames, normalisation, labels, preprocessing, source
         As :func:`gen.quantise.post_training.quantise` takes them.
     size : int
         Most bytes that the network's ``.fbz`` file may have.
@@ -74,6 +75,7 @@ def quantise_to_size(
             weight_bits=steps_for(graph, loss, 2.0**step, pruned),
             rounding="gptq",
             labels=labels,
+            preprocessing=preprocessing,
             progress=progress,
             source={**(source or {}), "widths": f"{2.0**step:.3f} rms steps, entropy coded"},
         )

@@ -138,6 +138,14 @@ class Driver(Closing):
         while self._session.phase is not Phase.READY:
             self._step()
 
+    def rest(self, seconds: float) -> None:
+        """Send no further frame for so many seconds of the board's clock, and take what comes."""
+        if not self._session.unanswered:
+            self._begin()
+        end = self._link.now() + seconds
+        while (left := end - self._link.now()) > 0.0:
+            self._step(left)
+
     def infer(self, frame: np.ndarray) -> Result:
         """Classify one frame, uint8 (height, width, channels)."""
         return next(self.stream([frame]))

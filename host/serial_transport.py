@@ -42,7 +42,7 @@ class SerialTransport(Transport):
             self._serial.reset_input_buffer()
             self._hurry()
         except (*_FAILURES, ValueError, OverflowError) as error:
-            raise FirebrickError(f"{port}: cannot open ({error}); {_known_ports()}") from None
+            raise FirebrickError(f"{port}: cannot open ({error}); {known_ports()}") from None
 
     def _hurry(self) -> None:
         """Ask the USB bridge not to collect bytes before it passes them on, where that can be."""
@@ -98,6 +98,7 @@ class SerialTransport(Transport):
         self._serial.close()
 
 
-def _known_ports() -> str:
+def known_ports() -> str:
+    """The serial ports of this machine, for messages."""
     found = sorted(port.device for port in list_ports.comports())
     return f"ports found: {', '.join(found)}" if found else "no serial port found on this machine"

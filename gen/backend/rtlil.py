@@ -15,8 +15,9 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
+from gen.backend.behaviour import behavioural
+from gen.common.collection import no_collection
 from gen.common.errors import FirebrickError, require_package
-from hw.arith import dsp48
 
 _YOSYS_CODE = """\
 import sys
@@ -37,7 +38,9 @@ def write_rtlil(component: Component, path: str | Path, name: str) -> None:
     name : str
         Of its top module.
     """
-    Path(path).write_text(rtlil.convert(component, name=name, emit_src=False))
+    with no_collection():
+        text = rtlil.convert(component, name=name, emit_src=False)
+    Path(path).write_text(text)
 
 
 def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
@@ -51,7 +54,7 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run_yosys(
             f'read_rtlil "{Path(rtlil_path)}"',
-            *_behavioural(Path(rtlil_path), Path(folder)),
+            *behavioural(Path(rtlil_path), Path(folder)),
             "proc -nomux -norom",
             "memory_collect",
             "delete t:$scopeinfo",
@@ -94,8 +97,8 @@ def split_top(rtlil_path: str | Path, submodule: str, around: Path, name: str, s
             "memory_collect",
             "attrmap -remove src -remove top -remove generator",
             f'write_verilog -norename "{path.with_suffix(".v")}"',
-            *_behavioural(path, Path(folder)),
-            *_enclose(submodule, around, name),
+            *behavioural(path, Path(folder)),
+            *enclose(submodule, around, name),
             "attrmap -remove src -remove top -remove generator",
             f'write_rtlil "{inner.with_suffix(".il")}"',
             f'write_verilog -norename -noattr "{inner.with_suffix(".v")}"',
@@ -139,16 +142,28 @@ def extract(
     with tempfile.TemporaryDirectory() as folder:
         run_yosys(
             f'read_rtlil "{path}"',
-            *_behavioural(path, Path(folder)),
-            *_enclose(module, around, name, also),
+            *behavioural(path, Path(folder)),
+            *enclose(module, around, name, also),
             "delete t:$scopeinfo",
             f'write_verilog -norename -noattr "{out}"',
         )
     _check_complete(out)
 
 
-def _enclose(module: str, around: Path, name: str, also: Sequence[str] = ()) -> list[str]:
-    """Commands that leave nothing but a module of the design and what is put around it."""
+def enclose(module: str, around: Path, name: str, also: Sequence[str] = ()) -> list[str]:
+    """Yosys commands that leave nothing but a module of the design and what is put around it.
+
+    Parameters
+    ----------
+    module : str
+        Full name of the module in a design that was read.
+    around : path
+        RTLIL of the new top, which instantiates that module as :data:`MODULE`.
+    name : str
+        Of the new top.
+    also : sequence of str
+        Commands that read what else the new top instantiates.
+    """
     return [
         f"hierarchy -top {module}",
         f"rename {module} {MODULE}",
@@ -158,16 +173,6 @@ def _enclose(module: str, around: Path, name: str, also: Sequence[str] = ()) -> 
         "proc -nomux -norom",
         "memory_collect",
     ]
-
-
-def _behavioural(path: Path, folder: Path) -> list[str]:
-    """Commands that put behavioural models in the place of the vendor's primitives in a design."""
-    if not path.is_file() or f"cell \\{dsp48.CELL} " not in path.read_text():
-        return []
-    behaviour = folder / "behaviour.il"
-    write_rtlil(dsp48.BehaviouralDSP48E1(), behaviour, dsp48.CELL)
-    unset = " ".join(f"-unset {name}" for name in dsp48.PARAMETER_NAMES)
-    return [f'read_rtlil "{behaviour}"', f"proc {dsp48.CELL}", f"setparam {unset} t:{dsp48.CELL}"]
 
 
 def _check_complete(path: Path) -> None:
@@ -190,6 +195,18 @@ def check_yosys() -> None:
     require_package("pyosys", "writing Verilog needs Yosys")
 
 
+def yosys_command(*commands: str) -> list[str]:
+    """The command line that runs Yosys commands in a process of their own.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys is missing.
+    """
+    check_yosys()
+    return [sys.executable, "-c", _YOSYS_CODE, *commands]
+
+
 def run_yosys(*commands: str) -> str:
     """Run Yosys commands in a process of their own; returns what Yosys printed.
 
@@ -198,9 +215,8 @@ def run_yosys(*commands: str) -> str:
     FirebrickError
         If Yosys is missing or a command fails.
     """
-    check_yosys()
     done = subprocess.run(
-        [sys.executable, "-c", _YOSYS_CODE, *commands],
+        yosys_command(*commands),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

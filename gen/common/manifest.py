@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 GENERATOR = "firebrick"
+_TEXTS = ("version", "network", "board", "part", "loader")
 _MALFORMED = (RecursionError, LookupError, TypeError, ValueError)
 
 
@@ -88,6 +89,10 @@ class Manifest:
     digest : bytes
         Of the network.
     board, part : str
+    loader : str
+        What openFPGALoader calls the board.
+    idcode : int
+        Of the FPGA, as :class:`boards.board.Board` has it.
     clock_hz : int
         Of the accelerator.
     link : UartLink or EthernetLink
@@ -100,6 +105,8 @@ class Manifest:
     digest: bytes
     board: str
     part: str
+    loader: str
+    idcode: int
     clock_hz: int
     link: UartLink | EthernetLink
     files: tuple[str, ...]
@@ -113,6 +120,8 @@ class Manifest:
             "digest": self.digest.hex(),
             "board": self.board,
             "part": self.part,
+            "loader": self.loader,
+            "idcode": self.idcode,
             "clock_hz": self.clock_hz,
             **self.link.to_entry(),
             "files": self.files,
@@ -136,8 +145,9 @@ class Manifest:
             if not (isinstance(files, list) and all(isinstance(name, str) for name in files)):
                 raise TypeError("files are no names")
             return Manifest(
-                **{name: _text(entry, name) for name in ("version", "network", "board", "part")},
+                **{name: _text(entry, name) for name in _TEXTS},
                 digest=bytes.fromhex(entry["digest"]),
+                idcode=_positive(entry, "idcode"),
                 clock_hz=_positive(entry, "clock_hz"),
                 link=_LINKS[entry["link"]](entry),
                 files=tuple(files),

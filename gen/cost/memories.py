@@ -5,21 +5,19 @@ from __future__ import annotations
 from functools import cache
 
 from boards.board import Resources
-from hw.stream.fifo import MemoryKind
+from hw.stream.block_ram import HALF_BLOCKS, cut
+from hw.stream.dual_port import MemoryKind
 
 RESOURCES = ("dsp", "lut", "bram36", "ff")
 """Order of the columns of resource arrays; also the order in which a shortage is named."""
-
-_HALF_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-_FULL_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 
 
 @cache
 def bram36(depth: int, width: int) -> float:
     """Block RAMs of a memory with one read and at most one write port; halves are RAMB18.
 
-    The memory is tiled with one of the natural shapes, parity included, the cheapest one. Mixed
-    tilings, which now and then save a half, are not counted on.
+    The memory is cut as the hardware is. Blocks of 36 Kibit have shapes that as many halves of a
+    block make together, so they need not be looked at.
 
     Raises
     ------
@@ -28,9 +26,7 @@ def bram36(depth: int, width: int) -> float:
     """
     if depth < 1 or width < 1:
         raise ValueError(f"no memory is {depth} x {width}")
-    halves = min(-(-depth // rows) * -(-width // bits) for rows, bits in _HALF_SHAPES)
-    full = min(-(-depth // rows) * -(-width // bits) for rows, bits in _FULL_SHAPES)
-    return min(halves / 2, full)
+    return sum(bank.halves for bank in cut(depth, width, HALF_BLOCKS)) / 2
 
 
 @cache

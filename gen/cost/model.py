@@ -15,6 +15,7 @@ from gen.cost.coefficients import Coefficients, Group
 from gen.cost.memories import memory_cost
 from gen.cost.multipliers import MULTIPLIER_COST
 from hw.arith.mac import MacConfig
+from hw.arith.rom import lut_columns
 from hw.stream.fifo import MemoryKind
 
 
@@ -85,7 +86,8 @@ class CostModel:
         """
         if kind == "block":
             return memory_cost(kind, depth, width)
-        return Resources(self.lutrom_luts(depth, width), width, 0, 0)
+        addresses = -(-width // lut_columns(depth)) * (depth - 1).bit_length()
+        return Resources(self.lutrom_luts(depth, width), width + addresses, 0, 0)
 
     @kept_by_first
     def multiply_cost(self, config: MacConfig) -> Resources:

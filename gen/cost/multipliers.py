@@ -11,6 +11,7 @@ from boards.board import Resources
 from gen.cost.coefficients import Coefficients, Group
 from hw.arith.digits import chain_widths, chains, digits
 from hw.arith.mac import PRODUCT_BITS, MacConfig, MultiplierKind
+from hw.layers.matvec import ROM_LATENCY
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ def _dsp48e1(config: MacConfig, coefficients: Coefficients) -> Resources:
     upper = config.groups * config.parts * config.overlap
     product = coefficients.of(Multipliers).upper_lut
     luts = upper + product * upper * (config.overlap + 1) / 2
-    return Resources(round(luts), 8 * config.activations + 4 * upper, config.multipliers, 0)
+    # Activations wait for their weights, which come out of the ROM's second register.
+    waiting = 8 * config.activations * ROM_LATENCY
+    return Resources(round(luts), waiting + 4 * upper, config.multipliers, 0)
 
 
 def _mult18x18d(config: MacConfig, coefficients: Coefficients) -> Resources:
@@ -46,7 +49,7 @@ def _mult18x18d(config: MacConfig, coefficients: Coefficients) -> Resources:
     product = bits + PRODUCT_BITS
     adders = _adders(config, config.simd, product)
     apart = rows * config.simd * product / 2 if config.rows_per_multiplier == 2 else 0
-    registers = rows * config.simd * (3 * bits + 2 * product)
+    registers = rows * config.simd * (2 * bits + 2 * product)
     return Resources(round(adders + apart), adders + registers, config.multipliers, 0)
 
 
@@ -64,6 +67,8 @@ def _lut(config: MacConfig, coefficients: Coefficients) -> Resources:
         # A weight's digits wait for their turn.
         delayed += sum(stage * width for stage, (_, width) in enumerate(turns))
     shared = config.activations * fitted.shared_lut
+    # Weights come right out of the ROM's second register.
+    stored -= config.simd * config.weight_bits
     return Resources(
         round(rows * fitted.digit_lut * added + adders + shared),
         round(rows * fitted.digit_ff * (stored + delayed) + adders + shared * len(cuts)),

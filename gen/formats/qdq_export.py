@@ -29,6 +29,7 @@ from gen.formats.onnx_qdq import import_qdq
 from gen.ir.fixed_point import fixed_point
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, GlobalSum, MaxPool, Op, Requantising
+from gen.ir.preprocessing import default_preprocessing
 
 OPSET = 13
 IR_VERSION = 8
@@ -97,8 +98,16 @@ class _Writer:
             ir_version=IR_VERSION,
             opset_imports=[helper.make_opsetid("", OPSET)],
         )
-        helper.set_model_props(model, {"labels": json.dumps(self._network.labels)})
+        helper.set_model_props(model, self._metadata())
         return model
+
+    def _metadata(self) -> dict[str, str]:
+        """What an import finds again; how photographs become frames only if it is not as usual."""
+        said = {"labels": json.dumps(self._network.labels)}
+        preprocessing = self._network.preprocessing
+        if preprocessing != default_preprocessing(*preprocessing.crop):
+            said["resize"] = preprocessing.resizing
+        return said
 
     def _write(self, op: Op) -> None:
         inputs = [self._real[name] for name in op.inputs]

@@ -62,6 +62,11 @@ class FloatGraph:
             shapes[op.name] = shape
         return shapes
 
+    @property
+    def classes(self) -> int:
+        """How many classes the network tells apart."""
+        return self.shapes()[self.ops[-1].name][2]
+
     def nonnegative(self) -> dict[str, bool]:
         """Whether each tensor is behind a ReLU, so that no value in it is below zero."""
         known = {INPUT: True}

@@ -28,7 +28,7 @@ from gen.common.errors import FirebrickError
 from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Of files with what formats before it cannot say: see :func:`_format`."""
 
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Op)}
@@ -159,18 +159,28 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
         "ops": ops,
         "tensors": [asdict(t) for t in network.tensors.values()],
         "labels": list(network.labels),
-        "preprocessing": asdict(network.preprocessing),
+        "preprocessing": _preprocessing(network.preprocessing),
         "source": network.source,
     }
     return header, arrays
+
+
+def _preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
+    """As data, without what older formats do not know where nothing is lost by it."""
+    entry = asdict(preprocessing)
+    if not preprocessing.stretch:
+        del entry["stretch"]
+    return entry
 
 
 def _format(network: QuantizedNetwork) -> int:
     """The oldest format that can say a network.
 
     Format 2 brought codebooks; format 3 average pools, padding of max pools, groups, and kernels
-    that are not square.
+    that are not square; format 4 stretched pictures.
     """
+    if network.preprocessing.stretch:
+        return 4
     return max(op.format for op in network.ops)
 
 
@@ -194,6 +204,6 @@ def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Quantize
         ops=tuple(ops),
         tensors=tensors,
         labels=tuple(header["labels"]),
-        preprocessing=Preprocessing(preprocessing["resize"], tuple(preprocessing["crop"])),
+        preprocessing=Preprocessing(**{**preprocessing, "crop": tuple(preprocessing["crop"])}),
         source=dict(header["source"]),
     )

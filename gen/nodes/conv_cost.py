@@ -20,7 +20,7 @@ from hw.layers.folding import DepthwisePlan, EnginePlan
 from hw.layers.matvec import result_depth
 from hw.layers.requantise import DEPTH as REQUANTISE_DEPTH
 from hw.layers.requantise import LUT_ROWS, ScalerKind
-from hw.stream.fifo import MemoryKind
+from hw.stream.dual_port import MemoryKind
 
 DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": SMALL_OPERAND}
 """Widest signed operand that one DSP48E1 or one MULT18X18D multiplies by 16 bits."""
@@ -102,7 +102,7 @@ def weight_cost(
         return costs.rom_cost("lut", depth, width)
     cut = banks(depth, width)
     mux = width * (len(cut) - 1)
-    return Resources(mux, 0, 0, sum(bank.columns for bank in cut) / 2)
+    return Resources(mux, 0, 0, sum(bank.halves for bank in cut) / 2)
 
 
 @kept_by_first

@@ -70,7 +70,9 @@ def link_name(board: Board) -> str:
         return f"UART at {board.baud} baud"
     assert board.phy is not None
     rate = board.phy.bits_per_second // 1_000_000
-    return f"UDP at {board.station.address}, port {board.station.port}, {rate} Mb/s"
+    # LiteEth's RGMII has no slower modes.
+    only = " only, no slower link" if board.phy.kind == "rgmii" else ""
+    return f"UDP at {board.station.address}, port {board.station.port}, {rate} Mb/s{only}"
 
 
 def shell_cycles(network: QuantizedNetwork, board: Board) -> int:

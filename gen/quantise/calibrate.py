@@ -71,7 +71,9 @@ class Histogram:
             self.counts[BINS // 2 :] = 0
             self.top *= 2
         if self.top > 0.0:
-            bins = (magnitudes * np.float32(BINS / self.top)).astype(np.int32)
+            # Of denormal numbers, the inverse is no 32-bit float.
+            kind = np.float32 if self.top > BINS * np.finfo(np.float32).tiny else np.float64
+            bins = (magnitudes * kind(BINS / self.top)).astype(np.int32)
             self.counts += np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
 
     def merge(self, other: Histogram) -> None:

@@ -105,7 +105,7 @@ def quantise(
         name=graph.name,
         ops=ops,
         tensors=tensors,
-        labels=choose_labels(graph.shapes()[ops[-1].name][2], graph.metadata, labels),
+        labels=labels or choose_labels(graph.classes, graph.metadata),
         preprocessing=preprocessing or default_preprocessing(height, width),
         source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
     )

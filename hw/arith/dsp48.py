@@ -70,17 +70,18 @@ _OPERANDS = {"A": 30, "B": 18, "C": 48, "D": 25, "OPMODE": 7}
 _ONE = ("CEA1", "CEA2", "CEAD", "CEB1", "CEB2", "CECTRL", "CED", "CEM", "CEP")
 _ZERO = (
     *("RSTA", "RSTALLCARRYIN", "RSTALUMODE", "RSTB", "RSTC", "RSTCTRL", "RSTD", "RSTINMODE"),
-    *("RSTM", "RSTP", "CARRYIN", "CARRYCASCIN", "MULTSIGNIN"),
+    *("RSTM", "RSTP", "CARRYIN"),
     *("CEALUMODE", "CEC", "CECARRYIN", "CEINMODE"),
 )
 _FIXED = {
     **dict.fromkeys(_ONE, (1, 1)),
     **dict.fromkeys(_ZERO, (1, 0)),
-    **{"ACIN": (30, 0), "BCIN": (18, 0), "PCIN": (48, 0)},
     # P = Z + X + Y; the multiplier takes D + A2 and B2.
     **{"ALUMODE": (4, 0), "CARRYINSEL": (3, 0), "INMODE": (5, 0b00100)},
 }
-"""Width and value of the inputs that never change."""
+"""Width and value of the inputs that never change. Those of the cascades (ACIN, BCIN, PCIN,
+CARRYCASCIN, MULTSIGNIN) come from the block below by wires of their own, which no constant
+reaches: they are left open."""
 _LOAD, _ACCUMULATE, _ADD_C = 0b000_01_01, 0b010_01_01, 0b011_01_01
 """OPMODE: X and Y from the multiplier, Z zero, P or C."""
 

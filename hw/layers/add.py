@@ -109,15 +109,16 @@ class Add(wiring.Component):
         products: list[Value] = []
         for port, multiplier in zip((self.i_a, self.i_b), self._multipliers, strict=True):
             # The operand may come straight from a block RAM, which takes half a cycle.
-            value = Signal.like(port.payload[lane], name=f"operand{len(products)}_{lane}")
+            name = f"operand{len(products)}_{lane}"
+            value = Signal.like(port.payload[lane], name=name, reset_less=True)
             m.d.sync += value.eq(port.payload[lane])
             name = f"product{len(products)}_{lane}"
             products.append(multiply.multiply(m, value, multiplier, name))
         exact_total = products[0] + products[1]
-        total = Signal(exact_total.shape(), name=f"total_{lane}")
+        total = Signal(exact_total.shape(), name=f"total_{lane}", reset_less=True)
         exact_rounded = (total + (1 << (self._shift - 1))).shift_right(self._shift)
-        rounded = Signal(exact_rounded.shape(), name=f"rounded_{lane}")
-        clamped = Signal(result.shape(), name=f"clamped_{lane}")
+        rounded = Signal(exact_rounded.shape(), name=f"rounded_{lane}", reset_less=True)
+        clamped = Signal(result.shape(), name=f"clamped_{lane}", reset_less=True)
         m.d.sync += [
             total.eq(exact_total),
             rounded.eq(exact_rounded),

@@ -36,7 +36,7 @@ class DepthwiseEngine(wiring.Component):
 
     ``rows * columns * ceil(C / pe) * KH * KW`` cycles a frame, if its input and output streams keep
     up. The window memory is read chunk by chunk, each of them tap by tap, so that ``pe``
-    accumulators do. From a window's last word to its first code it takes 3 cycles (the window
+    accumulators do. From a window's last word to its first code it takes 4 cycles (the window
     memory's), ``KH * KW - 1`` for the other taps, one for the ROM and one more with a codebook, the
     latencies of :class:`hw.arith.mac.MacConfig` and of
     :class:`hw.arith.sum_serialiser.SumSerialiser`, two in the results' FIFO, and those of the

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.stream.counter import Counter
-from hw.stream.fifo import MemoryKind, memory_attributes
+from hw.stream.dual_port import DualPortMemory, MemoryKind
 
 
 def reducer_layout(shape: ShapeLike, lanes: int) -> data.StructLayout:
@@ -67,9 +67,9 @@ class Reducer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        held = Signal(self._i_layout)
+        held = Signal(self._i_layout, reset_less=True)
         valid = Signal()
-        old = Signal(self._totals)
+        old = Signal(self._totals, reset_less=True)
         total = Signal(self._totals)
         kept = Signal(self._totals)
         take, write = Signal(), Signal()
@@ -105,11 +105,9 @@ class Reducer(wiring.Component):
         a first total is ``fresh``.
         """
         ahead = self._kind == "block" and self._depth > 2
-        m.submodules.totals = totals = memory.Memory(
-            shape=self._totals, depth=self._depth, init=[], attrs=memory_attributes(self._kind)
-        )
+        m.submodules.totals = totals = DualPortMemory(self._totals, self._depth, self._kind)
         m.submodules.turn = turn = Counter(self._depth)
-        write_port, read_port = totals.write_port(), totals.read_port()
+        write_port, read_port = totals.write, totals.read
         m.d.comb += [
             turn.i_step.eq(take),
             read_port.addr.eq(turn.o_count),

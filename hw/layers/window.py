@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Shape, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.layers.read_order import ReadOrder, leaving_steps, less_one, level_shape
+from hw.layers.read_order import ReadOrder
+from hw.layers.window_arrivals import given_up, level_shape
 from hw.layers.window_geometry import WindowGeometry
-from hw.stream.fifo import MemoryKind, memory_attributes, wrap
+from hw.stream.counter import Counter, plus_one
+from hw.stream.dual_port import DualPortMemory, MemoryKind
 from hw.stream.lane_stream import lane_stream
 
-FEWEST = 4
+REGISTERS = ("ring and count", "announced window", "address", "word")
+"""What a window's last word passes until its first one leaves, a cycle each."""
+FEWEST = 8
 """Words of the smallest ring: with fewer, windows of a single word would wait for the writer."""
 
 
@@ -23,39 +27,45 @@ class WindowBuffer(wiring.Component):
     up) are the whole control: a window is read once its last word is there, and a word is written
     once nobody needs what it replaces. Frames follow each other without a gap.
 
-    One word a cycle in and out. The first word of a window leaves 3 cycles after the window's last
-    word came in.
+    One word a cycle in and out. The first word of a window leaves 4 cycles after the window's last
+    word came in. Neither count waits for the output: windows are announced ahead of the reader
+    (:class:`hw.layers.window_arrivals.WindowArrivals`), and what a window gives up is told a cycle
+    late.
 
     For example, a kernel of 2 x 2 over a map of 3 x 4 words, which are named by row and column, in
     a ring of 8 places. A window's words lie at 0, 1, 4 and 5 from its first: a span of 6. After a
     word the address goes on by 1 (``WORD``) or by 3 to the next row of taps (``TAP_ROW``), and
     after a window's last word by -4 to its right neighbour (``COLUMN``), by -3 to the next row of
     windows (``ROW``) or by 1 to the next frame (``FRAME``); one more fold would take -5
-    (``AGAIN``). ``ahead`` counts words written from the window on, less the span: at 0 the window
-    is there. ``excess`` counts words not yet given up, less the capacity: below 0 there is room.
+    (``AGAIN``). ``ahead`` counts words written from the next window to be announced on, less the
+    span: at 0 the window is there. Two windows may have been announced and not be read to their
+    end. ``excess`` counts words not yet given up, less the capacity: below 0 there is room.
     Each word written adds 1 to both. Each window takes off its distance to the next, 1, 2 or 6:
-    from ``ahead`` when the address of its last word is chosen, from ``excess`` when it is read::
+    from ``ahead`` when it is announced, from ``excess`` a cycle after its last word is read::
 
         cycle   i  ring                     ahead  excess  address  move      o
             4  21  11 12 13 14  .  .  .  .     -2      -4                     .
             5  22  11 12 13 14 21  .  .  .     -1      -3                     .
             6  23  11 12 13 14 21 22  .  .      0      -2                     .
-            7  24  11 12 13 14 21 22 23  .      1      -1        0  WORD      .
-            8   .  11 12 13 14 21 22 23 24      2       0        1  TAP_ROW  11
-            9   .  11 12 13 14 21 22 23 24      2       0        4  WORD     12
-           10   .  11 12 13 14 21 22 23 24      1       0        5  COLUMN   21
-           11  31  11 12 13 14 21 22 23 24      1      -1        1  WORD     22
-           12   .  31 12 13 14 21 22 23 24      2       0        2  TAP_ROW  12
-           13   .  31 12 13 14 21 22 23 24      2       0        5  WORD     13
+            7  24  11 12 13 14 21 22 23  .      0      -1                     .
+            8   .  11 12 13 14 21 22 23 24      0       0        0  WORD      .
+            9   .  11 12 13 14 21 22 23 24      0       0        1  TAP_ROW  11
+           10   .  11 12 13 14 21 22 23 24      0       0        4  WORD     12
+           11   .  11 12 13 14 21 22 23 24      0       0        5  COLUMN   21
+           12   .  11 12 13 14 21 22 23 24     -2       0        1  WORD     22
+           13  31  11 12 13 14 21 22 23 24     -2      -1        2  TAP_ROW  12
+           14   .  31 12 13 14 21 22 23 24     -1       0        5  WORD     13
         ...
-           17   .  31 32 13 14 21 22 23 24      2       0        6  WORD     14
-           18   .  31 32 13 14 21 22 23 24      0       0        7  ROW      23
-           19  33  31 32 13 14 21 22 23 24      0      -2        4  WORD     24
-           20  34  31 32 33 14 21 22 23 24      1      -1        5  TAP_ROW  21
+           18   .  31 32 13 14 21 22 23 24      0       0        6  WORD     14
+           19   .  31 32 13 14 21 22 23 24     -1       0        7  ROW      23
+           20   .  31 32 13 14 21 22 23 24     -1       0        4  WORD     24
+           21  33  31 32 13 14 21 22 23 24     -1      -2        5  TAP_ROW  21
+           22  34  31 32 33 14 21 22 23 24      0      -1        0  WORD     22
         ...
-           29   .  31 32 33 34 41 42 23 24      2       0        2  WORD     24
-           30   .  31 32 33 34 41 42 23 24     -4       0        3  FRAME    33
-           31  43  31 32 33 34 41 42 23 24     -4      -6                    34
+           30   .  31 32 33 34 41 42 23 24     -4       0        2  WORD     24
+           31   .  31 32 33 34 41 42 23 24     -4       0        3  FRAME    33
+           32   .  31 32 33 34 41 42 23 24     -4       0                    34
+           33  43  31 32 33 34 41 42 23 24     -4      -6                     .
 
     Parameters
     ----------
@@ -67,7 +77,7 @@ class WindowBuffer(wiring.Component):
     capacity : int
         Words of the ring. At least ``geometry.span``; rows and frames follow without a bubble
         from ``span + longest_step``, or one more where as many words are read as written. There
-        are never fewer than 4.
+        are never fewer than 8.
     kind : "block" or "lut"
     tap : tuple of int or None
         Row and column of a tap of the kernel to emit as well, once a window, on ``o_tap``: what a
@@ -118,13 +128,9 @@ class WindowBuffer(wiring.Component):
         """Build the hardware."""
         m = Module()
         geometry, capacity = self._geometry, self._capacity
-        m.submodules.ring = ring = memory.Memory(
-            shape=self.i.payload.shape(),
-            depth=capacity,
-            init=[],
-            attrs=memory_attributes(self._kind),
-        )
-        write, read = ring.write_port(), ring.read_port()
+        m.submodules.ring = ring = DualPortMemory(self.i.payload.shape(), capacity, self._kind)
+        write, read = ring.write, ring.read
+        m.submodules.place = place = Counter(capacity)
         m.submodules.order = order = ReadOrder(geometry, capacity, self._tap)
 
         # Words that are not yet given up, less the capacity: negative while there is room.
@@ -134,14 +140,14 @@ class WindowBuffer(wiring.Component):
             self.i.ready.eq(excess[-1]),
             push.eq(self.i.valid & self.i.ready),
             write.en.eq(push),
+            place.i_step.eq(push),
+            write.addr.eq(place.o_count),
             write.data.eq(self.i.payload),
             order.i_written.eq(push),
             read.addr.eq(order.o_address),
         ]
-        given_up = leaving_steps(geometry)
-        m.d.sync += excess.eq(excess - less_one(m, order.o_release, given_up, push))
-        with m.If(push):
-            m.d.sync += write.addr.eq(wrap(write.addr, capacity))
+        given = given_up(geometry, order.o_left, order.o_onward)
+        m.d.sync += excess.eq(plus_one(excess, given, push))
 
         advance = self._output(m, order)
         m.d.comb += [
@@ -165,7 +171,7 @@ class WindowBuffer(wiring.Component):
 
     def _output_both(self, m: Module, order: ReadOrder, held: Signal, advance: Signal) -> None:
         """A word that is of the tap leaves by both outputs, each when it is ready."""
-        tap = Signal()
+        tap = Signal(reset_less=True)
         main_done, tap_done = Signal(), Signal()
         main_ok, tap_ok = Signal(), Signal()
         m.d.comb += [

@@ -26,7 +26,7 @@ class WindowPool(wiring.Component):
 
     Exact. Each window is read from a window memory, ``lanes`` channels at a time, tap by tap:
     ``rows * columns * C / lanes * KH * KW`` cycles a frame, if its input and output streams keep
-    up. From a window's last word to its first code it takes 3 cycles (the window memory's),
+    up. From a window's last word to its first code it takes 4 cycles (the window memory's),
     ``KH * KW - 1`` for the other taps, one for the running maximum or sum, and one at the output
     or, for an average, those of the requantiser and of its FIFO. A lane takes a comparator, or an
     adder and a scaler. :class:`hw.layers.pool.MaxPool` is faster where it will do: a cycle for each

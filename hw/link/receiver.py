@@ -6,7 +6,7 @@ from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from hw.link.packet import PACKETS
-from hw.stream.fifo import memory_attributes
+from hw.stream.dual_port import DualPortMemory
 from hw.stream.lane_stream import lane_stream
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, HEADER, Kind
@@ -19,18 +19,19 @@ COMMAND = data.StructLayout({"kind": 8, "sequence": SEQUENCE_BITS})
 class _State(enum.Enum):
     SKIP = 0
     HEADER = 1
-    DECIDE = 2
-    PAYLOAD = 3
-    CHECK = 4
-    JUDGE = 5
+    WEIGH = 2
+    DECIDE = 3
+    PAYLOAD = 4
+    CHECK = 5
+    JUDGE = 6
 
 
 class PacketReceiver(wiring.Component):
     """Takes frames' packets in order, each into a place of its own if its CRC is right.
 
     A packet that is not the next one, or for which there is no place, is dropped: nothing that the
-    host sends makes it wait. One byte a cycle in, less two cycles a packet; one pixel byte a cycle
-    out.
+    host sends makes it wait. One byte a cycle in, less three cycles a packet; one pixel byte a
+    cycle out. What a header means is in registers before anything follows from it.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class PacketReceiver(wiring.Component):
     Members
     -------
     i : In(PACKETS)
-        A byte is taken within two cycles.
+        A byte is taken within three cycles.
     o : Out(lane_stream(1, unsigned(8)))
         Pixels: of packets whose CRC is right, in order.
     o_first : Out(1)
@@ -61,7 +62,8 @@ class PacketReceiver(wiring.Component):
     o_credit : Out(range(credits + 1))
         Packets for which there is a place.
     o_bad, o_dropped, o_freed : Out(1)
-        For one cycle: a packet came damaged; came and was dropped; left its place.
+        For one cycle: a packet came damaged; came and was dropped; left its place. Those, and
+        ``o_commanded``, a cycle after it is known.
 
     Raises
     ------
@@ -100,17 +102,15 @@ class PacketReceiver(wiring.Component):
         """Build the hardware."""
         m = Module()
         info = self._info
-        m.submodules.storage = storage = memory.Memory(
-            shape=8, depth=info.credits * info.chunk, init=[], attrs=memory_attributes("block")
-        )
+        m.submodules.storage = storage = DualPortMemory(8, info.credits * info.chunk, "block")
         state = Signal(_State)
-        header = Signal(data.StructLayout(HEADER.bits))
-        wanted, matches, kept = Signal(), Signal(), Signal()
+        header = Signal(data.StructLayout(HEADER.bits), reset_less=True)
+        wanted, matches, kept = Signal(reset_less=True), Signal(), Signal()
         self._parse(m, state, header, matches)
         self._decide(m, state, header, wanted)
         self._judge(m, state, header, wanted, matches, kept)
-        self._write(m, state, wanted, kept, storage.write_port())
-        self._read(m, storage.read_port())
+        self._write(m, state, wanted, kept, storage.write)
+        self._read(m, storage.read)
         # Both at once leave it as it is.
         with m.If(kept & ~self.o_freed):
             m.d.sync += self.o_credit.eq(self.o_credit - 1)
@@ -125,17 +125,24 @@ class PacketReceiver(wiring.Component):
         taken = self.i.valid & self.i.ready
         skips = state == _State.SKIP
         listens = ~skips & (state != _State.DECIDE) & (state != _State.JUDGE)
+        listens &= state != _State.WEIGH
         cut = self.i.valid & first & listens
         garbage = skips & ~(self.i.valid & first)
-        m.submodules.crc = ResetInserter(garbage | self.o_bad | (state == _State.JUDGE))(crc)
+        judged, bad = state == _State.JUDGE, Signal()
+        m.submodules.crc = ResetInserter(garbage | bad | judged)(crc)
         m.d.comb += [
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
             crc.valid.eq(taken),
             matches.eq(crc.match_detected),
         ]
-        left = Signal(range(max(self._info.chunk, HEADER.size)))
-        length = header.length
+        left = Signal(range(max(self._info.chunk, HEADER.size)), reset_less=True)
+        length, empty, too_long = header.length, Signal(), Signal()
+        m.d.sync += [
+            self.o_bad.eq(bad | (judged & ~matches)),
+            empty.eq(length == 0),
+            too_long.eq(length > self._info.chunk),
+        ]
         with m.If(taken):
             m.d.sync += left.eq(left - 1)
         with m.If(taken & (skips | (state == _State.HEADER))):
@@ -146,14 +153,16 @@ class PacketReceiver(wiring.Component):
                 with m.If(self.i.valid & first):
                     m.d.sync += state.eq(_State.HEADER)
             with m.Case(_State.HEADER), m.If(taken & (left == 0)):
+                m.d.sync += state.eq(_State.WEIGH)
+            with m.Case(_State.WEIGH):
                 m.d.sync += state.eq(_State.DECIDE)
             with m.Case(_State.DECIDE):
                 m.d.sync += [left.eq(length - 1), state.eq(_State.PAYLOAD)]
-                with m.If(length == 0):
+                with m.If(empty):
                     m.d.sync += [left.eq(CHECK_BYTES - 1), state.eq(_State.CHECK)]
-                with m.If(length > self._info.chunk):
+                with m.If(too_long):
                     m.d.sync += state.eq(_State.SKIP)
-                    m.d.comb += self.o_bad.eq(1)
+                    m.d.comb += bad.eq(1)
             with m.Case(_State.PAYLOAD), m.If(taken & (left == 0)):
                 m.d.sync += [left.eq(CHECK_BYTES - 1), state.eq(_State.CHECK)]
             with m.Case(_State.CHECK), m.If(taken & (left == 0)):
@@ -162,22 +171,25 @@ class PacketReceiver(wiring.Component):
                 m.d.sync += state.eq(_State.SKIP)
         with m.If(cut):
             m.d.sync += state.eq(_State.SKIP)
-            m.d.comb += self.o_bad.eq(1)
+            m.d.comb += bad.eq(1)
 
     def _decide(self, m: Module, state: Signal, header: Signal, wanted: Signal) -> None:
         """Whether the packet with this header is the next one and has a place."""
         info = self._info
         last_bytes = info.frame_bytes - (info.chunks - 1) * info.chunk
         length = Mux(self.o_index == info.chunks - 1, last_bytes, info.chunk)
+        conditions = (
+            header.kind == Kind.FRAME,
+            header.sequence == self.o_sequence,
+            header.index == self.o_index,
+            header.length == length,
+            self.o_credit != 0,
+            ~((self.o_index == 0) & self.i_block),
+        )
+        met = Signal(len(conditions))
+        m.d.sync += met.eq(Cat(conditions))
         with m.If(state == _State.DECIDE):
-            m.d.sync += wanted.eq(
-                (header.kind == Kind.FRAME)
-                & (header.sequence == self.o_sequence)
-                & (header.index == self.o_index)
-                & (header.length == length)
-                & (self.o_credit != 0)
-                & ~((self.o_index == 0) & self.i_block)
-            )
+            m.d.sync += wanted.eq(met.all())
 
     def _judge(
         self,
@@ -188,20 +200,21 @@ class PacketReceiver(wiring.Component):
         matches: Signal,
         kept: Signal,
     ) -> None:
-        """What a packet with a right CRC does."""
+        """What a packet with a right CRC does, a cycle after that is known."""
+        right, commands = Signal(), Signal()
+        named = header.kind.matches(Kind.RESET, Kind.INFO, Kind.STATISTICS)
+        m.d.sync += [
+            right.eq((state == _State.JUDGE) & matches),
+            commands.eq(named & (header.length == 0)),
+        ]
         m.d.comb += [
             self.o_command.kind.eq(header.kind),
             self.o_command.sequence.eq(header.sequence),
             self.o_began.eq(kept & (self.o_index == 0)),
+            self.o_commanded.eq(right & commands),
+            kept.eq(right & ~commands & wanted),
+            self.o_dropped.eq(right & ~commands & ~wanted),
         ]
-        commands = (Kind.RESET, Kind.INFO, Kind.STATISTICS)
-        with m.If((state == _State.JUDGE) & ~matches):
-            m.d.comb += self.o_bad.eq(1)
-        with m.Elif(state == _State.JUDGE):
-            with m.If(header.kind.matches(*commands) & (header.length == 0)):
-                m.d.comb += self.o_commanded.eq(1)
-            with m.Else():
-                m.d.comb += [kept.eq(wanted), self.o_dropped.eq(~wanted)]
         with m.If(kept):
             m.d.sync += self.o_index.eq(self.o_index + 1)
             with m.If(self.o_index == self._info.chunks - 1):
@@ -219,7 +232,7 @@ class PacketReceiver(wiring.Component):
     ) -> None:
         """Payload into the next place; the place is used up only if the packet is kept."""
         place = Signal(range(self._info.credits))
-        within = Signal(range(self._info.chunk))
+        within = Signal(range(self._info.chunk), reset_less=True)
         m.d.comb += [
             port.addr.eq(Cat(within, place)),
             port.data.eq(self.i.payload.byte),

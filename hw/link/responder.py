@@ -52,7 +52,7 @@ class Responder(wiring.Component):
     i_cycles : In(32)
         Of that frame.
     o : Out(stream.Signature(WORD))
-        Header and payload of one packet after the other.
+        Header and payload of one packet after the other, a word in two cycles at most.
     o_clear : Out(1)
         Reset all that holds frames.
     o_begin : Out(1)
@@ -125,7 +125,7 @@ class Responder(wiring.Component):
 
     def _command(self, m: Module, busy: Signal) -> tuple[Signal, Signal, Signal]:
         """The command that waits, whether it may be answered now, and whether it is a reset."""
-        command, waits, cleared = Signal(COMMAND), Signal(), Signal()
+        command, waits, cleared = Signal(COMMAND, reset_less=True), Signal(), Signal()
         left = Signal(range(RESET_CYCLES), init=RESET_CYCLES - 1)
         pending, resets = Signal(), Signal()
         m.d.comb += [
@@ -156,51 +156,76 @@ class Responder(wiring.Component):
         places: Value,
         last_part: Value,
     ) -> None:
-        """The words of the packet of this kind, one after the other."""
-        info, word = self._info, self.o.payload.word
-        sums = Mux(last_part, info.classes - (info.parts - 1) * SUMS, SUMS)
-        longest = max(RESULT.size + 4 * SUMS, info.statistics_bytes)
-        position = Signal(range(HEADER_WORDS + longest // 4))
-        length = Signal(range(longest + 1))
-        network = Const(int.from_bytes(info.digest[:NETWORK_BYTES], "little"), 32)
-        about = Const(int.from_bytes(info.encode(), "little"), 8 * INFO.size)
+        """The words of the packet of this kind, one after the other.
+
+        Registers hold all that follows from kind and place; whoever takes words, takes longer.
+        """
+        position = Signal(range(HEADER_WORDS + self._longest // 4))
+        settled, first, last = Signal(), Signal(), Signal()
+        stalls, sums = Signal(), Signal()
+        early = Signal(32, reset_less=True)
         gives = self.o.valid & self.o.ready
         with m.If(gives):
             m.d.sync += position.eq(Mux(ends, 0, position + 1))
-        m.d.comb += [
-            self.o.valid.eq(busy),
-            self.o.payload.first.eq(position == 0),
-            self.o.payload.last.eq(position == HEADER_WORDS - 1 + (length >> 2)),
-            ends.eq(gives & self.o.payload.last),
+        m.d.sync += [
+            settled.eq(busy & ~gives),
+            first.eq(position == 0),
+            self.o_stream.eq(position - FIRST_STALL),
+            stalls.eq((kind == Kind.STATISTICS) & (position >= FIRST_STALL)),
+            sums.eq((kind == Kind.RESULT) & (position >= HEADER_WORDS + 2)),
         ]
+        length = self._length(m, kind, last_part)
+        # The header comes first, so that the length is settled by then.
+        m.d.sync += [
+            last.eq(position == HEADER_WORDS - 1 + (length >> 2)),
+            early.eq(self._payload(kind, position)),
+        ]
+        with m.If(position == 0):
+            m.d.sync += early.eq(places)
+        with m.Elif(position == 1):
+            m.d.sync += early.eq(Cat(kind | Const(0, 16), length))
+        m.d.comb += [
+            self.o.valid.eq(settled),
+            self.o.payload.word.eq(
+                Mux(sums, self.i_sums.payload, Mux(stalls, self.i_stalls, early))
+            ),
+            self.o.payload.first.eq(first),
+            self.o.payload.last.eq(last),
+            self.i_sums.ready.eq(gives & sums),
+            ends.eq(gives & last),
+        ]
+
+    @property
+    def _longest(self) -> int:
+        """Bytes of the longest payload."""
+        return max(RESULT.size + 4 * SUMS, self._info.statistics_bytes)
+
+    def _length(self, m: Module, kind: Signal, last_part: Value) -> Signal:
+        """Bytes of the payload of a packet of this kind, a cycle later."""
+        info = self._info
+        length = Signal(range(self._longest + 1), reset_less=True)
+        last_sums = info.classes - (info.parts - 1) * SUMS
+        m.d.sync += length.eq(0)
         with m.Switch(kind):
             with m.Case(Kind.INFO):
-                m.d.comb += [length.eq(INFO.size), word.eq(_word(about, position))]
+                m.d.sync += length.eq(INFO.size)
             with m.Case(Kind.STATISTICS):
-                counts = self.i_statistics.as_value()
-                m.d.comb += [
-                    length.eq(info.statistics_bytes),
-                    word.eq(_word(counts, position)),
-                    self.o_stream.eq(position - FIRST_STALL),
-                ]
-                with m.If(position >= FIRST_STALL):
-                    m.d.comb += word.eq(self.i_stalls)
+                m.d.sync += length.eq(info.statistics_bytes)
             with m.Case(Kind.ACK, Kind.NACK):
-                m.d.comb += [length.eq(CREDIT.size), word.eq(self.i_credit)]
+                m.d.sync += length.eq(CREDIT.size)
             with m.Case(Kind.RESULT):
-                m.d.comb += length.eq(RESULT.size + 4 * sums)
-                with m.If(position == HEADER_WORDS):
-                    m.d.comb += word.eq(self.i_cycles)
-                with m.Elif(position == HEADER_WORDS + 1):
-                    m.d.comb += word.eq(network)
-                with m.Else():
-                    m.d.comb += word.eq(self.i_sums.payload)
-                with m.If(busy & (position >= HEADER_WORDS + 2)):
-                    m.d.comb += self.i_sums.ready.eq(self.o.ready)
-        with m.If(position == 0):
-            m.d.comb += word.eq(places)
-        with m.Elif(position == 1):
-            m.d.comb += word.eq(Cat(kind | Const(0, 16), length))
+                m.d.sync += length.eq(RESULT.size + 4 * Mux(last_part, last_sums, SUMS))
+        return length
+
+    def _payload(self, kind: Signal, position: Signal) -> Value:
+        """The word at a position of a payload, but for class sums and stalls."""
+        info = self._info
+        network = Const(int.from_bytes(info.digest[:NETWORK_BYTES], "little"), 32)
+        about = Const(int.from_bytes(info.encode(), "little"), 8 * INFO.size)
+        result = Mux(position == HEADER_WORDS, self.i_cycles, network)
+        told = Mux(kind == Kind.STATISTICS, _word(self.i_statistics.as_value(), position), result)
+        told = Mux(kind == Kind.INFO, _word(about, position), told)
+        return Mux((kind == Kind.ACK) | (kind == Kind.NACK), self.i_credit, told)
 
 
 def _word(block: Value, position: Signal) -> Value:

@@ -64,7 +64,7 @@ class Shell(wiring.Component):
     Members
     -------
     i, o : In, Out(PACKETS)
-        From and to the host. Bytes are taken whatever the accelerator does, less two cycles a
+        From and to the host. Bytes are taken whatever the accelerator does, less three cycles a
         packet.
     i_lost : In(1)
         For one cycle: the line lost a byte or damaged a datagram.

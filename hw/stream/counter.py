@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -72,3 +72,22 @@ class Counter(wiring.Component):
                 with m.Elif(count == stop - 1):
                     m.d.sync += self.o_inside[k].eq(0)
         return m
+
+
+def plus_one(count: Value, change: Value, one: Value) -> Value:
+    """``count + change + one``, modulo a power of two, by one adder whose carry is ``one``, a bit.
+
+    At least as wide as ``count``. Of three terms, tools would make two adders.
+
+    Parameters
+    ----------
+    count, change : value
+        In two's complement, if signed.
+    one : value
+        A bit.
+    """
+    terms = [
+        Cat(one, value).as_signed() if value.shape().signed else Cat(one, value)
+        for value in (count, change)
+    ]
+    return (terms[0] + terms[1])[1:]

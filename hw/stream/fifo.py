@@ -1,37 +1,17 @@
 """First-in first-out buffers for streams, in a chosen kind of memory."""
 
-from typing import Literal
-
 from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-MemoryKind = Literal["block", "lut"]
+from hw.stream.dual_port import DualPortMemory, MemoryKind
+
 LUT_BITS = 64
 """Bits of memory in a LUT."""
 REGISTERS = ("memory", "output")
 """What a word passes in a FIFO, a cycle each."""
 CREDIT_LOOP = (*REGISTERS, "credit", "spare")
 """What keeps a place of a :class:`CreditFifo` taken behind the pipeline, a cycle each."""
-
-
-def memory_attributes(kind: MemoryKind, *, rom: bool = False) -> dict[str, str]:
-    """Attributes that make Yosys and Vivado put a memory into block RAM or into LUTs.
-
-    Yosys has no LUT memory that cannot be written, so a ROM in LUTs is logic to it; Vivado goes by
-    ``rom_style`` for a ROM.
-
-    Raises
-    ------
-    ValueError
-        If ``kind`` is neither ``"block"`` nor ``"lut"``.
-    """
-    if kind not in ("block", "lut"):
-        raise ValueError(f"memory kind must be 'block' or 'lut', not {kind!r}")
-    if rom:
-        in_luts = {"ram_style": "registers", "rom_style": "distributed"}
-        return {"rom_style": "block"} if kind == "block" else in_luts
-    return {"ram_style": "block" if kind == "block" else "distributed"}
 
 
 class StreamFifo(wiring.Component):
@@ -73,10 +53,8 @@ class StreamFifo(wiring.Component):
         # A LUT holds 64 bits anyway, and addresses of a power of two need no comparison to wrap.
         small = self._kind == "lut" and self._depth <= LUT_BITS
         rows = 1 << (self._depth - 1).bit_length() if small else self._depth
-        m.submodules.storage = storage = memory.Memory(
-            shape=self._shape, depth=rows, init=[], attrs=memory_attributes(self._kind)
-        )
-        write, read = storage.write_port(), storage.read_port()
+        m.submodules.storage = storage = DualPortMemory(self._shape, rows, self._kind)
+        write, read = storage.write, storage.read
         more = Signal(range(-1, self._depth), init=-1)  # words beyond the first
         some = ~more[-1]
         ready = Signal(init=1)
@@ -90,10 +68,11 @@ class StreamFifo(wiring.Component):
             read.en.eq(fetch),
             self.o.payload.eq(read.data),
         ]
-        with m.If(push & ~fetch):
-            m.d.sync += [more.eq(more + 1), ready.eq(more != self._depth - 2)]
-        with m.Elif(fetch & ~push):
-            m.d.sync += [more.eq(more - 1), ready.eq(1)]
+        with m.If(push ^ fetch):
+            m.d.sync += [
+                more.eq(more + Mux(push, 1, -1)),
+                ready.eq(fetch | (more != self._depth - 2)),
+            ]
         with m.If(push):
             m.d.sync += write.addr.eq(wrap(write.addr, rows))
         with m.If(fetch):
@@ -157,10 +136,11 @@ class CreditFifo(wiring.Component):
         ]
         taken = Signal(range(self._depth + 1))
         give_back = self.o.valid & self.o.ready
-        with m.If(self.i_take & ~give_back):
-            m.d.sync += [taken.eq(taken + 1), self.o_credit.eq(taken != self._depth - 1)]
-        with m.Elif(give_back & ~self.i_take):
-            m.d.sync += [taken.eq(taken - 1), self.o_credit.eq(1)]
+        with m.If(self.i_take ^ give_back):
+            m.d.sync += [
+                taken.eq(taken + Mux(self.i_take, 1, -1)),
+                self.o_credit.eq(give_back | (taken != self._depth - 1)),
+            ]
         return m
 
 

@@ -97,7 +97,7 @@ class _Split(wiring.Component):
         m = Module()
         wide = self.i.payload.as_value()
         narrow = self.o.payload.as_value()
-        held = Signal(len(wide))
+        held = Signal(len(wide), reset_less=True)
         m.submodules.turn = turn = Counter(self._ratio)
         m.d.comb += [
             narrow.eq(held[: len(narrow)]),
@@ -124,7 +124,7 @@ class _Collect(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         narrow = self.i.payload.as_value()
-        slots = [Signal(len(narrow), name=f"slot{k}") for k in range(self._ratio)]
+        slots = [Signal(len(narrow), name=f"slot{k}", reset_less=True) for k in range(self._ratio)]
         here = Signal(self._ratio, init=1)
         full = Signal()
         take = Signal()

@@ -31,15 +31,16 @@ class SkidBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        spare = Signal(self._shape)
+        payload = Signal(self._shape, reset_less=True)
+        spare = Signal(self._shape, reset_less=True)
         ready = Signal(init=1)
-        m.d.comb += self.i.ready.eq(ready)
+        m.d.comb += [self.i.ready.eq(ready), self.o.payload.eq(payload)]
         with m.If(self.o.ready | ~self.o.valid):
             m.d.sync += [ready.eq(1), self.o.valid.eq(self.i.valid | ~ready)]
             with m.If(ready):
-                m.d.sync += self.o.payload.eq(self.i.payload)
+                m.d.sync += payload.eq(self.i.payload)
             with m.Else():
-                m.d.sync += self.o.payload.eq(spare)
+                m.d.sync += payload.eq(spare)
         with m.Elif(self.i.valid & ready):
             m.d.sync += [spare.eq(self.i.payload), ready.eq(0)]
         return m

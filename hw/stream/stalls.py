@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.stream.fifo import memory_attributes
+from hw.stream.dual_port import memory_attributes
 from protocol.packets import STALL, stall_turn
 
 COUNT_BITS = STALL.bits["samples"]
@@ -62,7 +62,7 @@ class StallSampler(wiring.Component):
         )
         look, show = (counts.read_port(domain="comb") for _ in range(2))
         write = counts.write_port()
-        index, count = Signal(range(turn)), Signal(COUNT_BITS)
+        index, count = Signal(range(turn)), Signal(COUNT_BITS, reset_less=True)
         m.d.sync += [
             index.eq(Mux(index == turn - 1, 0, index + 1)),
             # A turn is two cycles at least: what is written now is there when it is looked at next.

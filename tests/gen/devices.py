@@ -15,6 +15,8 @@ def board(name: str, lut: int, ff: int, dsp: int, bram36: float) -> Board:
         name=name,
         title=name,
         part="xc7",
+        loader=name,
+        idcode=1,
         resources=Resources(lut, ff, dsp, bram36),
         clock_hz=100_000_000,
         baud=1_000_000,

@@ -8,6 +8,9 @@ from amaranth.hdl import ClockDomain, Elaboratable, Module, Value
 from amaranth.sim import Simulator
 
 from hw.arith import dsp48
+from hw.stream.dp16kd import BehaviouralDp16kd
+from hw.stream.ramb import CELLS as RAMB_CELLS
+from hw.stream.ramb import BehaviouralRamb
 
 PERIOD = 1e-8
 
@@ -61,18 +64,23 @@ def unpacked(word: int, bits: int, count: int, *, signed: bool = True) -> list[i
 
 
 class BehaviouralInstance(Elaboratable):
-    """The behavioural model of a DSP48E1, made as Amaranth's ``Instance`` of the primitive is."""
+    """A primitive's behavioural model, made as Amaranth's ``Instance`` of the primitive is."""
 
     def __init__(self, cell: str, *ports: tuple, **named: Value):
-        assert cell == dsp48.CELL
-        assert {name for kind, name, _ in ports if kind == "p"} == {*dsp48.PARAMETER_NAMES}
-        self._inputs = {name: value for kind, name, value in ports if kind == "i"}
-        self._p = named.pop("o_P")
-        self._inputs |= {name.removeprefix("i_"): value for name, value in named.items()}
+        ports += tuple((name[0], name[2:], value) for name, value in named.items())
+        found = {kind: {n: v for k, n, v in ports if k == kind} for kind in "pio"}
+        if cell == dsp48.CELL:
+            assert {*found["p"]} == {*dsp48.PARAMETER_NAMES}
+            self._model: Elaboratable = dsp48.BehaviouralDSP48E1()
+        else:
+            numbers = {n: getattr(value, "value", value) for n, value in found["p"].items()}
+            ramb = cell in RAMB_CELLS
+            self._model = BehaviouralRamb(cell, numbers) if ramb else BehaviouralDp16kd(numbers)
+        self._inputs, self._outputs = found["i"], found["o"]
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.model = model = dsp48.BehaviouralDSP48E1()
+        m.submodules.model = model = self._model
         m.d.comb += [getattr(model, name).eq(value) for name, value in self._inputs.items()]
-        m.d.comb += self._p.eq(model.P)
+        m.d.comb += [value.eq(getattr(model, name)) for name, value in self._outputs.items()]
         return m

@@ -1,6 +1,7 @@
 """A board that speaks the protocol, in plain Python: for driver tests that need no simulator."""
 
 import os
+import socket
 import threading
 import tty
 from collections.abc import Callable
@@ -126,3 +127,32 @@ class SerialBoard:
             while self._board.replies:
                 written = os.write(self._ours, bytes(self._board.replies))
                 del self._board.replies[:written]
+
+
+class UdpBoard:
+    """A board in plain Python on a UDP port of loopback; use as a context manager."""
+
+    def __init__(self, device: Device):
+        self._device = device
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> "UdpBoard":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join(timeout=5)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            packet, host = self._socket.recvfrom(65_535)
+            if not packet:
+                return
+            for answer in self._device.receive(packet):
+                self._socket.sendto(answer, host)

@@ -1,5 +1,4 @@
 import socket
-import threading
 
 import numpy as np
 import pytest
@@ -11,37 +10,8 @@ from host.transport import FramedLink
 from host.udp_link import UdpLink
 from protocol.device import Device
 from sim import golden
-from tests.host.fake_board import device_info
+from tests.host.fake_board import UdpBoard, device_info
 from tests.networks import random_frames, tiny_network
-
-
-class UdpBoard:
-    """A board in plain Python on a UDP port of loopback; use as a context manager."""
-
-    def __init__(self, device: Device):
-        self._device = device
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", ("127.0.0.1", self.port))
-        self._thread.join(timeout=5)
-        self._socket.close()
-
-    def _serve(self):
-        while True:
-            packet, host = self._socket.recvfrom(65_535)
-            if not packet:
-                return
-            for answer in self._device.receive(packet):
-                self._socket.sendto(answer, host)
 
 
 @pytest.fixture(scope="module")

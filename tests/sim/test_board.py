@@ -57,7 +57,7 @@ def test_an_idle_board_stands_still(tiny_board):
 @pytest.mark.parametrize("board", ["ecpix5", "ulx3s_85"])
 def test_no_such_board_with_ethernet(tmp_path, board):
     link = EthernetLink(IPv4Address("10.0.0.1"), 2, 3)
-    manifest = Manifest("1", "tiny", b"", board, "part", 100_000_000, link, ())
+    manifest = Manifest("1", "tiny", b"", board, "part", "loader", 1, 100_000_000, link, ())
     (tmp_path / "manifest.json").write_text(manifest.to_json())
     with pytest.raises(FirebrickError, match=f"manifest.json: there is no board '{board}' with"):
         load_link(BuildFolder(tmp_path))

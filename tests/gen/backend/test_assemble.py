@@ -22,6 +22,8 @@ def small_board(dsp: int) -> Board:
         name="small",
         title="A small board",
         part="none",
+        loader="none",
+        idcode=1,
         resources=Resources(lut=20_000, ff=40_000, dsp=dsp, bram36=40),
         clock_hz=100_000_000,
         baud=1_000_000,

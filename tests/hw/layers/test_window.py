@@ -138,7 +138,9 @@ def simulated_example(folder, cycles):
     for cycle in range(cycles):
         now = {name: values[cycle] for name, values in waves.items()}
         ring = [now[f"ring[{place}]"] or "." for place in range(PLACES)]
-        ahead, excess = (value - (value >> 4 << 5) for value in (now["order.ahead"], now["excess"]))
+        ahead, excess = (
+            value - (value >> 4 << 5) for value in (now["order.arrivals.ahead"], now["excess"])
+        )
         word = now["i__payload"] if now["i__ready"] else "."
         read = f"{now['o_address']:7}  {now['order.move']:7}" if now["o_valid"] else " " * 16
         out = now["o__payload"] if now["o__valid"] else "."
@@ -153,9 +155,9 @@ def test_the_worked_example_is_what_happens(tmp_path):
     start, end = text.index(lines[0]), text.index("", text.index(lines[0]))
     skipped = "..."
     assert text[start:end] == [
-        *(lines[0], *lines[5:15], skipped),
-        *(*lines[18:22], skipped),
-        *lines[30:33],
+        *(lines[0], *lines[5:16], skipped),
+        *(*lines[19:24], skipped),
+        *lines[31:35],
     ], "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from amaranth.hdl import Shape, signed, unsigned
 from hw.layers.average import Average
 from hw.layers.folding import PoolPlan
 from hw.layers.requantise import LATENCY, ScalerKind
+from hw.layers.window import REGISTERS as WINDOW_REGISTERS
 from hw.layers.window_geometry import WindowGeometry
 from hw.layers.window_pool import WindowPool
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
@@ -99,7 +100,7 @@ def test_latency_is_the_sum_of_its_registers(average, tmp_path):
     pool, frames = make(case), frames_of(case)[:1]
     bench = StreamBench(pool, "pool", tmp_path)
     result = bench.run({"i": frames}, {"o": [pool.model(frames[0])]})
-    window, taps, running = 3, 9 - 1, 1
+    window, taps, running = len(WINDOW_REGISTERS), 9 - 1, 1
     end = 1 if average is None else LATENCY["inferred"] + len(FIFO_REGISTERS)
     assert result.first("o") - result.last("i") == window + taps + running + end
 

@@ -1,0 +1,111 @@
+"""Behavioural models in the place of the vendor's primitives in a design that is to be simulated.
+
+Each block RAM gets a model of its own, which holds what its parameters say as an array of words:
+simulators know these, and ours reads them from files of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.lib.wiring import Component
+
+from hw.arith import dsp48
+from hw.stream import dp16kd, ramb
+
+_MODULE = re.compile(r"^module \\(\S+)$")
+_CELL = re.compile(rf"^  cell \\({'|'.join((*ramb.CELLS, dp16kd.CELL))}) \\(\S+)$")
+_PARAMETER = re.compile(r"^    parameter (?:signed )?\\(\S+) (.*)$")
+
+
+@dataclass(frozen=True)
+class _BlockRam:
+    """A block RAM in a design: of which type, where, and what its instance sets."""
+
+    cell: str
+    place: str
+    parameters: dict[str, int | str]
+
+    def model(self) -> Component:
+        """What it does."""
+        if self.cell == dp16kd.CELL:
+            return dp16kd.BehaviouralDp16kd(self.parameters)
+        return ramb.BehaviouralRamb(self.cell, self.parameters)
+
+
+def behavioural(path: Path, folder: Path) -> list[str]:
+    """Yosys commands that put models in the place of the primitives in a design that was read.
+
+    Parameters
+    ----------
+    path : path
+        RTLIL of the design.
+    folder : path
+        Where the models go.
+    """
+    if not path.is_file():
+        return []
+    text = path.read_text()
+    return [*_dsp_models(text, folder), *block_ram_models(text, folder)]
+
+
+def _dsp_models(text: str, folder: Path) -> list[str]:
+    """Commands for all DSP48E1s, which are alike."""
+    if f"cell \\{dsp48.CELL} " not in text:
+        return []
+    behaviour = folder / "dsp.il"
+    model = dsp48.BehaviouralDSP48E1()
+    behaviour.write_text(rtlil.convert(model, name=dsp48.CELL, emit_src=False))
+    unset = " ".join(f"-unset {name}" for name in dsp48.PARAMETER_NAMES)
+    return [f'read_rtlil "{behaviour}"', f"proc {dsp48.CELL}", f"setparam {unset} t:{dsp48.CELL}"]
+
+
+def block_ram_models(text: str, folder: Path) -> list[str]:
+    """Yosys commands that give each block RAM a type of its own, and read these types.
+
+    Parameters
+    ----------
+    text : str
+        The design in RTLIL, as Amaranth or Yosys writes it.
+    folder : path
+        Where the models go.
+    """
+    found = list(_block_rams(text))
+    if not found:
+        return []
+    behaviour, commands = folder / "block_ram.il", []
+    with behaviour.open("w") as file:
+        for number, block in enumerate(found):
+            name = f"{block.cell}.{number}"
+            file.write(rtlil.convert(block.model(), name=name, emit_src=False))
+            unset = " ".join(f"-unset {parameter}" for parameter in block.parameters)
+            commands.append(f"setparam -type {name} {unset} {block.place}")
+    return [f'read_rtlil "{behaviour}"', *commands]
+
+
+def _block_rams(text: str) -> Iterator[_BlockRam]:
+    """The block RAMs of a design."""
+    module = cell = place = ""
+    parameters: dict[str, int | str] = {}
+    for line in text.splitlines():
+        if cell:
+            if match := _PARAMETER.match(line):
+                parameters[match[1]] = _value(match[2])
+            elif line == "  end":
+                yield _BlockRam(cell, place, parameters)
+                cell = ""
+        elif match := _CELL.match(line):
+            cell, place, parameters = match[1], f"{module}/{match[2]}", {}
+        elif match := _MODULE.match(line):
+            module = match[1]
+
+
+def _value(text: str) -> int | str:
+    """A parameter's value: a string, a number, or a constant of some bits."""
+    if text.startswith('"'):
+        return text.strip('"')
+    return int(text.partition("'")[2], 2) if "'" in text else int(text)

@@ -1,0 +1,1 @@
+"""What ``python -m host`` does, a module a command."""
