@@ -16,6 +16,7 @@ from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
 from gen.backend.behaviour import behavioural
+from gen.common.collection import no_collection
 from gen.common.errors import FirebrickError, require_package
 
 _YOSYS_CODE = """\
@@ -37,7 +38,9 @@ def write_rtlil(component: Component, path: str | Path, name: str) -> None:
     name : str
         Of its top module.
     """
-    Path(path).write_text(rtlil.convert(component, name=name, emit_src=False))
+    with no_collection():
+        text = rtlil.convert(component, name=name, emit_src=False)
+    Path(path).write_text(text)
 
 
 def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
@@ -192,6 +195,18 @@ def check_yosys() -> None:
     require_package("pyosys", "writing Verilog needs Yosys")
 
 
+def yosys_command(*commands: str) -> list[str]:
+    """The command line that runs Yosys commands in a process of their own.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys is missing.
+    """
+    check_yosys()
+    return [sys.executable, "-c", _YOSYS_CODE, *commands]
+
+
 def run_yosys(*commands: str) -> str:
     """Run Yosys commands in a process of their own; returns what Yosys printed.
 
@@ -200,9 +215,8 @@ def run_yosys(*commands: str) -> str:
     FirebrickError
         If Yosys is missing or a command fails.
     """
-    check_yosys()
     done = subprocess.run(
-        [sys.executable, "-c", _YOSYS_CODE, *commands],
+        yosys_command(*commands),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
