@@ -14,7 +14,7 @@ from bench.designs import emitted
 from boards import BOARDS
 from boards.board import Board
 from gen.backend.emit import SIM_TOP, shell_path
-from gen.backend.netlist import simulated_netlist
+from gen.backend.netlist import CELL_MODELS, simulated_netlist
 from gen.backend.rtlil import MODULE, enclose, write_rtlil
 from gen.common.build_folder import BuildFolder
 from gen.formats.default import default_network
@@ -70,7 +70,9 @@ def frames_of_netlist(
         work = Path(scratch)
         server, verilog = work / "server.il", work / "netlist.v"
         write_rtlil(FrameServer(ShellModule(MODULE)), server, SIM_TOP)
-        read = [f'read_rtlil "{folder.design}"', *enclose(shell_path(board), server, SIM_TOP)]
+        cells = (f"read_verilog -lib {CELL_MODELS}",)
+        enclosed = enclose(shell_path(board), server, SIM_TOP, cells)
+        read = [f'read_rtlil "{folder.design}"', *enclosed]
         simulated_netlist(read, SIM_TOP, verilog)
         with Simulator(build(verilog, work / "simulation")) as simulator:
             result = simulate(simulator, network, frames)
