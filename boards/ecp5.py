@@ -11,7 +11,7 @@ from amaranth.vendor import LatticeECP5Platform
 
 from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
-from boards.sources import TIMING_NOT_MET, place_and_route, sources
+from boards.sources import KEEP_COPIES, TIMING_NOT_MET, place_and_route, sources
 from hw.stream.dp16kd import Dp16kd
 
 ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
@@ -103,6 +103,7 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """
     whole = f"synth_ecp5 -top {top}"
     return (
+        KEEP_COPIES,
         f"{whole} -run begin:map_luts",
         "splitnets",
         f"{whole} -run map_luts:",

@@ -11,7 +11,7 @@ from amaranth.vendor import XilinxPlatform
 from boards import nextpnr_xilinx, vivado
 from boards.board import TOP, BuildStep
 from boards.mmcm import find_mmcm, mmcm
-from boards.sources import sources
+from boards.sources import KEEP_COPIES, sources
 from hw.stream.ramb import Ramb
 
 
@@ -33,6 +33,7 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     whole = "" if pads else " -noiopad -noclkbuf"
     synth = f"synth_xilinx -flatten -nosrl -arch xc7 -top {top}{whole}"
     return (
+        KEEP_COPIES,
         f"{synth} -run begin:map_luts",
         "opt_expr -mux_undef -noclkinv",
         "abc -luts 2:2,3,6:5,10,20",

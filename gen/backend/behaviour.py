@@ -19,7 +19,7 @@ from hw.stream import dp16kd, ramb
 
 _MODULE = re.compile(r"^module \\(\S+)$")
 _CELL = re.compile(rf"^  cell \\({'|'.join((*ramb.CELLS, dp16kd.CELL))}) \\(\S+)$")
-_PARAMETER = re.compile(r"^    parameter \\(\S+) (.*)$")
+_PARAMETER = re.compile(r"^    parameter (?:signed )?\\(\S+) (.*)$")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def behavioural(path: Path, folder: Path) -> list[str]:
     if not path.is_file():
         return []
     text = path.read_text()
-    return [*_dsp_models(text, folder), *_block_ram_models(text, folder)]
+    return [*_dsp_models(text, folder), *block_ram_models(text, folder)]
 
 
 def _dsp_models(text: str, folder: Path) -> list[str]:
@@ -64,8 +64,16 @@ def _dsp_models(text: str, folder: Path) -> list[str]:
     return [f'read_rtlil "{behaviour}"', f"proc {dsp48.CELL}", f"setparam {unset} t:{dsp48.CELL}"]
 
 
-def _block_ram_models(text: str, folder: Path) -> list[str]:
-    """Commands that give each block RAM a type of its own, and read these types."""
+def block_ram_models(text: str, folder: Path) -> list[str]:
+    """Yosys commands that give each block RAM a type of its own, and read these types.
+
+    Parameters
+    ----------
+    text : str
+        The design in RTLIL, as Amaranth or Yosys writes it.
+    folder : path
+        Where the models go.
+    """
     found = list(_block_rams(text))
     if not found:
         return []
@@ -80,7 +88,7 @@ def _block_ram_models(text: str, folder: Path) -> list[str]:
 
 
 def _block_rams(text: str) -> Iterator[_BlockRam]:
-    """The block RAMs of a design, as Amaranth writes it."""
+    """The block RAMs of a design."""
     module = cell = place = ""
     parameters: dict[str, int | str] = {}
     for line in text.splitlines():

@@ -2,6 +2,8 @@
 
 from amaranth.hdl import Module, Signal, Value, signed
 
+from hw.arith.registers import later
+
 
 def levels(terms: int) -> int:
     """Cycles that a tree of so many terms takes: its levels, a register each."""
@@ -13,12 +15,10 @@ def adder_tree(m: Module, terms: list[Value]) -> Value:
     while len(terms) > 1:
         sums = []
         for a, b in zip(terms[::2], terms[1::2], strict=False):
-            total = Signal(signed(max(len(a), len(b)) + 1))
+            total = Signal(signed(max(len(a), len(b)) + 1), reset_less=True)
             m.d.sync += total.eq(a + b)
             sums.append(total)
         if len(terms) % 2:
-            late = Signal.like(terms[-1])
-            m.d.sync += late.eq(terms[-1])
-            sums.append(late)
+            sums.append(later(m, terms[-1]))
         terms = sums
     return terms[0]

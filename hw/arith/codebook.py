@@ -4,7 +4,7 @@ Weights shared by a layer, as in S. Han et al., "Deep compression", 2016.
 """
 
 import numpy as np
-from amaranth.hdl import Array, Module
+from amaranth.hdl import Array, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -56,5 +56,7 @@ class Decoder(wiring.Component):
         table = Array(int(level) & ((1 << self._level_bits) - 1) for level in self._levels)
         for index in range(len(self.o) // self._level_bits):
             code = self.i.word_select(index, self._code_bits)
-            m.d.sync += self.o.word_select(index, self._level_bits).eq(table[code])
+            level = Signal(self._level_bits, reset_less=True)
+            m.d.sync += level.eq(table[code])
+            m.d.comb += self.o.word_select(index, self._level_bits).eq(level)
         return m

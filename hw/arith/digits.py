@@ -9,6 +9,7 @@ from operator import or_
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 
 from hw.arith.adder_tree import adder_tree
+from hw.arith.registers import later
 
 CHAIN = 4
 """Most columns of a chain of adders: operands wait for their turn in flip-flops."""
@@ -164,7 +165,7 @@ def _chain(m: Module, row: int, steps: list["_Step"], weights: "_Delays") -> Sig
         part = reduce(
             or_, (Mux(code == n, choice, 0) for n, choice in enumerate(step.choices, start=1))
         )
-        total = Signal(signed(step.bits))
+        total = Signal(signed(step.bits), reset_less=True)
         if done is None:
             m.d.sync += total.eq(part)
         else:
@@ -205,16 +206,14 @@ class _Delays:
     def after(self, cycles: int) -> list[Value]:
         """The values ``cycles`` later."""
         while len(self._stages) <= cycles:
-            before = self._stages[-1]
-            after = [Signal(value.shape()) for value in before]
-            self._m.d.sync += [b.eq(a) for a, b in zip(before, after, strict=True)]
-            self._stages.append(after)
+            self._stages.append([later(self._m, value) for value in self._stages[-1]])
         return self._stages[cycles]
 
 
 def _multiples(m: Module, x: Value) -> list[Value]:
     """An activation times 1, -1, 3 and -3, a cycle later."""
-    values = [Signal(x.shape()), Signal(signed(9)), Signal(signed(11)), Signal(signed(11))]
+    shapes = [x.shape(), signed(9), signed(11), signed(11)]
+    values = [Signal(shape, reset_less=True) for shape in shapes]
     made = [x, -x, (x << 1) + x, -x - (x << 1)]
     m.d.sync += [value.eq(source) for value, source in zip(values, made, strict=True)]
     return values

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arith import dsp48, multiply
 from hw.arith.adder_tree import adder_tree, levels
 from hw.arith.digits import chain_cycles, chains, digit_totals
+from hw.arith.registers import MOST_LOADS, copies, later
 
 MultiplierKind = Literal["dsp48e1", "mult18x18d", "lut"]
 PRODUCT_BITS = 8
@@ -125,6 +126,11 @@ class MacConfig:
         return self.accumulator_bits + (self.offset if self.rows_per_sum == 2 else 0)
 
     @property
+    def done_copies(self) -> int:
+        """Bits that tell, each for some of the sums, when these are a window's."""
+        return -(-self.groups * self.parts * (self.raw_bits + self.overlap) // MOST_LOADS)
+
+    @property
     def sums(self) -> data.ArrayLayout:
         """All raw sums: part s of group g at ``g * parts + s``."""
         return data.ArrayLayout(signed(self.raw_bits), self.groups * self.parts)
@@ -141,7 +147,7 @@ class MacConfig:
             return dict.fromkeys(dsp48.REGISTERS, 1)
         if self.kind == "mult18x18d":
             return {
-                "weights and activations": 1,
+                "activations": 1,
                 "packed weights": 1,
                 "multiplier": multiply.LATENCY,
                 "products": 1,
@@ -149,7 +155,7 @@ class MacConfig:
                 "accumulator": 1,
             }
         return {
-            "weights and multiples of activations": 1,
+            "multiples of activations": 1,
             "chain of digits": chain_cycles(self.weight_bits, self.simd),
             "adder tree": levels(len(chains(self.simd))),
             "accumulator": 1,
@@ -157,8 +163,13 @@ class MacConfig:
 
     @property
     def latency(self) -> int:
-        """Cycles from a window's last operands to its sums."""
+        """Cycles from a window's last activations to its sums."""
         return sum(self.registers.values())
+
+    @property
+    def weights_delay(self) -> int:
+        """Cycles by which weights come later than the activations that they belong to."""
+        return int(self.kind != "dsp48e1")
 
     def model(self, weights: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The raw sums of a window, and its upper rows' sums modulo ``2**overlap``.
@@ -222,13 +233,14 @@ class MacArray(wiring.Component):
     Members
     -------
     i_weights : In(pe * simd * weight_bits)
-        Row p's weight for activation s at bit ``(p * simd + s) * weight_bits``.
+        Row p's weight for activation s at bit ``(p * simd + s) * weight_bits``; they come
+        ``config.weights_delay`` cycles after their activations.
     i_x : In(ArrayLayout(shape, config.activations))
         Zero while not ``i_valid``.
     i_valid, i_first, i_last : In(1)
         Operands come; they are a window's first, its last.
-    o_done : Out(1)
-        The raw sums are those of a whole window, in this cycle.
+    o_done : Out(config.done_copies)
+        The raw sums are those of a whole window, in this cycle: all bits are alike.
     o_sums : Out(config.sums)
     o_uppers : Out(config.uppers)
         Only with an overlap.
@@ -244,7 +256,7 @@ class MacArray(wiring.Component):
             "i_valid": In(1),
             "i_first": In(1),
             "i_last": In(1),
-            "o_done": Out(1),
+            "o_done": Out(config.done_copies),
             "o_sums": Out(config.sums),
         }
         if config.overlap:
@@ -254,27 +266,32 @@ class MacArray(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        flags = [Signal(3, name=f"flags{stage}") for stage in range(self.config.latency + 1)]
-        m.d.comb += flags[0].eq(
-            Cat(self.i_valid, self.i_valid & self.i_first, self.i_valid & self.i_last)
-        )
-        m.d.sync += [after.eq(before) for before, after in pairwise(flags)]
-        m.d.comb += self.o_done.eq(flags[-1][2])
-        if self.config.kind == "dsp48e1":
-            self._dsp_rows(m, flags)
+        config = self.config
+        lasts = [Signal(name=f"last{stage}") for stage in range(config.latency)]
+        begins = [Signal(name=f"begins{n}", reset_less=True) for n in range(config.latency)]
+        m.d.comb += [
+            begins[0].eq(self.i_valid & self.i_first),
+            lasts[0].eq(self.i_valid & self.i_last),
+        ]
+        m.d.sync += [after.eq(before) for before, after in pairwise(lasts)]
+        m.d.sync += [after.eq(before) for before, after in pairwise(begins)]
+        done = copies(m, lasts[-1], config.done_copies, "done", reset_less=False)
+        m.d.comb += self.o_done.eq(Cat(*done))
+        if config.kind == "dsp48e1":
+            self._dsp_rows(m, begins)
         else:
-            self._fabric_rows(m, flags[-2])
+            self._fabric_rows(m, begins[-2])
         return m
 
     def _weight(self, source: Value, row: int, column: int) -> Value:
         start = (row * self.config.simd + column) * self._bits
         return source[start : start + self._bits].as_signed()
 
-    def _dsp_rows(self, m: Module, flags: list[Signal]) -> None:
+    def _dsp_rows(self, m: Module, begins: list[Signal]) -> None:
         """Accumulators in the DSP blocks, a part for each activation."""
         config = self.config
         # What follows OPMODE's register in the slice takes the flag itself a cycle later.
-        begins = flags[dsp48.OPMODE_DELAY][1], flags[dsp48.OPMODE_DELAY + 1][1]
+        begin, begin_upper = begins[dsp48.OPMODE_DELAY : dsp48.OPMODE_DELAY + 2]
         for group in range(config.groups):
             rows = range(
                 group * config.rows_per_sum, min((group + 1) * config.rows_per_sum, config.pe)
@@ -283,46 +300,39 @@ class MacArray(wiring.Component):
                 weights = [self._weight(self.i_weights, row, column) for row in rows]
                 at = group * config.parts + column
                 x = self.i_x[group if config.depthwise else column]
-                instance, operands, p = dsp48.multiply_accumulate(
-                    weights, x, config.offset, begins[0]
-                )
+                instance, operands, p = dsp48.multiply_accumulate(weights, x, config.offset, begin)
                 m.submodules[f"dsp{group}_{column}"] = instance
                 m.d.comb += [*operands, self.o_sums[at].eq(p)]
                 if config.overlap and len(weights) == 2:
-                    upper = self._upper_sum(m, weights[1], x, begins[1])
+                    upper = self._upper_sum(m, weights[1], x, begin_upper)
                     m.d.comb += self.o_uppers[at].eq(upper)
 
     def _upper_sum(self, m: Module, weight: Value, x: Value, begin: Value) -> Signal:
         """The sum of an upper row's products, modulo a power of two, along with the DSP block's."""
         bits = self.config.overlap
-        stages = [Signal(bits, name=f"upper{number}") for number in range(4)]
-        late, product, delayed, sum_ = stages
-        late_x = Signal(bits)
-        m.d.sync += [
-            late.eq(weight),
-            late_x.eq(x),
-            product.eq(late * late_x),
-            delayed.eq(product),
-            sum_.eq(Mux(begin, 0, sum_) + delayed),
-        ]
+        late, late_x = later(m, weight[:bits]), later(m, x[:bits])
+        product = multiply.by_multiplier(m, late * late_x, "upper_product", luts=True)
+        delayed = later(m, later(m, product[:bits]))
+        sum_ = Signal(bits, name="upper_sum", reset_less=True)
+        m.d.sync += sum_.eq(Mux(begin, 0, sum_) + delayed)
         return sum_
 
-    def _fabric_rows(self, m: Module, flags: Value) -> None:
+    def _fabric_rows(self, m: Module, begin: Value) -> None:
         """Products by DSP or by LUTs, adder trees and accumulators in the fabric."""
-        config = self.config
-        weights = Signal.like(self.i_weights)
-        m.d.sync += weights.eq(self.i_weights)
+        config, weights = self.config, self.i_weights
         if config.depthwise:
             words = [weights.word_select(row, self._bits) for row in range(config.pe)]
             pairs = zip(words, self.i_x, strict=True)
             totals = [self._totals(m, word, 1, [x])[0] for word, x in pairs]
         else:
             totals = self._totals(m, weights, config.pe, list(self.i_x))
-        valid, begin = flags[0], flags[1]
+        bits = config.accumulator_bits
+        begins = copies(m, begin, -(-config.pe * bits // MOST_LOADS), "begin")
         for row, total in enumerate(totals):
-            sum_ = Signal(signed(config.accumulator_bits), name=f"accumulator_{row}")
-            with m.If(valid):
-                m.d.sync += sum_.eq(Mux(begin, 0, sum_) + total)
+            sum_ = Signal(signed(bits), name=f"accumulator_{row}", reset_less=True)
+            # In a pause the activations, and so the total, are zero.
+            mine = begins[row * len(begins) // config.pe]
+            m.d.sync += sum_.eq(Mux(mine, 0, sum_) + total)
             m.d.comb += self.o_sums[row].eq(sum_)
 
     def _totals(self, m: Module, weights: Value, rows: int, x: list[Value]) -> list[Signal]:
@@ -337,19 +347,19 @@ class MacArray(wiring.Component):
 
     def _mult18_products(self, m: Module, weights: list[Value], x: Value) -> list[Signal]:
         """Products, two a multiplier where they fit."""
-        late, later = Signal(self._shape), Signal(self._shape)
-        m.d.sync += [late.eq(x), later.eq(late)]
+        late_x = later(m, later(m, x))
         offset, bits = mult18_offset(self._bits), self._bits + PRODUCT_BITS
         products = []
         for start in range(0, len(weights), self.config.rows_per_multiplier):
             mine = weights[start : start + self.config.rows_per_multiplier]
-            operand = Signal(signed(offset + self._bits + 1 if len(mine) == 2 else self._bits))
+            width = offset + self._bits + 1 if len(mine) == 2 else self._bits
+            operand = Signal(signed(width), reset_less=True)
             m.d.sync += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
             small = operand[: multiply.SMALL_OPERAND].as_signed()
-            both = multiply.multiply(m, small, later, "both")
+            both = multiply.multiply(m, small, late_x, "both")
             parts = [both] if len(mine) == 1 else dsp48.separate(both, offset, bits)
             for part in parts:
-                product = Signal(signed(bits))
+                product = Signal(signed(bits), reset_less=True)
                 m.d.sync += product.eq(part)
                 products.append(product)
         return products

@@ -2,6 +2,8 @@
 
 from amaranth.hdl import Module, Signal, Value
 
+from hw.arith.registers import later
+
 REGISTERS = ("operands at the multiplier", "product", "product on its way back")
 """What a product passes, a cycle each."""
 LATENCY = len(REGISTERS)
@@ -24,14 +26,26 @@ def multiply(m: Module, a: Value, b: Value | int, name: str) -> Signal:
     name : str
         Of the product's signal; part of the other registers' names.
     """
-    near_a = Signal(a.shape(), name=f"{name}_a")
-    m.d.sync += near_a.eq(a)
-    if isinstance(b, int):
-        exact = near_a * b
-    else:
-        near_b = Signal(b.shape(), name=f"{name}_b")
-        m.d.sync += near_b.eq(b)
-        exact = near_a * near_b
-    product, late = Signal(exact.shape(), name=name), Signal(exact.shape(), name=f"late_{name}")
-    m.d.sync += [product.eq(exact), late.eq(product)]
-    return late
+    near_a = later(m, a, f"{name}_a")
+    near_b = b if isinstance(b, int) else later(m, b, f"{name}_b")
+    exact = by_multiplier(m, near_a * near_b, f"exact_{name}")
+    return later(m, later(m, exact, name), f"late_{name}")
+
+
+def by_multiplier(m: Module, product: Value, name: str, *, luts: bool = False) -> Signal:
+    """A product, by a DSP block or by LUTs: what else Vivado decides by itself (UG901, USE_DSP).
+
+    Parameters
+    ----------
+    m : Module
+    product : value
+        Of two operands.
+    name : str
+        Of the signal.
+    luts : bool
+        Whether it is made of LUTs.
+    """
+    attributes = {"use_dsp": "no" if luts else "yes"}
+    exact = Signal(product.shape(), name=name, attrs=attributes)
+    m.d.comb += exact.eq(product)
+    return exact

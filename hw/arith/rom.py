@@ -1,11 +1,13 @@
 """Read-only memories cut into block RAMs of their natural shapes, or in LUTs."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.arith.registers import copies
 from hw.stream.block_ram import HALF_BLOCKS, Bank
 from hw.stream.dual_port import DualPortMemory, MemoryKind
+from hw.stream.fifo import wrap
 
 _NATURAL = {block.rows: block for block in HALF_BLOCKS if block.rows <= 2048}
 """Blocks with parity bits, by their rows."""
@@ -26,8 +28,20 @@ def banks(depth: int, width: int) -> tuple[Bank, ...]:
     return min(found, key=lambda cut: (sum(bank.halves for bank in cut), len(cut)))
 
 
+LUT_LOADS = 64
+"""Most LUTs of a table that share a register of the address."""
+
+
+def lut_columns(depth: int) -> int:
+    """Columns of a table of so many rows that share an address register."""
+    return max(LUT_LOADS // -(-depth // 64), 1)
+
+
 class Rom(wiring.Component):
-    """A memory that is only read; data comes one cycle after the address.
+    """Rows that are read one after another, and again from the first one.
+
+    In block RAM, two cycles use its output register. In LUTs, each :data:`LUT_LOADS` of them have
+    address registers of their own; with two cycles, these follow the one that counts.
 
     Parameters
     ----------
@@ -36,30 +50,67 @@ class Rom(wiring.Component):
         Bits a row.
     kind : "block" or "lut"
         Block RAM is cut as :func:`banks` says, so that nothing is left to a tool's judgement.
+    latency : int
+        Cycles from ``i_next`` to the row, 1 or 2.
 
     Members
     -------
-    i_address : In(range(len(rows)))
+    i_next : In(1)
+        Take the next row; the first one comes first.
     o_data : Out(width)
+        The row that was taken ``latency`` cycles before.
     """
 
-    def __init__(self, rows: list[int], width: int, kind: MemoryKind):
-        self._rows = rows
-        self._width = width
-        self._kind = kind
-        super().__init__({"i_address": In(range(max(len(rows), 2))), "o_data": Out(width)})
+    def __init__(self, rows: list[int], width: int, kind: MemoryKind, *, latency: int = 1):
+        self._rows, self._width, self._kind, self._latency = rows, width, kind, latency
+        super().__init__({"i_next": In(1), "o_data": Out(width)})
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        depth = max(len(self._rows), 2)
-        m.submodules.table = table = DualPortMemory(
-            self._width,
-            depth,
-            self._kind,
-            init=self._rows,
-            banks=banks(depth, self._width),
-            writable=False,
-        )
-        m.d.comb += [table.read.addr.eq(self.i_address), self.o_data.eq(table.read.data)]
+        if self._kind == "lut":
+            self._tables(m)
+        else:
+            depth = max(len(self._rows), 2)
+            m.submodules.table = table = DualPortMemory(
+                self._width,
+                depth,
+                "block",
+                init=self._rows,
+                banks=banks(depth, self._width),
+                registered=self._latency == 2,
+                writable=False,
+            )
+            m.d.comb += [
+                table.read.addr.eq(self._addresses(m, 1)[0]),
+                self.o_data.eq(table.read.data),
+            ]
         return m
+
+    def _addresses(self, m: Module, count: int) -> list[Signal]:
+        """The row to be taken next, in so many registers."""
+        shape, attributes = range(max(len(self._rows), 2)), {"keep": "true"} if count > 1 else {}
+        found = [Signal(shape, name=f"address{n}", attrs=attributes) for n in range(count)]
+        following = wrap(found[0], len(self._rows))
+        with m.If(self.i_next):
+            m.d.sync += [address.eq(following) for address in found]
+        return found
+
+    def _tables(self, m: Module) -> None:
+        """Columns of the rows that share an address register."""
+        columns = lut_columns(len(self._rows))
+        starts = range(0, self._width, columns)
+        if self._latency == 1:
+            addresses = self._addresses(m, len(starts))
+        else:
+            addresses = copies(m, self._addresses(m, 1)[0], len(starts), "near_address")
+        for address, start in zip(addresses, starts, strict=True):
+            width = min(columns, self._width - start)
+            part = [row >> start & (1 << width) - 1 for row in self._rows]
+            m.submodules[f"table{start}"] = table = DualPortMemory(
+                width, max(len(part), 2), "lut", init=part, writable=False
+            )
+            m.d.comb += [
+                table.read.addr.eq(address),
+                self.o_data[start : start + width].eq(table.read.data),
+            ]

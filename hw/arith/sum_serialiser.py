@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arith import dsp48
 from hw.arith.adder_tree import adder_tree, levels
 from hw.arith.mac import MacConfig
+from hw.arith.registers import later
 
 
 class SumSerialiser(wiring.Component):
@@ -47,8 +48,9 @@ class SumSerialiser(wiring.Component):
 
     Members
     -------
-    i_done : In(1)
-        The sums of a window are there; at least ``pe / lanes`` cycles after the last time.
+    i_done : In(config.done_copies)
+        The sums of a window are there; at least ``pe / lanes`` cycles after the last time. All bits
+        are alike.
     i_sums : In(config.sums)
     i_uppers : In(config.uppers)
         Only with an overlap.
@@ -63,7 +65,7 @@ class SumSerialiser(wiring.Component):
         self._config, self._steps, self._lanes = config, config.pe // lanes, lanes
         accumulator = signed(config.accumulator_bits)
         ports = {
-            "i_done": In(1),
+            "i_done": In(config.done_copies),
             "i_sums": In(config.sums),
             "i_count": In(range(self._steps + 1)),
             "o_push": Out(1),
@@ -118,10 +120,12 @@ class SumSerialiser(wiring.Component):
         """Build the hardware."""
         m = Module()
         steps, config = self._steps, self._config
-        sums = Signal.like(self.i_sums)
-        step, left = Signal(range(max(steps, 2))), Signal(range(steps + 1))
-        with m.If(self.i_done):
-            m.d.sync += [sums.eq(self.i_sums), step.eq(0), left.eq(self.i_count)]
+        sums = Signal.like(self.i_sums, reset_less=True)
+        self._keep(m, sums, self.i_sums)
+        step = Signal(range(max(steps, 2)), reset_less=True)
+        left = Signal(range(steps + 1))
+        with m.If(self.i_done[0]):
+            m.d.sync += [step.eq(0), left.eq(self.i_count)]
         with m.Elif(left != 0):
             m.d.sync += [step.eq(step + 1), left.eq(left - 1)]
 
@@ -134,9 +138,15 @@ class SumSerialiser(wiring.Component):
             choice = [total] if config.rows_per_sum == 1 else self._apart(m, total, step, rows)
             odd = [row % 2 for row in rows]
             row = choice[0] if len(choice) == 1 else _half(choice, odd, flags[-1][1])
-            m.d.sync += self.o_payload[lane].eq(row)
+            m.d.comb += self.o_payload[lane].eq(later(m, row))
         m.d.sync += self.o_push.eq(flags[-1][0])
         return m
+
+    def _keep(self, m: Module, kept: data.View, sums: data.View) -> None:
+        """Take what there is in a cycle with ``i_done``."""
+        for number, value in enumerate(sums):
+            with m.If(self.i_done[number * len(self.i_done) // len(sums)]):
+                m.d.sync += kept[number].eq(value)
 
     def _total(self, m: Module, held: data.View, step: Value, rows: list[int]) -> Signal:
         """The sum of the parts of the step's row."""
@@ -144,8 +154,7 @@ class SumSerialiser(wiring.Component):
         picked = []
         for part in range(config.parts):
             indices = [row // config.rows_per_sum * config.parts + part for row in rows]
-            picked.append(Signal(held.shape().elem_shape))
-            m.d.sync += picked[-1].eq(_pick(step, held, indices))
+            picked.append(later(m, _pick(step, held, indices)))
         return adder_tree(m, picked)
 
     def _apart(self, m: Module, total: Signal, step: Value, rows: list[int]) -> list[Value]:
@@ -154,12 +163,11 @@ class SumSerialiser(wiring.Component):
         width = config.accumulator_bits
         if not config.overlap:
             return dsp48.separate(total, config.offset, width)
-        uppers = Signal.like(self.i_uppers)
-        with m.If(self.i_done):
-            m.d.sync += uppers.eq(self.i_uppers)
+        uppers = Signal.like(self.i_uppers, reset_less=True)
+        self._keep(m, uppers, self.i_uppers)
         upper = self._total(m, uppers, step, rows)[: config.overlap]
-        late, reach = Signal.like(total), Signal(signed(config.overlap))
-        m.d.sync += [late.eq(total), reach.eq(dsp48.borrowed(total, upper, config.offset))]
+        late = later(m, total)
+        reach = later(m, dsp48.borrowed(total, upper, config.offset))
         return dsp48.separate_overlapping(late, reach, config.offset, width)
 
 

@@ -7,17 +7,32 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arith.codebook import Decoder
 from hw.arith.mac import MacArray, MacConfig, MultiplierKind
+from hw.arith.registers import later
 from hw.arith.rom import Rom
 from hw.arith.sum_serialiser import SumSerialiser
 from hw.stream.counter import Counter, plus_one
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
-from hw.stream.fifo import MemoryKind, StreamFifo, wrap
+from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.lane_stream import lane_stream
 
-_WAY_ROUND = ("operands", *FIFO_REGISTERS, "free places", "credit", "spare")
-"""What keeps a result's place taken besides array and serialiser, a cycle each."""
+ROM_LATENCY = 2
+"""Cycles from a word's arrival to its weights, without a codebook's table."""
+_WAY_ROUND = (*FIFO_REGISTERS, "free places", "credit", "spare")
+"""What keeps a result's place taken besides ROM, array and serialiser, a cycle each."""
 _SPARE_PLACES = 2
 """Places beyond the windows': the credit of windows of one word looks that far ahead."""
+
+
+def operand_cycles(config: MacConfig, *, decoded: bool = False) -> int:
+    """Cycles that an activation waits for its weights, and goes to the array.
+
+    Parameters
+    ----------
+    config : MacConfig
+    decoded : bool
+        Weights come out of a table, a register more.
+    """
+    return ROM_LATENCY + decoded - config.weights_delay
 
 
 def result_depth(config: MacConfig, lanes: int, words: int, *, decoded: bool = False) -> int:
@@ -38,7 +53,8 @@ def result_depth(config: MacConfig, lanes: int, words: int, *, decoded: bool = F
         In transfers of ``lanes`` sums.
     """
     steps = config.pe // lanes
-    taken = config.latency + SumSerialiser.latency(config) + steps + len(_WAY_ROUND) + decoded
+    taken = operand_cycles(config, decoded=decoded) + config.latency
+    taken += SumSerialiser.latency(config) + steps + len(_WAY_ROUND)
     return steps * max(2, 1 + -(-taken // words)) + _SPARE_PLACES
 
 
@@ -189,8 +205,9 @@ class MatrixVector(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        rows = self.rom()
-        m.submodules.rom = rom = Rom(rows, self._pe * self._simd * self._bits, self._kind)
+        m.submodules.rom = rom = Rom(
+            self.rom(), self._pe * self._simd * self._bits, self._kind, latency=ROM_LATENCY
+        )
         m.submodules.macs = macs = self._macs
         m.submodules.serialiser = serialiser = SumSerialiser(macs.config, self._lanes)
         m.submodules.results = results = StreamFifo(self.o.payload.shape(), self._depth)
@@ -203,23 +220,19 @@ class MatrixVector(wiring.Component):
             self.i.ready.eq(credit | ~last),
             accept.eq(self.i.valid & self.i.ready),
             word.i_step.eq(accept),
+            rom.i_next.eq(accept),
         ]
-        with m.If(accept):
-            m.d.sync += rom.i_address.eq(wrap(rom.i_address, len(rows)))
-        x, flags = Signal(len(self.i.payload.as_value())), Cat(accept, first, last)
-        m.d.comb += x.eq(Mux(accept, self.i.payload.as_value(), 0))
+        x, flags = Mux(accept, self.i.payload.as_value(), 0), Cat(accept, first, last)
         data = rom.o_data
         if self._decoder is not None:
             m.submodules.decoder = self._decoder
             m.d.comb += self._decoder.i.eq(data)
             data = self._decoder.o
-            x, flags = _later(m, x), _later(m, flags)
-        # Data leave the ROM a cycle after their address; the activations wait for them.
-        m.d.sync += [
+        for _ in range(operand_cycles(macs.config, decoded=self._decoder is not None)):
+            x, flags = later(m, x), _later(m, flags)
+        m.d.comb += [
             macs.i_x.as_value().eq(x),
             Cat(macs.i_valid, macs.i_first, macs.i_last).eq(flags),
-        ]
-        m.d.comb += [
             macs.i_weights.eq(data),
             serialiser.i_done.eq(macs.o_done),
             serialiser.i_sums.eq(macs.o_sums),
@@ -256,7 +269,7 @@ class MatrixVector(wiring.Component):
         m.d.sync += credit.eq((free >= needed) & (~take | (self.words == 1)))
         m.d.comb += [
             fold.i_step.eq(take),
-            sent_fold.i_step.eq(serialiser.i_done),
+            sent_fold.i_step.eq(serialiser.i_done[0]),
             serialiser.i_count.eq(Mux(sent_fold.o_last, remainder, steps)),
         ]
 

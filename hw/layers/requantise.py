@@ -9,8 +9,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith import dsp48, multiply
-from hw.stream.dual_port import DualPortMemory, MemoryKind
-from hw.stream.fifo import CREDIT_LOOP, CreditFifo, wrap
+from hw.arith.registers import later
+from hw.arith.rom import Rom
+from hw.stream.dual_port import MemoryKind
+from hw.stream.fifo import CREDIT_LOOP, CreditFifo
 from hw.stream.lane_stream import lane_stream
 
 LUT_ROWS = 256
@@ -162,24 +164,20 @@ class Requantise(wiring.Component):
         m = Module()
         rows = self.rom()
         entry = self.bias_width + 16
-        m.submodules.constants = constants = DualPortMemory(
-            entry * self._lanes, max(len(rows), 2), self._memory, init=rows, writable=False
-        )
-        port = constants.read
+        m.submodules.constants = constants = Rom(rows, entry * self._lanes, self._memory)
         m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)
         accept = Signal()
         m.d.comb += [
             self.i.ready.eq(results.o_credit),
             accept.eq(self.i.valid & results.o_credit),
             results.i_take.eq(accept),
+            constants.i_next.eq(accept),
         ]
-        with m.If(accept):
-            m.d.sync += port.addr.eq(wrap(port.addr, len(rows)))
         arrived = Signal(LATENCY[self._scaler])
         m.d.sync += arrived.eq((arrived << 1) | accept)
         m.d.comb += results.i_push.eq(arrived[-1])
         for lane in range(self._lanes):
-            constant = port.data[lane * entry : (lane + 1) * entry]
+            constant = constants.o_data[lane * entry : (lane + 1) * entry]
             code = self._lane(m, self.i.payload[lane], constant)
             m.d.comb += results.i_payload[lane].eq(code)
         wiring.connect(m, results.o, wiring.flipped(self.o))
@@ -187,8 +185,7 @@ class Requantise(wiring.Component):
 
     def _lane(self, m: Module, accumulator: Value, constant: Value) -> Signal:
         """The pipeline of one lane: add, multiply, round and shift, clamp."""
-        value = Signal(self._i_shape)
-        m.d.sync += value.eq(accumulator)
+        value = later(m, accumulator)
         bias, multiplier = constant[16:].as_signed(), constant[:16]
         if self._scaler == "dsp48e1":
             half = 1 << (self._shift - 1)
@@ -200,7 +197,7 @@ class Requantise(wiring.Component):
         width = max(self._sum_width + 16 - self._shift, 1) + 1
         shifted = Signal(signed(width))
         m.d.comb += shifted.eq(total >> self._shift)
-        code = Signal(self._o_shape)
+        code = Signal(self._o_shape, reset_less=True)
         with m.If(shifted < self._low):
             m.d.sync += code.eq(self._low)
         with m.Elif(shifted > self._high):
@@ -216,14 +213,15 @@ class Requantise(wiring.Component):
         """
         small = multiply.SMALL_OPERAND
         split = small - 1 if self._sum_width > small else 0
-        biased, late_multiplier = Signal(signed(self._sum_width)), Signal(16)
-        m.d.sync += [biased.eq(value + bias), late_multiplier.eq(multiplier)]
+        biased = Signal(signed(self._sum_width), reset_less=True)
+        m.d.sync += biased.eq(value + bias)
+        late_multiplier = later(m, multiplier)
         product = multiply.multiply(m, biased[split:].as_signed(), late_multiplier, "product")
         if split:
             low = multiply.multiply(m, biased[:split], late_multiplier, "low")
             product = Cat(low[:split], product + low[split:]).as_signed()
-        exact = Signal(signed(self._sum_width + 16))
+        exact = Signal(signed(self._sum_width + 16), reset_less=True)
         m.d.sync += exact.eq(product)
-        total = Signal(signed(max(self._sum_width + 17, self._shift) + 1))
+        total = Signal(signed(max(self._sum_width + 17, self._shift) + 1), reset_less=True)
         m.d.sync += total.eq(exact + (1 << (self._shift - 1)))
         return total

@@ -48,11 +48,13 @@ def play(config, shape, windows, pauses=0.0, seed=0):
     """Run an array over windows: for each cycle with sums (cycle, sums, uppers), and the ends."""
     unit, rng = MacArray(config, shape), np.random.default_rng(seed)
     weight_bits, all_weights = config.weight_bits, config.pe * config.simd * config.weight_bits
-    ports = unit.i_weights, unit.i_x.as_value(), unit.i_valid, unit.i_first, unit.i_last
-    inputs, ends = [], []
+    ports = unit.i_x.as_value(), unit.i_valid, unit.i_first, unit.i_last
+    inputs: list[list[tuple]] = [[] for _ in range(config.weights_delay)]
+    ends = []
 
-    def step(*values):
-        inputs.append(list(zip(ports, values, strict=True)))
+    def step(weights, *values):
+        inputs.append([(unit.i_weights, weights)])
+        inputs[-1 - config.weights_delay] += zip(ports, values, strict=True)
 
     for weights, x in windows:
         for at in range(len(x)):
@@ -62,7 +64,7 @@ def play(config, shape, windows, pauses=0.0, seed=0):
                 step(noise & (1 << all_weights) - 1, 0, 0, *rng.integers(0, 2, 2).tolist())
             first, last = int(at == 0), int(at == len(x) - 1)
             step(packed(weights[at].ravel(), weight_bits), packed(x[at], 8), 1, first, last)
-        ends.append(len(inputs) - 1)
+        ends.append(len(inputs) - 1 - config.weights_delay)
     for _ in range(config.latency + 4):
         step(0, 0, 0, 0, 0)
 

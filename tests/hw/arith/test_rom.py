@@ -1,34 +1,39 @@
 """ROMs cut into block RAMs of natural shapes."""
 
+import json
+from collections import Counter
+
 import numpy as np
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arith.rom import Rom, banks
+from boards import seven_series
+from gen.backend.rtlil import run_yosys, write_rtlil
+from hw.arith.rom import LUT_LOADS, Rom, banks
 from hw.stream.lane_stream import lane_stream
 from tests.harness import StreamBench
 
 
 class Reader(wiring.Component):
-    """Reads the rows that come as addresses, a byte of each."""
+    """A row for each transfer that comes, as late as the ROM gives it."""
 
-    def __init__(self, rom: Rom, depth: int, width: int):
-        self._rom, self._depth = rom, depth
-        super().__init__({"i": In(lane_stream(1, 16)), "o": Out(lane_stream(1, width))})
+    def __init__(self, rom: Rom, latency: int, width: int):
+        self._rom, self._latency = rom, latency
+        super().__init__({"i": In(lane_stream(1, 1)), "o": Out(lane_stream(1, width))})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.rom = rom = self._rom
+        valid = Signal(self._latency)
+        m.d.sync += valid.eq(valid << 1 | self.i.valid)
         m.d.comb += [
-            rom.i_address.eq(self.i.payload[0]),
+            self.i.ready.eq(1),
+            rom.i_next.eq(self.i.valid),
             self.o.payload[0].eq(rom.o_data),
-            self.i.ready.eq(~self.o.valid | self.o.ready),
+            self.o.valid.eq(valid[-1]),
         ]
-        # The data of an address stays until the next one is taken.
-        with m.If(self.i.ready):
-            m.d.sync += self.o.valid.eq(self.i.valid)
         return m
 
 
@@ -51,13 +56,45 @@ def test_banks_have_room_and_take_few_block_rams(depth, width, blocks):
     assert sum(bank.halves for bank in cut) == blocks
 
 
+@pytest.mark.parametrize("latency", [1, 2])
 @pytest.mark.parametrize(
-    ("depth", "width", "kind"), [(2, 3, "lut"), (70, 20, "lut"), (2600, 11, "block")]
+    ("depth", "width", "kind"),
+    [(1, 5, "lut"), (2, 3, "lut"), (70, 130, "lut"), (1, 9, "block"), (2600, 11, "block")],
 )
-def test_every_row_comes_back(depth, width, kind, tmp_path):
+def test_every_row_comes_in_turn(depth, width, kind, latency, tmp_path):
     rng = np.random.default_rng(depth)
-    rows = rng.integers(0, 1 << width, depth)
-    rom = Rom([int(row) for row in rows], width, kind)
-    bench = StreamBench(Reader(rom, depth, width), "rom", tmp_path)
-    order = rng.permutation(depth) if depth < 1000 else np.arange(depth)
-    bench.run({"i": [order]}, {"o": [rows[order]]})
+    rows = [int.from_bytes(rng.bytes(17), "little") % (1 << width) for _ in range(depth)]
+    rom = Rom(rows, width, kind, latency=latency)
+    bench = StreamBench(Reader(rom, latency, width), "rom", tmp_path)
+    words = np.array(rows * 2 + rows[:1], dtype=object)
+    bench.run({"i": [np.zeros(len(words), int)]}, {"o": [words]}, stalls={"i": 0.5})
+    result = bench.run({"i": [np.zeros(len(words), int)]}, {"o": [words]})
+    assert result.first("o") - result.first("i") == latency
+
+
+@pytest.mark.parametrize("latency", [1, 2])
+def test_address_registers_that_synthesis_leaves_apart(latency, tmp_path):
+    rng = np.random.default_rng(latency)
+    rows = [int.from_bytes(rng.bytes(32), "little") for _ in range(128)]
+    write_rtlil(Rom(rows, 256, "lut", latency=latency), tmp_path / "rom.il", "top")
+    run_yosys(
+        f'read_rtlil "{tmp_path}/rom.il"',
+        *seven_series.synthesis(pads=False),
+        f'write_json "{tmp_path}/rom.json"',
+    )
+    cells = json.loads((tmp_path / "rom.json").read_text())["modules"]["top"]["cells"].values()
+    loads = Counter(
+        bit
+        for cell in cells
+        for port, bits in cell["connections"].items()
+        if cell["port_directions"][port] == "input" and port != "C"
+        for bit in bits
+    )
+    addresses = [
+        cell["connections"]["Q"][0]
+        for cell in cells
+        if cell["type"] == "FDRE" and loads[cell["connections"]["Q"][0]] > 20
+    ]
+    # Seven bits of an address, each in eight registers, and LUTs of 64 rows.
+    assert len(addresses) == 7 * 8
+    assert max(loads[bit] for bit in addresses) <= LUT_LOADS + 20

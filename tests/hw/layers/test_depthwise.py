@@ -9,6 +9,7 @@ from hw.arith.mac import MacConfig, MultiplierKind
 from hw.arith.sum_serialiser import SumSerialiser
 from hw.layers.depthwise import DepthwiseEngine
 from hw.layers.folding import DepthwisePlan
+from hw.layers.matvec import operand_cycles
 from hw.layers.requantise import LATENCY
 from hw.layers.window import REGISTERS as WINDOW_REGISTERS
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
@@ -96,10 +97,10 @@ def test_latency_is_the_sum_of_its_registers(multiplier, scaler, tmp_path):
     bench = StreamBench(DepthwiseEngine(conv, plan, i_lanes=4), "depthwise", tmp_path)
     result = bench.run({"i": frames}, {"o": [conv.model(frames[0])]})
     config = MacConfig(multiplier, 4, 1, 4, conv.accumulator_shape.width, False, depthwise=True)
-    window, taps, rom = len(WINDOW_REGISTERS), 9 - 1, 1
+    window, taps, operands = len(WINDOW_REGISTERS), 9 - 1, operand_cycles(config)
     arithmetic = config.latency + SumSerialiser.latency(config) + LATENCY[scaler]
     queues = 2 * len(FIFO_REGISTERS)
-    assert result.first("o") - result.last("i") == window + taps + rom + arithmetic + queues
+    assert result.first("o") - result.last("i") == window + taps + operands + arithmetic + queues
 
 
 def test_each_channel_is_convolved_by_itself():
