@@ -19,8 +19,6 @@ def sources(verilog: Iterable[str]) -> Iterator[str]:
 KEEP_COPIES = "setattr -set keep 1 w:* a:keep %i %ci1:+[Q] t:$*dff* %i"
 """Yosys command that keeps copies of a register apart: of equal registers it leaves one, unless the
 cell itself says ``keep``, where a design says so of the wire that the register drives."""
-
-
 TIMING_NOT_MET = 3
 """Exit status of a build script whose design is too slow."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 from boards import BOARDS
 from gen.compile import Capacity, Request
 from gen.formats.family import SMALLEST, Family
-from gen.ir.preprocessing import PRESETS
+from gen.frames.pixel_options import PixelOptions
 from gen.ir.widths import Widths
 from gen.link_options import ADDRESS
 from protocol.packets import UDP_PORT
@@ -156,14 +156,6 @@ Seed = Annotated[
         "--family.",
     ),
 ]
-Preprocess = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Pixels that a float model expects: "
-        f"{', '.join(PRESETS)}; if not given, what the file says, else imagenet.",
-    ),
-]
 Labels = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Text file of class names, one a line.")
 ]
@@ -178,12 +170,17 @@ class NetworkOptions:
     weight_bits: str | None = None
     memory_budget: int | None = None
     seed: int = 0
-    preprocess: str | None = None
+    pixels: PixelOptions = field(default_factory=PixelOptions)
     labels: Path | None = None
     size: int | None = None
     prune: float = 0.0
     family: str | None = None
     weights: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """Files and folders that are read."""
+        return self.model, self.calibrate, self.labels, self.weights
 
     def request(self, capacity: Capacity | None = None) -> Request:
         """What to load, for a board of some ``capacity`` if it is for one.
@@ -200,7 +197,7 @@ class NetworkOptions:
             memory_budget=self.memory_budget,
             capacity=capacity,
             seed=self.seed,
-            preprocess=self.preprocess,
+            pixels=self.pixels,
             labels=self.labels,
             file_size=self.size,
             pruned=self.prune,

@@ -11,12 +11,14 @@ from boards import BOARDS
 from gen import arguments
 from gen.arguments import NetworkOptions
 from gen.common.build_folder import BUILD
-from gen.common.console import GenerateByDefault
+from gen.common.console import GenerateByDefault, ProcessCount, Scheduler
+from gen.common.options import with_options
 from gen.explore.options import Choice
 from gen.explore.run import Means
 from gen.explore.run import explore as run_sweep
 from gen.export import Targets
 from gen.export import export as export_files
+from gen.frames.pixel_options import PixelOptions
 from gen.generate import Target, Wishes
 from gen.generate import generate as generate_sources
 from gen.link_options import chosen_link
@@ -75,7 +77,9 @@ python -m gen explore --help
 
 
 @app.command(help=_HELP)
+@with_options
 def generate(
+    *,
     board: arguments.BoardName = None,
     model: arguments.Model = None,
     family: arguments.FamilyMember = None,
@@ -93,7 +97,7 @@ def generate(
     weight_bits: arguments.WeightBits = None,
     memory_budget: arguments.MemoryBudget = None,
     seed: arguments.Seed = 0,
-    preprocess: arguments.Preprocess = None,
+    pixels: PixelOptions,
     labels: arguments.Labels = None,
     synth: arguments.Synth = False,
     bitstream: arguments.Bitstream = False,
@@ -108,7 +112,7 @@ def generate(
             weight_bits,
             memory_budget,
             seed,
-            preprocess,
+            pixels,
             labels,
             family=family,
             weights=weights,
@@ -135,7 +139,9 @@ python -m gen export --model squeezenet1.1.onnx --calibrate photos/ \\
 
 
 @app.command(help=_EXPORT_HELP)
+@with_options
 def export(
+    *,
     qdq: Annotated[
         Path | None,
         typer.Option(
@@ -171,7 +177,7 @@ def export(
     weight_bits: arguments.WeightBits = None,
     memory_budget: arguments.MemoryBudget = None,
     seed: arguments.Seed = 0,
-    preprocess: arguments.Preprocess = None,
+    pixels: PixelOptions,
     labels: arguments.Labels = None,
 ) -> None:
     """Write files; the help text is ``_EXPORT_HELP``."""
@@ -182,7 +188,7 @@ def export(
             weight_bits,
             memory_budget,
             seed,
-            preprocess,
+            pixels,
             labels,
             size,
             prune,
@@ -252,16 +258,8 @@ def explore(
         float | None, typer.Option(metavar="MHZ", help="Clock; each board's own if not given.")
     ] = None,
     utilisation: arguments.Utilisation = UTILISATION,
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
-        ),
-    ] = None,
+    jobs: ProcessCount = None,
+    scheduler: Scheduler = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder.")] = BUILD / "explore",
     plot: Annotated[
         bool, typer.Option("--plot/--no-plot", help="Draw a plot; needs Matplotlib.")

@@ -170,7 +170,7 @@ def generate(options: NetworkOptions, target: Target, wishes: Wishes) -> None:
     folder = BuildFolder(target.out if target.out is not None else BUILD / board.name)
     clock_hz = target.clock_hz()
     wishes.check(board)
-    folder.check_writable()
+    folder.check_writable(options.files)
     check_clock(board, clock_hz)
 
     goal = Goal(board, clock_hz, wishes.fps, wishes.utilisation)

@@ -31,7 +31,8 @@ class Accelerator(wiring.Component):
 
     A reset reaches the nodes behind the first one a cycle late, and leaves each of them a cycle
     after those in front of it, which is when its first input may come: no net has to cross the
-    chip. A stream that skips nodes stands still until its end is awake.
+    chip, and each node's comes from a register of its own. A stream that skips nodes stands still
+    until its end is awake.
 
     Parameters
     ----------
@@ -99,6 +100,9 @@ class _Wires:
         self.stalls: dict[str, Signal] = {}
         for level in range(1, max(graph.levels.values()) + 1):
             add_domain(m, self._at(level), ResetSignal(self._at(level - 1)))
+        for name, level in graph.levels.items():
+            if level:
+                add_domain(m, self.domain(name), ResetSignal(self._at(level - 1)))
 
     def connect(self, source: Any) -> Any:
         """Connect everything behind the stream of pixels; returns the last node's stream."""
@@ -111,7 +115,7 @@ class _Wires:
             self._add(module, self.domain(name), unit)
             for edge, port in zip(edges, node.ports, strict=True):
                 wiring.connect(self._m, self._fed(edge), getattr(unit, port))
-            self.stalls[name] = late = Signal(name=f"{module}_stalled")
+            self.stalls[name] = late = Signal(name=f"{module}_stalled", reset_less=True)
             self._m.d.sync += late.eq(stalled(unit.o))
             source = unit.o
             self._spread(name, source, self._graph.readers(name), fork_name(module))
@@ -120,11 +124,12 @@ class _Wires:
         return source
 
     def domain(self, name: str) -> str:
-        """The clock domain of a node."""
-        return self._at(self._graph.levels[name])
+        """The clock domain of a node: its own, but for those in front, which have the module's."""
+        return f"at_{self._modules[name]}" if self._graph.levels[name] else self._at(0)
 
     @staticmethod
     def _at(level: int) -> str:
+        """The domain whose reset all nodes of a level follow."""
         return f"level{level}" if level else "sync"
 
     def _add(self, name: str, domain: str, unit: wiring.Component) -> None:

@@ -18,20 +18,29 @@ from gen.formats.onnx_qdq import QUANTIZED, import_qdq
 from gen.formats.onnx_views import View
 from gen.formats.onnx_walk import GraphWalk
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.ir.graph import Computed, FloatAdd, FloatAveragePool, FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import FloatGraph
+from gen.ir.labels import ClassNames
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
+from gen.ir.ops import (
+    INPUT,
+    Computed,
+    Concat,
+    FloatAdd,
+    FloatAveragePool,
+    FloatConv,
+    FloatOp,
+    GlobalSum,
+    MaxPool,
+)
 
 
-def load_onnx(
-    path: str | Path, labels: tuple[str, ...] | None = None
-) -> FloatGraph | QuantizedNetwork:
+def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph | QuantizedNetwork:
     """Read an ONNX network.
 
     Parameters
     ----------
     path : path
-    labels : tuple of str or None
+    labels : ClassNames or None
         Class names; else those in the file's metadata, else numbers. (For a float network they
         are given to :func:`gen.quantise.post_training.quantise`.)
 

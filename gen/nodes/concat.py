@@ -9,6 +9,7 @@ from math import gcd
 import numpy as np
 
 from boards.board import Family, Resources
+from gen.cost.coefficients import Group
 from gen.cost.memories import total
 from gen.cost.model import CostModel
 from gen.ir.ops import Concat, Op, Tensor
@@ -21,6 +22,14 @@ from hw.layers.conv_integers import code_shape
 
 LATENCY = 4
 """Cycles that a transfer takes, rather too many."""
+
+
+@dataclass(frozen=True)
+class Joiner(Group):
+    """A lane of each input of a concatenation takes these."""
+
+    concat_lut: float
+    concat_ff: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +75,8 @@ class ConcatNode(UnitNode):
         self, plan: LanesPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
         """Selection and counters."""
-        unit = Resources(60 + 8 * plan.lanes, 8 * plan.lanes * len(self.inputs), 0, 0)
+        lanes, lane = plan.lanes * len(self.inputs), costs.coefficients.of(Joiner)
+        unit = Resources(round(lane.concat_lut * lanes), round(lane.concat_ff * lanes), 0, 0)
         converters = [costs.converter_cost(feed, plan.lanes) for feed in feeds]
         return total([costs.unit_cost(), unit, *converters])
 

@@ -9,15 +9,15 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.stream.counter import Counter
 from hw.stream.lane_stream import lane_stream
-from hw.stream.skid_buffer import SkidBuffer
 
 
 class Padder(wiring.Component):
     """Puts a border of constant pixels around each frame.
 
-    Latency 1 plus the padding; one output transfer a cycle, padding included:
+    No latency but the padding's; one output transfer a cycle, padding included:
     ``(height + top + bottom) * (width + left + right) * chunks`` cycles a frame. A frame's padding
-    starts when its first pixel is there. Without padding it is a wire.
+    starts when its first pixel is there. What is padding comes from registers, so that each side's
+    handshake passes a gate only. Without padding it is a wire.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ class Padder(wiring.Component):
 
     Members
     -------
-    i, o : lane_stream(lanes, shape)
-        ``i.ready`` comes from registers alone, ``o`` is a register.
+    i : In(lane_stream(lanes, shape))
+    o : Out(lane_stream(lanes, shape))
 
     Raises
     ------
@@ -93,17 +93,15 @@ class Padder(wiring.Component):
         m.submodules.row = row = Counter(height + top + bottom, [row_span])
         m.submodules.column = column = Counter(width + left + right, [column_span])
         m.submodules.chunk = chunk = Counter(self._chunks)
-        m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
-        connect(m, skid.o, flipped(self.o))
 
         first = Signal(init=1)
         inside = Signal()
         step = Signal()
         m.d.comb += [
             inside.eq(row.o_inside & column.o_inside),
-            skid.i.valid.eq(self.i.valid | ~(inside | first)),
-            self.i.ready.eq(inside & skid.i.ready),
-            step.eq(skid.i.valid & skid.i.ready),
+            self.o.valid.eq(self.i.valid | ~(inside | first)),
+            self.i.ready.eq(inside & self.o.ready),
+            step.eq(self.o.valid & self.o.ready),
             chunk.i_step.eq(step),
             column.i_step.eq(step & chunk.o_last),
             row.i_step.eq(column.i_step & column.o_last),
@@ -111,9 +109,9 @@ class Padder(wiring.Component):
         with m.If(step):
             m.d.sync += first.eq(row.i_step & row.o_last)
         with m.If(inside):
-            m.d.comb += skid.i.payload.eq(self.i.payload)
+            m.d.comb += self.o.payload.eq(self.i.payload)
         with m.Else():
-            self._drive_code(m, skid.i.payload, chunk.o_count)
+            self._drive_code(m, self.o.payload, chunk.o_count)
         return m
 
     def _drive_code(self, m: Module, payload: data.View, chunk: Signal) -> None:

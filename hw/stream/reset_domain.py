@@ -6,7 +6,8 @@ from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal, 
 def add_domain(m: Module, name: str, reset: ValueLike) -> None:
     """Add a domain of the module's own clock, whose reset is ``reset`` a cycle ago.
 
-    It is reset as well where the module's own domain is, and a cycle longer.
+    It is reset as well where the module's own domain is, and a cycle longer. The register stays its
+    own, even if others do the same, so that each drives its domain only.
 
     Parameters
     ----------
@@ -15,7 +16,7 @@ def add_domain(m: Module, name: str, reset: ValueLike) -> None:
     reset : value-like
         One bit, in the module's own domain.
     """
-    late = Signal(init=1, name=f"{name}_reset")
+    late = Signal(init=1, name=f"{name}_reset", attrs={"keep": "true"})
     m.domains += ClockDomain(name, local=True)
     m.d.comb += [ClockSignal(name).eq(ClockSignal()), ResetSignal(name).eq(late)]
     m.d.sync += late.eq(reset)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,12 @@ class StandIn:
             ClockRate("eth_rx", self.phy, 125),
         )
         routing = Routing("a tool", clocks, {}) if self.bitstream else None
-        return Built(SimpleNamespace(clock_hz=clock_hz), routing=routing)
+        plan: Any = SimpleNamespace(clock_hz=clock_hz)
+        return Built(plan, routing=routing)
+
+
+def fastest(builder, folder):
+    return build_fastest(builder, folder, 100_000_000)
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +64,7 @@ def folder(tmp_path):
 
 def test_without_a_bitstream_it_is_the_estimate(folder):
     builder = StandIn(93.7, {}, bitstream=False)
-    assert build_fastest(builder, folder, 100_000_000).plan.clock_hz == 93_500_000
+    assert fastest(builder, folder).plan.clock_hz == 93_500_000
     assert folder.bitstream.read_text() == "at 93.5"
 
 
@@ -74,7 +80,7 @@ def test_without_a_bitstream_it_is_the_estimate(folder):
 )
 def test_routing_has_the_last_word(folder, reached, tried, best):
     builder = StandIn(90.3, reached)
-    assert build_fastest(builder, folder, 100_000_000).plan.clock_hz == best * 1e6
+    assert fastest(builder, folder).plan.clock_hz == best * 1e6
     assert builder.tried == tried
     assert folder.bitstream.read_text() == f"at {best:g}"
 
@@ -82,7 +88,7 @@ def test_routing_has_the_last_word(folder, reached, tried, best):
 def test_it_ends_where_routing_never_confirms(folder):
     builder = StandIn(90.3, {90.0: 80.2, 80.0: 70.2, 70.0: 60.0})
     with pytest.raises(FirebrickError, match=r"60.0 MHz of 70 wanted"):
-        build_fastest(builder, folder, 100_000_000)
+        fastest(builder, folder)
     assert builder.tried == [90, 80, 70]
     assert not folder.path.exists()
 
@@ -90,10 +96,10 @@ def test_it_ends_where_routing_never_confirms(folder):
 def test_a_phy_that_is_too_slow_is_not_mended_by_another_clock(folder):
     builder = StandIn(90.3, {}, phy=120.0)
     with pytest.raises(FirebrickError, match="Ethernet"):
-        build_fastest(builder, folder, 100_000_000)
+        fastest(builder, folder)
     assert builder.tried == [90]
 
 
 def test_a_design_that_is_good_for_nothing_says_so(folder):
     with pytest.raises(FirebrickError, match=r"no clock as slow as the 4.0 MHz"):
-        build_fastest(StandIn(4.0, {}), folder, 100_000_000)
+        fastest(StandIn(4.0, {}), folder)

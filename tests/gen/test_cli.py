@@ -92,7 +92,7 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--bord", "arty_a7"], "No such option: --bord"),
         (["--board"], "requires an argument"),
         (["arty_a7"], "unexpected extra argument"),
-        (["--board", "arty_a7", "--labels", "text.npz"], "network files carry"),
+        (["--board", "arty_a7", "--labels", "text.npz"], "text.npz: 1 class names for a network"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(call, tmp_path, arguments, message):
@@ -131,7 +131,7 @@ def float_file(tmp_path_factory):
         (["--calibrate", "nowhere"], "nowhere: no such folder"),
         (["--calibrate", "empty"], "holds no image"),
         (["--calibrate", "damaged"], "damaged"),
-        (["--calibrate", "photos", "--preprocess", "tf"], "unknown input normalisation 'tf'"),
+        (["--calibrate", "photos", "--preprocess", "x"], "unknown input normalisation 'x'"),
         (["--calibrate", "photos", "--labels", "none.txt"], "cannot read class names"),
         (["--calibrate", "photos", "--weight-bits", "4,conv9=8"], "no layer 'conv9'; there are"),
         (["--calibrate", "photos", "--memory-budget", "99"], "the narrowest weights need"),
@@ -162,7 +162,7 @@ def test_a_float_model_is_quantised_with_the_folder_of_photographs(call, float_f
     assert [op.weight_bits for op in network.convs] == [8] + [4] * 7
     assert network.source["widths"] == "4 bits, conv1 8"
     assert network.name == "float"
-    assert network.source["pixels"] == "raw normalisation"
+    assert network.source["pixels"] == "RGB, mean 0, deviation 1; given"
 
 
 def test_a_memory_budget_is_shared_out(call, float_file, tmp_path):
@@ -190,7 +190,7 @@ def test_a_member_of_the_family_is_planned_for_a_board(call, tmp_path):
         Family.parse(TINY_FAMILY).parameters
     )
     assert network.labels == tuple(f"class {i}" for i in range(10))
-    assert network.source["pixels"].startswith("imagenet normalisation")
+    assert "imagenet, assumed" in network.source["pixels"]
     assert network.source["weights"] == "drawn at random, seed 3; --weights to give some"
     assert "fire9_add" in (tmp_path / "here" / "plan.json").read_text()
     assert "drawn at random" in out
@@ -222,10 +222,12 @@ def test_an_assumed_normalisation_is_told(call, float_file, tmp_path):
     options = ("--model", float_file, "--calibrate", "photos", "--out", "here")
     status, out, _ = call("--board", "genesys2", *options)
     assert status == 0
-    told = "imagenet normalisation (assumed; --preprocess to change)"
-    assert told in out
-    assert told in (tmp_path / "here" / "report.txt").read_text()
-    assert load_network(tmp_path / "here" / "network.npz").source["pixels"] == told
+    told = "imagenet, assumed; --preprocess, --mean to change"
+    assert told in " ".join(out.split())
+    assert told in " ".join((tmp_path / "here" / "report.txt").read_text().split())
+    source = load_network(tmp_path / "here" / "network.npz").source
+    assert source["pixels"].endswith(told)
+    assert source["frames"] == "shorter side to 21, middle 25x21"
 
 
 def test_without_yosys(call, monkeypatch, tmp_path):

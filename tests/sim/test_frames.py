@@ -39,15 +39,21 @@ class _GivesUp(Recorder):
         raise _GivenUp
 
 
-def test_a_reset_amid_frames_leaves_nothing_of_them(tiny_board):
+@pytest.mark.parametrize("button", [False, True])
+@pytest.mark.parametrize("waiting", [0.0, 0.95])
+def test_a_reset_amid_frames_leaves_nothing_of_them(tiny_board, waiting, button):
     network = tiny_board.network
     first, second = random_frames(network, 6, seed=4), random_frames(network, 2, seed=5)
 
     with Simulator(tiny_board.folder.simulation / "simulation.so") as simulator:
         for cycles in range(1, 1000, 83):
+            simulator.stall(cycles, o=waiting)
             with pytest.raises(_GivenUp):
                 simulate(simulator, network, first, progress=_GivesUp())
             simulator.advance(b"", cycles)
+            if button:
+                simulator.reset()
+            simulator.stall(1)
             result = simulate(simulator, network, second)
             np.testing.assert_array_equal(result.sums, golden.class_sums(network, second))
 

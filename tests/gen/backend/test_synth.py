@@ -53,6 +53,9 @@ def test_every_layer_is_counted(made, counted):
     counts = found.counts
     assert set(counts) == set(layout.costs) == {"board", *(op.name for op in network.ops)}
     assert all(count.lut and count.ff for count in counts.values())
+    for name, count in counts.items():
+        planned, made = layout.costs[name].resources, count.resources
+        assert (made.bram36, made.dsp) == (planned.bram36, planned.dsp), name
     assert told == [(done, len(told)) for done in range(1, len(told) + 1)]
     assert len(told) == 3 if board.family == "xc7" else len(told) >= 1
 
