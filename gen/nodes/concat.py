@@ -26,8 +26,19 @@ LATENCY = 4
 
 @dataclass(frozen=True)
 class Joiner(Group):
-    """A lane of each input of a concatenation takes these."""
+    """What concatenations are made of.
 
+    Attributes
+    ----------
+    joiner_lut : float
+        The choice between inputs.
+    concat_lut : float
+        A lane of the output.
+    concat_ff : float
+        A lane of each input.
+    """
+
+    joiner_lut: float
     concat_lut: float
     concat_ff: float
 
@@ -75,8 +86,9 @@ class ConcatNode(UnitNode):
         self, plan: LanesPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
         """Selection and counters."""
-        lanes, lane = plan.lanes * len(self.inputs), costs.coefficients.of(Joiner)
-        unit = Resources(round(lane.concat_lut * lanes), round(lane.concat_ff * lanes), 0, 0)
+        lanes, fitted = plan.lanes, costs.coefficients.of(Joiner)
+        lut = fitted.joiner_lut + fitted.concat_lut * lanes
+        unit = Resources(round(lut), round(fitted.concat_ff * lanes * len(self.inputs)), 0, 0)
         converters = [costs.converter_cost(feed, plan.lanes) for feed in feeds]
         return total([costs.unit_cost(), unit, *converters])
 

@@ -70,7 +70,7 @@ def other_costs(whole: Problem, made: Plan) -> dict[str, list[Resources]]:
         ],
         "fire2/concat": [
             unit,
-            fitted("concat", 2 * 2),
+            joined(2),
             two_pixels(6, 2),
             two_pixels(6, 2),
             COSTS.converter_cost(6, 2),
@@ -78,7 +78,7 @@ def other_costs(whole: Problem, made: Plan) -> dict[str, list[Resources]]:
         ],
         "fire3/concat": [
             unit,
-            fitted("concat", 2 * 4),
+            joined(4),
             two_pixels(4, 4),
             two_pixels(8, 4),
             COSTS.converter_cost(2, 4),
@@ -101,6 +101,13 @@ def other_costs(whole: Problem, made: Plan) -> dict[str, list[Resources]]:
             COSTS.converter_cost(5, 1, 11),
         ],
     }
+
+
+def joined(lanes: int) -> Resources:
+    """A concatenation of two inputs."""
+    values = COSTS.coefficients.values
+    lut = round(values["joiner_lut"] + values["concat_lut"] * lanes)
+    return Resources(lut, round(values["concat_ff"] * lanes * 2), 0, 0)
 
 
 def fitted(what: str, count: int) -> Resources:
