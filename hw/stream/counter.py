@@ -78,6 +78,12 @@ def plus_one(count: Value, change: Value, one: Value) -> Value:
     """``count + change + one``, modulo a power of two, by one adder whose carry is ``one``, a bit.
 
     At least as wide as ``count``. Of three terms, tools would make two adders.
+
+    Parameters
+    ----------
+    count, change : value
+    one : value
+        A bit.
     """
     terms = [
         Cat(one, value).as_signed() if value.shape().signed else Cat(one, value)
