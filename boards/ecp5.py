@@ -163,7 +163,14 @@ class Ecp5Platform(LatticeECP5Platform):
         """Nothing: nextpnr-ecp5 knows by itself how fast they are."""
 
     def constrain_inputs(self, clock: IOPort, data: Iterable[IOPort], margin_ns: float) -> None:
-        """Nothing: nextpnr-ecp5 does not look at when inputs are steady."""
+        """Nothing: nextpnr-ecp5 does not look at when inputs are steady.
+
+        Parameters
+        ----------
+        clock : IOPort
+        data : iterable of IOPort
+        margin_ns : float
+        """
 
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
         """Drive a domain's ``clock``; nextpnr finds it and puts it on the global network.

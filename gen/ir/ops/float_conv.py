@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -89,7 +90,7 @@ class FloatConv(FloatLayer):
             groups=self.groups,
         )
 
-    def on_pixels(self, normalisation: Normalisation) -> FloatConv:
+    def on_pixels(self, normalisation: Normalisation) -> Self:
         """The same, with mean, standard deviation and channel order in its weights and bias.
 
         Raises
@@ -150,7 +151,7 @@ class SharedConv(FloatConv):
             op.groups, op.ceiling, codes=codes, values=values,
         )  # fmt: skip
 
-    def on_pixels(self, normalisation: Normalisation) -> SharedConv:
+    def on_pixels(self, normalisation: Normalisation) -> Self:
         """The same, with mean, standard deviation and channel order in its values and bias.
 
         Raises
@@ -166,7 +167,8 @@ class SharedConv(FloatConv):
             )
         values = (self.values / np.float64(normalisation.std[0])).astype(np.float32)
         codes = self.codes if normalisation.channel_order == "RGB" else self.codes[..., ::-1]
-        return SharedConv.of(op, np.ascontiguousarray(codes), values, op.bias)
+        codes = np.ascontiguousarray(codes)
+        return replace(op, weights=values[codes], codes=codes, values=values)
 
 
 def dense(weights: np.ndarray, groups: int) -> np.ndarray:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.ir.ops.tensor import Shape, Tensor
 from gen.ir.preprocessing import Normalisation
-
-if TYPE_CHECKING:
-    from gen.ir.ops import FloatOp, Op
 
 MOST_SHIFT = 47
 
@@ -56,7 +53,7 @@ class FloatLayer(Layer):
         """Whether nothing that it makes is below zero, if that holds for its inputs or not."""
         return inputs
 
-    def on_pixels(self, normalisation: Normalisation) -> FloatOp:
+    def on_pixels(self, normalisation: Normalisation) -> Self:
         """The same on raw RGB pixels; where it pads, it then pads with the mean.
 
         Raises
@@ -71,7 +68,7 @@ class FloatLayer(Layer):
         )
 
     @abstractmethod
-    def outline(self) -> Op:
+    def outline(self) -> IntegerLayer:
         """The quantised op, as far as it is known before its integers are."""
 
 
