@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from gen.formats.onnx_nodes import STANDARD, Nodes, refuse
-from gen.ir.graph import FloatConv
+from gen.ir.ops import FloatConv, dense
 
 ARITHMETIC = ("Add", "BatchNormalization", "Div", "Mul", "Neg", "Pad", "Sub", "Sum")
 CHANNELS = ("Concat", "Gather", "Slice", "Split")
@@ -49,6 +49,11 @@ class PixelMap:
     pad: tuple[int, int, int, int]
     border: np.ndarray
 
+    def shape(self, frame: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Height, width and channels of what a frame becomes."""
+        top, left, below, right = self.pad
+        return frame[0] + top + below, frame[1] + left + right, len(self.offset)
+
     @property
     def white(self) -> float:
         """What white is to the graph, 1 or 255, by what it subtracts and divides by."""
@@ -67,19 +72,19 @@ class PixelMap:
     def folded(self, node: onnx.NodeProto, op: FloatConv) -> FloatConv:
         """A convolution that reads the pixels themselves, in the place of one of what they become.
 
-        Parameters
-        ----------
-        node : onnx.NodeProto
-            For messages.
-        op : FloatConv
-            In one group, with its own padding, of zeros.
+                Parameters
+                ----------
+                node : onnx.NodeProto
+                    For messages.
+                op : FloatConv
+        XX
 
-        Raises
-        ------
-        FirebrickError
-            If its padding is of no pixel, or of another one than the border.
+                Raises
+                ------
+                FirebrickError
+                    If its padding is of no pixel, or of another one than the border.
         """
-        weights = op.weights.astype(np.float64)
+        weights = dense(op.weights, op.groups).astype(np.float64)
         bias = op.bias + (weights @ self.offset).sum(axis=(1, 2))
         own, zeros = any(op.pad), np.zeros(len(self.offset))
         pixel = self._pixel(zeros) if own else self.border
@@ -115,9 +120,9 @@ def pixel_maps(nodes: Nodes) -> dict[str, PixelMap]:
     return {name: _Trial(nodes, front, made[name], name).map() for name in made if name in read}
 
 
-def in_front(nodes: Nodes, maps: dict[str, PixelMap]) -> set[int]:
-    """Which nodes :func:`pixel_maps` has understood, by their ids."""
-    return {id(node) for node in _in_front(nodes)} if maps else set()
+def in_front(nodes: Nodes) -> set[int]:
+    """The nodes that :func:`pixel_maps` understands, by their ids."""
+    return {id(node) for node in _in_front(nodes)}
 
 
 def _in_front(nodes: Nodes) -> list[onnx.NodeProto]:
