@@ -137,6 +137,14 @@ def _in_front(nodes: Nodes) -> list[onnx.NodeProto]:
     return found
 
 
+def _inferring(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A BatchNormalization with statistics that stay; ONNX's evaluator would let old ones learn."""
+    if node.op_type != "BatchNormalization":
+        return node
+    kept = {a.name: helper.get_attribute_value(a) for a in node.attribute if a.name != "momentum"}
+    return helper.make_node(node.op_type, node.input, node.output, node.name, momentum=1.0, **kept)
+
+
 class _Trial:
     """Frames through the front of a graph, to see what it does to them."""
 
@@ -147,6 +155,7 @@ class _Trial:
         used = {name for one in front for name in one.input} & nodes.constants.keys()
         constants = [numpy_helper.from_array(nodes.constants[key], key) for key in sorted(used)]
         (fed,) = (value for value in nodes.model.graph.input if value.name == nodes.input_name)
+        front = [_inferring(one) for one in front]
         body = helper.make_graph(front, "front", [fed], [onnx.ValueInfoProto(name=name)], constants)
         opsets = list(nodes.model.opset_import)
         self._evaluator = ReferenceEvaluator(helper.make_model(body, opset_imports=opsets))
