@@ -24,7 +24,7 @@ def test_a_build_of_its_own_comes_before_webassembly(tools):
 
 def test_every_line_is_told_and_kept(tools, tmp_path):
     stand_in(tools, "tool", "echo one; echo two >&2; printf '\\377\\n'; pwd")
-    lines = []
+    lines: list[str] = []
     run_tool([str(tools / "tool")], tmp_path, tmp_path / "log", lines.append)
     assert lines == ["one\n", "two\n", "\ufffd\n", f"{tmp_path.resolve()}\n"]
     assert (tmp_path / "log").read_text(encoding="utf-8") == "".join(lines)
