@@ -74,7 +74,7 @@ def run_tool(
         With the program's own reason.
     """
     with (
-        log.open("w", encoding="utf-8") as file,
+        log.open("w", buffering=1, encoding="utf-8") as file,
         subprocess.Popen(
             command,
             cwd=folder,
