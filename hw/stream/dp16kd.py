@@ -101,7 +101,7 @@ class Dp16kd(BlockRam):
         }
         outputs = {"DOA": out[:_PINS], "DOB": out[_PINS:]}
         if block.bits <= _PINS:
-            outputs = {"DOB": out[:_PINS]}
+            outputs = {"DOB": out[:_PINS], "DOA": out[_PINS:]}
         m.submodules.dp16kd = Instance(
             CELL,
             *[("p", name, value) for name, value in self._parameters().items()],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from boards import BOARDS
+from gen.backend.behaviour import behavioural
 from gen.backend.emit import emit
 from gen.backend.rtlil import run_yosys
 from gen.common.build_folder import BuildFolder
@@ -125,9 +126,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 def _add_primitives(rtlil: Path, verilog: Path) -> None:
-    """The top with Yosys' models of the buffers and flip-flops that it takes from the vendor."""
+    """The top with models of what it takes from the vendor: Yosys' and, of block RAM, ours."""
     run_yosys(
         f'read_rtlil "{rtlil}"',
+        *behavioural(rtlil, verilog.parent),
         "read_verilog -defer +/xilinx/cells_sim.v",
         f"hierarchy -check -top {TOP}",
         "proc -nomux -norom",

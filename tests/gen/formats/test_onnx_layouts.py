@@ -122,10 +122,11 @@ def test_constants_that_come_first_are_refused(kind):
         compare(made, made.classify(x, 6))
 
 
-def test_arithmetic_on_the_pixels_is_refused_with_a_remedy():
+def test_arithmetic_behind_a_pool_of_pixels_is_refused_with_a_remedy():
     made = net()
-    x = made.node("Mul", ["data", made.constant("k", np.array(2, np.float32))], "it")
-    with pytest.raises(FirebrickError, match=r"'it' \(Mul\): computes on the pixels .*metadata"):
+    x = made.pool("data", "pool", 2, 2)
+    x = made.node("Mul", [x, made.constant("k", np.array(2, np.float32))], "it")
+    with pytest.raises(FirebrickError, match=r"'it' \(Mul\): .*directly behind a convolution"):
         compare(made, made.classify(made.layer(x, "conv1", 3, 6, 3), 6))
 
 

@@ -107,7 +107,7 @@ def test_bad_frames_and_padding_with_no_pixel():
         quantise(graph, np.zeros((2, 8, 8, 3), np.uint8), normalisation=NORMALISATION)
     padded = import_float(squeezenet(first_pad=1), "test")
     odd = Normalisation(mean=(-3.0, 0.0, 0.0))
-    with pytest.raises(FirebrickError, match="is no pixel"):
+    with pytest.raises(FirebrickError, match=r"the pixel \[-3.0, 0.0, 0.0\], and there is none"):
         quantise(padded, frames(2), normalisation=odd)
 
 
