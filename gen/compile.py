@@ -139,7 +139,7 @@ def _quantise(
         )
     # What needs no photographs is checked before they are read.
     names = choose_labels(graph.classes, graph.metadata, labels)
-    normalisation, pixels = request.pixels.normalisation(graph.metadata)
+    normalisation, pixels = request.pixels.normalisation(graph)
     folded = graph.fold_input(normalisation)
     height, width, _ = graph.input_shape
     preprocessing = request.pixels.preprocessing(height, width)

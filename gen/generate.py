@@ -183,6 +183,11 @@ def generate(options: NetworkOptions, target: Target, wishes: Wishes) -> None:
             built = build_fastest(builder, folder, clock_hz)
         else:
             built = builder.build(clock_hz, folder)
+    _show(network, built, board, folder)
+
+
+def _show(network: QuantizedNetwork, built: Built, board: Board, folder: BuildFolder) -> None:
+    """Print the report, and what to do next if all is as it should be."""
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH
@@ -193,7 +198,7 @@ def generate(options: NetworkOptions, target: Target, wishes: Wishes) -> None:
         console.print(text, style="yellow", markup=False, soft_wrap=True)
     if built.routing is not None:
         check_met(built.routing, board)
-    _next_steps(console, board, folder, bitstream=wishes.bitstream)
+    _next_steps(console, board, folder, bitstream=built.routing is not None)
 
 
 def _report(network: QuantizedNetwork, built: Built, board: Board, width: int) -> RenderableType:

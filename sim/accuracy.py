@@ -93,7 +93,7 @@ def prepare(network: Path, model: Path | None, pixels: PixelOptions) -> Job:
             f"{model}: {graph.input_shape} to {graph.classes} classes, but {network} is "
             f"{quantised.input.shape} to {len(quantised.labels)}; compare networks of one kind"
         )
-    normalisation, _ = pixels.normalisation(graph.metadata)
+    normalisation, _ = pixels.normalisation(graph)
     folded = graph.fold_input(normalisation)
     reference = FloatReference(model.read_bytes(), folded, normalisation)
     return Job(quantised, preprocessing, reference)

@@ -74,9 +74,14 @@ def run_tool(
         With the program's own reason.
     """
     with (
-        log.open("w") as file,
+        log.open("w", buffering=1, encoding="utf-8") as file,
         subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
         ) as process,
     ):
         assert process.stdout is not None
@@ -95,6 +100,6 @@ def run_tool(
 
 def _reason(log: Path) -> str:
     """The first error in a log, or the last line."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "critical"))]
     return (errors or lines[-1:] or ["no message"])[0]

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from gen.formats.onnx_nodes import STANDARD, Nodes, refuse
-from gen.ir.graph import FloatConv
+from gen.ir.ops import FloatConv, dense
 
 ARITHMETIC = ("Add", "BatchNormalization", "Div", "Mul", "Neg", "Pad", "Sub", "Sum")
 CHANNELS = ("Concat", "Gather", "Slice", "Split")
@@ -49,6 +49,11 @@ class PixelMap:
     pad: tuple[int, int, int, int]
     border: np.ndarray
 
+    def shape(self, frame: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Height, width and channels of what a frame becomes."""
+        top, left, below, right = self.pad
+        return frame[0] + top + below, frame[1] + left + right, len(self.offset)
+
     @property
     def white(self) -> float:
         """What white is to the graph, 1 or 255, by what it subtracts and divides by."""
@@ -67,19 +72,19 @@ class PixelMap:
     def folded(self, node: onnx.NodeProto, op: FloatConv) -> FloatConv:
         """A convolution that reads the pixels themselves, in the place of one of what they become.
 
-        Parameters
-        ----------
-        node : onnx.NodeProto
-            For messages.
-        op : FloatConv
-            In one group, with its own padding, of zeros.
+                Parameters
+                ----------
+                node : onnx.NodeProto
+                    For messages.
+                op : FloatConv
+        XX
 
-        Raises
-        ------
-        FirebrickError
-            If its padding is of no pixel, or of another one than the border.
+                Raises
+                ------
+                FirebrickError
+                    If its padding is of no pixel, or of another one than the border.
         """
-        weights = op.weights.astype(np.float64)
+        weights = dense(op.weights, op.groups).astype(np.float64)
         bias = op.bias + (weights @ self.offset).sum(axis=(1, 2))
         own, zeros = any(op.pad), np.zeros(len(self.offset))
         pixel = self._pixel(zeros) if own else self.border
@@ -115,9 +120,9 @@ def pixel_maps(nodes: Nodes) -> dict[str, PixelMap]:
     return {name: _Trial(nodes, front, made[name], name).map() for name in made if name in read}
 
 
-def in_front(nodes: Nodes, maps: dict[str, PixelMap]) -> set[int]:
-    """Which nodes :func:`pixel_maps` has understood, by their ids."""
-    return {id(node) for node in _in_front(nodes)} if maps else set()
+def in_front(nodes: Nodes) -> set[int]:
+    """The nodes that :func:`pixel_maps` understands, by their ids."""
+    return {id(node) for node in _in_front(nodes)}
 
 
 def _in_front(nodes: Nodes) -> list[onnx.NodeProto]:
@@ -132,6 +137,14 @@ def _in_front(nodes: Nodes) -> list[onnx.NodeProto]:
     return found
 
 
+def _inferring(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A BatchNormalization with statistics that stay; ONNX's evaluator would let old ones learn."""
+    if node.op_type != "BatchNormalization":
+        return node
+    kept = {a.name: helper.get_attribute_value(a) for a in node.attribute if a.name != "momentum"}
+    return helper.make_node(node.op_type, node.input, node.output, node.name, momentum=1.0, **kept)
+
+
 class _Trial:
     """Frames through the front of a graph, to see what it does to them."""
 
@@ -142,6 +155,7 @@ class _Trial:
         used = {name for one in front for name in one.input} & nodes.constants.keys()
         constants = [numpy_helper.from_array(nodes.constants[key], key) for key in sorted(used)]
         (fed,) = (value for value in nodes.model.graph.input if value.name == nodes.input_name)
+        front = [_inferring(one) for one in front]
         body = helper.make_graph(front, "front", [fed], [onnx.ValueInfoProto(name=name)], constants)
         opsets = list(nodes.model.opset_import)
         self._evaluator = ReferenceEvaluator(helper.make_model(body, opset_imports=opsets))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gen.common.errors import FirebrickError
+from gen.ir.graph import FloatGraph
 from gen.ir.preprocessing import (
     ASSUMED,
     PRESETS,
@@ -138,13 +138,12 @@ class PixelOptions(FrameOptions):
             usual = replace(usual, resize=min(height, width))
         return self.apply(usual)
 
-    def normalisation(self, metadata: Mapping[str, str]) -> tuple[Normalisation, str]:
+    def normalisation(self, graph: FloatGraph) -> tuple[Normalisation, str]:
         """What a float network expects, and who says so.
 
         Parameters
         ----------
-        metadata : mapping of str
-            Of the model.
+        graph : FloatGraph
 
         Raises
         ------
@@ -162,7 +161,7 @@ class PixelOptions(FrameOptions):
         elif self.preprocess is not None:
             found, source = Normalisation.preset(self.preprocess), "given"
         else:
-            found, source = _unsaid(metadata)
+            found, source = _unsaid(graph)
         if self.channel_order is not None:
             found = replace(found, channel_order=self.channel_order.upper())
         return found, f"{found.described()}; {source}"
@@ -176,11 +175,14 @@ class PixelOptions(FrameOptions):
         return Normalisation(scaled(mean, 1 / scale), scaled(std, 1 / scale))
 
 
-def _unsaid(metadata: Mapping[str, str]) -> tuple[Normalisation, str]:
+def _unsaid(graph: FloatGraph) -> tuple[Normalisation, str]:
     """What the model's metadata says, or what is assumed."""
-    found = Normalisation.from_metadata(metadata)
+    found = Normalisation.from_metadata(graph.metadata)
     if found is not None:
         return found, "as the model's metadata says"
+    if graph.white is not None:
+        found = Normalisation(std=(255 / graph.white,) * 3)
+        return found, f"the model normalises pixels of 0 to {graph.white:g} itself"
     return Normalisation.preset(ASSUMED), f"{ASSUMED}, assumed; --preprocess, --mean to change"
 
 

@@ -26,12 +26,15 @@ class FloatGraph:
         In topological order; the last one is a GlobalSum (the division is the host's).
     metadata : dict
         What the model file says of itself: mean, std, channel_order, labels.
+    white : float or None
+        Where the model file's own first nodes normalise pixels: what white is to them, 1 or 255.
     """
 
     name: str
     input_shape: tuple[int, int, int]
     ops: tuple[FloatOp, ...]
     metadata: dict[str, str] = field(default_factory=dict)
+    white: float | None = None
 
     @property
     def convs(self) -> tuple[FloatConv, ...]:

@@ -143,8 +143,9 @@ class _Collect(wiring.Component):
             m.d.sync += here.eq(here.rotate_left(1))
             with m.If(full):
                 m.d.sync += here.eq(1)
-            with m.If(here[0]):
-                m.d.sync += [slot.eq(0) for slot in slots[1:]]
+            if self._chunks % self._ratio:
+                with m.If(here[0]):
+                    m.d.sync += [slot.eq(0) for slot in slots[1:]]
             for k, slot in enumerate(slots):
                 with m.If(here[k]):
                     m.d.sync += slot.eq(narrow)

@@ -104,19 +104,20 @@ class FloatConv(FloatLayer):
                 f"{op.name}: reads {op.weights.shape[3]} input channels, but frames are RGB"
             )
         mean, std = (np.asarray(v, np.float64) for v in (normalisation.mean, normalisation.std))
-        if any(op.pad) and not (np.all(mean >= 0) and np.all(mean <= 255)):
+        border = mean + std * (op.pad_value or np.zeros(3))
+        if any(op.pad) and not (np.all(border >= -0.5) and np.all(border <= 255.5)):
             raise FirebrickError(
-                f"{op.name}: pads, but the input's mean {mean.tolist()} is no pixel"
+                f"{op.name}: pads with what would be the pixel {border.tolist()}, and there is none"
             )
         weights = op.weights.astype(np.float64) / std
         bias = op.bias - (weights * mean).sum(axis=(1, 2, 3))
         if normalisation.channel_order == "BGR":
-            weights, mean = weights[..., ::-1], mean[::-1]
+            weights, border = weights[..., ::-1], border[::-1]
         return replace(
             op,
             weights=np.ascontiguousarray(weights, dtype=np.float32),
             bias=bias.astype(np.float32),
-            pad_value=tuple(mean.tolist()) if any(op.pad) else (),
+            pad_value=tuple(border.tolist()) if any(op.pad) else (),
         )
 
 

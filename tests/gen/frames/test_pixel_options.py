@@ -1,11 +1,18 @@
+from dataclasses import replace
+
 import pytest
 
 from gen.common.errors import FirebrickError
 from gen.frames.pixel_options import FrameOptions, PixelOptions
+from gen.ir.graph import FloatGraph
 from gen.ir.preprocessing import PRESETS, Normalisation, Preprocessing, default_preprocessing
 
 USUAL = default_preprocessing(224, 224)
 TORCHVISION = {"mean": "0.485,0.456,0.406", "std": "0.229,0.224,0.225"}
+
+
+def graph(**metadata):
+    return FloatGraph("net", (224, 224, 3), (), metadata)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +68,7 @@ def test_two_sizes_are_refused():
     ],
 )
 def test_what_is_said_goes_before_metadata(options, expected):
-    found, told = PixelOptions(**options).normalisation({"mean": "1,2,3", "std": "oops"})
+    found, told = PixelOptions(**options).normalisation(graph(mean="1,2,3", std="oops"))
     assert found.channel_order == expected.channel_order
     assert found.mean == pytest.approx(expected.mean)
     assert found.std == pytest.approx(expected.std)
@@ -69,12 +76,16 @@ def test_what_is_said_goes_before_metadata(options, expected):
 
 
 def test_what_is_not_said_is_the_models_or_assumed():
-    found, told = PixelOptions(channel_order="BGR").normalisation(TORCHVISION)
+    found, told = PixelOptions(channel_order="BGR").normalisation(graph(**TORCHVISION))
     assert found == Normalisation(PRESETS["imagenet"].mean, PRESETS["imagenet"].std, "BGR")
     assert told.startswith("BGR, mean 123.675,116.28,103.53, deviation 58.395,57.12,57.375; as ")
-    found, told = PixelOptions().normalisation({})
+    found, told = PixelOptions().normalisation(graph())
     assert found == PRESETS["imagenet"]
     assert told.endswith("imagenet, assumed; --preprocess, --mean to change")
+    for white, preset in ((1.0, "unit"), (255.0, "raw")):
+        found, told = PixelOptions().normalisation(replace(graph(), white=white))
+        assert found == PRESETS[preset]
+        assert told.endswith(f"the model normalises pixels of 0 to {white:g} itself")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +104,7 @@ def test_what_is_not_said_is_the_models_or_assumed():
 )
 def test_what_is_not_understood_is_refused(options, message):
     with pytest.raises(FirebrickError, match=message):
-        PixelOptions(**options).normalisation({})
+        PixelOptions(**options).normalisation(graph())
 
 
 def test_options_of_the_network_itself_are_told_by_their_names():

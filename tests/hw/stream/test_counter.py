@@ -1,7 +1,10 @@
+from itertools import product
+
 import pytest
+from amaranth.hdl import Module, Signal, signed
 from amaranth.sim import Simulator
 
-from hw.stream.counter import Counter
+from hw.stream.counter import Counter, plus_one
 
 
 @pytest.mark.parametrize("size", [2, 3, 7, 8])
@@ -49,3 +52,22 @@ def test_bad_parameters_are_refused():
         Counter(0)
     with pytest.raises(ValueError, match=r"span 2\.\.5 is not inside a count of 4"):
         Counter(4, [(2, 5)])
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_plus_one_adds_three_terms(is_signed):
+    count, change = Signal(signed(5) if is_signed else 5), Signal(signed(4))
+    one, total = Signal(), Signal.like(count)
+    m = Module()
+    m.d.comb += total.eq(plus_one(count, change, one))
+
+    async def testbench(ctx):
+        for a, b, c in product((-7, 0, 3, 7) if is_signed else (8, 9, 20), (-8, -1, 0, 7), (0, 1)):
+            for signal, value in ((count, a), (change, b), (one, c)):
+                ctx.set(signal, value)
+            await ctx.delay(1e-6)
+            assert ctx.get(total) == a + b + c
+
+    simulator = Simulator(m)
+    simulator.add_testbench(testbench)
+    simulator.run()
