@@ -1,5 +1,6 @@
 """The fit of the cost estimates, on counts that are known to come from other coefficients."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import bench.samples as samples_module
 from bench.calibrate import COUNTED, errors, errors_by_kind, fit, lut4_per_lut6
 from bench.samples import DESIGNS, Design, Sample, measure
 from gen.backend.cells import CellCount
+from gen.common.build_folder import BuildFolder
 from gen.cost.coefficients import Coefficients, Group
 from gen.nodes.graph import KINDS, Graph
 from gen.plan.planner import plan
@@ -106,17 +108,22 @@ def test_what_is_missing_is_not_free():
 
 
 def test_a_design_is_counted_once(tmp_path, monkeypatch):
-    calls = []
+    calls, design = [], Design(4, "arty_a7_35", fps=100)
+    folder = BuildFolder(tmp_path / "board")
+    folder.path.mkdir()
 
     def count(folder, family, network):
         calls.append(family)
         counts = {name: CellCount(lut=len(calls)) for name in ("board", "conv1")}
         return SimpleNamespace(counts=counts)
 
+    def counts_of(text: str) -> dict[str, CellCount]:
+        folder.design.write_text(text)
+        return measure(design, tmp_path / "kept").counts
+
+    monkeypatch.setattr(samples_module, "emitted", lambda *_: nullcontext((None, folder)))
     monkeypatch.setattr(samples_module, "synthesise", count)
-    design = Design(4, "arty_a7_35", fps=100)
-    first, again = measure(design, tmp_path), measure(design, tmp_path)
+    first = counts_of("one design")
+    assert first == counts_of("one design") == {"conv1": CellCount(lut=1)}
     assert calls == ["xc7"]
-    assert first.counts == again.counts == {"conv1": CellCount(lut=1)}
-    measure(replace(design, fps=60), tmp_path)
-    assert len(calls) == 2
+    assert counts_of("another") == {"conv1": CellCount(lut=2)}
