@@ -137,7 +137,7 @@ def simulated_example(folder, cycles):
     lines = ["cycle   i  ring                     ahead  excess  address  move      o"]
     for cycle in range(cycles):
         now = {name: values[cycle] for name, values in waves.items()}
-        ring = [now[f"ring[{place}]"] or "." for place in range(PLACES)]
+        ring = [now[f"ring.words[{place}]"] or "." for place in range(PLACES)]
         ahead, excess = (
             value - (value >> 4 << 5) for value in (now["order.arrivals.ahead"], now["excess"])
         )
