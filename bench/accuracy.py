@@ -22,6 +22,7 @@ from gen.formats.deep_compression import load_compressed
 from gen.formats.default import default_network
 from gen.formats.onnx_float import load_onnx
 from gen.frames.images import list_images, load_frames, load_tar
+from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import Normalisation, Preprocessing, default_preprocessing
@@ -190,7 +191,7 @@ def _requests(
     if version == "1.1":
         ways[f"--board {FITTED}"] = {"capacity": Goal(BOARDS[FITTED])}
         seeded = [*(f"--weight-bits {width}" for width in SEEDED), f"--board {FITTED}"]
-    ask = partial(Request, model, preprocess=VERSIONS[version])
+    ask = partial(Request, model, pixels=PixelOptions(preprocess=VERSIONS[version]))
     for note, asked in ways.items():
         yield note, ask(calibrate=photographs, **asked)
     for seed in SEEDS if seeded else ():

@@ -1,143 +1,191 @@
-"""Clock rate: place and route of the default network on an ECP5 board, and what limits it."""
+"""Clock rate: estimated from netlists, and placed and routed on ECP5 boards; what limits it."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from bench.designs import emitted
+from bench.designs import emitted, flat_netlist
 from boards import BOARDS
-from gen.common.build_folder import BuildFolder
-from gen.common.errors import FirebrickError
+from boards.board import TOP, Board
+from gen.backend.place_and_route import build_ecp5
+from gen.backend.routing import ClockRate, Routing
+from gen.compile import Request, compile_network
+from gen.ir.network import QuantizedNetwork
+from gen.ir.widths import Widths
+from gen.link_options import Address, on_lan
+from gen.plan.plan import Plan
+from gen.plan.planner import UTILISATION
+from gen.timing.estimate import Estimate, estimate
+from gen.timing.netlist import read_netlist
+from gen.timing.report import short
 
-_BOARDS = ("ulx3s_85",)
-_FPS = 200.0
-"""Frames a second to plan for: a design that leaves the router room, as most users' will."""
-_CELLS = {
-    "TRELLIS_COMB": "lut",
-    "TRELLIS_FF": "ff",
-    "MULT18X18D": "dsp",
-    "DP16KD": "bram18",
-}
+NETS = 3
+"""Nets that are shown of those with the most loads."""
 
 
 @dataclass(frozen=True)
-class Timing:
-    """What nextpnr found.
+class Case:
+    """A design on a board.
 
     Attributes
     ----------
-    achieved, wanted : float
-        MHz of the accelerator's clock.
-    logic, routing : float
-        Of the critical path, in ns.
-    path : tuple of str
-        The cells along it, by the modules they are in.
-    used : dict of int
-        Cells by kind, and what the device has of each.
+    title, board : str
+    fps : float or None
+        Frames a second to plan for; as many as fit if None.
+    ethernet : bool
+        Linked by Ethernet, not by a UART.
+    v1_1 : bool
+        SqueezeNet v1.1 with weights of 4 bits, not the default network.
+    utilisation : float
     """
 
-    achieved: float
-    wanted: float
-    logic: float
-    routing: float
-    path: tuple[str, ...]
-    used: dict[str, tuple[int, int]]
+    title: str
+    board: str
+    fps: float | None = None
+    ethernet: bool = False
+    v1_1: bool = False
+    utilisation: float = UTILISATION
+
+    @property
+    def target(self) -> Board:
+        """The board with its link."""
+        board = BOARDS[self.board]
+        return on_lan(board, Address()) if self.ethernet else board
+
+    def network(self, shared: Path) -> QuantizedNetwork | None:
+        """The network, or None for the default; ``shared`` has the models."""
+        if not self.v1_1:
+            return None
+        model, photos = shared / "models/squeezenet1.1.onnx", shared / "imagenet/calibration"
+        return compile_network(Request(model, photos, weight_bits=Widths.parse("4")))
+
+
+CASES = (
+    Case("default, 200 frames/s", "ulx3s_85", fps=200),
+    Case("default, full speed", "ulx3s_85"),
+    Case("default, UART", "ecpix5_85", fps=200),
+    Case("default, Ethernet", "ecpix5_85", fps=200, ethernet=True),
+    Case("default", "arty_a7"),
+    Case("default", "arty_a7_35"),
+    Case("SqueezeNet v1.1, 4 bits", "arty_a7", v1_1=True, utilisation=0.85),
+)
+"""Those for ECP5 boards are routed, the others are only estimated."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A design's clock.
+
+    Attributes
+    ----------
+    made : Plan
+    timing : Estimate
+    routing : Routing or None
+        None if it was not routed.
+    """
+
+    made: Plan
+    timing: Estimate
+    routing: Routing | None
+
+    def to_entry(self) -> dict[str, Any]:
+        """All of it for a JSON file."""
+        return {
+            "planned_mhz": self.made.clock_hz / 1e6,
+            "estimate": self.timing.to_entry(),
+            "routing": None if self.routing is None else vars(self.routing),
+        }
 
 
 def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
-    """Run the emitted build script for each ECP5 board: Yosys, nextpnr-ecp5, ecppack.
+    """Synthesise each design, estimate its clock, and on ECP5 boards place and route it.
 
-    Takes some minutes, more with the WebAssembly builds of the tools.
+    Takes half an hour or more with the WebAssembly builds of the tools.
 
     Parameters
     ----------
     console : Console
-    shared, limit
-        Not used: the default network ships with firebrick, and it is built once a board.
+    shared : Path
+        Folder with ``models`` and ``imagenet``, for SqueezeNet v1.1.
+    limit : int or None
+        Only the first designs.
 
     Raises
     ------
     FirebrickError
-        If a build fails.
+        If a tool is missing or fails. A clock that is too slow is shown, and all goes on.
     """
-    table = Table("board", "MHz", "wanted", "logic ns", "routing ns", "frames/s at that rate")
-    figures: dict[str, Any] = {}
-    for name in _BOARDS:
-        with emitted(BOARDS[name], fps=_FPS) as (made, folder):
-            with console.status(f"bitstream for {name}"):
-                size = build(folder)
-            timing = read_timing(folder.timing.read_text())
-        rate = f"{timing.achieved * 1e6 / made.cycles:.1f}"
-        numbers = (timing.achieved, timing.wanted, timing.logic, timing.routing)
-        table.add_row(name, *(f"{number:.1f}" for number in numbers), rate)
-        figures[name] = {**vars(timing), "bitstream_bytes": size}
-    console.print(table)
-    for name, figure in figures.items():
-        console.print(f"{name} is limited by {' > '.join(figure['path'])}", soft_wrap=True)
-    return figures
+    found: dict[str, Found] = {}
+    for case in CASES[:limit]:
+        with console.status(f"{case.title} on {case.board}"):
+            found[f"{case.title} on {case.board}"] = measure(case, shared)
+    console.print(_table(found))
+    for title, one in found.items():
+        for line in _remarks(one):
+            console.print(Text(f"{title}: {line}"), soft_wrap=True)
+    return {title: one.to_entry() for title, one in found.items()}
 
 
-def build(folder: BuildFolder) -> int:
-    """Run an emitted folder's script for open tools; returns the bitstream's size in bytes.
+def measure(case: Case, shared: Path) -> Found:
+    """Make a case's design and look at its clock.
+
+    Parameters
+    ----------
+    case : Case
+    shared : Path
 
     Raises
     ------
     FirebrickError
-        With its status and the last line that the tools wrote, if it fails.
+        If a tool is missing or fails.
     """
-    # The tools may have come with the environment of this very Python.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(
-        ["sh", folder.script.name],
-        cwd=folder.path,
-        env={**os.environ, "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+    board = case.target
+    with emitted(board, case.network(shared), case.fps, case.utilisation) as (made, folder):
+        if board.family != "ecp5":
+            return Found(made, estimate(flat_netlist(folder, board.family), board.family), None)
+        routing = build_ecp5(folder, board, detailed=True)
+        netlist = read_netlist([folder.path / "top.json"], TOP)
+        return Found(made, estimate(netlist, board.family), routing)
+
+
+def _table(found: dict[str, Found]) -> Table:
+    table = Table("design")
+    for title in ("estimated ns", "MHz", "planned", "routed", "frames/s routed", "with reset"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for title, one in found.items():
+        timing, rate = one.timing, _rate(one)
+        table.add_row(
+            title,
+            f"{timing.ns:.2f}",
+            f"{timing.mhz:.1f}",
+            f"{one.made.clock_hz / 1e6:g}",
+            "-" if rate is None else f"{rate.achieved:.1f}",
+            "-" if rate is None else f"{rate.achieved * 1e6 / one.made.cycles:.1f}",
+            f"{timing.reset / timing.flip_flops:.1%}",
+        )
+    return table
+
+
+def _rate(found: Found) -> ClockRate | None:
+    return None if found.routing is None else found.routing.accelerator
+
+
+def _remarks(found: Found) -> Iterator[str]:
+    """What limits the clock, what has many loads, and which clocks are too slow."""
+    slowest = found.timing.slowest
+    yield (
+        f"{short(slowest.start)} to {short(slowest.end)} by estimate, {slowest.levels} levels, "
+        f"{slowest.carry_bits} carry bits, fan-out {slowest.widest}"
     )
-    if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        errors = [line for line in lines if line.lower().startswith("error")]
-        last = (errors or lines or ["no message"])[-1]
-        raise FirebrickError(f"{folder.script.name} failed with status {done.returncode}: {last}")
-    return folder.bitstream.stat().st_size
-
-
-def read_timing(report: str) -> Timing:
-    """The slowest clock in nextpnr's JSON report."""
-    entry = json.loads(report)
-    clock, found = min(entry["fmax"].items(), key=lambda item: item[1]["achieved"])
-    paths = [p["path"] for p in entry["critical_paths"] if p["from"].endswith(f" {clock}")]
-    within = next(p for p in paths if all(step["type"] != "async" for step in p))
-
-    def total(*kinds: str) -> float:
-        return sum(step["delay"] for step in within if step["type"] in kinds)
-
-    cells = [_module(step["to"]["cell"]) for step in within]
-    return Timing(
-        achieved=found["achieved"],
-        wanted=found["constraint"],
-        logic=total("clk-to-q", "logic", "setup"),
-        routing=total("routing"),
-        path=tuple(cells[:1] + [b for a, b in pairwise(cells) if a != b]),
-        used={
-            name: (entry["utilization"][cell]["used"], entry["utilization"][cell]["available"])
-            for cell, name in _CELLS.items()
-        },
-    )
-
-
-def _module(cell: str) -> str:
-    """The module path and the signal in a cell's name, without what the tools appended."""
-    return cell.split("_TRELLIS")[0].split("_LUT4")[0].split("_CCU2C")[0].split("$")[0]
+    nets = (f"{net.loads} {short(net.net)}" for net in found.timing.fan_outs[:NETS])
+    yield f"largest fan-outs {', '.join(nets)}"
+    for clock in () if found.routing is None else found.routing.clocks:
+        remedy = "a smaller design (--fps)" if clock.of_ethernet else "a lower --clock"
+        yield str(clock) if clock.met else f"{clock}; try another seed, or {remedy}"

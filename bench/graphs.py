@@ -17,8 +17,8 @@ import numpy as np
 from gen.common.errors import FirebrickError
 from gen.formats.family import Family
 from gen.formats.random_weights import blank, with_random_weights
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
-from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, Concat, FloatAdd, FloatConv, FloatOp, GlobalSum, MaxPool
 
 BYPASSES = ("none", "simple", "complex")
 ZYNQNET_FIRES = (

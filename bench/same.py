@@ -101,12 +101,12 @@ def _differences(old: Path, new: Path) -> Iterator[str]:
     for name in sorted(here ^ there):
         yield f"{name} is only written by {'this' if name in here else 'the other'} checkout"
     for name in sorted(here & there):
-        before, after = _content(old / name), _content(new / name)
+        before, after = content(old / name), content(new / name)
         if before != after:
             yield f"{name} differs: {_first_difference(before, after)}"
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
     """A file's bytes, without what may differ."""
     data = path.read_bytes()
     source = _SOURCE.get(path.suffix)

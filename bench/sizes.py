@@ -145,7 +145,7 @@ def _measure(shared: Path, report: Report, limit: int | None) -> dict[str, Size]
     preprocessing = default_preprocessing(*graph.input_shape[:2])
     calibration = load_frames(list_images(imagenet / "calibration"), preprocessing)
     frames, truth = evaluation(imagenet, preprocessing, limit)
-    labels = read_labels(imagenet / "synset_words.txt")
+    labels = read_labels(imagenet / "synset_words.txt").names
     setting = _Setting(graph, labels, calibration, frames, truth, report)
     runtime = reference.session(model)
     got = report.score(

@@ -13,12 +13,17 @@ def _resources(platform: type[Platform]) -> list[Resource]:
     return [*kept, Resource("eth_clk25", 0, Pins("G18", dir="o"), Attrs(IOSTANDARD="LVCMOS33"))]
 
 
+_FLASH = {"CONFIG.SPI_BUSWIDTH": 4}
+"""The flash that the FPGA starts from is on four data lines."""
+
+
 class ArtyA7Platform(SevenSeriesPlatform, ArtyA7_100Platform):
     """The board with the XC7A100T."""
 
     device = "xc7a100t"
     speed = "1"
     resources = _resources(ArtyA7_100Platform)
+    bitstream_settings = _FLASH
 
 
 class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
@@ -27,6 +32,7 @@ class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
     device = "xc7a35t"
     speed = "1"
     resources = _resources(ArtyA7_35Platform)
+    bitstream_settings = _FLASH
 
 
 PHY = Phy(kind="mii", resource="eth_mii", reference="eth_clk25")

@@ -66,15 +66,19 @@ class Phy:
         What the pins ``rx_ctl`` and ``tx_ctl`` of RGMII end in on that platform.
     reference : str or None
         A pin on which it wants 25 MHz from the FPGA.
-    rx_delay_ps : int
-        Between its receive clock and the data, in ps, where that is the FPGA's to add (RGMII).
+    rx_delay_taps : int
+        Of the FPGA's delays of RGMII's inputs: 78 ps each on 7-series, 25 on ECP5.
+    rx_margin_ns : float or None
+        How long before and after each edge of the receive clock the data are steady at the
+        FPGA's pins, where the PHY moves that clock amid them; None where nobody asks.
     """
 
     kind: Literal["mii", "rgmii"]
     resource: str
     control: str = "ctl"
     reference: str | None = None
-    rx_delay_ps: int = 2000
+    rx_delay_taps: int = 0
+    rx_margin_ns: float | None = None
 
     @property
     def clock_hz(self) -> int:

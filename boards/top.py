@@ -29,7 +29,8 @@ class BoardTop(Elaboratable):
     def elaborate(self, platform: Platform) -> Module:
         """Build the hardware."""
         m = Module()
-        m.domains.sync = ClockDomain()
+        m.domains.sync = domain = ClockDomain()
+        platform.add_clock_constraint(domain.clk, self._clock_hz)
         m.submodules.clock = clock = ClockGenerator(self._clock_hz)
         m.submodules.board = board = self._board
         board.connect_pads(m, platform, clock)

@@ -1,7 +1,9 @@
 """Radiona ULX3S, with an LFE5U-85F (``ulx3s_85``)."""
 
+from amaranth.build import Attrs
 from amaranth.hdl import Module
 from amaranth.lib import io
+from amaranth_boards.resources import UARTResource
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from boards.board import FT232R_BAUD
@@ -9,7 +11,15 @@ from boards.ecp5 import Ecp5Platform, ecp5_board
 
 
 class Ulx3s85Platform(Ecp5Platform, ULX3S_85F_Platform):
-    """The board with the LFE5U-85F; its oscillator gives 25 MHz, and it has no reset button."""
+    """The board with the LFE5U-85F; its oscillator gives 25 MHz, and it has no reset button.
+
+    Its receive line is pulled up: with no power on the USB bridge, it would be a break else.
+    """
+
+    resources = (
+        *(resource for resource in ULX3S_85F_Platform.resources if resource.name != "uart"),
+        UARTResource(0, rx="M1", tx="L4", attrs=Attrs(IO_TYPE="LVCMOS33", PULLMODE="UP")),
+    )
 
     def hold_pins(self, m: Module) -> None:
         """Keep ``gpio0`` of the ESP32 high; low, it may reboot and load another bitstream."""

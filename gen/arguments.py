@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from boards import BOARDS
 from gen.compile import Capacity, Request
 from gen.formats.family import SMALLEST, Family
-from gen.ir.preprocessing import PRESETS
+from gen.frames.pixel_options import PixelOptions
 from gen.ir.widths import Widths
 from gen.link_options import ADDRESS
 from protocol.packets import UDP_PORT
+
+_GIGABIT = [b.name for b in BOARDS.values() if b.phy is not None and b.phy.kind == "rgmii"]
 
 BoardName = Annotated[
     str | None, typer.Option(metavar="NAME", help="Board to generate for; the list is above.")
@@ -22,7 +25,13 @@ Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Output folder; build/BOARD if not given.")
 ]
 Clock = Annotated[
-    float | None, typer.Option(metavar="MHZ", help="Clock; the board's if not given.")
+    str | None,
+    typer.Option(
+        metavar="MHZ|auto",
+        help="Clock; the board's if not given. auto takes the fastest that the estimate from the "
+        "netlist supports, and with --bitstream one that routing confirms, which takes as long as "
+        "two or three bitstreams.",
+    ),
 ]
 Baud = Annotated[
     int | None,
@@ -34,7 +43,12 @@ Baud = Annotated[
     ),
 ]
 Link = Annotated[
-    str, typer.Option(metavar="NAME", help="What the host reaches it by: uart or ethernet.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What the host reaches it by: uart or ethernet. On Ethernet "
+        f"{' and '.join(_GIGABIT)} answer on links of 1 Gb/s only, not on 100 Mb/s.",
+    ),
 ]
 Address = Annotated[
     str | None,
@@ -63,6 +77,23 @@ Utilisation = Annotated[
 Synth = Annotated[
     bool,
     typer.Option("--synth", help="Also synthesise with Yosys, and compare with the estimates."),
+]
+Bitstream = Annotated[
+    bool,
+    typer.Option(
+        "--bitstream",
+        help="Also make the bitstream: for an ECP5 with nextpnr, which came with firebrick (a "
+        "quarter of an hour and more), for a 7-series FPGA with Vivado, where it is on PATH.",
+    ),
+]
+RouteSeed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="With --bitstream, on an ECP5: from what placement starts; 1 if not given. Another "
+        "one may reach a clock that this one misses.",
+    ),
 ]
 Model = Annotated[
     Path | None,
@@ -125,14 +156,6 @@ Seed = Annotated[
         "--family.",
     ),
 ]
-Preprocess = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Pixels that a float model expects: "
-        f"{', '.join(PRESETS)}; if not given, what the file says, else imagenet.",
-    ),
-]
 Labels = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Text file of class names, one a line.")
 ]
@@ -147,12 +170,17 @@ class NetworkOptions:
     weight_bits: str | None = None
     memory_budget: int | None = None
     seed: int = 0
-    preprocess: str | None = None
+    pixels: PixelOptions = field(default_factory=PixelOptions)
     labels: Path | None = None
     size: int | None = None
     prune: float = 0.0
     family: str | None = None
     weights: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """Files and folders that are read."""
+        return self.model, self.calibrate, self.labels, self.weights
 
     def request(self, capacity: Capacity | None = None) -> Request:
         """What to load, for a board of some ``capacity`` if it is for one.
@@ -169,7 +197,7 @@ class NetworkOptions:
             memory_budget=self.memory_budget,
             capacity=capacity,
             seed=self.seed,
-            preprocess=self.preprocess,
+            pixels=self.pixels,
             labels=self.labels,
             file_size=self.size,
             pruned=self.prune,

@@ -11,13 +11,15 @@ from boards import BOARDS
 from gen import arguments
 from gen.arguments import NetworkOptions
 from gen.common.build_folder import BUILD
-from gen.common.console import GenerateByDefault
+from gen.common.console import GenerateByDefault, ProcessCount, Scheduler
+from gen.common.options import with_options
 from gen.explore.options import Choice
 from gen.explore.run import Means
 from gen.explore.run import explore as run_sweep
 from gen.export import Targets
 from gen.export import export as export_files
-from gen.generate import Target
+from gen.frames.pixel_options import PixelOptions
+from gen.generate import Target, Wishes
 from gen.generate import generate as generate_sources
 from gen.link_options import chosen_link
 from gen.plan.planner import UTILISATION, check_constraints
@@ -52,6 +54,7 @@ python -m gen --board genesys2 --model squeezenet1.1.onnx --calibrate photos/
 python -m gen --board arty_a7 --link ethernet --ip 192.168.1.50
 python -m gen --board arty_a7 --model squeezenet1.1.onnx --calibrate photos/ \\
     --weight-bits 4 --clock 80 --out build/small
+python -m gen --board ulx3s_85 --fps 200 --bitstream
 python -m gen --board genesys2 --family sr=0.25,bypass=simple --calibrate photos/
 
 \b
@@ -67,13 +70,16 @@ python -m gen explore --help
 [bold]top.il, top.v, top.xdc or top.lpf[/bold]: the design and its constraints
 [bold]liteeth_core.v[/bold]: with --link ethernet, the Ethernet core beside it
 [bold]build_open.sh, build_vivado.tcl[/bold]: make the bitstream from them
+[bold]top.bit, routing.json[/bold]: with --bitstream, that, and how fast its clocks are
 [bold]network.npz, plan.json, report.txt[/bold]: integers, folding, the tables shown
 [bold]sim_top.il, sim_top.v[/bold]: what python -m sim and python -m host --sim run
 """
 
 
 @app.command(help=_HELP)
+@with_options
 def generate(
+    *,
     board: arguments.BoardName = None,
     model: arguments.Model = None,
     family: arguments.FamilyMember = None,
@@ -91,9 +97,11 @@ def generate(
     weight_bits: arguments.WeightBits = None,
     memory_budget: arguments.MemoryBudget = None,
     seed: arguments.Seed = 0,
-    preprocess: arguments.Preprocess = None,
+    pixels: PixelOptions,
     labels: arguments.Labels = None,
     synth: arguments.Synth = False,
+    bitstream: arguments.Bitstream = False,
+    route_seed: arguments.RouteSeed = None,
 ) -> None:
     """Do what plain options ask for; the help text is ``_HELP``."""
     check_constraints(fps, utilisation)
@@ -104,15 +112,13 @@ def generate(
             weight_bits,
             memory_budget,
             seed,
-            preprocess,
+            pixels,
             labels,
             family=family,
             weights=weights,
         ),
         Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port)),
-        fps=fps,
-        utilisation=utilisation,
-        synth=synth,
+        Wishes(fps, utilisation, synth, bitstream, route_seed),
     )
 
 
@@ -133,7 +139,9 @@ python -m gen export --model squeezenet1.1.onnx --calibrate photos/ \\
 
 
 @app.command(help=_EXPORT_HELP)
+@with_options
 def export(
+    *,
     qdq: Annotated[
         Path | None,
         typer.Option(
@@ -169,7 +177,7 @@ def export(
     weight_bits: arguments.WeightBits = None,
     memory_budget: arguments.MemoryBudget = None,
     seed: arguments.Seed = 0,
-    preprocess: arguments.Preprocess = None,
+    pixels: PixelOptions,
     labels: arguments.Labels = None,
 ) -> None:
     """Write files; the help text is ``_EXPORT_HELP``."""
@@ -180,7 +188,7 @@ def export(
             weight_bits,
             memory_budget,
             seed,
-            preprocess,
+            pixels,
             labels,
             size,
             prune,
@@ -250,16 +258,8 @@ def explore(
         float | None, typer.Option(metavar="MHZ", help="Clock; each board's own if not given.")
     ] = None,
     utilisation: arguments.Utilisation = UTILISATION,
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
-        ),
-    ] = None,
+    jobs: ProcessCount = None,
+    scheduler: Scheduler = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder.")] = BUILD / "explore",
     plot: Annotated[
         bool, typer.Option("--plot/--no-plot", help="Draw a plot; needs Matplotlib.")

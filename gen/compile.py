@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,10 +14,11 @@ from gen.common.progress import SILENT, Progress
 from gen.formats.family import Family
 from gen.formats.read import is_deep_compression, read_model
 from gen.frames.images import list_images, load_frames
-from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.labels import read_labels
+from gen.frames.pixel_options import PixelOptions
+from gen.ir.graph import FloatGraph
+from gen.ir.labels import ClassNames, choose_labels, read_labels
 from gen.ir.network import QuantizedNetwork
-from gen.ir.preprocessing import ASSUMED, Normalisation, default_preprocessing
+from gen.ir.preprocessing import Normalisation, Preprocessing
 from gen.ir.widths import Width, Widths, describe
 from gen.nodes.graph import Graph
 from gen.nodes.outline import check_hardware
@@ -64,8 +65,8 @@ class Request:
         holds the network, where nothing else is asked for and weights of 8 bits take more.
     seed : int
         Picks the calibration images out of a large folder, and draws a family's weights.
-    preprocess : str or None
-        Name of a normalisation; else the model's metadata, else :data:`ASSUMED`.
+    pixels : PixelOptions
+        What a float model expects, and how photographs become frames.
     labels : Path or None
         Class names, one a line.
     file_size : int or None
@@ -85,7 +86,7 @@ class Request:
     memory_budget: int | None = None
     capacity: Capacity | None = None
     seed: int = 0
-    preprocess: str | None = None
+    pixels: PixelOptions = field(default_factory=PixelOptions)
     labels: Path | None = None
     file_size: int | None = None
     pruned: float = 0.0
@@ -109,10 +110,10 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
     if isinstance(model, FloatGraph):
         return _quantise(model, request, labels, progress)
     for option, value in (
+        *request.pixels.expected.items(),
         ("--calibrate", request.calibrate),
         ("--weight-bits", request.weight_bits),
         ("--memory-budget", request.memory_budget),
-        ("--preprocess", request.preprocess),
         ("--size", request.file_size),
     ):
         if value is not None:
@@ -123,11 +124,11 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
             )
     if request.capacity is not None:
         Graph.of(model)
-    return model
+    return replace(model, preprocessing=request.pixels.apply(model.preprocessing))
 
 
 def _quantise(
-    graph: FloatGraph, request: Request, labels: tuple[str, ...] | None, progress: Progress
+    graph: FloatGraph, request: Request, labels: ClassNames | None, progress: Progress
 ) -> QuantizedNetwork:
     if request.capacity is not None:  # for a board, whose planner would say so much later
         check_hardware(graph)
@@ -136,9 +137,16 @@ def _quantise(
             f"{request.model or graph.name}: is a float model, and quantising it needs photographs "
             "like those it will see; give a folder of some 100 with --calibrate DIR"
         )
-    normalisation, pixels = _normalisation(request, graph)
-    source = {"pixels": pixels, **_drawn(request)}
-    frames = _calibration(request.calibrate, request.seed, graph, progress)
+    # What needs no photographs is checked before they are read.
+    names = choose_labels(graph.classes, graph.metadata, labels)
+    normalisation, pixels = request.pixels.normalisation(graph)
+    folded = graph.fold_input(normalisation)
+    height, width, _ = graph.input_shape
+    preprocessing = request.pixels.preprocessing(height, width)
+    widths = _widths(request)
+    bits = widths.of(graph)
+    source = {"pixels": pixels, "frames": preprocessing.described(), **_drawn(request)}
+    frames = _calibration(request.calibrate, request.seed, preprocessing, progress)
     if request.file_size is not None:
         return quantise_to_size(
             graph,
@@ -146,24 +154,17 @@ def _quantise(
             request.file_size,
             normalisation=normalisation,
             pruned=request.pruned,
-            labels=labels,
+            labels=names,
+            preprocessing=preprocessing,
             progress=progress,
             source=source,
         )
-    widths = request.weight_bits or Widths()
-    if request.memory_budget is not None and widths.all is not None:
-        raise FirebrickError(
-            f"--weight-bits {widths.all} for all layers, and --memory-budget to choose them; "
-            "leave one out, or name layers in --weight-bits"
-        )
-    bits = widths.of(graph)
     compressed = request.model is not None and is_deep_compression(request.model)
     shared = compressed and widths == Widths() and request.memory_budget is None
     budgets = [request.memory_budget] if request.memory_budget is not None else []
     if not budgets and widths.all is None and not shared:
         budgets = _needed_budgets(graph, bits, request.capacity)
     if budgets:
-        folded = graph.fold_input(normalisation)
         bits = _chosen(folded, frames, budgets, widths.named(folded), request.capacity, progress)
     progress.begin("quantise")
     return quantise(
@@ -172,30 +173,47 @@ def _quantise(
         normalisation=normalisation,
         weight_bits=bits,
         rounding="shared" if shared else "gptq",
-        labels=labels,
+        labels=names,
+        preprocessing=preprocessing,
         progress=progress,
         source={**source, "widths": describe(bits)},
     )
 
 
-def _calibration(folder: Path, seed: int, graph: FloatGraph, progress: Progress) -> np.ndarray:
+def _widths(request: Request) -> Widths:
+    """Widths that the user names, if that goes with a budget.
+
+    Raises
+    ------
+    FirebrickError
+        If it does not.
+    """
+    widths = request.weight_bits or Widths()
+    if request.memory_budget is not None and widths.all is not None:
+        raise FirebrickError(
+            f"--weight-bits {widths.all} for all layers, and --memory-budget to choose them; "
+            "leave one out, or name layers in --weight-bits"
+        )
+    return widths
+
+
+def _calibration(
+    folder: Path, seed: int, preprocessing: Preprocessing, progress: Progress
+) -> np.ndarray:
     """Frames of a folder of images, or of some that the seed picks."""
     paths = list_images(folder)
     if len(paths) > CALIBRATION_IMAGES:
         picks = np.random.default_rng(seed).choice(len(paths), CALIBRATION_IMAGES, replace=False)
         paths = [paths[index] for index in sorted(picks)]
-    height, width, _ = graph.input_shape
     progress.begin(f"read {len(paths)} images")
-    return load_frames(paths, default_preprocessing(height, width))
+    return load_frames(paths, preprocessing)
 
 
 def _needed_budgets(
     graph: FloatGraph, widths: Mapping[str, Width], capacity: Capacity | None
 ) -> list[int]:
     """What the weights may take, most first, where those of ``widths`` take more; else nothing."""
-    taken = sum(
-        op.weights.size * widths[op.name].bits for op in graph.ops if isinstance(op, FloatConv)
-    )
+    taken = sum(op.weights.size * widths[op.name].bits for op in graph.convs)
     if capacity is None or taken <= PARTS[0] * capacity.memory_bits:
         return []
     return [int(part * capacity.memory_bits) for part in PARTS]
@@ -240,16 +258,3 @@ def _drawn(request: Request) -> dict[str, str]:
     if request.family is None or request.weights is not None:
         return {}
     return {"weights": f"drawn at random, seed {request.seed}; --weights to give some"}
-
-
-def _normalisation(request: Request, graph: FloatGraph) -> tuple[Normalisation, str]:
-    """What the model expects of its pixels, and how we know."""
-    if request.preprocess is not None:
-        return Normalisation.preset(request.preprocess), f"{request.preprocess} normalisation"
-    given = Normalisation.from_metadata(graph.metadata)
-    if given is not None:
-        return given, "normalised as the model's metadata says"
-    return (
-        Normalisation.preset(ASSUMED),
-        f"{ASSUMED} normalisation (assumed; --preprocess to change)",
-    )

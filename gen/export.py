@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from gen.arguments import NetworkOptions
 from gen.common.errors import FirebrickError
+from gen.common.outputs import check_output
 from gen.common.progress import phases
 from gen.compile import compile_network
 from gen.formats.fbz import save_fbz
@@ -29,13 +30,14 @@ class Targets:
     fbz: Path | None = None
     npz: Path | None = None
 
-    def check(self) -> None:
-        """Refuse what cannot be written, before long work.
+    def check(self, reads: Iterable[Path | None]) -> None:
+        """Refuse what cannot be written, or is among what is read, before long work.
 
         Raises
         ------
         FirebrickError
-            If nothing is asked for, one file twice, or one where none can be written.
+            If nothing is asked for, one file twice, one where none can be written, or one that is
+            read.
         """
         paths = [path for path in (self.qdq, self.fbz, self.npz) if path is not None]
         if not paths:
@@ -46,14 +48,7 @@ class Targets:
         for path, real in zip(paths, resolved, strict=True):
             if resolved.count(real) > 1:
                 raise FirebrickError(f"{path}: named for two files; give each its own")
-            if not real.parent.is_dir():
-                raise FirebrickError(f"{path}: cannot write there, no such folder")
-            if path.is_dir():
-                raise FirebrickError(f"{path}: is a folder; name a file to write")
-            if path.exists() and not path.is_file():
-                raise FirebrickError(f"{path}: is a device; name a file to write")
-            if not os.access(real.parent, os.W_OK | os.X_OK):
-                raise FirebrickError(f"{path}: cannot write there, no permission in {real.parent}")
+            check_output(path, reads)
 
 
 def export(options: NetworkOptions, targets: Targets) -> None:
@@ -69,7 +64,7 @@ def export(options: NetworkOptions, targets: Targets) -> None:
     FirebrickError
         If the options do not go together, or the network cannot be said in a form asked for.
     """
-    targets.check()
+    targets.check(options.files)
     if options.size is not None and (options.weight_bits or options.memory_budget is not None):
         raise FirebrickError(
             "--size chooses the steps of the weights itself; leave out --weight-bits and "

@@ -5,27 +5,34 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from boards import BOARDS
 from boards.board import Board
 from gen.arguments import NetworkOptions
-from gen.backend.emit import emit
+from gen.auto_clock import build_fastest
+from gen.backend.bitstream import check_met, check_tools
 from gen.backend.report import WIDTH, report
+from gen.backend.routing import routing_table
 from gen.backend.rtlil import check_yosys
-from gen.backend.synth import comparison, save, synthesise
+from gen.backend.synth_report import synthesis_report
+from gen.board_build import Builder, Built
 from gen.common.build_folder import BUILD, BuildFolder
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
 from gen.compile import compile_network
+from gen.ir.network import QuantizedNetwork
 from gen.link_options import Address, on_lan
 from gen.plan.link import check_clock
 from gen.plan.planner import Goal
 from protocol.packets import UDP_PORT
+
+AUTO = "auto"
+"""The ``--clock`` that is to be found."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,8 @@ class Target:
     Attributes
     ----------
     board : str or None
-    clock : float or None
-        In MHz; the board's if None.
+    clock : str or None
+        In MHz, or ``auto``; the board's if None.
     baud : int or None
         The board's if None.
     out : Path or None
@@ -46,7 +53,7 @@ class Target:
     """
 
     board: str | None
-    clock: float | None = None
+    clock: str | None = None
     baud: int | None = None
     out: Path | None = None
     network: Address | None = None
@@ -76,83 +83,145 @@ class Target:
             )
         return replace(board, baud=self.baud)
 
+    @property
+    def automatic(self) -> bool:
+        """Whether the clock is to be found."""
+        return self.clock == AUTO
+
     def clock_hz(self) -> int:
-        """The accelerator's clock.
+        """The accelerator's clock; the one to begin with where it is to be found.
 
         Raises
         ------
         FirebrickError
             If what is asked for is no number.
         """
-        if self.clock is None:
+        if self.clock is None or self.automatic:
             return self.found().clock_hz
-        if not isfinite(self.clock):
-            raise FirebrickError(f"--clock takes a number of MHz, not {self.clock}")
-        return round(self.clock * 1e6)
+        try:
+            mhz = float(self.clock)
+        except ValueError:
+            mhz = nan
+        if not isfinite(mhz):
+            raise FirebrickError(f"--clock takes a number of MHz, or auto, not {self.clock}")
+        return round(mhz * 1e6)
 
 
-def generate(
-    options: NetworkOptions, target: Target, *, fps: float | None, utilisation: float, synth: bool
-) -> None:
-    """Load the network, plan it for the board, write the folder and show the report.
+@dataclass(frozen=True)
+class Wishes:
+    """What is made, and how fast, as the command line has it.
 
-    Parameters
+    Attributes
     ----------
-    options : NetworkOptions
-    target : Target
     fps : float or None
         Frames a second that will do; the most that fits if None.
     utilisation : float
         Part of the device's LUTs to plan with.
     synth : bool
         Synthesise too, and compare.
+    bitstream : bool
+        Make the bitstream too.
+    route_seed : int or None
+        Of its placement; 1 if None.
+    """
+
+    fps: float | None
+    utilisation: float
+    synth: bool = False
+    bitstream: bool = False
+    route_seed: int | None = None
+
+    def check(self, board: Board) -> None:
+        """Check that they go together and that the tools are there.
+
+        Raises
+        ------
+        FirebrickError
+            If not, with what to do.
+        """
+        if self.route_seed is not None and not self.bitstream:
+            raise FirebrickError("--route-seed is for --bitstream; give that too, or leave it out")
+        if self.route_seed is not None and board.family != "ecp5":
+            raise FirebrickError(
+                f"--route-seed is for nextpnr; {board.name} is built with Vivado, which has none: "
+                "leave it out"
+            )
+        check_yosys()
+        if self.bitstream:
+            check_tools(board)
+
+
+def generate(options: NetworkOptions, target: Target, wishes: Wishes) -> None:
+    """Load the network, build it for the board and show the report.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+    target : Target
+    wishes : Wishes
 
     Raises
     ------
     FirebrickError
-        If the options do not go together, or the network does not fit.
+        If the options do not go together, the network does not fit, or a bitstream was asked for
+        and its timing is not met.
     """
     board = target.found()
     folder = BuildFolder(target.out if target.out is not None else BUILD / board.name)
     clock_hz = target.clock_hz()
-    check_yosys()
-    folder.check_writable()
+    wishes.check(board)
+    folder.check_writable(options.files)
     check_clock(board, clock_hz)
 
-    goal = Goal(board, clock_hz, fps, utilisation)
+    goal = Goal(board, clock_hz, wishes.fps, wishes.utilisation)
     request = options.request(goal)
     with phases() as display:
         network = compile_network(request, progress=display)
-        display.begin("plan")
-        made = goal.plan(network, tuple(BOARDS.values()))
-        display.begin("ask what more would bring")
-        made = replace(made, headroom=goal.headroom(network, made))
-        emit(network, made, board, folder, progress=display)
-        if synth:
-            display.begin("synthesise")
-            counts = synthesise(folder, board.family, network, progress=display)
-            save(folder, board.family, made, counts)
+        seed = 1 if wishes.route_seed is None else wishes.route_seed
+        builder = Builder(network, goal, display, wishes.synth, wishes.bitstream, seed)
+        if target.automatic:
+            built = build_fastest(builder, folder, clock_hz)
+        else:
+            built = builder.build(clock_hz, folder)
+    _show(network, built, board, folder)
+
+
+def _show(network: QuantizedNetwork, built: Built, board: Board, folder: BuildFolder) -> None:
+    """Print the report, and what to do next if all is as it should be."""
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH
-    console.print(report(network, made, board, console.width))
-    if synth:
-        console.print(comparison(made, counts))
-    kept = folder.foreign_files()
+    console.print(_report(network, built, board, console.width))
+    kept = folder.kept_files()
     if kept:
         text = f"\nKept in {folder}, though of an earlier build perhaps: {', '.join(kept)}"
         console.print(text, style="yellow", markup=False, soft_wrap=True)
-    _next_steps(console, board, folder)
+    if built.routing is not None:
+        check_met(built.routing, board)
+    _next_steps(console, board, folder, bitstream=built.routing is not None)
 
 
-def _next_steps(console: Console, board: Board, folder: BuildFolder) -> None:
+def _report(network: QuantizedNetwork, built: Built, board: Board, width: int) -> RenderableType:
+    """What the folder's report says."""
+    parts: list[RenderableType] = [report(network, built.plan, board, width)]
+    if built.synthesis is not None:
+        parts.append(synthesis_report(built.plan, built.synthesis))
+    if built.routing is not None:
+        parts.append(routing_table(built.routing))
+    return Group(*parts)
+
+
+def _next_steps(console: Console, board: Board, folder: BuildFolder, *, bitstream: bool) -> None:
     path, python = shlex.quote(str(folder)), _python()
     console.print(Text.assemble("\nWrote ", (str(folder), "bold"), ". Next:"), soft_wrap=True)
+    to_board = [(f"cd {path} && {s.command}", s.purpose) for s in board.platform().build_steps]
+    if bitstream:
+        to_board = [(f"{python} -m host program {path}", "load the bitstream")]
     for command, purpose in (
         (f"{python} -m sim --build {path} IMAGE...", "run the hardware in simulation"),
         (f"{python} -m host --sim {path} IMAGE...", "classify through the host's driver"),
         (f"{python} -m sim board {path}", "serve a simulated board, its link included"),
-        *((f"cd {path} && {step.command}", step.purpose) for step in board.platform().build_steps),
+        *to_board,
         (f"{python} -m host {_way(board)} --build {path} IMAGE...", "classify on the board"),
     ):
         line = Text.assemble(f"  {command}  ", (f"# {purpose}", "dim"))

@@ -10,9 +10,9 @@ import numpy as np
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
 from gen.formats.fbz import encode
-from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.preprocessing import Normalisation
+from gen.ir.preprocessing import Normalisation, Preprocessing
 from gen.quantise.post_training import quantise
 from gen.quantise.rate import steps_for
 from gen.quantise.sensitivity import measure
@@ -37,6 +37,7 @@ def quantise_to_size(
     normalisation: Normalisation,
     pruned: float = 0.0,
     labels: tuple[str, ...] | None = None,
+    preprocessing: Preprocessing | None = None,
     source: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
 ) -> QuantizedNetwork:
@@ -44,7 +45,7 @@ def quantise_to_size(
 
     Parameters
     ----------
-    graph, frames, normalisation, labels, source
+    graph, frames, normalisation, labels, preprocessing, source
         As :func:`gen.quantise.post_training.quantise` takes them.
     size : int
         Most bytes that the network's ``.fbz`` file may have.
@@ -62,7 +63,7 @@ def quantise_to_size(
         raise FirebrickError(f"--prune {pruned}: give the part of the weights to prune, 0 to 1")
     progress.begin("measure what each layer's bits are worth")
     loss = measure(graph.fold_input(normalisation), frames, progress=progress)
-    weights = sum(op.weights.size for op in graph.ops if isinstance(op, FloatConv))
+    weights = sum(op.weights.size for op in graph.convs)
     step, best, most = log2(FIRST), None, 0
     seen: dict[float, int] = {}
     for trial in range(TRIALS):
@@ -74,6 +75,7 @@ def quantise_to_size(
             weight_bits=steps_for(graph, loss, 2.0**step, pruned),
             rounding="gptq",
             labels=labels,
+            preprocessing=preprocessing,
             progress=progress,
             source={**(source or {}), "widths": f"{2.0**step:.3f} rms steps, entropy coded"},
         )

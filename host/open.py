@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gen.common.build_folder import DEFAULT, BuildFolder
 from gen.common.errors import FirebrickError
 from gen.common.manifest import UartLink
+from gen.common.outputs import check_output
 from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
@@ -56,8 +56,12 @@ class BoardOptions:
         Path | None, typer.Option(metavar="FILE", help="Play a recorded session again, no board.")
     ] = None
     build: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder the board's bitstream was generated in.")
-    ] = DEFAULT
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help=f"Folder the board's bitstream was generated in; {DEFAULT} if not given.",
+        ),
+    ] = None
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Record what goes over the link.")
     ] = None
@@ -72,39 +76,43 @@ class BoardOptions:
                 "give either --sim BUILD_DIR or --port PORT or --udp ADDRESS or --replay FILE, "
                 "to say which board"
             )
-        if self.record is not None and not self.record.absolute().parent.is_dir():
-            raise FirebrickError(f"{self.record}: cannot record there, no such folder")
+        if self.sim is not None and self.build is not None and self.sim != self.build:
+            raise FirebrickError(
+                f"--sim {self.sim} is simulated, and --build {self.build} says what a real board "
+                "holds; leave one out"
+            )
 
     def has_network(self) -> bool:
         """Whether there is a network file."""
-        return self._folder.network.is_file()
+        return self.folder.network.is_file()
 
     @property
-    def _folder(self) -> BuildFolder:
-        return BuildFolder(self.sim or self.build)
+    def folder(self) -> BuildFolder:
+        """Where the board's network is."""
+        return BuildFolder(self.sim or self.build or DEFAULT)
+
+    def check_record(self, reads: Iterable[Path] = ()) -> None:
+        """Check that a recording can be written, before anything is sent.
+
+        Parameters
+        ----------
+        reads : iterable of Path
+            Files that are read beside the board's.
+
+        Raises
+        ------
+        FirebrickError
+            If it cannot be, or is one of the files that are read.
+        """
+        if self.record is not None:
+            own = self.folder.own_files() if self.folder.path.is_dir() else []
+            check_output(self.record, [self.replay, *own, *reads])
 
     def network(self) -> QuantizedNetwork:
         """The network that the board should hold."""
-        folder = self._folder
+        folder = self.folder
         folder.require(folder.network)
         return load_network(folder.network)
-
-
-def for_a_board(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes ``options`` the options of :class:`BoardOptions` in its place."""
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    shared = inspect.signature(BoardOptions, eval_str=True).parameters.values()
-
-    @wraps(command)
-    def run(**values: Any) -> None:
-        options = BoardOptions(**{one.name: values.pop(one.name) for one in shared})
-        command(options=options, **values)
-
-    parameters = [one for one in own if one.name != "options"] + list(shared)
-    keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
-    run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
 
 
 def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Driver:
@@ -115,6 +123,7 @@ def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Drive
     FirebrickError
         If there is none, or it is not the right one.
     """
+    options.check_record()
     link = link_opener(options)()
     if options.record is not None:
         transport = link if isinstance(link, Transport) else FramedLink(link)
@@ -138,7 +147,7 @@ def link_opener(options: BoardOptions) -> Callable[[], Transport | Link]:
     if options.replay is not None:
         return partial(ReplayTransport, options.replay)
     if options.port is not None:
-        baud = options.baud or _baud(BuildFolder(options.build))
+        baud = options.baud or _baud(options.folder)
         return partial(SerialTransport, options.port, baud)
     if options.udp is not None:
         return partial(UdpLink, *_address(options.udp))

@@ -6,12 +6,12 @@ other processes or on other machines (:mod:`sim.workers`), and their results add
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf, log10
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -20,9 +20,10 @@ from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
 from gen.formats.read import read_quantised
 from gen.frames.images import load_frames
+from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.preprocessing import ASSUMED, Normalisation
+from gen.ir.preprocessing import Normalisation, Preprocessing
 from gen.quantise.calibrate import run_float
 from sim import golden
 from sim.labelled import Labelled
@@ -30,6 +31,7 @@ from sim.labelled import Labelled
 BATCH = 4
 """Images that are computed together: all tensors of all of them are in memory."""
 TOP = 5
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +57,11 @@ class Job:
     """What all parts have in common; ``reference`` is None where there is no float network."""
 
     network: QuantizedNetwork
+    preprocessing: Preprocessing
     reference: FloatReference | None = None
 
 
-def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
+def prepare(network: Path, model: Path | None, pixels: PixelOptions) -> Job:
     """Read the network, and the float network to compare with.
 
     Parameters
@@ -67,9 +70,8 @@ def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
         Of a quantised network.
     model : Path or None
         A float ONNX file.
-    preprocess : str or None
-        Name of the normalisation that ``model`` expects; else what it says itself, else
-        :data:`gen.ir.preprocessing.ASSUMED`.
+    pixels : PixelOptions
+        What ``model`` expects, and how photographs become frames, in place of what the files say.
 
     Raises
     ------
@@ -77,26 +79,24 @@ def prepare(network: Path, model: Path | None, preprocess: str | None) -> Job:
         If one cannot be read, or the two do not belong together.
     """
     quantised = read_quantised(network)
+    preprocessing = pixels.apply(quantised.preprocessing)
     if model is None:
-        if preprocess is not None:
-            raise FirebrickError("--preprocess is for the float network; name that with --float")
-        return Job(quantised)
+        if pixels.expected:
+            first = next(iter(pixels.expected))
+            raise FirebrickError(f"{first} is for the float network; name that with --float")
+        return Job(quantised, preprocessing)
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):
         raise FirebrickError(f"{model}: is quantised; --float takes the float network's ONNX file")
-    classes = graph.shapes()[graph.ops[-1].name][2]
-    if graph.input_shape != quantised.input.shape or classes != len(quantised.labels):
+    if graph.input_shape != quantised.input.shape or graph.classes != len(quantised.labels):
         raise FirebrickError(
-            f"{model}: {graph.input_shape} to {classes} classes, but {network} is "
+            f"{model}: {graph.input_shape} to {graph.classes} classes, but {network} is "
             f"{quantised.input.shape} to {len(quantised.labels)}; compare networks of one kind"
         )
-    if preprocess is not None:
-        normalisation = Normalisation.preset(preprocess)
-    else:
-        given = Normalisation.from_metadata(graph.metadata)
-        normalisation = given or Normalisation.preset(ASSUMED)
+    normalisation, _ = pixels.normalisation(graph)
     folded = graph.fold_input(normalisation)
-    return Job(quantised, FloatReference(model.read_bytes(), folded, normalisation))
+    reference = FloatReference(model.read_bytes(), folded, normalisation)
+    return Job(quantised, preprocessing, reference)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Tally:
     Attributes
     ----------
     images : int
-    top1, top5 : Counter
+    top1, top5 : dict of int
         Images whose class is the likeliest, or one of the five likeliest, by ``"integers"`` and
         ``"float"``.
     agree : int
@@ -117,8 +117,8 @@ class Tally:
     """
 
     images: int = 0
-    top1: Counter[str] = field(default_factory=Counter)
-    top5: Counter[str] = field(default_factory=Counter)
+    top1: dict[str, int] = field(default_factory=dict)
+    top5: dict[str, int] = field(default_factory=dict)
     agree: int = 0
     signal: dict[str, float] = field(default_factory=dict)
     noise: dict[str, float] = field(default_factory=dict)
@@ -126,8 +126,8 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.images + other.images,
-            self.top1 + other.top1,
-            self.top5 + other.top5,
+            _sum(self.top1, other.top1),
+            _sum(self.top5, other.top5),
             self.agree + other.agree,
             _sum(self.signal, other.signal),
             _sum(self.noise, other.noise),
@@ -146,8 +146,9 @@ class Tally:
         }
 
 
-def _sum(a: dict[str, float], b: dict[str, float]) -> dict[str, float]:
-    return {name: a.get(name, 0.0) + b.get(name, 0.0) for name in {**a, **b}}
+def _sum(a: dict[str, Number], b: dict[str, Number]) -> dict[str, Number]:
+    """Sums by name; what only one has stays, be it 0."""
+    return {name: a.get(name, 0) + b.get(name, 0) for name in {**a, **b}}
 
 
 def ranked(scores: np.ndarray) -> np.ndarray:
@@ -168,7 +169,7 @@ def measure(job: Job, images: Sequence[Labelled]) -> Tally:
     total = Tally()
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH]
-        frames = load_frames([image.path for image in batch], job.network.preprocessing)
+        frames = load_frames([image.path for image in batch], job.preprocessing)
         truth = np.array([image.truth for image in batch])
         if reference is None:
             order = ranked(golden.class_sums(job.network, frames))
@@ -185,10 +186,12 @@ def measure(job: Job, images: Sequence[Labelled]) -> Tally:
     return total
 
 
-def _hits(orders: dict[str, np.ndarray], truth: np.ndarray) -> tuple[Counter[str], Counter[str]]:
+def _hits(
+    orders: dict[str, np.ndarray], truth: np.ndarray
+) -> tuple[dict[str, int], dict[str, int]]:
     right = {name: order == truth[:, None] for name, order in orders.items()}
-    top1 = Counter({name: int(hits[:, 0].sum()) for name, hits in right.items()})
-    return top1, Counter({name: int(hits.sum()) for name, hits in right.items()})
+    top1 = {name: int(hits[:, 0].sum()) for name, hits in right.items()}
+    return top1, {name: int(hits.sum()) for name, hits in right.items()}
 
 
 def _differences(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, MaxPool, Op, Tensor, output_shape
+from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, MaxPool, Op, Tensor
 
 BATCH_PIXELS = 110_000
 """Input pixels that go through the network at once: bounds the memory."""
@@ -125,7 +125,7 @@ def accumulate(op: Conv, x: Tensor, codes: np.ndarray) -> np.ndarray:
         sums = patches @ weights.T
     else:
         sums = np.einsum("ptc,ct->pc", patches.reshape(len(patches), -1, op.groups), weights)
-    rows, columns, _ = output_shape(op, [codes.shape[1:]])
+    rows, columns, _ = op.output_shape([codes.shape[1:]])
     return sums.reshape(len(codes), rows, columns, op.channels)
 
 

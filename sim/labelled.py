@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen.common.errors import FirebrickError
+from gen.common.text import read_lines
 from gen.frames.images import list_images
 
 
@@ -26,7 +27,7 @@ def read_labelled(folder: Path, labels: Path, classes: int) -> tuple[Labelled, .
     folder : Path
         Of images; the label file's names are relative to it.
     labels : Path
-        UTF-8 text, an image a line: file name, space, class index counted from 0.
+        Unicode text, an image a line: file name, space or tab, class index counted from 0.
     classes : int
         How many the network knows.
 
@@ -66,19 +67,13 @@ def _others(names: Sequence[str]) -> str:
 
 
 def _parse(labels: Path, classes: int) -> dict[str, int]:
-    try:
-        text = labels.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FirebrickError(
-            f"{labels}: cannot read labels ({error}); give a text file of lines `FILE CLASS`"
-        ) from None
     truths: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_lines(labels, "labels"), 1):
         if not line.strip():
             continue
-        name, _, index = line.strip().rpartition(" ")
-        name, where = name.strip(), f"{labels}, line {number}"
-        if not name or not (index.isascii() and index.isdigit()):
+        name, *rest = line.strip().rsplit(maxsplit=1)
+        index, where = "".join(rest), f"{labels}, line {number}"
+        if not (index.isascii() and index.isdigit()):
             raise FirebrickError(f"{where}: {line!r} is not `FILE CLASS` with a class index")
         if int(index) >= classes:
             raise FirebrickError(

@@ -1,5 +1,7 @@
 """Settings of the whole test suite."""
 
+import gc
+
 import pytest
 from hypothesis import settings
 
@@ -11,3 +13,9 @@ settings.load_profile("repeatable")
 def pytest_configure(config: pytest.Config) -> None:
     # A component whose constructor refuses its parameters is never elaborated, and rightly so.
     config.addinivalue_line("filterwarnings", "ignore::amaranth.hdl.UnusedElaboratable")
+
+
+def pytest_collection_finish() -> None:
+    # What was imported stays; the garbage collector need not walk it again and again.
+    gc.collect()
+    gc.freeze()

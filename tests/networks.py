@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from gen.ir.check import check
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
 
 CALIBRATION_FRAMES = 4
@@ -103,7 +103,7 @@ class NetworkBuilder:
     ) -> str:
         """Add a max pool."""
         op = MaxPool(name, (x,), kernel, stride, ceil)
-        rows, columns, _ = output_shape(op, [self._tensors[x].shape])
+        rows, columns, _ = op.output_shape([self._tensors[x].shape])
         codes = self._codes[x]
         parts = [
             codes[:, r * stride : r * stride + kernel, c * stride : c * stride + kernel].max((1, 2))
@@ -171,7 +171,7 @@ class NetworkBuilder:
     def _append(
         self, op: Op, codes: np.ndarray, scale: float, *, signed: bool = False, bits: int = 8
     ) -> str:
-        shape = output_shape(op, [self._tensors[x].shape for x in op.inputs])
+        shape = op.output_shape([self._tensors[x].shape for x in op.inputs])
         assert codes.shape[1:] == shape
         self._ops.append(op)
         self._tensors[op.name] = Tensor(op.name, shape, scale, signed, bits)

@@ -11,8 +11,9 @@ FOLDERS = ("bench", "boards", "gen", "host", "hw", "models", "protocol", "sim")
 SEVERAL = 3
 """Parameters from which on a public function says what each of them is."""
 COMMANDS = {
-    "bench/__main__.py",
+    "bench/cli.py",
     "gen/cli.py",
+    "gen/timing/__main__.py",
     "host/commands/bench.py",
     "host/commands/classify.py",
     "host/commands/info.py",
@@ -20,7 +21,7 @@ COMMANDS = {
     "host/commands/stream.py",
     "host/commands/verify.py",
     "models/quantise_default.py",
-    "sim/__main__.py",
+    "sim/cli.py",
 }
 """Their functions' parameters are options, whose help is beside them."""
 

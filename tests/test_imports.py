@@ -20,6 +20,7 @@ GEN_PARTS = frozenset(
         "cost",
         "nodes",
         "plan",
+        "timing",
         "backend",
         "explore",
     )
@@ -42,8 +43,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "gen.nodes": frozenset({"gen.common", "gen.ir", "gen.cost", "boards"}) | CORE,
     "gen.plan": frozenset({"gen.common", "gen.ir", "gen.cost", "gen.nodes", "boards", "protocol"})
     | HARDWARE,
+    "gen.timing": frozenset({"gen.common", "boards"}),
     "gen.backend": frozenset(
-        {"gen.common", "gen.ir", "gen.nodes", "gen.plan", "boards", "protocol"}
+        {"gen.common", "gen.ir", "gen.nodes", "gen.plan", "gen.timing", "boards", "protocol"}
     )
     | HARDWARE,
     "gen.explore": frozenset(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from gen.backend.ethernet_core import core_verilog
 from gen.backend.report import text_report
 from gen.backend.rtlil import MODULE, split_top, write_rtlil
 from gen.common.build_folder import BuildFolder
+from gen.common.collection import no_collection
 from gen.common.manifest import EthernetLink, Manifest, UartLink
 from gen.common.progress import SILENT, Progress
 from gen.ir.network import QuantizedNetwork
@@ -64,7 +62,7 @@ def emit(
         If the folder holds something else or cannot be written, or the clock cannot be made.
     """
     check_clock(board, plan.clock_hz)
-    with folder.replaced() as work, _no_collection():
+    with folder.replaced() as work, no_collection():
         _write_files(network, plan, board, work, progress)
 
 
@@ -90,18 +88,6 @@ def _write_files(
         split_top(folder.design, shell_path(board), server, SIM_TOP, folder.sim_verilog.stem)
     manifest = _manifest(network, plan, board, folder.names())
     folder.manifest_path.write_text(manifest.to_json())
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Hold the garbage collector back: it walks a netlist's millions of objects in vain."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _link(network: QuantizedNetwork, plan: Plan, board: Board) -> SerialBoard | EthernetBoard:

@@ -39,7 +39,7 @@ def core_parameters(board: Board, clock_hz: int) -> dict[str, Any]:
         "port": station.port,
         "ping_bytes": PING,
         "rx_words": _rx_words(board, clock_hz),
-        "rx_delay_ps": phy.rx_delay_ps,
+        "rx_delay_taps": phy.rx_delay_taps,
     }
 
 

@@ -26,6 +26,8 @@ _PADS = {
     "rgmii": {"rx_ctl": 1, "rx_data": 4, "tx_ctl": 1, "tx_data": 4},
 }
 _PEER = {"address": 32, "port": 16}
+_RGMII = {"xc7": (LiteEthS7PHYRGMII, 1 / (64 * 200e6)), "ecp5": (LiteEthECP5PHYRGMII, 25e-12)}
+"""LiteEth's PHY for RGMII by the FPGA's family, and the seconds that it takes a tap for."""
 _RELOCK_SECONDS = 1e-3
 """How long a PLL may be without lock before it is reset."""
 _PULSE_CYCLES = 64
@@ -92,10 +94,10 @@ class EthernetCore(Module):
         if kind == "mii":
             phy = LiteEthPHYMII(clocks, pads, with_hw_init_reset=False)
         else:
-            rgmii = {"xc7": LiteEthS7PHYRGMII, "ecp5": LiteEthECP5PHYRGMII}[parameters["family"]]
-            phy = rgmii(
-                clocks, pads, with_hw_init_reset=False, rx_delay=1e-12 * parameters["rx_delay_ps"]
-            )
+            rgmii, tap = _RGMII[parameters["family"]]
+            # A little more than the taps, since the one rounds and the other cuts off.
+            delay = (parameters["rx_delay_taps"] + 0.25) * tap
+            phy = rgmii(clocks, pads, with_hw_init_reset=False, rx_delay=delay)
             if parameters["family"] == "xc7":
                 self._keep_locked(phy.crg.pll, reset)
         if parameters["width"] == phy.dw:

@@ -46,9 +46,14 @@ def text_report(network: QuantizedNetwork, plan: Plan, board: Board) -> str:
     str
         Lines of up to :data:`WIDTH` columns.
     """
+    return plain_text(report(network, plan, board))
+
+
+def plain_text(tables: RenderableType) -> str:
+    """Tables as a file has them: lines of up to :data:`WIDTH` columns."""
     buffer = io.StringIO()
     console = Console(file=buffer, width=WIDTH, color_system=None, force_terminal=False)
-    console.print(report(network, plan, board))
+    console.print(tables)
     lines = (line.rstrip() for line in buffer.getvalue().splitlines())
     return "\n".join(lines) + "\n"
 

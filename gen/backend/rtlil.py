@@ -16,6 +16,7 @@ from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
 from gen.backend.behaviour import behavioural
+from gen.common.collection import no_collection
 from gen.common.errors import FirebrickError, require_package
 
 _YOSYS_CODE = """\
@@ -37,7 +38,9 @@ def write_rtlil(component: Component, path: str | Path, name: str) -> None:
     name : str
         Of its top module.
     """
-    Path(path).write_text(rtlil.convert(component, name=name, emit_src=False))
+    with no_collection():
+        text = rtlil.convert(component, name=name, emit_src=False)
+    Path(path).write_text(text)
 
 
 def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
@@ -95,7 +98,7 @@ def split_top(rtlil_path: str | Path, submodule: str, around: Path, name: str, s
             "attrmap -remove src -remove top -remove generator",
             f'write_verilog -norename "{path.with_suffix(".v")}"',
             *behavioural(path, Path(folder)),
-            *_enclose(submodule, around, name),
+            *enclose(submodule, around, name),
             "attrmap -remove src -remove top -remove generator",
             f'write_rtlil "{inner.with_suffix(".il")}"',
             f'write_verilog -norename -noattr "{inner.with_suffix(".v")}"',
@@ -140,15 +143,27 @@ def extract(
         run_yosys(
             f'read_rtlil "{path}"',
             *behavioural(path, Path(folder)),
-            *_enclose(module, around, name, also),
+            *enclose(module, around, name, also),
             "delete t:$scopeinfo",
             f'write_verilog -norename -noattr "{out}"',
         )
     _check_complete(out)
 
 
-def _enclose(module: str, around: Path, name: str, also: Sequence[str] = ()) -> list[str]:
-    """Commands that leave nothing but a module of the design and what is put around it."""
+def enclose(module: str, around: Path, name: str, also: Sequence[str] = ()) -> list[str]:
+    """Yosys commands that leave nothing but a module of the design and what is put around it.
+
+    Parameters
+    ----------
+    module : str
+        Full name of the module in a design that was read.
+    around : path
+        RTLIL of the new top, which instantiates that module as :data:`MODULE`.
+    name : str
+        Of the new top.
+    also : sequence of str
+        Commands that read what else the new top instantiates.
+    """
     return [
         f"hierarchy -top {module}",
         f"rename {module} {MODULE}",
@@ -180,6 +195,18 @@ def check_yosys() -> None:
     require_package("pyosys", "writing Verilog needs Yosys")
 
 
+def yosys_command(*commands: str) -> list[str]:
+    """The command line that runs Yosys commands in a process of their own.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys is missing.
+    """
+    check_yosys()
+    return [sys.executable, "-c", _YOSYS_CODE, *commands]
+
+
 def run_yosys(*commands: str) -> str:
     """Run Yosys commands in a process of their own; returns what Yosys printed.
 
@@ -188,9 +215,8 @@ def run_yosys(*commands: str) -> str:
     FirebrickError
         If Yosys is missing or a command fails.
     """
-    check_yosys()
     done = subprocess.run(
-        [sys.executable, "-c", _YOSYS_CODE, *commands],
+        yosys_command(*commands),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -2,7 +2,8 @@
 
 Every large layer is synthesised in a Yosys process of its own, and so is what
 is left with black boxes in their place. Inside each, modules that belong to different layers keep
-their hierarchy, so that cells can be counted by layer; all else is flattened.
+their hierarchy, so that cells can be counted by layer; all else is flattened. Put together again,
+the parts' netlists tell how fast the clock may be.
 """
 
 from __future__ import annotations
@@ -13,24 +14,21 @@ import re
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
-
 from boards import ecp5, seven_series
-from boards.board import TOP, Family, Resources
+from boards.board import TOP, Family
 from gen.backend.cells import CellCount, count_cells
 from gen.backend.names import module_names, owners
 from gen.backend.rtlil import run_yosys
 from gen.common.build_folder import BuildFolder
-from gen.common.files import replacing
 from gen.common.progress import SILENT, Progress
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD
 from gen.nodes.graph import Graph
-from gen.plan.plan import Plan
+from gen.timing.estimate import Estimate, estimate
+from gen.timing.netlist import read_netlist
 
 ACCELERATOR = ".shell.accelerator"
 """End of the accelerator's path in the hierarchy."""
@@ -57,6 +55,22 @@ class _Part:
     top: str
     kept: tuple[str, ...]
     verilog: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What Yosys made of a design.
+
+    Attributes
+    ----------
+    counts : dict of CellCount
+        Cells by name of the layer, and :data:`BOARD`.
+    timing : Estimate
+        Of its clock.
+    """
+
+    counts: dict[str, CellCount]
+    timing: Estimate
 
 
 class _Owners:
@@ -88,7 +102,7 @@ def synthesise(
     network: QuantizedNetwork,
     *,
     progress: Progress = SILENT,
-) -> dict[str, CellCount]:
+) -> Synthesis:
     """Synthesise the design in an emitted folder.
 
     Parameters
@@ -100,11 +114,6 @@ def synthesise(
         That the design was made for.
     progress : Progress
         Told parts done and in all.
-
-    Returns
-    -------
-    dict of CellCount
-        By name of the layer, and :data:`BOARD`.
 
     Raises
     ------
@@ -130,7 +139,14 @@ def synthesise(
             finally:
                 for future in running:
                     future.cancel()
-    return counts
+        netlist = read_netlist([_netlist(path) for path in parts], TOP)
+    found = estimate(netlist, family, lambda module, net: owners.owner(module))
+    return Synthesis(counts, found)
+
+
+def _netlist(path: Path) -> Path:
+    """Where the netlist of a part is written."""
+    return path.with_suffix(".netlist.json")
 
 
 def _modules(text: str) -> dict[str, int]:
@@ -178,6 +194,7 @@ def _synthesise_part(
         f"setattr -mod -set keep_hierarchy 1 {' '.join(part.kept)}",
         *SYNTHESIS[family](part.top, pads=False),
         f'tee -q -o "{statistics}" stat -json',
+        f'write_json "{_netlist(path)}"',
     )
     found = json.loads(statistics.read_text())["modules"]
     return {
@@ -187,72 +204,3 @@ def _synthesise_part(
         )
         for name, entry in found.items()
     }
-
-
-def save(folder: BuildFolder, family: Family, plan: Plan, counts: dict[str, CellCount]) -> None:
-    """Write estimate and synthesis of every layer, and of all together, as JSON.
-
-    Parameters
-    ----------
-    folder : BuildFolder
-    family : str
-        Of the FPGA.
-    plan : Plan
-        With the estimates.
-    counts : dict of CellCount
-        Of the same design, from :func:`synthesise`.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
-    layers = {
-        name: {"planned": asdict(plan.costs[name].resources), "synthesised": asdict(count)}
-        for name, count in counts.items()
-    }
-    total = {"planned": asdict(plan.resources), "synthesised": asdict(_total(counts))}
-    text = json.dumps({"family": family, "layers": layers, "total": total}, indent=2)
-    with replacing(folder.synthesis) as file:
-        file.write(text.encode())
-
-
-def _total(counts: dict[str, CellCount]) -> CellCount:
-    return sum(counts.values(), start=CellCount())
-
-
-_COLUMNS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
-
-
-def comparison(plan: Plan, counts: dict[str, CellCount]) -> Table:
-    """Estimate against synthesis, a layer a row; block RAMs of 18 Kibit are half a RAMB36."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        caption="each resource as estimated, then as synthesised; the last two are part of those",
-        caption_justify="left",
-    )
-    table.add_column("layer", overflow="fold")
-    for title in _COLUMNS.values():
-        table.add_column(title, justify="right", no_wrap=True)
-        table.add_column("Yosys", justify="right", no_wrap=True)
-    for title in ("halves", "LUTRAM"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for name, count in counts.items():
-        table.add_row(name, *_cells(plan.costs[name].resources, count))
-    total = _total(counts)
-    table.add_row("total", *_cells(plan.resources, total), style="bold")
-    ratios = _ratios(plan.resources, total.resources)
-    table.add_row("estimate / Yosys", *(cell for ratio in ratios for cell in (ratio, "")), "", "")
-    return table
-
-
-def _cells(planned: Resources, count: CellCount) -> list[str]:
-    real = count.resources
-    pairs = ((getattr(planned, key), getattr(real, key)) for key in _COLUMNS)
-    return [f"{n:g}" for pair in pairs for n in pair] + [str(count.bram18), str(count.lutram)]
-
-
-def _ratios(planned: Resources, real: Resources) -> list[str]:
-    pairs = ((getattr(planned, key), getattr(real, key)) for key in _COLUMNS)
-    return [f"{estimate / made:.2f}" if made else "-" for estimate, made in pairs]

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gen.common.errors import FirebrickError
 from gen.common.manifest import GENERATOR, Manifest
+from gen.common.scratch import leftovers, scratch
 
 BUILD = Path("build")
 """Where folders go that nobody has named otherwise, each by its board's name."""
 DEFAULT = BUILD / "arty_a7"
 """What is read where nobody says otherwise."""
+_NEW, _OLD = "new", "old"
+"""Folders in a hidden one: what is being written, and what it takes the place of."""
 _ELSEWHERE = "choose another folder with --out"
 
 
@@ -105,6 +106,11 @@ class BuildFolder:
         return self.path / "timing.json"
 
     @property
+    def routing(self) -> Path:
+        """What place and route found of the design and its bitstream, as JSON."""
+        return self.path / "routing.json"
+
+    @property
     def synthesis(self) -> Path:
         """Estimates and what Yosys counted, as JSON."""
         return self.path / "synth.json"
@@ -157,23 +163,41 @@ class BuildFolder:
         """What is in the folder, in order."""
         return tuple(sorted(path.name for path in self.path.iterdir()))
 
+    def own_files(self) -> list[Path]:
+        """What is in the folder and was written by us."""
+        foreign = self.foreign_files()
+        return [self.path / name for name in self.names() if name not in foreign]
+
     def foreign_files(self) -> list[str]:
         """Names in a folder that we wrote of what others have put there since, in order."""
         if not self.path.is_dir():
             return []
         files = self._said().get("files")
         ours = {*map(str, files)} if isinstance(files, list) else set()
-        ours |= {path.name for path in (self.manifest_path, self.synthesis, *self._simulations)}
+        written = self.manifest_path, self.synthesis, self.routing, *self._simulations
+        ours |= {path.name for path in written}
         return [name for name in self.names() if name not in ours]
 
-    def check_writable(self) -> None:
+    def kept_files(self) -> list[str]:
+        """Those of the foreign files that were there before the folder was written, in order."""
+        written = self.manifest_path.stat().st_mtime_ns
+        return [n for n in self.foreign_files() if (self.path / n).lstat().st_mtime_ns < written]
+
+    def check_writable(self, reads: Iterable[Path | None] = ()) -> None:
         """Check that it can and may be written: absent, empty, or written by us before.
+
+        Parameters
+        ----------
+        reads : iterable of Path or None
+            Files that must not be among those that are replaced.
 
         Raises
         ------
         FirebrickError
-            If it is something else.
+            If it is something else, or one of its own files is read.
         """
+        for read in reads:
+            self._check_apart(read)
         path = self.path
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             raise FirebrickError(f"{path}: exists and is no folder; {_ELSEWHERE}")
@@ -189,6 +213,16 @@ class BuildFolder:
         if not os.access(parent, os.W_OK | os.X_OK):
             raise FirebrickError(
                 f"{path}: cannot be written, no permission in {parent}; {_ELSEWHERE}"
+            )
+
+    def _check_apart(self, read: Path | None) -> None:
+        """Check that a file or folder to be read is not one that is replaced."""
+        if read is None or not read.resolve().is_relative_to(self.path.resolve()):
+            return
+        inside = read.resolve().relative_to(self.path.resolve())
+        if not inside.parts or inside.parts[0] not in self.foreign_files():
+            raise FirebrickError(
+                f"{read}: is read, and would be replaced with all of {self}; {_ELSEWHERE}"
             )
 
     def _said(self) -> dict[str, object]:
@@ -214,23 +248,19 @@ class BuildFolder:
         self.check_writable()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            work = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
+            for left in leftovers(self.path):
+                self._rescue(left)
+            with scratch(self.path) as hidden:
+                work = hidden / _NEW
+                work.mkdir()
+                yield BuildFolder(work)
+                self._take(work, hidden / _OLD)
         except OSError as error:
             raise FirebrickError(
-                f"{self}: cannot be written ({error.strerror}); {_ELSEWHERE}"
+                f"{self}: cannot be written ({error.strerror}); make room, or {_ELSEWHERE}"
             ) from None
-        try:
-            yield BuildFolder(work)
-            work.chmod(0o755)
-            self._take(work)
-        except OSError as error:
-            raise FirebrickError(
-                f"{self}: cannot be written ({error.strerror}); make room or choose another --out"
-            ) from None
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
 
-    def _take(self, work: Path) -> None:
+    def _take(self, work: Path, aside: Path) -> None:
         """Rename ``work`` to this folder, along with what is kept, or leave all as it was."""
         path = self.path
         if not path.exists():
@@ -238,17 +268,31 @@ class BuildFolder:
             return
         kept = [name for name in self.foreign_files() if not (work / name).exists()]
         kept += [path.name for path in self._simulations if path.exists()]
-        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-        old = aside / path.name
         try:
-            os.rename(path, old)
-            for name in kept:
-                os.rename(old / name, work / name)
+            os.rename(path, aside)
             os.rename(work, path)
-        finally:
-            if old.exists() and not path.exists():
-                for name in kept:
-                    if os.path.lexists(work / name):
-                        os.rename(work / name, old / name)
-                os.rename(old, path)
-            shutil.rmtree(aside, ignore_errors=True)
+            _move(kept, aside, path)
+        except BaseException:
+            if aside.exists() and path.exists():
+                _move(kept, path, aside)
+                os.rename(path, work)
+            if aside.exists():
+                os.rename(aside, path)
+            raise
+
+    def _rescue(self, left: Path) -> None:
+        """Put back what a process that was killed amid the renames has left aside."""
+        aside = BuildFolder(left / _OLD)
+        if not aside.path.exists():
+            return
+        if not self.path.exists():
+            os.rename(aside.path, self.path)
+            return
+        _move(aside.foreign_files(), aside.path, self.path)
+
+
+def _move(names: Iterable[str], source: Path, target: Path) -> None:
+    """Rename what there is in a folder of some names into another folder, but over nothing."""
+    for name in names:
+        if os.path.lexists(source / name) and not os.path.lexists(target / name):
+            os.rename(source / name, target / name)

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import difflib
+import io
+import os
 import signal
 import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from gen.common.errors import FirebrickError
+from gen.common.errors import INTERRUPTED, FirebrickError
 
 BAD_INPUT = 2
 """Exit status for whatever the user can put right."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+
+ProcessCount = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Processes to use; one a core if not given.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Use the workers of a Dask cluster instead, tcp://HOST:8786."
+    ),
+]
+"""Options of commands that share out their work: see :func:`gen.common.workers.find_workers`."""
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer gives it no public name
 
@@ -65,14 +76,21 @@ def run_app(app: typer.Typer) -> NoReturn:
             signal.signal(number, _stop)
     # Amaranth's, of hardware that was being built when something else went wrong.
     warnings.filterwarnings("ignore", message=".* created but never used")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack letters of a file's name
+            stream.reconfigure(errors="replace")
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()
     except FirebrickError as error:
         _fail(str(error))
     except _UsageError as error:
         if not str(error):  # there were no arguments, and the help has been shown
             sys.exit(BAD_INPUT)
         _fail(_usage(error))
+    except BrokenPipeError:  # who read the results has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1  # as Click has it
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}; check permissions and room on the disk")

@@ -28,3 +28,7 @@ def require_package(name: str, what: str) -> None:
         raise FirebrickError(
             f"{what}, the Python package `{name}`; install it (`uv sync`, or `pip install {name}`)"
         )
+
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from gen.common.scratch import leftovers, scratch
 
 
 @contextmanager
@@ -30,15 +31,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     path = path.resolve()
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "is no regular file", str(path))
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
+    for _ in leftovers(path):
+        pass  # of processes that were killed
+    with scratch(path) as folder:
+        part = folder / path.name
+        with part.open("wb") as file:
             yield file
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        os.replace(part, path)

@@ -13,7 +13,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -33,7 +34,6 @@ class Workers(Closing):
 
     count: int
 
-    @abstractmethod
     def results(
         self, function: Callable[[S, T], R], shared: S, items: Sequence[T]
     ) -> Generator[R, None, None]:
@@ -49,7 +49,22 @@ class Workers(Closing):
         shared
             For all items.
         items : sequence
+
+        Raises
+        ------
+        FirebrickError
+            If a process is ended from outside, or a cluster's workers do not have firebrick.
         """
+        if not items:
+            return
+        with self._done(partial(_on_one_core, function), shared, items) as results:
+            yield from results
+
+    @abstractmethod
+    def _done(
+        self, function: Callable[[S, T], R], shared: S, items: Sequence[T]
+    ) -> AbstractContextManager[Iterator[R]]:
+        """The results of pieces that are done; what is not is given up at the end."""
 
     def close(self) -> None:
         """Hold nothing, so give nothing back."""
@@ -94,16 +109,11 @@ class Here(Workers):
 
     count = 1
 
-    def results(
+    @contextmanager
+    def _done(
         self, function: Callable[[S, T], R], shared: S, items: Sequence[T]
-    ) -> Generator[R, None, None]:
-        """One piece after another; see :meth:`Workers.results`.
-
-        Parameters
-        ----------
-        function, shared, items
-        """
-        return (_on_one_core(function, shared, item) for item in items)
+    ) -> Iterator[Iterator[R]]:
+        yield (function(shared, item) for item in items)
 
 
 class Processes(Workers):
@@ -120,31 +130,18 @@ class Processes(Workers):
         self.count = count
         self._option = option
 
-    def results(
+    @contextmanager
+    def _done(
         self, function: Callable[[S, T], R], shared: S, items: Sequence[T]
-    ) -> Generator[R, None, None]:
-        """Pieces side by side; see :meth:`Workers.results`.
-
-        Parameters
-        ----------
-        function, shared, items
-
-        Raises
-        ------
-        FirebrickError
-            If a process is ended from outside.
-        """
-        if not items:
-            return
+    ) -> Iterator[Iterator[R]]:
         others = multiprocessing.active_children()
         spawn = multiprocessing.get_context("spawn")  # threads of BLAS do not survive a fork
         with ProcessPoolExecutor(min(self.count, len(items)), mp_context=spawn) as pool:
             futures: list[Future[R]] = []
             try:
                 with _deaf_children():
-                    futures += [pool.submit(_on_one_core, function, shared, item) for item in items]
-                for future in as_completed(futures):
-                    yield future.result()
+                    futures += [pool.submit(function, shared, item) for item in items]
+                yield (future.result() for future in as_completed(futures))
             except BrokenProcessPool:
                 raise FirebrickError(
                     "a process that worked was ended from outside, perhaps for memory; "
@@ -199,29 +196,16 @@ class Cluster(Workers):
                 "firebrick's folder"
             )
 
-    def results(
+    @contextmanager
+    def _done(
         self, function: Callable[[S, T], R], shared: S, items: Sequence[T]
-    ) -> Generator[R, None, None]:
-        """Pieces wherever there is a worker; see :meth:`Workers.results`.
-
-        Parameters
-        ----------
-        function, shared, items
-
-        Raises
-        ------
-        FirebrickError
-            If the workers do not have firebrick.
-        """
+    ) -> Iterator[Iterator[R]]:
         import distributed
 
         sent = self._client.scatter(shared, broadcast=True)
-        futures = [
-            self._client.submit(_on_one_core, function, sent, item, pure=False) for item in items
-        ]
+        futures = [self._client.submit(function, sent, item, pure=False) for item in items]
         try:
-            for future in distributed.as_completed(futures):
-                yield future.result()
+            yield (future.result() for future in distributed.as_completed(futures))
         except ModuleNotFoundError as error:
             raise FirebrickError(
                 f"{self._address}: its workers lack {error.name!r}; start them in firebrick's "

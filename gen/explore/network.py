@@ -15,12 +15,13 @@ import numpy as np
 
 from gen.formats.family import Family
 from gen.ir.check import check
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, MaxPool, Op, Tensor
+from gen.ir.ops import INPUT, FloatAdd, FloatConv, FloatOp, Op, Tensor
 from gen.ir.preprocessing import ASSUMED, Normalisation, default_preprocessing
 from gen.ir.widths import WIDEST, Width, Widths
-from gen.quantise.integers import integer_conv, integer_op, round_weights, weight_scales
+from gen.quantise.integers import integer_conv, round_weights, weight_scales
+from gen.quantise.kinds import integer_op
 
 SAMPLE = (32, 1, 1, 256)
 """Weights that tell the usual scale of narrow ones."""
@@ -49,16 +50,37 @@ def drawn_network(family: Family, width: Width, seed: int = 0) -> QuantizedNetwo
     FirebrickError
         If some layer has nothing left to compute on.
     """
+    return drawn_integers(family.graph(seed=seed), width, seed)
+
+
+def drawn_integers(graph: FloatGraph, width: Width, seed: int = 0) -> QuantizedNetwork:
+    """A network of random weights in integers, with biases drawn at random.
+
+    Parameters
+    ----------
+    graph : FloatGraph
+    width : Width
+        As for :func:`drawn_network`.
+    seed : int
+        Of the biases.
+
+    Raises
+    ------
+    FirebrickError
+        If some layer has nothing left to compute on.
+    """
     rng = np.random.default_rng(seed)
-    graph = family.graph(seed=seed).fold_input(Normalisation.preset(ASSUMED))
+    graph = graph.fold_input(Normalisation.preset(ASSUMED))
     tensors, widths = _tensors(graph), Widths(width).of(graph)
     ops = tuple(_integer(op, tensors, widths, rng) for op in graph.ops)
+    height, wide, _ = graph.input_shape
+    classes = tensors[graph.ops[-1].name].shape[2]
     network = QuantizedNetwork(
         name=graph.name,
         ops=ops,
         tensors=tensors,
-        labels=tuple(f"class {index}" for index in range(family.classes)),
-        preprocessing=default_preprocessing(family.size, family.size),
+        labels=tuple(f"class {index}" for index in range(classes)),
+        preprocessing=default_preprocessing(height, wide),
         source={"quantised": "not at all: drawn to be planned with"},
     )
     check(network)
@@ -74,7 +96,7 @@ def _tensors(graph: FloatGraph) -> dict[str, Tensor]:
         if isinstance(op, FloatAdd):
             scales[op.name] = SUM_GROWTH * before
         else:
-            scales[op.name] = before if isinstance(op, MaxPool) else ACTIVATION_STEP
+            scales[op.name] = before if op.passes else ACTIVATION_STEP
     tensors = {
         name: Tensor(name, shapes[name], scale, signed=not nonnegative[name])
         for name, scale in scales.items()

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gen.common.errors import FirebrickError
-from gen.ir.graph import FloatAveragePool, FloatConv, FloatGraph, FloatOp
-from gen.ir.ops import GlobalSum
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import FloatAveragePool, FloatConv, FloatOp, GlobalSum
 
 
 def ending_in_sum(graph: FloatGraph, output: str, name: Callable[[], str]) -> FloatGraph:

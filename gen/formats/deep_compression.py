@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.ir.graph import FloatConv, FloatGraph, FloatOp, SharedConv
-from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, Concat, FloatConv, FloatOp, GlobalSum, MaxPool, SharedConv
 
 SUFFIX = ".net"
 CODEBOOK = 256

@@ -18,8 +18,8 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.formats.random_weights import blank, with_random_weights
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
-from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, Concat, FloatAdd, FloatConv, FloatOp, GlobalSum, MaxPool
 
 FIRES = range(2, 10)
 """Numbers of the Fire modules, as their names have them."""
@@ -180,7 +180,7 @@ class Family:
         return replace(outline, ops=tuple(filled.get(op.name, op) for op in outline.ops))
 
     def _convs(self) -> tuple[FloatConv, ...]:
-        return tuple(op for op in self._outline().ops if isinstance(op, FloatConv))
+        return self._outline().convs
 
     def _fires(self) -> Iterator[_Fire]:
         channels = FIRST_CHANNELS
@@ -301,7 +301,7 @@ def _value(key: str, text: str) -> int | float | str:
 
 def _read(outline: FloatGraph, path: Path) -> dict[str, FloatConv]:
     """All convolutions with a file's weights."""
-    layers = {op.name: op for op in outline.ops if isinstance(op, FloatConv)}
+    layers = {op.name: op for op in outline.convs}
     arrays = _arrays(path)
     names = {f"{name}.{what}" for name in layers for what in ("weights", "bias")}
     for name in sorted(names ^ arrays.keys()):

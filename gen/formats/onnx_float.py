@@ -18,20 +18,29 @@ from gen.formats.onnx_qdq import QUANTIZED, import_qdq
 from gen.formats.onnx_views import View
 from gen.formats.onnx_walk import GraphWalk
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.ir.graph import Computed, FloatAdd, FloatAveragePool, FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import FloatGraph
+from gen.ir.labels import ClassNames
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Concat, GlobalSum, MaxPool
+from gen.ir.ops import (
+    INPUT,
+    Computed,
+    Concat,
+    FloatAdd,
+    FloatAveragePool,
+    FloatConv,
+    FloatOp,
+    GlobalSum,
+    MaxPool,
+)
 
 
-def load_onnx(
-    path: str | Path, labels: tuple[str, ...] | None = None
-) -> FloatGraph | QuantizedNetwork:
+def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph | QuantizedNetwork:
     """Read an ONNX network.
 
     Parameters
     ----------
     path : path
-    labels : tuple of str or None
+    labels : ClassNames or None
         Class names; else those in the file's metadata, else numbers. (For a float network they
         are given to :func:`gen.quantise.post_training.quantise`.)
 
@@ -129,7 +138,8 @@ class _FloatImport(GraphWalk):
         if not any(isinstance(op, FloatConv) for op in self._ops.values()):
             raise FirebrickError("holds no convolution: this is no CNN")
         metadata = {entry.key: entry.value for entry in self._nodes.model.metadata_props}
-        graph = replace(self._so_far(), metadata=metadata)
+        white = max((made.white for made in self._pixels.values()), default=None)
+        graph = replace(self._so_far(), metadata=metadata, white=white)
         return ending_in_sum(graph, self._logits(), lambda: self._nodes.unique("sums"))
 
     def _unsupported(self, node: onnx.NodeProto) -> str:
@@ -156,7 +166,7 @@ class _FloatImport(GraphWalk):
         self._show(node, op.name, layout)
 
     def _conv(self, node: onnx.NodeProto) -> None:
-        view = self._map(node, padded=True)
+        view = self._map(node, padded=True, pixels=True)
         weights = self._nodes.constant(node, 1)
         if weights is None or weights.ndim != 4:
             refuse(node, "not a two-dimensional convolution")
@@ -164,18 +174,17 @@ class _FloatImport(GraphWalk):
         bias = self._bias(node, len(weights))
         if not np.isfinite(weights).all():
             refuse(node, "its weights are not all finite numbers")
-        self._append(
-            node,
-            FloatConv(
-                name=self._nodes.new_name(node),
-                inputs=(view.tensor,),
-                weights=np.ascontiguousarray(weights.transpose(0, 2, 3, 1), dtype=np.float32),
-                bias=bias,
-                stride=found.stride,
-                pad=found.pad,
-                groups=found.groups,
-            ),
+        op = FloatConv(
+            name=self._nodes.new_name(node),
+            inputs=(view.tensor,),
+            weights=np.ascontiguousarray(weights.transpose(0, 2, 3, 1), dtype=np.float32),
+            bias=bias,
+            stride=found.stride,
+            pad=found.pad,
+            groups=found.groups,
         )
+        pixels = self._pixels.get(node.input[0])
+        self._append(node, op if pixels is None else pixels.folded(node, op))
 
     def _bias(self, node: onnx.NodeProto, channels: int) -> np.ndarray:
         """The third input of a Conv or Gemm, zeros where it has none."""

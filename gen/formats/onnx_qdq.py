@@ -13,11 +13,10 @@ from gen.formats.fully_connected import as_kernels, read_matrix
 from gen.formats.onnx_convs import Form, read_conv
 from gen.formats.onnx_nodes import attributes, read_ceiling, refuse
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.formats.qdq_integers import Layer, Requantised, usable_scales, with_integers
+from gen.formats.qdq_integers import Layer, usable_scales, with_integers
 from gen.formats.qdq_walk import QdqWalk
 from gen.ir.check import check
-from gen.ir.graph import dense
-from gen.ir.labels import choose_labels
+from gen.ir.labels import ClassNames, choose_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import (
     INPUT,
@@ -28,15 +27,17 @@ from gen.ir.ops import (
     GlobalSum,
     MaxPool,
     Op,
+    Requantising,
     Tensor,
+    dense,
 )
-from gen.ir.preprocessing import default_preprocessing
+from gen.ir.preprocessing import Preprocessing, default_preprocessing
 
 QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
 
 
 def import_qdq(
-    model: onnx.ModelProto, name: str, labels: tuple[str, ...] | None = None
+    model: onnx.ModelProto, name: str, labels: ClassNames | None = None
 ) -> QuantizedNetwork:
     """Turn a QDQ model into a :class:`QuantizedNetwork`; see :mod:`gen.formats.onnx_float`.
 
@@ -51,7 +52,7 @@ def import_qdq(
     model : onnx.ModelProto
     name : str
         Of the network.
-    labels : tuple of str or None
+    labels : ClassNames or None
         Class names; else those in the model's metadata, else numbers.
 
     Raises
@@ -66,7 +67,7 @@ def import_qdq(
 class _QdqImport(QdqWalk):
     """One walk over the nodes: the layers, and the network at its end."""
 
-    def __init__(self, model: onnx.ModelProto, name: str, labels: tuple[str, ...] | None):
+    def __init__(self, model: onnx.ModelProto, name: str, labels: ClassNames | None):
         super().__init__(model)
         self._name = name
         self._labels = labels
@@ -183,7 +184,7 @@ class _QdqImport(QdqWalk):
     def _rectify(self, node: onnx.NodeProto, layer: Layer, ceiling: float | None) -> None:
         """Put a ReLU into a layer, whose value without it nothing else may read."""
         name = layer.op.name
-        if not isinstance(layer.op, Requantised):
+        if not isinstance(layer.op, Requantising):
             refuse(node, f"cannot be merged into {name!r}")
         if layer.relu and ceiling is None:
             return
@@ -266,17 +267,22 @@ class _QdqImport(QdqWalk):
             op = with_integers(layer, tensors)
             ops.append(op)
             tensors[op.name] = self._make_tensor(layer)
-        height, width, _ = self._shapes[INPUT]
         network = QuantizedNetwork(
             name=self._name,
             ops=tuple(ops),
             tensors=tensors,
             labels=choose_labels(self._shapes[ops[-1].name][2], self._metadata, self._labels),
-            preprocessing=default_preprocessing(height, width),
+            preprocessing=self._preprocessing(),
             source={"quantised": "in its QDQ file"},
         )
         check(network)
         return network
+
+    def _preprocessing(self) -> Preprocessing:
+        """As usual for the input's size, unless the metadata says another one."""
+        height, width, _ = self._shapes[INPUT]
+        usual, said = default_preprocessing(height, width), self._metadata.get("resize")
+        return usual if said is None else usual.resized(said, "model metadata 'resize'")
 
     def _ending_in_sum(self, output: str) -> list[Layer]:
         """The layers that the output needs, with one global sum, at the end."""

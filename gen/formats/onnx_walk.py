@@ -17,6 +17,7 @@ from onnx import TensorProto
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_nodes import STANDARD, Nodes, attributes, refuse
+from gen.formats.onnx_pixels import in_front, pixel_maps
 from gen.formats.onnx_views import View
 from gen.ir.ops import INPUT
 
@@ -52,6 +53,10 @@ class GraphWalk:
         layout = self._nodes.input_layout
         view = View.of(INPUT, self._input_shape, self._nodes.batch, layout)
         self._views = {self._nodes.input_name: view}
+        self._pixels = pixel_maps(self._nodes)
+        self._understood = in_front(self._nodes) if self._pixels else set()
+        for name, made in self._pixels.items():
+            self._views[name] = View.of(INPUT, made.shape(self._input_shape), self._nodes.batch)
 
     @abstractmethod
     def _shape_of(self, tensor: str) -> tuple[int, int, int]:
@@ -86,7 +91,7 @@ class GraphWalk:
         }
         own |= handlers
         for node in self._nodes.layers:
-            if self._nodes.fold(node):
+            if id(node) in self._understood or self._nodes.fold(node):
                 continue
             if node.domain not in (MICROSOFT if node.op_type in QUANTISING else STANDARD):
                 refuse(
@@ -109,9 +114,21 @@ class GraphWalk:
                 "the class sums",
             )
 
-    def _view(self, node: onnx.NodeProto, index: int = 0, *, padded: bool = False) -> View:
-        """What an input of a node shows; only some nodes know what to do with a Pad before them."""
+    def _view(
+        self, node: onnx.NodeProto, index: int = 0, *, padded: bool = False, pixels: bool = False
+    ) -> View:
+        """What an input of a node shows.
+
+        Only some nodes know what to do with a Pad before them, or with pixels that the graph itself
+        has normalised.
+        """
         name = node.input[index]
+        if name in self._pixels and not pixels:
+            refuse(
+                node,
+                "reads pixels that the graph has normalised, which only a Conv can; put it behind "
+                "the first one",
+            )
         if name not in self._views:
             refuse(node, f"its input {name!r} is no map of activations, or was merged with a ReLU")
         view = self._views[name]
@@ -123,9 +140,11 @@ class GraphWalk:
             )
         return view
 
-    def _map(self, node: onnx.NodeProto, index: int = 0, *, padded: bool = False) -> View:
+    def _map(
+        self, node: onnx.NodeProto, index: int = 0, *, padded: bool = False, pixels: bool = False
+    ) -> View:
         """A map that is channels first, as ONNX's layers on maps want it."""
-        view = self._view(node, index, padded=padded)
+        view = self._view(node, index, padded=padded, pixels=pixels)
         if view.layout != "NCHW":
             refuse(
                 node,

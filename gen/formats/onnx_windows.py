@@ -113,16 +113,13 @@ def read_max_pool(
         As :func:`read_window` does; also if the kernel is not square, larger than the padded input,
         or not larger than the padding.
     """
-    window, counts = _read_pool(node, shape, around)
-    kernel, stride, pad = window.kernel[0], window.stride, window.pad
-    if not (pad[0] or pad[1]):
-        for ceil in (False, True) if kernel >= stride else (False,):
-            whole = tuple(_windows(size, kernel, stride, ceil) for size in shape[:2])
-            if counts == whole and min(shape[:2]) >= kernel:
-                return Pool(kernel, stride, ceil)
-    if max(pad) >= kernel:
-        refuse(node, f"pads {list(pad)}: only less than its kernel of {kernel} is supported")
-    return Pool(kernel, stride, pad=pad)
+    pool, counts = _read_pool(node, shape, around)
+    if not (pool.pad[0] or pool.pad[1]):
+        for ceil in (False, True) if pool.kernel >= pool.stride else (False,):
+            whole = tuple(_windows(size, pool.kernel, pool.stride, ceil) for size in shape[:2])
+            if counts == whole and min(shape[:2]) >= pool.kernel:
+                return Pool(pool.kernel, pool.stride, ceil)
+    return pool
 
 
 def read_average_pool(
@@ -143,14 +140,13 @@ def read_average_pool(
     FirebrickError
         As :func:`read_max_pool` does; also if it divides by something else at the edges.
     """
-    window, counts = _read_pool(node, shape, around)
-    kernel, pad = window.kernel[0], window.pad
+    pool, counts = _read_pool(node, shape, around)
     values = attributes(node)
     sizes = _around(shape, around)
-    own = _pads(node, sizes, window)
+    own = read_window(node, sizes).pad
     for axis in (0, 1):
         padded = sizes[axis]
-        reach = (counts[axis] - 1) * window.stride + kernel
+        reach = (counts[axis] - 1) * pool.stride + pool.kernel
         if reach > padded + own[axis] + own[axis + 2]:
             refuse(node, "ceil_mode cuts its last window; pad with count_include_pad=1 instead")
         if (own[axis] or reach > padded + own[axis]) and not values.get("count_include_pad", 0):
@@ -159,14 +155,12 @@ def read_average_pool(
                 f"pads {list(own)} with count_include_pad=0, so that it divides by fewer pixels at "
                 "the edges; count_include_pad=1, or no padding, is supported",
             )
-    if max(pad) >= kernel:
-        refuse(node, f"pads {list(pad)}: only less than its kernel of {kernel} is supported")
-    return Pool(kernel, window.stride, pad=pad)
+    return pool
 
 
 def _read_pool(
     node: onnx.NodeProto, shape: tuple[int, int, int], around: Sides
-) -> tuple[Window, tuple[int, int]]:
+) -> tuple[Pool, tuple[int, int]]:
     """A pool's window, its padding cut down to what windows reach; and how many there are."""
     window = read_window(node, _around(shape, around))
     (kernel, columns), stride = window.kernel, window.stride
@@ -186,7 +180,9 @@ def _read_pool(
         ends.append(max((count - 1) * stride + kernel - shape[axis] - begin, 0))
         counts.append(count)
     pad = (begins[0], begins[1], ends[0], ends[1])
-    return Window(window.kernel, stride, pad), (counts[0], counts[1])
+    if max(pad) >= kernel:
+        refuse(node, f"pads {list(pad)}: only less than its kernel of {kernel} is supported")
+    return Pool(kernel, stride, pad=pad), (counts[0], counts[1])
 
 
 def _around(shape: tuple[int, int, int], pad: Sides) -> tuple[int, int, int]:

@@ -14,7 +14,8 @@ of the input, so that zero padding pads with it, and the bias makes up for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from gen.common.files import replacing
 from gen.formats.onnx_qdq import import_qdq
 from gen.ir.fixed_point import fixed_point
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, GlobalSum, MaxPool, Op
+from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, GlobalSum, MaxPool, Op, Requantising
+from gen.ir.preprocessing import default_preprocessing
 
 OPSET = 13
 IR_VERSION = 8
@@ -96,36 +98,43 @@ class _Writer:
             ir_version=IR_VERSION,
             opset_imports=[helper.make_opsetid("", OPSET)],
         )
-        helper.set_model_props(model, {"labels": json.dumps(self._network.labels)})
+        helper.set_model_props(model, self._metadata())
         return model
+
+    def _metadata(self) -> dict[str, str]:
+        """What an import finds again; how photographs become frames only if it is not as usual."""
+        said = {"labels": json.dumps(self._network.labels)}
+        preprocessing = self._network.preprocessing
+        if preprocessing != default_preprocessing(*preprocessing.crop):
+            said["resize"] = preprocessing.resizing
+        return said
 
     def _write(self, op: Op) -> None:
         inputs = [self._real[name] for name in op.inputs]
-        if isinstance(op, GlobalSum):
-            mean = self._node("GlobalAveragePool", inputs, op.name)
-            self._nodes.append(helper.make_node("Flatten", [mean], [GIVEN], "flatten", axis=1))
-            return
-        if isinstance(op, Conv):
-            real = self._conv(op, inputs[0])
-        elif isinstance(op, MaxPool | AveragePool):
-            real = self._pool(op, inputs)
-        elif isinstance(op, Concat):
-            real = self._node("Concat", inputs, op.name, axis=1)
-        else:
-            real = self._node("Add", inputs, op.name)
-        if isinstance(op, Conv | Add | AveragePool):
+        real = _KINDS[type(op)].write(self, op, inputs)
+        if isinstance(op, Requantising):
             real = self._clamp(op, real)
-        self._real[op.name] = self._requantize(op.name, real)
+        if op is not self._network.ops[-1]:
+            self._real[op.name] = self._requantize(op.name, real)
 
-    def _pool(self, op: MaxPool | AveragePool, inputs: list[str]) -> str:
-        values: dict[str, Any] = {"kernel_shape": [op.kernel] * 2, "strides": [op.stride] * 2}
-        if any(op.pad):
-            values["pads"] = list(op.pad)
-        if isinstance(op, AveragePool):
-            return self._node("AveragePool", inputs, op.name, count_include_pad=1, **values)
-        return self._node("MaxPool", inputs, op.name, ceil_mode=int(op.ceil), **values)
+    def _end(self, op: GlobalSum, inputs: list[str]) -> str:
+        mean = self._node("GlobalAveragePool", inputs, op.name)
+        self._nodes.append(helper.make_node("Flatten", [mean], [GIVEN], "flatten", axis=1))
+        return GIVEN
 
-    def _clamp(self, op: Conv | Add | AveragePool, real: str) -> str:
+    def _concat(self, op: Concat, inputs: list[str]) -> str:
+        return self._node("Concat", inputs, op.name, axis=1)
+
+    def _add(self, op: Add, inputs: list[str]) -> str:
+        return self._node("Add", inputs, op.name)
+
+    def _max_pool(self, op: MaxPool, inputs: list[str]) -> str:
+        return self._node("MaxPool", inputs, op.name, ceil_mode=int(op.ceil), **_window(op))
+
+    def _average_pool(self, op: AveragePool, inputs: list[str]) -> str:
+        return self._node("AveragePool", inputs, op.name, count_include_pad=1, **_window(op))
+
+    def _clamp(self, op: Requantising, real: str) -> str:
         """What is between a layer's sum and its QuantizeLinear: that clamps to the codes' range."""
         y = self._network.tensors[op.name]
         if op.low not in (0, y.low) or (op.high != y.high and not 0 == op.low < op.high):
@@ -148,7 +157,7 @@ class _Writer:
         codes = self._node("QuantizeLinear", [real, scale, zero], f"{name}/codes")
         return self._node("DequantizeLinear", [codes, scale, zero], f"{name}/real")
 
-    def _conv(self, op: Conv, x: str) -> str:
+    def _conv(self, op: Conv, reals: list[str]) -> str:
         step = self._scale[op.inputs[0]]
         scale = op.multiplier * 2.0**-op.shift * self._scale[op.name] / step
         weights = np.ascontiguousarray(op.weights.transpose(0, 3, 1, 2))
@@ -160,7 +169,7 @@ class _Writer:
         scale = scale.astype(np.float32)
         unit = (scale.astype(np.float64) * step).astype(np.float32)
         inputs = [
-            x,
+            *reals,
             self._dequantize(self._constant(f"{op.name}/weights", weights), "", scale, None, 0),
             self._dequantize(
                 self._constant(f"{op.name}/bias", bias.astype(np.int32)), "", unit, None, 0
@@ -215,30 +224,20 @@ def _file_scales(network: QuantizedNetwork) -> dict[str, float]:
     own = {name: float(np.float32(t.scale)) for name, t in network.tensors.items()}
     scales = dict(own)
     for op in reversed(network.ops):
-        for name, factor in zip(op.inputs, _factors(op), strict=False):
+        for name, factor in zip(op.inputs, op.ratios, strict=False):
             scales[name] = float(np.float32(factor * scales[op.name]))
     return scales if _say(network, scales) or not _say(network, own) else own
-
-
-def _factors(op: Op) -> list[float]:
-    """Scales of an op's inputs as parts of its output's, as far as it says so."""
-    if isinstance(op, Add):
-        return [multiplier * 2.0**-op.shift for multiplier in op.multiplier]
-    if isinstance(op, AveragePool):
-        return [op.kernel**2 * op.multiplier * 2.0**-op.shift]
-    return [1.0] * len(op.inputs) if isinstance(op, MaxPool | Concat) else []
 
 
 def _say(network: QuantizedNetwork, scales: Mapping[str, float]) -> bool:
     """Whether an importer gets all multipliers, and equal scales where they must be, of these."""
     for op in network.ops:
         given = np.array([scales[name] for name in op.inputs])
-        if isinstance(op, MaxPool | Concat) and (given != scales[op.name]).any():
+        if op.passes and (given != scales[op.name]).any():
             return False
-        if isinstance(op, Add | AveragePool):
-            divisor = op.kernel**2 if isinstance(op, AveragePool) else 1
+        if op.ratios and isinstance(op, Requantising):
             try:
-                found, shift = fixed_point(given / (divisor * scales[op.name]))
+                found, shift = fixed_point(op.factors(given / scales[op.name]))
             except (ValueError, ZeroDivisionError):
                 return False
             if shift != op.shift or not np.array_equal(found, np.ravel(op.multiplier)):
@@ -254,16 +253,45 @@ def _input_zero(network: QuantizedNetwork) -> np.ndarray:
     return np.array(codes.pop() if codes else [0] * network.input.shape[2], np.uint8)
 
 
+def _window(op: MaxPool | AveragePool) -> dict[str, Any]:
+    """Attributes of a pool."""
+    values: dict[str, Any] = {"kernel_shape": [op.kernel] * 2, "strides": [op.stride] * 2}
+    return {**values, "pads": list(op.pad)} if any(op.pad) else values
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a kind of op is written.
+
+    Attributes
+    ----------
+    write : callable
+        Of the writer, the op and its inputs' real tensors: gives the one that the op makes.
+    exact : tuple of str
+        Fields that an importer must get again as they are.
+    """
+
+    write: Callable[[_Writer, Any, list[str]], str]
+    exact: tuple[str, ...] = ()
+
+
+_SCALED = ("multiplier", "shift", "low", "high")
+_WINDOWED = ("kernel", "stride", "pad")
+_KINDS: dict[type, _Kind] = {
+    Conv: _Kind(_Writer._conv, (*_SCALED, "weights", "bias", "stride", "pad", "groups")),
+    MaxPool: _Kind(_Writer._max_pool, _WINDOWED),
+    AveragePool: _Kind(_Writer._average_pool, (*_SCALED, *_WINDOWED)),
+    Concat: _Kind(_Writer._concat),
+    Add: _Kind(_Writer._add, _SCALED),
+    GlobalSum: _Kind(_Writer._end),
+}
+
+
 def _check_same(network: QuantizedNetwork, again: QuantizedNetwork) -> None:
     for op, other in zip(network.ops, again.ops, strict=True):
-        names: tuple[str, ...] = ()
-        if isinstance(op, Conv | Add | AveragePool):
-            names = ("multiplier", "shift", "low", "high")
-        if isinstance(op, MaxPool | AveragePool):
-            names += ("kernel", "stride", "pad")
-        if isinstance(op, Conv):
-            names += ("weights", "bias", "stride", "pad", "groups")
-            names += ("pad_code",) if any(op.pad) else ()
+        names = _KINDS[type(op)].exact
+        if isinstance(op, Conv) and any(op.pad):
+            names += ("pad_code",)
         wrong = "kind"
         if type(op) is type(other):
             pairs = {name: (getattr(op, name), getattr(other, name)) for name in names}

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
 
 from gen.common.errors import FirebrickError
 from gen.ir.fixed_point import fixed_point
-from gen.ir.ops import Add, AveragePool, Conv, Op, Tensor
+from gen.ir.ops import Conv, Op, Requantising, Tensor
 
 LARGEST_DEAD, SMALLEST_DEAD = 2.0, 2.0**-12
 """A dead channel's scale as a part of the layer's largest live one: kept in between."""
 
-Requantised = Conv | Add | AveragePool
-"""Ops that compute new codes; the others pass codes on."""
 COARSEST = 1.0
 """Codes of output by which rounding a multiplier to an integer may at most move a channel: what one
 of 7 bits may where the channel uses the whole range."""
@@ -83,7 +80,7 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
         If scales are too far apart to requantise.
     """
     op, own, final = layer.op, layer.own, layer.final or layer.own
-    if not isinstance(op, Requantised) or own is None or final is None:
+    if not isinstance(op, Requantising) or own is None or final is None:
         return op
     low, high = final.range
     ratio = own.scale / final.scale
@@ -91,23 +88,15 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
     high = min(high, int(np.floor(own.range[1] * ratio + 0.5)))
     if layer.ceiling is not None:
         high = min(high, int(np.floor(layer.ceiling / final.scale + 0.5)))
-    values: dict[str, Any] = {"low": 0 if layer.relu else low, "high": high}
-    inputs = [tensors[name].scale / final.scale for name in op.inputs]
+    factor = op.factors(np.array([tensors[name].scale / final.scale for name in op.inputs]))
     try:
-        if isinstance(op, Conv):
-            factor = op.weight_scale * inputs[0]
-            multiplier, shift = fixed_point(factor)
-            op = replace(op, multiplier=multiplier, shift=shift, **values)
-            _check_precision(op, tensors[op.inputs[0]], factor)
-            return op
-        if isinstance(op, AveragePool):
-            multiplier, shift = fixed_point(np.array(inputs) / op.kernel**2)
-            return replace(op, multiplier=int(multiplier[0]), shift=shift, **values)
-        multiplier, shift = fixed_point(np.array(inputs))
+        multiplier, shift = fixed_point(factor)
     except ValueError as error:
         raise FirebrickError(f"{op.name}: {error}") from None
-    pair = (int(multiplier[0]), int(multiplier[1]))
-    return replace(op, multiplier=pair, shift=shift, **values)
+    scaled = op.requantised(multiplier, shift, 0 if layer.relu else low, high)
+    if isinstance(scaled, Conv):
+        _check_precision(scaled, tensors[op.inputs[0]], factor)
+    return scaled
 
 
 def _check_precision(op: Conv, x: Tensor, factor: np.ndarray) -> None:

@@ -11,8 +11,8 @@ from gen.formats.classifier_head import check_square
 from gen.formats.onnx_nodes import attributes, refuse
 from gen.formats.onnx_views import View
 from gen.formats.onnx_walk import GraphWalk
-from gen.formats.qdq_integers import Layer, Requantised, Scale
-from gen.ir.ops import INPUT, AveragePool, Concat, GlobalSum, output_shape
+from gen.formats.qdq_integers import Layer, Scale
+from gen.ir.ops import INPUT, AveragePool, Concat, GlobalSum, Requantising
 
 INPUT_SCALES = (1.0, 1.0 / 255.0)
 """Scales of the input at which its codes are the raw pixels."""
@@ -50,7 +50,7 @@ class QdqWalk(GraphWalk):
     def _add_layer(self, layer: Layer) -> None:
         op = layer.op
         self._layers[op.name] = layer
-        self._shapes[op.name] = output_shape(op, [self._shapes[name] for name in op.inputs])
+        self._shapes[op.name] = op.output_shape([self._shapes[name] for name in op.inputs])
 
     def _scale_of(self, node: onnx.NodeProto, name: str) -> Scale:
         """The scale at which a layer reads tensor ``name``."""
@@ -137,7 +137,7 @@ class QdqWalk(GraphWalk):
         if branch.own == scale and branch.final is None:
             return
         readers = [other for other in self._layers.values() if name in other.op.inputs]
-        if not isinstance(branch.op, Requantised) or len(readers) != 1:
+        if not isinstance(branch.op, Requantising) or len(readers) != 1:
             refuse(node, f"{name!r} has a scale of its own and is read elsewhere too")
         branch.final = scale
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gen.ir.graph import FloatConv, FloatGraph, FloatOp
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import FloatConv, FloatOp
 
 
 def with_random_weights(outline: FloatGraph, seed: int) -> FloatGraph:

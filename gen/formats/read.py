@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gen.common.errors import FirebrickError
 from gen.formats import deep_compression, fbz
 from gen.formats.default import default_network
 from gen.formats.family import Family
+from gen.formats.foreign import refuse_foreign
 from gen.formats.onnx_float import load_onnx
 from gen.ir.graph import FloatGraph
+from gen.ir.labels import ClassNames
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 
 
 def read_model(
     path: Path | None,
-    labels: tuple[str, ...] | None = None,
+    labels: ClassNames | None = None,
     *,
     family: Family | None = None,
     weights: Path | None = None,
@@ -28,8 +31,8 @@ def read_model(
     ----------
     path : Path or None
         ONNX, Deep Compression or network file; the embedded default if None.
-    labels : tuple of str or None
-        Class names for an ONNX model; other files carry their own.
+    labels : ClassNames or None
+        Class names in place of the file's own.
     family : Family or None
         A member of the paper's family, in place of a file.
     weights : Path or None
@@ -40,8 +43,8 @@ def read_model(
     Raises
     ------
     FirebrickError
-        If the file is missing, damaged or not supported, or takes no class names, or if what is
-        given does not go together.
+        If the file is missing, damaged or not supported, or if what is given does not go
+        together.
     """
     if family is not None and path is not None:
         raise FirebrickError(f"--family takes the place of --model {path}; leave one out")
@@ -53,16 +56,17 @@ def read_model(
         return deep_compression.load_compressed(path)
     kind = None if path is None else path.suffix.lower()
     if path is not None and kind not in (".npz", fbz.SUFFIX):
+        refuse_foreign(path)
         return load_onnx(path, labels)
-    if labels is not None:
-        raise FirebrickError(
-            "--labels is for ONNX models and --family; network files carry their class names"
-        )
+    network = _read_network(path)
+    return network if labels is None else replace(network, labels=labels.of(len(network.labels)))
+
+
+def _read_network(path: Path | None) -> QuantizedNetwork:
+    """A network file of ours, or the embedded default."""
     if path is None:
         return default_network()
-    if kind == fbz.SUFFIX:
-        return fbz.load_fbz(path)
-    return load_network(path)
+    return fbz.load_fbz(path) if path.suffix.lower() == fbz.SUFFIX else load_network(path)
 
 
 def read_quantised(path: Path) -> QuantizedNetwork:

@@ -18,6 +18,8 @@ SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".
 MAX_PIXELS = 1 << 27
 MAX_ASPECT = 16
 """Longer pictures are cut to this before they are resized, which bounds the memory."""
+BELOW_BLACK = 0.1
+"""How far below zero a float image may reach, as filters leave it, as a part of its white."""
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -132,7 +134,7 @@ def _decode(file: BinaryIO, name: str) -> Image.Image:
             raise FirebrickError(
                 f"{name}: {image.width}x{image.height} pixels is too large; resize it first"
             )
-        return _to_rgb(ImageOps.exif_transpose(image))
+        return _to_rgb(ImageOps.exif_transpose(image), name)
     except FirebrickError:
         raise
     except Image.DecompressionBombError:
@@ -143,14 +145,10 @@ def _decode(file: BinaryIO, name: str) -> Image.Image:
         raise FirebrickError(f"{name}: damaged image ({error}); replace it") from None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB; transparency lies on black, 16-bit greys keep their upper byte."""
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """8-bit RGB; transparency lies on black, deep greys keep their upper byte."""
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        if image.mode.startswith("I;16") or values.max(initial=0) > 255:
-            values = values / 257
-        grey = np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
+        return Image.fromarray(_eight_bits(image, name)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert(
@@ -159,9 +157,32 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def _eight_bits(image: Image.Image, name: str) -> np.ndarray:
+    """The values of a grey image of 16 or 32 bits, or of floats, as codes of 8 bits.
+
+    Raises
+    ------
+    FirebrickError
+        If its values do not tell which of them is white.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    least, most = float(values.min()), float(values.max())
+    whites = {"I": (255, 65535, 2**31 - 1), "F": (1, 255, 65535)}.get(image.mode, (65535,))
+    white = next((white for white in whites if most <= white), None)
+    if white is None or not least >= -BELOW_BLACK * most:
+        raise FirebrickError(
+            f"{name}: has values from {least:g} to {most:g}, which do not tell what is black and "
+            "what is white; save it with 8 bits"
+        )
+    return np.clip(np.floor(values * (255 / white) + 0.5), 0, 255).astype(np.uint8)
+
+
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """Resize and crop an RGB image as ``preprocessing`` says."""
     height, width = preprocessing.crop
+    if preprocessing.stretch:
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image, dtype=np.uint8)
     shorter = max(preprocessing.resize, 1)
     fits = height <= image.height <= shorter and width <= image.width <= shorter
     if not fits:

@@ -5,32 +5,62 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gen.common.errors import FirebrickError
+from gen.common.text import read_lines
 
 _WORDNET = re.compile(r"n\d{8}\s+")
 
 
-def read_labels(path: str | Path) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class ClassNames:
+    """Names of classes, in the order of a network's outputs.
+
+    Attributes
+    ----------
+    names : tuple of str
+    source : str
+        Where they come from, for messages.
+    """
+
+    names: tuple[str, ...]
+    source: str
+
+    def of(self, classes: int) -> tuple[str, ...]:
+        """The names, for a network of so many classes.
+
+        Raises
+        ------
+        FirebrickError
+            If there is not one a class.
+        """
+        if len(self.names) != classes:
+            raise FirebrickError(
+                f"{self.source}: {len(self.names)} class names for a network of {classes} "
+                "classes; give one a class, in the order of the network's outputs"
+            )
+        return self.names
+
+
+def read_labels(path: str | Path) -> ClassNames:
     """Class names from a text file, one a line; a leading WordNet number is left out.
+
+    Lines without a name are passed over.
 
     Raises
     ------
     FirebrickError
-        If the file cannot be read, or is not UTF-8.
+        If the file cannot be read, or is no Unicode text.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FirebrickError(
-            f"{path}: cannot read class names ({error}); give a UTF-8 text file"
-        ) from None
-    return tuple(_WORDNET.sub("", line.strip(), count=1) for line in text.splitlines() if line)
+    lines = (line.strip() for line in read_lines(Path(path), "class names"))
+    names = tuple(_WORDNET.sub("", line, count=1) for line in lines if line)
+    return ClassNames(names, str(path))
 
 
 def choose_labels(
-    classes: int, metadata: Mapping[str, str], given: tuple[str, ...] | None = None
+    classes: int, metadata: Mapping[str, str], given: ClassNames | None = None
 ) -> tuple[str, ...]:
     """The given names, or those in a model's ``labels`` metadata, or plain numbers.
 
@@ -40,7 +70,7 @@ def choose_labels(
         How many there are.
     metadata : mapping of str
         Of the model; ``labels`` is a JSON list.
-    given : tuple of str or None
+    given : ClassNames or None
         Names to prefer to the model's.
 
     Raises
@@ -48,14 +78,17 @@ def choose_labels(
     FirebrickError
         If there are names, but not one a class, or the model's cannot be read.
     """
-    labels = given
-    if labels is None and "labels" in metadata:
-        try:
-            labels = tuple(str(label) for label in json.loads(metadata["labels"]))
-        except (ValueError, TypeError):
-            raise FirebrickError("model metadata 'labels' is no JSON list of names") from None
-    if labels is None:
+    if given is not None:
+        return given.of(classes)
+    if "labels" not in metadata:
         return tuple(f"class {i}" for i in range(classes))
-    if len(labels) != classes:
-        raise FirebrickError(f"{len(labels)} class names for a network of {classes} classes")
-    return labels
+    source = "metadata 'labels' of the model"
+    try:
+        names = json.loads(metadata["labels"])
+    except (RecursionError, ValueError):
+        names = None
+    if not isinstance(names, list):
+        raise FirebrickError(
+            f"{source} is no JSON list of names; mend it, or give names with --labels FILE"
+        )
+    return ClassNames(tuple(map(str, names)), source).of(classes)

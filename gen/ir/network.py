@@ -20,33 +20,18 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
-from gen.ir.ops import (
-    INPUT,
-    Add,
-    AveragePool,
-    Concat,
-    Conv,
-    GlobalSum,
-    MaxPool,
-    Op,
-    Tensor,
-)
+from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Of files with what formats before it cannot say: see :func:`_format`."""
 
-_KINDS: dict[str, Any] = {
-    kind.__name__: kind for kind in (Conv, MaxPool, AveragePool, Concat, Add, GlobalSum)
-}
-_LEFT_OUT: dict[Any, dict[str, Any]] = {Conv: {"groups": 1}, MaxPool: {"pad": (0, 0, 0, 0)}}
-"""Values of fields at which they are not written: files from before there were such fields, and
-digests, stay what they are."""
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Op)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +150,7 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
                         "slashes and underscores; rename one"
                     )
                 arrays[key] = value
-            elif value is not None and value != _LEFT_OUT.get(type(op), {}).get(item.name):
+            elif value is not None and value != op.left_out.get(item.name):
                 entry[item.name] = value
         ops.append(entry)
     header = {
@@ -174,24 +159,29 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
         "ops": ops,
         "tensors": [asdict(t) for t in network.tensors.values()],
         "labels": list(network.labels),
-        "preprocessing": asdict(network.preprocessing),
+        "preprocessing": _preprocessing(network.preprocessing),
         "source": network.source,
     }
     return header, arrays
+
+
+def _preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
+    """As data, without what older formats do not know where nothing is lost by it."""
+    entry = asdict(preprocessing)
+    if not preprocessing.stretch:
+        del entry["stretch"]
+    return entry
 
 
 def _format(network: QuantizedNetwork) -> int:
     """The oldest format that can say a network.
 
     Format 2 brought codebooks; format 3 average pools, padding of max pools, groups, and kernels
-    that are not square.
+    that are not square; format 4 stretched pictures.
     """
-    for op in network.ops:
-        if isinstance(op, AveragePool) or (isinstance(op, MaxPool) and any(op.pad)):
-            return 3
-        if isinstance(op, Conv) and (op.groups > 1 or op.kernel_size[0] != op.kernel_size[1]):
-            return 3
-    return 2 if any(op.codebook is not None for op in network.convs) else 1
+    if network.preprocessing.stretch:
+        return 4
+    return max(op.format for op in network.ops)
 
 
 def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> QuantizedNetwork:
@@ -214,6 +204,6 @@ def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Quantize
         ops=tuple(ops),
         tensors=tensors,
         labels=tuple(header["labels"]),
-        preprocessing=Preprocessing(preprocessing["resize"], tuple(preprocessing["crop"])),
+        preprocessing=Preprocessing(**{**preprocessing, "crop": tuple(preprocessing["crop"])}),
         source=dict(header["source"]),
     )

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 
 from gen.common.errors import FirebrickError
+
+Triple = tuple[float, float, float]
+"""A number for each channel."""
+STRETCH = "stretch"
+"""Said in place of a size: resize all of a picture to the network's input, whatever its shape."""
 
 
 @dataclass(frozen=True)
@@ -15,10 +21,56 @@ class Preprocessing:
     The shorter side is resized to ``resize`` pixels, then the centre is cropped to the network's
     input. A picture that is already between the crop and ``resize`` in both directions is only
     cropped. Mean, standard deviation and channel order are inside the first layer's integers.
+
+    Attributes
+    ----------
+    resize : int
+    crop : tuple of int
+        Height and width of the network's input.
+    stretch : bool
+        Resize all of the picture to the crop instead, whatever its shape.
     """
 
     resize: int
     crop: tuple[int, int]
+    stretch: bool = False
+
+    @property
+    def resizing(self) -> str:
+        """The size in words that :meth:`resized` takes."""
+        return STRETCH if self.stretch else str(self.resize)
+
+    def resized(self, text: str, name: str) -> Preprocessing:
+        """The same with another size.
+
+        Parameters
+        ----------
+        text : str
+            Pixels of a photograph's shorter side, or :data:`STRETCH`.
+        name : str
+            Of what says so, for messages.
+
+        Raises
+        ------
+        FirebrickError
+            If it is something else, or less than the crop.
+        """
+        short = min(self.crop)
+        if text == STRETCH:
+            return replace(self, resize=short, stretch=True)
+        if not (text.isascii() and text.isdigit() and short <= int(text) < 1 << 16):
+            raise FirebrickError(
+                f"{name} {text}: give the pixels of a photograph's shorter side, {short} or more "
+                f"for this network, or `{STRETCH}` for all of it, whatever its shape"
+            )
+        return replace(self, resize=int(text), stretch=False)
+
+    def described(self) -> str:
+        """What is done, for people."""
+        size = "x".join(map(str, self.crop))
+        if self.stretch:
+            return f"all of the picture stretched to {size}"
+        return f"shorter side to {self.resize}, middle {size}"
 
 
 @dataclass(frozen=True)
@@ -38,8 +90,8 @@ class Normalisation:
         If there are not three means and three positive deviations, or the order is another.
     """
 
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
     channel_order: str = "RGB"
 
     def __post_init__(self) -> None:
@@ -70,6 +122,8 @@ class Normalisation:
     def from_metadata(metadata: Mapping[str, str]) -> Normalisation | None:
         """What a model file says in ``mean``, ``std`` and ``channel_order``, or ``None``.
 
+        Fractions are of the range of pixels from 0 to 1, as torchvision has them.
+
         Raises
         ------
         FirebrickError
@@ -77,8 +131,35 @@ class Normalisation:
         """
         if not {"mean", "std", "channel_order"} & metadata.keys():
             return None
+        mean, std = (
+            triple(f"model metadata {key!r}", metadata.get(key), default)
+            for key, default in (("mean", 0.0), ("std", 1.0))
+        )
         order = metadata.get("channel_order", "RGB").strip().upper()
-        return Normalisation(_triple(metadata, "mean", 0.0), _triple(metadata, "std", 1.0), order)
+        return replace(Normalisation.of_any_pixels(mean, std), channel_order=order)
+
+    @staticmethod
+    def of_any_pixels(mean: Triple, std: Triple) -> Normalisation:
+        """Mean and deviation of pixels of 0 to 255, or of 0 to 1 if any is a fraction.
+
+        Raises
+        ------
+        FirebrickError
+            If one is a fraction and another more than 1.
+        """
+        if not any(0 < value < 1 for value in (*mean, *std)):
+            return Normalisation(mean, std)
+        if max(*mean, *std) > 1:
+            raise FirebrickError(
+                f"mean {_said(mean)} and standard deviation {_said(std)} are not of the same "
+                "pixels, 0 to 1 or 0 to 255; say what the network expects with --mean, --std and "
+                "--scale, or with --preprocess"
+            )
+        return Normalisation(scaled(mean, 255), scaled(std, 255))
+
+    def described(self) -> str:
+        """What the network expects, for people."""
+        return f"{self.channel_order}, mean {_said(self.mean)}, deviation {_said(self.std)}"
 
 
 PRESETS = {
@@ -86,27 +167,73 @@ PRESETS = {
         mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), std=(0.229 * 255, 0.224 * 255, 0.225 * 255)
     ),
     "caffe": Normalisation(mean=(104.0, 117.0, 123.0), channel_order="BGR"),
+    "tf": Normalisation(mean=(127.5,) * 3, std=(127.5,) * 3),
+    "unit": Normalisation(std=(255.0,) * 3),
     "raw": Normalisation(),
+    "cifar10": Normalisation(
+        mean=(0.4914 * 255, 0.4822 * 255, 0.4465 * 255),
+        std=(0.2023 * 255, 0.1994 * 255, 0.2010 * 255),
+    ),
 }
-"""``imagenet``: torchvision and the ONNX zoo; ``caffe``: BGR minus the mean; ``raw``: as is."""
+"""``imagenet``: torchvision and the ONNX zoo; ``caffe``: BGR minus the mean; ``tf``: pixels of -1
+to 1; ``unit``: of 0 to 1; ``raw``: as they are; ``cifar10``: CIFAR-10's mean and the deviation that
+is customary with it."""
+WITHOUT_MARGIN = ("cifar10",)
+"""Presets for which photographs lose no margin, however large the network's input is."""
+SMALLEST_WITH_MARGIN = 128
+"""Pixels of the shorter side of the smallest input for which photographs lose a margin."""
 ASSUMED = "imagenet"
 """Normalisation of a float model whose file carries none."""
 
 
-def _triple(metadata: Mapping[str, str], key: str, default: float) -> tuple[float, float, float]:
-    if key not in metadata:
+def triple(name: str, text: str | None, default: float) -> Triple:
+    """Three numbers from text with commas, or one for all.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    text : str or None
+    default : float
+        If there is none.
+
+    Raises
+    ------
+    FirebrickError
+        If it is something else.
+    """
+    if text is None:
         return (default,) * 3
     try:
-        a, b, c = (float(part) for part in metadata[key].strip("[]() ").split(","))
+        numbers = [float(part) for part in text.strip("[]() ").split(",")]
     except ValueError:
-        raise FirebrickError(
-            f"model metadata {key!r} is {metadata[key]!r}, not three numbers with commas"
-        ) from None
-    return a, b, c
+        numbers = []
+    if len(numbers) == 1:
+        numbers *= 3
+    if len(numbers) != 3 or not all(map(isfinite, numbers)):
+        raise FirebrickError(f"{name} is {text!r}, not three numbers with commas, or one for all")
+    first, second, third = numbers
+    return first, second, third
+
+
+def scaled(values: Triple, factor: float) -> Triple:
+    """Each times a factor."""
+    first, second, third = values
+    return first * factor, second * factor, third * factor
+
+
+def _said(values: Triple) -> str:
+    """One number if all are the same."""
+    return ",".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))
 
 
 def default_preprocessing(height: int, width: int) -> Preprocessing:
     """The customary preprocessing: photographs lose a margin (256 to 224), thumbnails do not."""
     short = min(height, width)
-    margin = short * 8 // 7 // 32 * 32 if short >= 128 else short
-    return Preprocessing(resize=max(short, margin), crop=(height, width))
+    resize = with_margin(short) if short >= SMALLEST_WITH_MARGIN else short
+    return Preprocessing(resize=resize, crop=(height, width))
+
+
+def with_margin(short: int) -> int:
+    """A photograph's shorter side around a network's: an eighth more, in steps of 32 pixels."""
+    return max(short, short * 8 // 7 // 32 * 32)

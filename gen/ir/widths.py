@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from gen.common.errors import FirebrickError
-from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.graph import FloatGraph
 from gen.ir.ops import INPUT
 
 NARROWEST, WIDEST = 2, 8
@@ -101,7 +101,7 @@ class Widths:
             If a name is of no layer or of several.
         """
         everywhere = self.all or Width(WIDEST)
-        convs = [op for op in graph.ops if isinstance(op, FloatConv)]
+        convs = graph.convs
         widths = {op.name: width_for_all(everywhere, INPUT in op.inputs) for op in convs}
         return widths | self.named(graph)
 
@@ -113,7 +113,7 @@ class Widths:
         FirebrickError
             If a name is of no layer or of several.
         """
-        names = [op.name for op in graph.ops if isinstance(op, FloatConv)]
+        names = [op.name for op in graph.convs]
         found: dict[str, Width] = {}
         for pattern, width in sorted(self.layers.items(), key=lambda item: "*" not in item[0]):
             found |= dict.fromkeys(_matches(pattern, names), width)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boards.board import Family, Resources
+from gen.cost.coefficients import Group
 from gen.cost.memories import total
 from gen.cost.model import CostModel
 from gen.ir.ops import Add, Op, Tensor
@@ -19,6 +20,14 @@ from hw.layers.add import Add as AddUnit
 from hw.layers.conv_integers import code_shape
 
 LATENCY = len(REGISTERS) + 3
+
+
+@dataclass(frozen=True)
+class Adder(Group):
+    """A lane of an adder takes these."""
+
+    add_lut: float
+    add_ff: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +56,10 @@ class AddNode(UnitNode):
     ) -> Resources:
         """A DSP block a lane multiplies by what is no power of two."""
         products = sum(multiplier.bit_count() > 1 for multiplier in self.op.multiplier)
-        unit = Resources(50 * plan.lanes, 80 * plan.lanes, products * plan.lanes, 0)
+        lanes, lane = plan.lanes, costs.coefficients.of(Adder)
+        unit = Resources(
+            round(lane.add_lut * lanes), round(lane.add_ff * lanes), products * lanes, 0
+        )
         converters = [costs.converter_cost(feed, plan.lanes) for feed in feeds]
         return total([costs.unit_cost(), unit, *converters])
 

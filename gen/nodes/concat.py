@@ -9,6 +9,7 @@ from math import gcd
 import numpy as np
 
 from boards.board import Family, Resources
+from gen.cost.coefficients import Group
 from gen.cost.memories import total
 from gen.cost.model import CostModel
 from gen.ir.ops import Concat, Op, Tensor
@@ -21,6 +22,25 @@ from hw.layers.conv_integers import code_shape
 
 LATENCY = 4
 """Cycles that a transfer takes, rather too many."""
+
+
+@dataclass(frozen=True)
+class Joiner(Group):
+    """What concatenations are made of.
+
+    Attributes
+    ----------
+    joiner_lut : float
+        The choice between inputs.
+    concat_lut : float
+        A lane of the output.
+    concat_ff : float
+        A lane of each input.
+    """
+
+    joiner_lut: float
+    concat_lut: float
+    concat_ff: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +86,9 @@ class ConcatNode(UnitNode):
         self, plan: LanesPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
         """Selection and counters."""
-        unit = Resources(60 + 8 * plan.lanes, 8 * plan.lanes * len(self.inputs), 0, 0)
+        lanes, fitted = plan.lanes, costs.coefficients.of(Joiner)
+        lut = fitted.joiner_lut + fitted.concat_lut * lanes
+        unit = Resources(round(lut), round(fitted.concat_ff * lanes * len(self.inputs)), 0, 0)
         converters = [costs.converter_cost(feed, plan.lanes) for feed in feeds]
         return total([costs.unit_cost(), unit, *converters])
 

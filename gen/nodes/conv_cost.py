@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 from boards.board import Family, Resources
 from gen.common.cached import kept_by_first
+from gen.cost.coefficients import Group
 from gen.cost.memories import lutram_luts, mux_luts, total
 from gen.cost.model import CostModel
 from gen.nodes.conv_shape import ConvShape
@@ -22,6 +24,37 @@ from hw.stream.dual_port import MemoryKind
 
 DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": SMALL_OPERAND}
 """Widest signed operand that one DSP48E1 or one MULT18X18D multiplies by 16 bits."""
+
+
+@dataclass(frozen=True)
+class Engine(Group):
+    """What convolution engines are made of.
+
+    Attributes
+    ----------
+    mux_lut : float
+        A LUT of a wide multiplexer.
+    engine_lut, engine_ff : float
+        Counters, addresses and handshakes of a convolution engine.
+    window_lut, window_ff : float
+        The same of a kernel larger than 1x1, besides.
+    requantise_lut, requantise_ff : float
+        Counters and handshakes of a requantiser.
+    scaler_lut, scaler_ff, clamp_lut, clamp_ff : float
+        A lane of it, with an inferred multiplier and with a DSP48E1 that does all but the clamp.
+    """
+
+    mux_lut: float
+    engine_lut: float
+    engine_ff: float
+    window_lut: float
+    window_ff: float
+    requantise_lut: float
+    requantise_ff: float
+    scaler_lut: float
+    scaler_ff: float
+    clamp_lut: float
+    clamp_ff: float
 
 
 @cache
@@ -92,13 +125,14 @@ def serialiser_cost(
     raw_bits = config.raw_bits + config.overlap
     kept = config.groups * config.parts * raw_bits
     inputs = min(steps, config.groups)
-    mux = lanes * config.parts * raw_bits * mux_luts(inputs) * costs.coefficients.mux_lut
+    muxes = lanes * config.parts * raw_bits * mux_luts(inputs)
     tree = lanes * (config.parts - 1) * raw_bits
     apart = config.accumulator_bits + config.overlap if config.rows_per_sum == 2 else 0
     depth = result_depth(config, lanes, words, decoded=decoded)
     queue = lutram_luts(depth, lanes * config.accumulator_bits)
     way = lanes * (config.parts * 2 * raw_bits + 2 * config.accumulator_bits)
-    return Resources(round(mux + tree + lanes * apart + queue), kept + way, 0, 0)
+    lut = costs.coefficients.of(Engine).mux_lut * muxes + tree + lanes * apart + queue
+    return Resources(round(lut), kept + way, 0, 0)
 
 
 @kept_by_first
@@ -118,19 +152,29 @@ def requantise_cost(
         Decides how wide a sum one DSP block multiplies; two a lane do for wider ones.
     """
     depth, width = shape.cout // lanes, lanes * (16 + shape.bias_bits)
-    rom = costs.rom_cost(memory, depth, width)
-    fitted = costs.coefficients
-    lut, ff = fitted.scaler_lut, fitted.scaler_ff
-    if scaler_kind(shape, family) == "dsp48e1":
-        lut, ff = fitted.clamp_lut, fitted.clamp_ff
     per_lane = 1 if shape.sum_bits <= DSP_OPERAND_BITS[family] else 2
-    unit = Resources(
-        round(fitted.requantise_lut + lut * lanes) + lutram_luts(REQUANTISE_DEPTH, 8 * lanes),
-        round(fitted.requantise_ff + ff * lanes),
-        per_lane * lanes,
-        0,
-    )
-    return total([rom, unit])
+    scalers = scaling_cost(costs, lanes, scaler_kind(shape, family))
+    products = Resources(0, 0, per_lane * lanes, 0)
+    return total([costs.rom_cost(memory, depth, width), scalers, products])
+
+
+def scaling_cost(costs: CostModel, lanes: int, kind: ScalerKind) -> Resources:
+    """A requantiser, its ROM and its DSP blocks left out.
+
+    Parameters
+    ----------
+    costs : CostModel
+    lanes : int
+        Sums a cycle.
+    kind : "dsp48e1" or "inferred"
+    """
+    fitted = costs.coefficients.of(Engine)
+    lut, ff = fitted.scaler_lut, fitted.scaler_ff
+    if kind == "dsp48e1":
+        lut, ff = fitted.clamp_lut, fitted.clamp_ff
+    queue = lutram_luts(REQUANTISE_DEPTH, 8 * lanes)
+    unit_lut = round(fitted.requantise_lut + lut * lanes) + queue
+    return Resources(unit_lut, round(fitted.requantise_ff + ff * lanes), 0, 0)
 
 
 def engine_cost(
@@ -173,7 +217,7 @@ def engine_cost(
 
 def control_cost(costs: CostModel, shape: WindowShape) -> Resources:
     """Counters, addresses and handshakes."""
-    fitted = costs.coefficients
+    fitted = costs.coefficients.of(Engine)
     lut, ff = fitted.engine_lut, fitted.engine_ff
     if shape.kernel != (1, 1):
         lut, ff = lut + fitted.window_lut, ff + fitted.window_ff

@@ -16,7 +16,7 @@ from gen.nodes.conv_shape import ConvShape
 from gen.nodes.foldings import engine_options, fewest_lanes
 from gen.nodes.option import Option, Surroundings
 from gen.nodes.streams import Burst
-from gen.nodes.windowed_cost import collector_cost, depthwise_cost, reading_cost
+from gen.nodes.windowed_cost import depthwise_cost, reading_cost
 from hw.arith.mac import MacConfig, MultiplierKind
 from hw.layers.conv_integers import code_shape
 from hw.layers.depthwise import DepthwiseEngine
@@ -101,13 +101,14 @@ class DepthwiseNode(ConvNode):
         return total(
             [
                 reading_cost(
+                    costs,
                     plan.window_memory,
                     plan.window_pixels,
                     shape.chunks(pe),
                     pe,
                     padded=any(self.op.pad),
                 ),
-                collector_cost(feeds[0], pe),
+                costs.converter_cost(feeds[0], pe),
                 weight_cost(costs, shape, pe, pe, plan.weight_memory),
                 decoder_cost(shape, pe, pe),
                 decoder,

@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from boards.board import Family, Resources
-from gen.cost.memories import lutram_luts, total
+from gen.cost.memories import total
 from gen.cost.model import CostModel
 from gen.ir.ops import AveragePool, Op, Tensor
+from gen.nodes.global_sum import sums_cost
 from gen.nodes.lanes import pixels
 from gen.nodes.option import LanesPlan
 from gen.nodes.unit import UnitNode
 from gen.nodes.window_pool import LATENCY, average_of
-from gen.nodes.windowed_cost import collector_cost, scaler_cost
+from gen.nodes.windowed_cost import mean_cost
 from hw.layers.average import sum_shape
 from hw.layers.conv_integers import code_shape
 from hw.layers.global_average import GlobalAverage
@@ -42,12 +43,10 @@ class GlobalAverageNode(UnitNode):
     def cost(
         self, plan: LanesPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
-        """A sum for each channel, in LUT memory, and scalers."""
-        lanes, wide = plan.lanes, self._sum_bits * plan.lanes
-        memory = lutram_luts(max(2, self.output.shape[2] // lanes), wide)
-        unit = Resources(memory + round(42 + 2.75 * wide), 45 + 8 * lanes + 3 * wide, 0, 0)
-        scalers = scaler_cost(lanes, "inferred", self._sum_bits)
-        return total([unit, scalers, collector_cost(feeds[0], lanes)])
+        """A sum for each channel, and scalers."""
+        sums = sums_cost(costs, self.output.shape[2], plan.lanes, self._sum_bits)
+        scalers = mean_cost(costs, plan.lanes, "inferred")
+        return total([sums, scalers, costs.converter_cost(feeds[0], plan.lanes)])
 
     def build(self, plan: LanesPlan, feeds: Sequence[int]) -> GlobalAverage:
         """The unit."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boards.board import Family, Resources
+from gen.cost.coefficients import Group
 from gen.cost.memories import lutram_luts, total
 from gen.cost.model import CostModel
 from gen.ir.ops import GlobalSum, Op, Tensor
@@ -18,6 +19,31 @@ from gen.nodes.streams import Feed
 from gen.nodes.unit import UnitNode
 from hw.layers.conv_integers import code_shape
 from hw.layers.global_sum import GlobalSum as GlobalSumUnit
+
+
+@dataclass(frozen=True)
+class Sums(Group):
+    """A bit of the sums of a transfer takes these."""
+
+    sum_lut: float
+    sum_ff: float
+
+
+def sums_cost(costs: CostModel, channels: int, lanes: int, width: int) -> Resources:
+    """A sum for each channel, in LUT memory.
+
+    Parameters
+    ----------
+    costs : CostModel
+    channels, lanes : int
+        Of a pixel, and of a transfer.
+    width : int
+        Bits of a sum.
+    """
+    bits, bit = width * lanes, costs.coefficients.of(Sums)
+    memory = lutram_luts(max(2, channels // lanes), bits)
+    unit = Resources(memory + round(bit.sum_lut * bits), round(bit.sum_ff * bits), 0, 0)
+    return total([costs.unit_cost(), unit])
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +77,13 @@ class GlobalSumNode(UnitNode):
     def cost(
         self, plan: LanesPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
-        """A sum for each channel, in LUT memory, and the converter to one at a time."""
-        wide = self.width * plan.lanes
-        memory = lutram_luts(max(2, self.output.shape[2] // plan.lanes), wide)
+        """The sums, and the converter to one at a time."""
+        sums = sums_cost(costs, self.output.shape[2], plan.lanes, self.width)
         converters = [
             costs.converter_cost(feeds[0], plan.lanes),
             costs.converter_cost(plan.lanes, 1, self.width),
         ]
-        return total([costs.unit_cost(), Resources(memory + 2 * wide, 3 * wide, 0, 0), *converters])
+        return total([sums, *converters])
 
     def build(self, plan: LanesPlan, feeds: Sequence[int]) -> GlobalSumUnit:
         """The unit."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from boards.board import Family, Resources
+from gen.cost.coefficients import Group
 from gen.cost.memories import lutram_luts, memory_cost, total
 from gen.cost.model import CostModel
 from gen.ir.ops import MaxPool, Op, Tensor
@@ -37,6 +38,14 @@ class MaxPoolPlan:
 
     lanes: int
     memory: MemoryKind
+
+
+@dataclass(frozen=True)
+class Pool(Group):
+    """Comparators and registers of a bit of a transfer take these."""
+
+    pool_lut: float
+    pool_ff: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +79,14 @@ class PoolNode(UnitNode):
         self, plan: MaxPoolPlan, feeds: Sequence[int], family: Family, costs: CostModel
     ) -> Resources:
         """Comparators, row and queue."""
-        bits = 8 * plan.lanes
+        bits, bit = 8 * plan.lanes, costs.coefficients.of(Pool)
         # The running maxima of a pixel, and the queue that a pixel leaves through.
         pixels = 2 * lutram_luts(self.output.shape[2] // plan.lanes, bits)
         row = memory_cost(plan.memory, self._depth(plan.lanes), bits)
         ahead = bits if plan.memory == "block" else 0
-        unit = Resources(pixels + 4 * bits, 6 * bits + ahead, 0, 0)
+        unit = Resources(
+            pixels + round(bit.pool_lut * bits), round(bit.pool_ff * bits) + ahead, 0, 0
+        )
         return total([costs.unit_cost(), row, unit, costs.converter_cost(feeds[0], plan.lanes)])
 
     def build(self, plan: MaxPoolPlan, feeds: Sequence[int]) -> MaxPoolUnit:

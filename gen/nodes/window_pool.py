@@ -22,7 +22,7 @@ from gen.nodes.option import Option, Surroundings, pareto
 from gen.nodes.rings import KINDS, ring_pixels
 from gen.nodes.streams import Feed, even_departures
 from gen.nodes.window_shape import WindowShape
-from gen.nodes.windowed_cost import collector_cost, reading_cost, reducer_cost, scaler_cost
+from gen.nodes.windowed_cost import mean_cost, reading_cost, reducer_cost
 from hw.layers.average import Average, sum_shape
 from hw.layers.conv_integers import code_shape
 from hw.layers.folding import PoolPlan
@@ -154,11 +154,12 @@ class WindowPoolNode(Node):
         bits = 8 if largest else self._sum_bits
         window = plan.window_memory, plan.window_pixels, self.output.shape[2] // lanes, lanes
         parts = [
-            reading_cost(*window, padded=any(self.pad)),
-            collector_cost(feeds[0], lanes),
-            reducer_cost(lanes, bits, largest=largest),
+            costs.unit_cost(),
+            reading_cost(costs, *window, padded=any(self.pad)),
+            costs.converter_cost(feeds[0], lanes),
+            reducer_cost(costs, lanes, bits, largest=largest),
         ]
-        return total(parts if largest else [*parts, scaler_cost(lanes, plan.scaler, bits)])
+        return total(parts if largest else [*parts, mean_cost(costs, lanes, plan.scaler)])
 
     def build(self, plan: PoolPlan, feeds: Sequence[int]) -> WindowPool:
         """The unit."""

@@ -8,8 +8,8 @@ from boards.board import Board, Resources
 from gen.common.errors import FirebrickError
 from gen.cost.memories import memory_cost, total
 from gen.ir.network import QuantizedNetwork
-from hw.link.results import sums_memory
 from hw.link.uart import FEWEST_CYCLES
+from hw.stream.fifo import MemoryKind
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, CREDIT, HEADER, OVERHEAD, RESULT
 
@@ -45,12 +45,17 @@ def packet_format(network: QuantizedNetwork, board: Board) -> DeviceInfo:
     return info if board.station is None else replace(info, chunk=CHUNK, credits=CREDITS)
 
 
+def sums_memory(network: QuantizedNetwork) -> MemoryKind:
+    """Where the class sums wait: block RAM is cheaper than LUTs from 128 classes on."""
+    return "lut" if network.output.shape[2] < 128 else "block"
+
+
 def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
     """The link and the shell around the accelerator, in what the 7-series has."""
     info = packet_format(network, board)
     memories = [
         memory_cost("block", info.credits * info.chunk, 8),
-        memory_cost(sums_memory(info.classes), info.classes, 32),
+        memory_cost(sums_memory(network), info.classes, 32),
     ]
     parts = [UART_AND_SHELL, *memories, STALLS, *([STALLS_PER_STREAM] * len(network.ops))]
     if board.station is not None:
@@ -65,7 +70,9 @@ def link_name(board: Board) -> str:
         return f"UART at {board.baud} baud"
     assert board.phy is not None
     rate = board.phy.bits_per_second // 1_000_000
-    return f"UDP at {board.station.address}, port {board.station.port}, {rate} Mb/s"
+    # LiteEth's RGMII has no slower modes.
+    only = " only, no slower link" if board.phy.kind == "rgmii" else ""
+    return f"UDP at {board.station.address}, port {board.station.port}, {rate} Mb/s{only}"
 
 
 def shell_cycles(network: QuantizedNetwork, board: Board) -> int:

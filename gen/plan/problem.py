@@ -240,7 +240,7 @@ def finish(problem: Problem, plans: dict[str, NodePlan], clock_hz: int) -> Plan:
         clock_hz=clock_hz,
         nodes=plans,
         queues=waiting,
-        sums_memory=sums_memory(problem.network.output.shape[2]),
+        sums_memory=sums_memory(problem.network),
         costs=costs,
         cycles=cycles,
     )

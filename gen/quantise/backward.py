@@ -1,13 +1,16 @@
-"""Gradients of :mod:`gen.quantise.layers`, by their inputs and by a convolution's numbers."""
+"""Gradients of :mod:`gen.quantise.layers`, by windows and by inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
-from gen.ir.graph import Computed, FloatAdd, FloatAveragePool, FloatConv, FloatOp
-from gen.ir.ops import Concat, Conv, MaxPool
+from gen.ir.ops import (
+    Computed,
+    Conv,
+    FloatConv,
+)
 
 
 def conv_back(op: FloatConv, slope: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -52,16 +55,27 @@ def patches_back(op: FloatConv | Conv, slope: np.ndarray, shape: tuple[int, ...]
     if (kernel_rows, kernel_columns, op.stride) == (1, 1, 1) and not any(op.pad):
         return slope[:, :, :, 0]
     taps = ((divmod(tap, kernel_columns), slope[..., tap, :]) for tap in range(slope.shape[3]))
-    return _spread(op.stride, op.pad, taps, shape)
+    return spread(op.stride, op.pad, taps, shape)
 
 
-def _spread(
+def spread(
     stride: int,
     pad: tuple[int, int, int, int],
     taps: Iterable[tuple[tuple[int, int], np.ndarray]],
     shape: tuple[int, ...],
 ) -> np.ndarray:
-    """Gradient by a map of ``shape``, of gradients by each place (row, column) in the windows."""
+    """Gradient by a map, of gradients by each place in its windows.
+
+    Parameters
+    ----------
+    stride : int
+    pad : tuple of int
+        Top, left, bottom, right.
+    taps : iterable
+        Row and column of a place, and the gradient by what all windows have there.
+    shape : tuple of int
+        (N, H, W, C) of the map.
+    """
     top, left, bottom, right = pad
     count, height, width, channels = shape
     whole = np.zeros((count, height + top + bottom, width + left + right, channels), np.float32)
@@ -86,49 +100,3 @@ def unclamped(op: Computed, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
     if op.ceiling is not None:
         slope = slope * (y < np.float32(op.ceiling))
     return slope
-
-
-def layer_back(
-    op: FloatOp, inputs: Sequence[np.ndarray], y: np.ndarray, slope: np.ndarray
-) -> list[np.ndarray]:
-    """Gradient by each input of any layer but a convolution.
-
-    Parameters
-    ----------
-    op : FloatOp
-    inputs : float32 arrays (N, H, W, C)
-    y, slope : float32 array
-        The layer's output and the gradient by it.
-    """
-    if isinstance(op, MaxPool):
-        return [_max_pool_back(op, inputs[0], y, slope)]
-    if isinstance(op, Concat):
-        ends = np.cumsum([x.shape[3] for x in inputs])[:-1]
-        return np.split(slope, ends, axis=3)
-    if isinstance(op, FloatAdd):
-        return [unclamped(op, y, slope)] * 2
-    if isinstance(op, FloatAveragePool):
-        part = unclamped(op, y, slope) / np.float32(op.kernel**2)
-        taps = ((divmod(tap, op.kernel), part) for tap in range(op.kernel**2))
-        return [_spread(op.stride, op.pad, taps, inputs[0].shape)]
-    height, width = inputs[0].shape[1:3]
-    return [np.broadcast_to(slope / (height * width), inputs[0].shape)]
-
-
-def _max_pool_back(op: MaxPool, x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """To the first of the largest pixels of each window."""
-    top, left_side, _, _ = op.pad
-    (height, width), (rows, columns) = x.shape[1:3], y.shape[1:3]
-    bottom = max((rows - 1) * op.stride + op.kernel - top - height, 0)
-    right = max((columns - 1) * op.stride + op.kernel - left_side - width, 0)
-    margins = ((0, 0), (top, bottom), (left_side, right), (0, 0))
-    x = np.pad(x, margins, constant_values=-np.inf)
-    back, left = np.zeros_like(x), slope.copy()
-    for tap in range(op.kernel**2):
-        dy, dx = divmod(tap, op.kernel)
-        here = np.s_[:, dy :: op.stride, dx :: op.stride]
-        part = x[here][:, :rows, :columns]
-        taken = np.where(part == y, left, 0)
-        back[here][:, :rows, :columns] += taken
-        left -= taken
-    return back[:, top : top + height, left_side : left_side + width]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.common.progress import SILENT, Progress
-from gen.ir.graph import Computed, FloatGraph, FloatOp
-from gen.ir.ops import INPUT
-from gen.quantise.layers import batches, float_layer
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, Computed, FloatOp
+from gen.quantise.kinds import float_layer
+from gen.quantise.layers import batches
 
 BINS = 4096
 CANDIDATES = np.geomspace(0.25, 1.0, 64)
@@ -70,7 +71,9 @@ class Histogram:
             self.counts[BINS // 2 :] = 0
             self.top *= 2
         if self.top > 0.0:
-            bins = (magnitudes * np.float32(BINS / self.top)).astype(np.int32)
+            # Of denormal numbers, the inverse is no 32-bit float.
+            kind = np.float32 if self.top > BINS * np.finfo(np.float32).tiny else np.float64
+            bins = (magnitudes * kind(BINS / self.top)).astype(np.int32)
             self.counts += np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
 
     def merge(self, other: Histogram) -> None:

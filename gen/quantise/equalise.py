@@ -19,8 +19,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gen.ir.graph import FloatConv, FloatGraph, FloatOp
-from gen.ir.ops import Concat, MaxPool
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import FloatConv, FloatOp
 from gen.quantise.calibrate import run_float
 from gen.quantise.hessian import MomentSums
 from gen.quantise.layers import batches
@@ -82,7 +82,7 @@ def _sources(
     op = makers.get(name)
     if isinstance(op, FloatConv) and op.ceiling is None:
         return [(name, 0, len(op.weights))]
-    if not isinstance(op, MaxPool | Concat) or any(len(readers[x]) > 1 for x in op.inputs):
+    if op is None or not op.passes or any(len(readers[x]) > 1 for x in op.inputs):
         return None
     parts, start = [], 0
     for x in op.inputs:

@@ -16,10 +16,11 @@ import numpy as np
 from scipy.special import softmax
 
 from gen.common.progress import SILENT, Progress
-from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.ops import INPUT
-from gen.quantise.backward import conv_back, layer_back, unclamped
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, FloatConv
+from gen.quantise.backward import conv_back, unclamped
 from gen.quantise.calibrate import run_float
+from gen.quantise.kinds import layer_back
 from gen.quantise.layers import batches
 
 DAMPING = 0.1

@@ -8,8 +8,12 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.ir.fixed_point import fixed_point, real_scale
-from gen.ir.graph import Computed, FloatAdd, FloatAveragePool, FloatConv, FloatOp
-from gen.ir.ops import Add, AveragePool, Conv, Op, Tensor
+from gen.ir.ops import (
+    Computed,
+    Conv,
+    FloatConv,
+    Tensor,
+)
 from gen.quantise.robust_multipliers import robust_multipliers
 
 CLIPS = np.linspace(0.4, 1.0, 61)
@@ -90,33 +94,6 @@ def border_codes(op: FloatConv, x: Tensor) -> tuple[int, ...]:
     """Code of a padding pixel, one a channel."""
     pad = np.floor(np.array(op.pad_value or np.zeros(x.shape[2])) / x.scale + 0.5)
     return tuple(int(code) for code in np.clip(pad, x.low, x.high))
-
-
-def integer_op(op: FloatOp, tensors: Mapping[str, Tensor]) -> Op:
-    """Any layer but a convolution in integers.
-
-    Raises
-    ------
-    FirebrickError
-        If the scales of an addition or an average are too far apart to requantise.
-    """
-    if isinstance(op, FloatConv):
-        raise TypeError(f"{op.name}: a convolution needs codes")
-    if not isinstance(op, FloatAdd | FloatAveragePool):
-        return op
-    y = tensors[op.name]
-    scales = np.array([tensors[name].scale for name in op.inputs])
-    try:
-        if isinstance(op, FloatAveragePool):
-            (multiplier,), shift = fixed_point(scales / (op.kernel**2 * y.scale))
-            return AveragePool(
-                op.name, op.inputs, op.kernel, op.stride, int(multiplier), shift, *clamp(op, y),
-                op.pad,
-            )  # fmt: skip
-        (a, b), shift = fixed_point(scales / y.scale)
-    except ValueError as error:
-        raise FirebrickError(f"{op.name}: {error}") from None
-    return Add(op.name, op.inputs, (int(a), int(b)), shift, *clamp(op, y))
 
 
 def scale_floor(op: FloatConv, x: Tensor) -> np.ndarray:

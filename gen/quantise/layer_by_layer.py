@@ -15,22 +15,15 @@ from functools import partial
 import numpy as np
 
 from gen.common.progress import SILENT, Progress
-from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.ops import INPUT, Conv, Op, Tensor
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, Conv, FloatConv, Op, Tensor
 from gen.ir.widths import Width
 from gen.quantise.codebook import round_to_levels
 from gen.quantise.gptq import largest_code, round_by_gptq
 from gen.quantise.hessian import LayerMoments, MomentSums
-from gen.quantise.integers import WEAKEST, border_codes, integer_conv, integer_op, scale_floor
-from gen.quantise.layers import (
-    batches,
-    before_relu,
-    by_group,
-    clamped,
-    float_layer,
-    integer_layer,
-    patches,
-)
+from gen.quantise.integers import WEAKEST, border_codes, integer_conv, scale_floor
+from gen.quantise.kinds import float_layer, integer_layer, integer_op
+from gen.quantise.layers import batches, before_relu, by_group, clamped, patches
 from gen.quantise.rate import Step, bits_for, round_to_step
 
 MEMORY = 3 << 30

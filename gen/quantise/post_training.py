@@ -21,23 +21,17 @@ from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Part, Progress
 from gen.frames.images import with_mirror_images
 from gen.ir.check import check
-from gen.ir.graph import FloatConv, FloatGraph, SharedConv
+from gen.ir.graph import FloatGraph
 from gen.ir.labels import choose_labels
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Concat, MaxPool, Op, Tensor
+from gen.ir.ops import INPUT, FloatConv, Op, SharedConv, Tensor
 from gen.ir.preprocessing import Normalisation, Preprocessing, default_preprocessing
 from gen.ir.widths import WIDEST, Width, check_width
 from gen.quantise.calibrate import Statistics, observe
 from gen.quantise.equalise import equalise
 from gen.quantise.fisher import channel_couplings
-from gen.quantise.integers import (
-    integer_conv,
-    integer_op,
-    levels_of,
-    round_weights,
-    scale_floor,
-    weight_scales,
-)
+from gen.quantise.integers import integer_conv, levels_of, round_weights, scale_floor, weight_scales
+from gen.quantise.kinds import integer_op
 from gen.quantise.layer_by_layer import frames_in_memory, quantise_in_sequence
 
 Rounding = Literal["nearest", "gptq", "shared"]
@@ -47,7 +41,7 @@ Each to the nearest code, which is right for weights that were trained to be rou
 together, so that errors make up for one another and for those of earlier layers
 (:mod:`gen.quantise.layer_by_layer`), which is right for all others; mirror images of the frames
 then count as well, since weights must not suit a few hundred frames only. Or by layer the values
-that its weights share (:class:`~gen.ir.graph.SharedConv`), which then become its codebook.
+that its weights share (:class:`~gen.ir.ops.SharedConv`), which then become its codebook.
 """
 
 OBSERVED = 0.3
@@ -111,7 +105,7 @@ def quantise(
         name=graph.name,
         ops=ops,
         tensors=tensors,
-        labels=choose_labels(graph.shapes()[ops[-1].name][2], graph.metadata, labels),
+        labels=labels or choose_labels(graph.classes, graph.metadata),
         preprocessing=preprocessing or default_preprocessing(height, width),
         source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
     )
@@ -164,7 +158,7 @@ def _together(
 def _widths(
     graph: FloatGraph, weight_bits: int | Width | Mapping[str, int | Width], rounding: Rounding
 ) -> dict[str, Width]:
-    names = [op.name for op in graph.ops if isinstance(op, FloatConv)]
+    names = [op.name for op in graph.convs]
     if isinstance(weight_bits, int | Width):
         widths = dict.fromkeys(names, Width.of(weight_bits))
     else:
@@ -189,7 +183,7 @@ def _tensors(graph: FloatGraph, statistics: Statistics) -> dict[str, Tensor]:
         return name
 
     for op in graph.ops:
-        if isinstance(op, MaxPool | Concat):
+        if op.passes:
             for name in op.inputs:
                 group[root(name)] = root(op.name)
     nonnegative = graph.nonnegative()

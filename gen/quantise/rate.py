@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.graph import FloatGraph
 from gen.ir.ops import INPUT
 from gen.ir.widths import NARROWEST, WIDEST, Width
 from gen.quantise.gptq import BLOCK, Layer, elimination, largest_code
@@ -188,7 +188,7 @@ def steps_for(graph: FloatGraph, loss: Table, mean: float, pruned: float = 0.0) 
     pruned : float
         Part of the weights of each layer to set to zero, but for layers that read pixels.
     """
-    convs = [op for op in graph.ops if isinstance(op, FloatConv)]
+    convs = graph.convs
     sizes = np.array([op.weights.size for op in convs], float)
     losses = np.maximum([loss[op.name][MEASURED] for op in convs], 1e-12)
     logs = 0.5 * np.log(sizes / losses)

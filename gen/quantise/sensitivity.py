@@ -21,14 +21,15 @@ from threadpoolctl import threadpool_limits
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Part, Progress
 from gen.common.solver import solve
-from gen.ir.graph import FloatConv, FloatGraph, FloatOp
-from gen.ir.ops import INPUT
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, FloatConv, FloatOp
 from gen.ir.widths import WIDEST, Width
 from gen.quantise.calibrate import run_float
 from gen.quantise.codebook import round_to_levels
 from gen.quantise.gptq import round_by_gptq
 from gen.quantise.hessian import LayerMoments, MomentSums
-from gen.quantise.layers import batches, by_group, float_layer, patches
+from gen.quantise.kinds import float_layer
+from gen.quantise.layers import batches, by_group, patches
 
 FRAMES = 64
 """Frames to measure on; spread evenly over those given."""
@@ -62,7 +63,7 @@ def measure(
     """
     count = min(FRAMES, len(frames))
     frames = frames[np.arange(count) * len(frames) // count]
-    convs = [op for op in graph.ops if isinstance(op, FloatConv)]
+    convs = graph.convs
     steps = 2 * count + len(convs)
     looked, rounding = count / steps, (count + len(convs)) / steps
     # BLAS adds up in another order on another number of cores, which changes what is chosen.
@@ -80,7 +81,7 @@ def measure(
 
 def _moments(graph: FloatGraph, frames: np.ndarray, progress: Progress) -> dict[str, LayerMoments]:
     """Moments of each convolution's inputs; the outputs it wants are none."""
-    convs = [op for op in graph.ops if isinstance(op, FloatConv)]
+    convs = graph.convs
     sums = {op.name: MomentSums(op.weights[0].size, 0, groups=op.groups) for op in convs}
     for batch in batches(len(frames), frames.shape[1:]):
         tensors = {INPUT: frames[batch].astype(np.float32)}

@@ -12,6 +12,7 @@ from rich.console import Console
 from gen.common.progress import progress_line
 from gen.frames.class_results import ClassResult, results_json, results_table
 from gen.frames.images import load_frame
+from gen.frames.pixel_options import FrameOptions
 from host.commands.output import Json, keys, print_line, tell_losses
 from host.open import BoardOptions, open_board
 
@@ -21,6 +22,7 @@ def classify(
         list[Path], typer.Argument(metavar="IMAGE...", help="Photographs, in any usual format.")
     ],
     options: BoardOptions,
+    shape: FrameOptions,
     *,
     json: Json = False,
 ) -> None:
@@ -37,8 +39,10 @@ def classify(
 
     - For programs: `python -m host --sim build/arty_a7 --json cat.jpg`
     """
+    options.check_record(images)
     network = options.network()
-    frames = [load_frame(path, network.preprocessing) for path in images]
+    preprocessing = shape.apply(network.preprocessing)
+    frames = [load_frame(path, preprocessing) for path in images]
     with open_board(options, network) as board:
         start = time.monotonic()
         with progress_line("classifying") as progress:

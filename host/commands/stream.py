@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +14,7 @@ import typer
 from rich.console import Console
 
 from gen.frames.class_results import ClassResult, results_json, top_k
+from gen.frames.pixel_options import FrameOptions
 from host.commands.output import Json, print_line, tell_losses
 from host.open import BoardOptions, open_board
 from host.pictures import pictures
@@ -27,6 +29,7 @@ def stream(
         ),
     ],
     options: BoardOptions,
+    shape: FrameOptions,
     *,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after so many frames.")
@@ -34,8 +37,10 @@ def stream(
     json: Json = False,
 ) -> None:
     """Classify photographs, a video, or what a camera sees, a line each as the results come."""
+    options.check_record([Path(source)])
     network = options.network()
-    found, names = islice(pictures(source, network.preprocessing), limit), deque[str]()
+    preprocessing = shape.apply(network.preprocessing)
+    found, names = islice(pictures(source, preprocessing), limit), deque[str]()
 
     def frames() -> Iterator[np.ndarray]:
         for name, frame in found:

@@ -57,8 +57,9 @@ def verify(
 
     - For a rare fault: `python -m host verify --port /dev/ttyUSB1 --frames 10000`
     """
-    network = options.network()
     shown = pictures or []
+    options.check_record(shown)
+    network = options.network()
     names, pixels = stimuli(network, shown, min(frames, _DIFFERENT), seed)
     with open_board(options, network) as board, progress_line("verify") as progress:
         progress.begin("golden model")

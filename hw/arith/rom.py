@@ -32,6 +32,11 @@ LUT_LOADS = 64
 """Most LUTs of a table that share a register of the address."""
 
 
+def lut_columns(depth: int) -> int:
+    """Columns of a table of so many rows that share an address register."""
+    return max(LUT_LOADS // -(-depth // 64), 1)
+
+
 class Rom(wiring.Component):
     """Rows that are read one after another, and again from the first one.
 
@@ -93,7 +98,7 @@ class Rom(wiring.Component):
 
     def _tables(self, m: Module) -> None:
         """Columns of the rows that share an address register."""
-        columns = max(LUT_LOADS // -(-len(self._rows) // 64), 1)
+        columns = lut_columns(len(self._rows))
         starts = range(0, self._width, columns)
         if self._latency == 1:
             addresses = self._addresses(m, len(starts))

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arith import dsp48
 from hw.arith.adder_tree import adder_tree, levels
 from hw.arith.mac import MacConfig
-from hw.arith.registers import later
+from hw.arith.registers import MOST_LOADS, later
 
 
 class SumSerialiser(wiring.Component):
@@ -122,25 +122,38 @@ class SumSerialiser(wiring.Component):
         steps, config = self._steps, self._config
         sums = Signal.like(self.i_sums, reset_less=True)
         self._keep(m, sums, self.i_sums)
-        step = Signal(range(max(steps, 2)), reset_less=True)
+        chosen = self._choices()
+        step = chosen[0]
         left = Signal(range(steps + 1))
         with m.If(self.i_done[0]):
-            m.d.sync += [step.eq(0), left.eq(self.i_count)]
+            m.d.sync += [*(copy.eq(0) for copy in chosen), left.eq(self.i_count)]
         with m.Elif(left != 0):
-            m.d.sync += [step.eq(step + 1), left.eq(left - 1)]
+            m.d.sync += [*(copy.eq(step + 1) for copy in chosen), left.eq(left - 1)]
 
         flags = [Signal(2, name=f"flags{i}") for i in range(self.latency(config) - 1)]
         m.d.comb += flags[0].eq((step[0] << 1) | (left != 0))
         m.d.sync += [after.eq(before) for before, after in itertools.pairwise(flags)]
         for lane in range(self._lanes):
             rows = [at * self._lanes + lane for at in range(steps)]
-            total = self._total(m, sums, step, rows)
-            choice = [total] if config.rows_per_sum == 1 else self._apart(m, total, step, rows)
+            mine = [chosen[part * len(chosen) // config.parts] for part in range(config.parts)]
+            total = self._total(m, sums, mine, rows)
+            choice = [total] if config.rows_per_sum == 1 else self._apart(m, total, mine, rows)
             odd = [row % 2 for row in rows]
             row = choice[0] if len(choice) == 1 else _half(choice, odd, flags[-1][1])
             m.d.comb += self.o_payload[lane].eq(later(m, row))
         m.d.sync += self.o_push.eq(flags[-1][0])
         return m
+
+    def _choices(self) -> list[Signal]:
+        """Registers of the step, which picks a row: as many as its loads need, and a part each."""
+        inputs = min(self._steps, self._config.groups)
+        loads = self._lanes * self._config.raw_bits * -(-inputs // 4)
+        count = min(self._config.parts, -(-self._config.parts * loads // MOST_LOADS)) or 1
+        shape, attributes = range(max(self._steps, 2)), {"keep": "true"} if count > 1 else {}
+        return [
+            Signal(shape, name=f"step{number}", reset_less=True, attrs=attributes)
+            for number in range(count)
+        ]
 
     def _keep(self, m: Module, kept: data.View, sums: data.View) -> None:
         """Take what there is in a cycle with ``i_done``."""
@@ -148,16 +161,16 @@ class SumSerialiser(wiring.Component):
             with m.If(self.i_done[number * len(self.i_done) // len(sums)]):
                 m.d.sync += kept[number].eq(value)
 
-    def _total(self, m: Module, held: data.View, step: Value, rows: list[int]) -> Signal:
-        """The sum of the parts of the step's row."""
+    def _total(self, m: Module, held: data.View, steps: list[Signal], rows: list[int]) -> Signal:
+        """The sum of the parts of the step's row; each part has a register of the step."""
         config = self._config
         picked = []
         for part in range(config.parts):
             indices = [row // config.rows_per_sum * config.parts + part for row in rows]
-            picked.append(later(m, _pick(step, held, indices)))
+            picked.append(later(m, _pick(steps[part], held, indices)))
         return adder_tree(m, picked)
 
-    def _apart(self, m: Module, total: Signal, step: Value, rows: list[int]) -> list[Value]:
+    def _apart(self, m: Module, total: Signal, steps: list[Signal], rows: list[int]) -> list[Value]:
         """The two sums of the rows that share a raw sum."""
         config = self._config
         width = config.accumulator_bits
@@ -165,7 +178,7 @@ class SumSerialiser(wiring.Component):
             return dsp48.separate(total, config.offset, width)
         uppers = Signal.like(self.i_uppers, reset_less=True)
         self._keep(m, uppers, self.i_uppers)
-        upper = self._total(m, uppers, step, rows)[: config.overlap]
+        upper = self._total(m, uppers, steps, rows)[: config.overlap]
         late = later(m, total)
         reach = later(m, dsp48.borrowed(total, upper, config.offset))
         return dsp48.separate_overlapping(late, reach, config.offset, width)

@@ -127,8 +127,7 @@ class ConvEngine(wiring.Component):
     i : In(lane_stream(i_lanes, 8 bits))
     o : Out(lane_stream(plan.lanes, 8 bits))
     o_tap : Out(lane_stream(plan.simd, 8 bits))
-        Only with ``tap``: that pixel of each window, its last word filled up with zeros; what
-        :meth:`ConvIntegers.on_taps` reads.
+        Only with ``tap``: that pixel of each window, its last word filled up with zeros.
 
     Raises
     ------

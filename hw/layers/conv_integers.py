@@ -112,11 +112,6 @@ class ConvIntegers:
             pad_code=(*self.pad_code, *(0,) * spare),
         )
 
-    def on_taps(self, lanes: int) -> ConvIntegers:
-        """A convolution of a single tap that gets the pixels it reads, and no others, in words."""
-        height, width = (-(-side // self.stride) for side in self.size)
-        return replace(self.widened(lanes), size=(height, width), stride=1)
-
     def model(self, frame: np.ndarray) -> np.ndarray:
         """Codes of a frame (height, width, Cin): (rows, columns, Cout)."""
         (height, width), (top, left, _, _), groups = self.size, self.pad, self.groups

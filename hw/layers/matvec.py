@@ -220,8 +220,8 @@ class MatrixVector(wiring.Component):
             self.i.ready.eq(credit | ~last),
             accept.eq(self.i.valid & self.i.ready),
             word.i_step.eq(accept),
+            rom.i_next.eq(accept),
         ]
-        m.d.comb += rom.i_next.eq(accept)
         x, flags = Mux(accept, self.i.payload.as_value(), 0), Cat(accept, first, last)
         data = rom.o_data
         if self._decoder is not None:

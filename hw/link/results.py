@@ -13,19 +13,14 @@ LATENCY = 3
 """Cycles that an accelerator takes at least."""
 
 
-def sums_memory(classes: int) -> MemoryKind:
-    """Where so many class sums wait unless told: block RAM is cheaper than LUTs from 128 on."""
-    return "lut" if classes < 128 else "block"
-
-
 class ResultQueue(wiring.Component):
     """How long frames take, and the class sums of those that are done.
 
     Parameters
     ----------
     info : DeviceInfo
-    memory : "block", "lut" or None
-        What holds a frame's class sums; None leaves it to :func:`sums_memory`.
+    memory : "block" or "lut"
+        What holds a frame's class sums.
 
     Members
     -------
@@ -45,9 +40,9 @@ class ResultQueue(wiring.Component):
         For one cycle: the last sum of a frame leaves.
     """
 
-    def __init__(self, info: DeviceInfo, memory: MemoryKind | None = None):
+    def __init__(self, info: DeviceInfo, memory: MemoryKind):
         self._info = info
-        self._memory = memory or sums_memory(info.classes)
+        self._memory = memory
         super().__init__(
             {
                 "i_began": In(1),

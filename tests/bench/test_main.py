@@ -2,7 +2,7 @@ import json
 import os
 from types import SimpleNamespace
 
-from bench import __main__ as main
+from bench import cli as main
 
 
 def test_figures_replace_the_file_with_those_before(monkeypatch, tmp_path):

@@ -16,7 +16,8 @@ class Blink(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.domains.sync = ClockDomain()
+        m.domains.sync = domain = ClockDomain()
+        platform.add_clock_constraint(domain.clk, self._clock_hz)
         m.submodules.clock = ClockGenerator(self._clock_hz)
         light = Signal()
         m.d.sync += light.eq(~light)
@@ -41,7 +42,7 @@ def test_boards_by_name():
 def test_build_files(name):
     board = BOARDS[name]
     files = board.platform().prepare(Blink(board.clock_hz), "top").files
-    assert set(files) == {"top.il", "top.xdc", "build_vivado.tcl", "build_open.sh"}
+    assert set(files) == {"top.il", "top.xdc", "nextpnr.xdc", "build_vivado.tcl", "build_open.sh"}
     ports = re.findall(r"LOC \w+ \[get_ports \{(\w+)\}\]", files["top.xdc"])
     for port in ports:
         assert re.search(rf"wire .*\\{port}$", files["top.il"], re.MULTILINE), port
@@ -147,3 +148,51 @@ def test_an_mmcm_only_where_the_clock_differs():
     differential = BOARDS["genesys2"].platform().prepare(Blink(100_000_000), "top").files
     assert "IBUFDS" in differential["top.il"]
     assert "MMCME2_BASE" in differential["top.il"]
+
+
+def test_nextpnr_xilinx_is_told_the_clock_behind_its_buffers():
+    files = BOARDS["arty_a7"].platform().prepare(Blink(80_000_000), "top").files
+    assert re.fullmatch(r"create_clock -period 12.5 \[get_nets [\w.]*clk\]\n", files["nextpnr.xdc"])
+    assert re.search(r"--xdc top.xdc --xdc nextpnr.xdc .*\n.* --freq 80 ", files["build_open.sh"])
+
+
+def test_the_flash_of_the_arty_is_read_on_four_lines():
+    setting = "set_property BITSTREAM.CONFIG.SPI_BUSWIDTH 4 [current_design]"
+    for name in named("xc7"):
+        files = BOARDS[name].platform().prepare(Blink(100_000_000), "top").files
+        assert (setting in files["build_vivado.tcl"]) == name.startswith("arty_a7")
+
+
+@pytest.mark.parametrize("name", named("xc7"))
+def test_who_takes_vivado_reads_which_edition(name):
+    steps = BOARDS[name].platform().build_steps
+    vivado = next(step.purpose for step in steps if step.command.startswith("vivado"))
+    script = BOARDS[name].platform().prepare(Blink(100_000_000), "top").files["build_vivado.tcl"]
+    edition = "Enterprise" if name == "genesys2" else "free"
+    assert edition in vivado
+    assert edition in script
+
+
+@pytest.mark.parametrize(("name", "resource"), [("ulx3s_85", "uart"), ("ecpix5_85", "rst")])
+def test_lines_that_others_may_leave_open_are_pulled_up(name, resource):
+    found = BOARDS[name].platform().request(resource, 0, dir="-")
+    pin = found.rx if resource == "uart" else found
+    assert pin.io.metadata[0].attrs["PULLMODE"] == "UP"
+
+
+def test_inputs_amid_the_edges_of_a_clock_are_constrained():
+    class Top(Blink):
+        def elaborate(self, platform):
+            m = super().elaborate(platform)
+            pins = platform.request("eth_rgmii", 0, dir="-")
+            platform.add_clock_constraint(pins.rx_clk.io, 125_000_000)
+            platform.constrain_inputs(pins.rx_clk.io, [pins.rx_ctl.io, pins.rx_data.io], 1.0)
+            m.submodules.data = io.Buffer("i", pins.rx_data)
+            return m
+
+    text = BOARDS["genesys2"].platform().prepare(Top(100_000_000), "top").files["top.xdc"]
+    found = re.findall(r"set_input_delay -clock (\S+)( -clock_fall -add_delay)? (-m..) (\S+)", text)
+    edges = [("", "-max", "3"), ("", "-min", "1")]
+    fall = [(" -clock_fall -add_delay", *bounds) for _, *bounds in edges]
+    assert found == [("eth_rgmii_0__rx_clk__io", *edge) for edge in edges + fall]
+    assert "[list {eth_rgmii_0__rx_ctl__io} {eth_rgmii_0__rx_data__io[*]}]" in text

@@ -4,7 +4,7 @@ import numpy as np
 
 from gen.ir.check import check
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor, output_shape
+from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
 
 
@@ -18,7 +18,7 @@ class Builder:
 
     def _append(self, op: Op) -> str:
         self.ops.append(op)
-        shape = output_shape(op, [self.tensors[name].shape for name in op.inputs])
+        shape = op.output_shape([self.tensors[name].shape for name in op.inputs])
         bits = 32 if isinstance(op, GlobalSum) else 8
         self.tensors[op.name] = Tensor(op.name, shape, 1.0, bits=bits)
         return op.name

@@ -1,5 +1,7 @@
 import importlib.util
 import json
+import os
+import re
 import sys
 
 import numpy as np
@@ -8,10 +10,12 @@ import pytest
 from PIL import Image
 
 from gen.cli import app
+from gen.common.build_folder import BuildFolder
 from gen.common.console import run_app
 from gen.formats.family import Family
 from gen.ir.network_file import load_network, save_network
 from gen.ir.ops import INPUT
+from tests.gen.backend.tools import CLOCK, nextpnr_report, stand_in_nextpnr
 from tests.gen.onnx_models import squeezenet
 from tests.networks import NetworkBuilder, tiny_network
 
@@ -67,6 +71,10 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--board", "arty_a7", "--clock", "1"], "out of range"),
         (["--board", "arty_a7", "--clock", "5"], "needs a clock of at least 6 MHz"),
         (["--board", "arty_a7", "--clock", "nan"], "number of MHz"),
+        (["--board", "arty_a7", "--clock", "fast"], "number of MHz, or auto, not fast"),
+        (["--board", "arty_a7", "--bitstream", "--route-seed", "2"], "Vivado, which has none"),
+        (["--board", "ulx3s_85", "--route-seed", "2"], "--route-seed is for --bitstream"),
+        (["--board", "genesys2", "--bitstream"], "vivado is missing; genesys2 wants Vivado ML Ent"),
         (["--board", "genesys2", "--baud", "4000000"], "bridge does at most 3000000 baud"),
         (["--board", "arty_a7", "--model", "."], "error: "),
         (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
@@ -84,7 +92,7 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--bord", "arty_a7"], "No such option: --bord"),
         (["--board"], "requires an argument"),
         (["arty_a7"], "unexpected extra argument"),
-        (["--board", "arty_a7", "--labels", "text.npz"], "network files carry"),
+        (["--board", "arty_a7", "--labels", "text.npz"], "text.npz: 1 class names for a network"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(call, tmp_path, arguments, message):
@@ -123,7 +131,7 @@ def float_file(tmp_path_factory):
         (["--calibrate", "nowhere"], "nowhere: no such folder"),
         (["--calibrate", "empty"], "holds no image"),
         (["--calibrate", "damaged"], "damaged"),
-        (["--calibrate", "photos", "--preprocess", "tf"], "unknown input normalisation 'tf'"),
+        (["--calibrate", "photos", "--preprocess", "x"], "unknown input normalisation 'x'"),
         (["--calibrate", "photos", "--labels", "none.txt"], "cannot read class names"),
         (["--calibrate", "photos", "--weight-bits", "4,conv9=8"], "no layer 'conv9'; there are"),
         (["--calibrate", "photos", "--memory-budget", "99"], "the narrowest weights need"),
@@ -154,7 +162,7 @@ def test_a_float_model_is_quantised_with_the_folder_of_photographs(call, float_f
     assert [op.weight_bits for op in network.convs] == [8] + [4] * 7
     assert network.source["widths"] == "4 bits, conv1 8"
     assert network.name == "float"
-    assert network.source["pixels"] == "raw normalisation"
+    assert network.source["pixels"] == "RGB, mean 0, deviation 1; given"
 
 
 def test_a_memory_budget_is_shared_out(call, float_file, tmp_path):
@@ -182,7 +190,7 @@ def test_a_member_of_the_family_is_planned_for_a_board(call, tmp_path):
         Family.parse(TINY_FAMILY).parameters
     )
     assert network.labels == tuple(f"class {i}" for i in range(10))
-    assert network.source["pixels"].startswith("imagenet normalisation")
+    assert "imagenet, assumed" in network.source["pixels"]
     assert network.source["weights"] == "drawn at random, seed 3; --weights to give some"
     assert "fire9_add" in (tmp_path / "here" / "plan.json").read_text()
     assert "drawn at random" in out
@@ -214,10 +222,12 @@ def test_an_assumed_normalisation_is_told(call, float_file, tmp_path):
     options = ("--model", float_file, "--calibrate", "photos", "--out", "here")
     status, out, _ = call("--board", "genesys2", *options)
     assert status == 0
-    told = "imagenet normalisation (assumed; --preprocess to change)"
-    assert told in out
-    assert told in (tmp_path / "here" / "report.txt").read_text()
-    assert load_network(tmp_path / "here" / "network.npz").source["pixels"] == told
+    told = "imagenet, assumed; --preprocess, --mean to change"
+    assert told in " ".join(out.split())
+    assert told in " ".join((tmp_path / "here" / "report.txt").read_text().split())
+    source = load_network(tmp_path / "here" / "network.npz").source
+    assert source["pixels"].endswith(told)
+    assert source["frames"] == "shorter side to 21, middle 25x21"
 
 
 def test_without_yosys(call, monkeypatch, tmp_path):
@@ -243,3 +253,64 @@ def test_help_teaches(call):
     assert status == 0
     for word in ("arty_a7_35", "genesys2", "RAMB36", "--calibrate", "python -m gen --board"):
         assert word in out
+
+
+@pytest.fixture
+def routed(monkeypatch, tmp_path):
+    """Stand-ins for Yosys and nextpnr-ecp5, which reaches what it is told to, in MHz."""
+
+    def reaching(mhz):
+        tools = tmp_path / "tools"
+        stand_in_nextpnr(tools, nextpnr_report(**{CLOCK: (mhz, 80.0)}))
+        monkeypatch.setenv("PATH", f"{tools}:{os.defpath}")
+        monkeypatch.setattr("gen.backend.place_and_route.yosys_command", lambda *_: ["/bin/true"])
+
+    return reaching
+
+
+def test_a_bitstream_in_one_command(call, tiny_file, tmp_path, routed):
+    routed(84.125)
+    status, out, err = call("--board", "ulx3s_85", "--model", tiny_file, "--bitstream")
+    assert (status, err) == (0, "")
+    folder = BuildFolder(tmp_path / "build" / "ulx3s_85")
+    assert folder.bitstream.read_text() == "made\n"
+    for text in (out, folder.report.read_text()):
+        assert re.search(r"accelerator \(board.receiver.clk\) +80 +84\.1 +met", text)
+    assert "-m host program build/ulx3s_85" in out
+    assert "build_open.sh" not in out
+    assert "Kept in" not in out
+    _, out, _ = call("--board", "ulx3s_85", "--model", tiny_file)
+    assert "of an earlier build perhaps: nextpnr.arguments" in out.replace("ecppack.log, ", "")
+
+
+def test_a_bitstream_that_is_too_slow_is_none(call, tiny_file, tmp_path, routed):
+    routed(77.25)
+    arguments = ("--board", "ulx3s_85", "--model", tiny_file, "--bitstream", "--route-seed", "7")
+    status, out, err = call(*arguments)
+    assert status == 2
+    assert "NOT MET" in out
+    assert "77.2 MHz of 80 wanted, 3.4% too slow; try another --route-seed than 7" in err
+    assert "Next:" not in out
+    assert not (tmp_path / "build" / "ulx3s_85" / "top.bit").exists()
+
+
+def test_a_clock_that_is_looked_for(call, tiny_file, monkeypatch):
+    asked = []
+
+    def fastest(builder, folder, start_hz):
+        asked.append(start_hz)
+        return builder.build(90_000_000, folder)
+
+    monkeypatch.setattr("gen.generate.build_fastest", fastest)
+    status, out, _ = call("--board", "arty_a7_35", "--model", tiny_file, "--clock", "auto")
+    assert (status, asked) == (0, [100_000_000])
+    assert "at 90 MHz" in out
+
+
+def test_gigabit_is_told_where_a_link_is_chosen(call, tiny_file):
+    _, out, _ = call("--help")
+    assert "genesys2 and ecpix5_85 answer on links of 1 Gb/s only" in " ".join(
+        out.replace("│", " ").split()
+    )
+    _, out, _ = call("--board", "genesys2", "--link", "ethernet", "--model", tiny_file)
+    assert "1000 Mb/s only, no slower link" in out

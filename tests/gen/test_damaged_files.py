@@ -17,9 +17,10 @@ from gen.formats.deep_compression import load_compressed
 from gen.formats.family import Family
 from gen.formats.onnx_float import load_onnx
 from gen.formats.qdq_export import to_qdq
-from gen.ir.graph import FloatConv, FloatGraph
+from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork, flatten
 from gen.ir.network_file import load_network
+from gen.ir.ops import FloatConv
 from tests.damage import changed, damaged
 from tests.gen.formats.test_deep_compression import made  # noqa: F401 (a fixture)
 from tests.gen.onnx_models import squeezenet

@@ -83,7 +83,7 @@ def test_complex_bypasses_can_be_exported(call, tmp_path, float_file):
     assert (status, err) == (0, "")
     network = load_network(tmp_path / "a.npz")
     assert network.op("fire2_bypass1x1").low < 0
-    assert network.source["pixels"] == "raw normalisation"
+    assert network.source["pixels"] == "RGB, mean 0, deviation 1; given"
     for name in ("a.onnx", "a.fbz"):
         np.testing.assert_array_equal(sums(read_quantised(tmp_path / name)), sums(network))
 
@@ -135,6 +135,10 @@ def test_pruning_makes_zeros(call, tmp_path, float_file):
         (["--fbz", "a", "--npz", "a"], "named for two files"),
         (["--fbz", "a", "--npz", "photos/../a"], "named for two files"),
         (["--npz", "/dev/null"], "is a device"),
+        (["--npz", "bad.fbz", "--model", "bad.fbz"], "bad.fbz: is read by the same command"),
+        (["--npz", "bad.fbz", "--weights", "link.fbz"], "bad.fbz: is read by the same command"),
+        (["--npz", "link.fbz", "--labels", "bad.fbz"], "link.fbz: is read by the same command"),
+        (["--npz", "photos/0.png", "--calibrate", "photos"], "0.png: is read by the same command"),
         (["--fbz", "a", "--size", "9"], "leave out --size"),
         (["--fbz", "a", "--prune", "0.5"], "goes with --size"),
         (["--fbz", "a", "--size", "0"], "--size"),
@@ -146,6 +150,7 @@ def test_pruning_makes_zeros(call, tmp_path, float_file):
 )
 def test_bad_input(call, tmp_path, float_file, arguments, message):
     (tmp_path / "bad.fbz").write_text("hello")
+    (tmp_path / "link.fbz").symlink_to("bad.fbz")
     before = sorted(path.name for path in tmp_path.iterdir())
     status, out, err = call(*arguments)
     assert (status, out) == (2, "")

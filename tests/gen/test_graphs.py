@@ -10,16 +10,15 @@ from gen.formats.fbz import decode, encode
 from gen.formats.onnx_qdq import import_qdq
 from gen.formats.qdq_export import to_qdq
 from gen.ir.check import check
-from gen.ir.graph import FloatConv
 from gen.ir.network import QuantizedNetwork, flatten
 from gen.ir.network_file import load_network, save_network
-from gen.ir.ops import AveragePool, Conv, MaxPool
+from gen.ir.ops import AveragePool, Conv, FloatConv, MaxPool
 from gen.ir.widths import Width
 from gen.nodes.graph import Graph
 from gen.nodes.outline import check_hardware
 from gen.quantise.calibrate import float_logits, run_float
 from gen.quantise.equalise import equalise
-from gen.quantise.layers import integer_layer
+from gen.quantise.kinds import integer_layer
 from gen.quantise.post_training import quantise
 from gen.quantise.sensitivity import WIDTHS, choose_bits, measure, weight_memory
 from sim import golden

@@ -13,9 +13,9 @@ from gen.formats.onnx_float import import_float
 from gen.formats.onnx_qdq import import_qdq
 from gen.formats.onnx_windows import read_average_pool, read_max_pool
 from gen.formats.qdq_export import to_qdq
-from gen.ir.ops import pool_counts, window_counts
+from gen.ir.ops import MaxPool, window_counts
 from gen.quantise.calibrate import float_logits
-from gen.quantise.layers import integer_layer
+from gen.quantise.kinds import integer_layer
 from gen.quantise.post_training import quantise
 from sim import golden
 from tests.graphs import CLASSES, NORMALISATION, Net, pictures
@@ -86,10 +86,12 @@ class RandomNet:
         values |= {"kernel_shape": [kernel] * 2, "strides": [stride] * 2}
         y = self.net.node(kind, [x], self.name("pool"), **values)
         try:
-            rows, columns = pool_counts(shape[:2], read(self.net.nodes[-1], shape))
+            pool = read(self.net.nodes[-1], shape)
         except FirebrickError:
             self.net.nodes.pop()
             return
+        windows = MaxPool("", (), pool.kernel, pool.stride, pool.ceil, pool.pad)
+        rows, columns = windows.counts(shape[:2])
         self.maps.append((y, (rows, columns, shape[2])))
 
     def add(self, x: str, shape: tuple[int, int, int]) -> None:

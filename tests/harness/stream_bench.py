@@ -1,6 +1,6 @@
 """Build a component once with Verilator, then test it many times through its streams."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,16 +89,25 @@ class StreamBench:
         pytest's ``tmp_path``, or one of ``tmp_path_factory`` for a bench that several tests share.
     vendor_cells : bool
         Simulate Yosys' models of the vendor's primitives, and not our behavioural model.
+    write : callable, optional
+        What writes the component as Verilog: a function of it, the file and the top module's name.
     """
 
     def __init__(
-        self, component: wiring.Component, name: str, folder: Path, *, vendor_cells: bool = False
+        self,
+        component: wiring.Component,
+        name: str,
+        folder: Path,
+        *,
+        vendor_cells: bool = False,
+        write: Callable[[wiring.Component, Path, str], None] | None = None,
     ):
         self._packings = _stream_packings(component)
         self._folder = Path(folder) / name
         self._folder.mkdir()
         source = self._folder / f"{TOP}.v"
-        (_write_with_vendor_cells if vendor_cells else write_verilog)(component, source, TOP)
+        write = write or (_write_with_vendor_cells if vendor_cells else write_verilog)
+        write(component, source, TOP)
         self._design = VerilatedDesign(source, self._folder, _VISIBLE)
 
     def run(

@@ -7,7 +7,7 @@ import pytest
 from gen.common.manifest import EthernetLink, Manifest, UartLink
 from gen.frames.images import load_frames
 from gen.ir.network_file import save_network
-from host.__main__ import app
+from host.cli import app
 from sim import golden
 from tests.generated import photographs, run_command
 from tests.host.fake_board import FakeBoard, SerialBoard, device_info
@@ -165,7 +165,7 @@ def test_board_with_another_network(build, images, monkeypatch, capsys):
         (("--sim", "{build}", "--port", "x", "{image}"), "either --sim BUILD_DIR or --port PORT"),
         (("--replay", "{build}/manifest.json", "--build", "{build}", "{image}"), "no recorded"),
         (("--replay", "{image}", "--build", "{build}", "{image}"), "no recorded session"),
-        (("--sim", "{build}", "--record", "{build}/x/y", "{image}"), "cannot record there"),
+        (("--sim", "{build}", "--record", "{build}/x/y", "{image}"), "cannot write there"),
     ],
 )
 def test_bad_input(build, images, monkeypatch, capsys, arguments, message):

@@ -12,7 +12,7 @@ import pytest
 from boards import BOARDS
 from gen.common.manifest import EthernetLink, Manifest, UartLink
 from gen.common.progress import Silent
-from host.__main__ import app
+from host.cli import app
 from host.loader import TOOL, find_loader
 from protocol.device import Device
 from tests.generated import run_command

@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 
 from gen.formats.onnx_float import import_float
+from gen.frames.pixel_options import PixelOptions
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import save_network
 from gen.ir.preprocessing import Normalisation
 from gen.quantise.calibrate import float_logits, run_float
 from gen.quantise.post_training import quantise
 from sim import golden
-from sim.__main__ import app
 from sim.accuracy import Job, Tally, prepare
+from sim.cli import app
 from sim.labelled import Labelled
 from sim.workers import parts
 from tests.gen.onnx_models import frames, squeezenet
@@ -76,6 +77,18 @@ def run(case, monkeypatch, capsys, *options):
     arguments = ("accuracy", case.folder / "network.npz", *case.options, "--json", *options)
     assert run_command(monkeypatch, app, *arguments) == 0
     return json.loads(capsys.readouterr().out)
+
+
+def test_a_network_that_gets_nothing_right_is_told(case, monkeypatch, capsys, tmp_path):
+    labels = tmp_path / "labels.txt"
+    worst = np.argsort(golden.class_sums(case.network, case.pictures), axis=1)[:, 0]
+    lines = [f"picture {index:02}.png\t{label}\n" for index, label in enumerate(worst)]
+    labels.write_text("".join(lines), encoding="utf-8-sig")
+    command = ("accuracy", case.folder / "network.npz", case.folder / "photos", "--labels", labels)
+    assert run_command(monkeypatch, app, *command, "--processes", 1, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["integers"]["top1"] == 0.0
+    assert run_command(monkeypatch, app, *command, "--processes", 1) == 0
+    assert "0.00" in capsys.readouterr().out
 
 
 def test_integers_alone(case, monkeypatch, capsys):
@@ -238,7 +251,7 @@ def test_without_onnxruntime(case, monkeypatch, capsys):
 
 
 def test_jobs_travel(case):
-    job = prepare(case.folder / "network.npz", case.folder / "float.onnx", None)
+    job = prepare(case.folder / "network.npz", case.folder / "float.onnx", PixelOptions())
     copy: Job = pickle.loads(pickle.dumps(job))
     assert copy.network.digest == case.network.digest
     assert copy.reference.normalisation == NORMALISATION

@@ -5,7 +5,7 @@ import pytest
 
 from gen.frames.images import load_frames
 from sim import golden
-from sim.__main__ import app
+from sim.cli import app
 from tests.generated import photographs, run_command
 
 
@@ -73,7 +73,12 @@ def test_waves(tiny_board, images, tmp_path, monkeypatch):
         (("--build", "{tmp}", "{image}"), "no generated board"),
         (("--build", "{board}", "{tmp}/none.png"), "no such image"),
         (("--build", "{board}", "{board}/plan.json"), "not an image"),
-        (("--build", "{board}", "--waves", "{tmp}/none/x.fst", "{image}"), "cannot write waves"),
+        (
+            ("--build", "{board}", "--waves", "{tmp}/none/x.fst", "{image}"),
+            "cannot write there, no such folder",
+        ),
+        (("--build", "{board}", "--waves", "{image}", "{image}"), "is read by the same command"),
+        (("--build", "{board}", "--waves", "{board}/plan.json", "{image}"), "is read by the same"),
         (("--build", "{board}", "--waves", "{tmp}", "{image}"), "is a folder"),
         (("--build", "{board}", "--frames", "0", "{image}"), "--frames"),
         (("--build", "{board}", "--frame", "2", "{image}"), "--help"),

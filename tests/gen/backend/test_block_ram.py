@@ -109,7 +109,7 @@ def test_a_design_with_models_in_their_place(tmp_path, monkeypatch):
     design = tmp_path / "fifo" / "top.il"
     assert design.read_text().count("cell \\RAMB18E1 ") == 3
     (tmp_path / "models").mkdir()
-    assert len(behavioural(design, tmp_path / "models")) == 2 + 3
+    assert len(behavioural(design, tmp_path / "models")) == 1 + 3
     words = np.random.default_rng(4).integers(0, 1 << 50, (2, 700, 1))
     bench.run({"i": words}, {"o": words}, stalls={"i": 0.1, "o": 0.6}, seed=1)
     assert bench.run({"i": words}, {"o": words}).bubbles("o") == 0

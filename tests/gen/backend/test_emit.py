@@ -22,6 +22,7 @@ FILES = {
     "top.il",
     "top.v",
     "top.xdc",
+    "nextpnr.xdc",
     "build_vivado.tcl",
     "build_open.sh",
     "sim_top.il",

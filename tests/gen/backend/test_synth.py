@@ -1,12 +1,10 @@
 """Synthesis layer by layer: nothing is lost, nothing counted twice, and the counts are true."""
 
-import io
 import json
 import os
 import re
 
 import pytest
-from rich.console import Console
 
 import gen.backend.synth
 from boards import BOARDS
@@ -15,10 +13,13 @@ from gen.backend.cells import CellCount, count_cells
 from gen.backend.emit import emit
 from gen.backend.names import module_names
 from gen.backend.rtlil import run_yosys
-from gen.backend.synth import ACCELERATOR, SYNTHESIS, _Owners, comparison, save, synthesise
+from gen.backend.synth import ACCELERATOR, SYNTHESIS, _Owners, synthesise
+from gen.backend.synth_report import save
 from gen.common.build_folder import BuildFolder
 from gen.nodes.graph import Graph
 from gen.plan.planner import plan
+from gen.timing.estimate import estimate
+from gen.timing.netlist import read_netlist
 from tests.networks import fire_network, tiny_network
 from tests.recorder import Recorder
 
@@ -35,64 +36,85 @@ def made(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def counted(made):
-    """Cells by layer, and what was told of the progress."""
+    """What synthesis found, and what was told of the progress."""
     board, network, _, folder = made
     told = Recorder()
     with pytest.MonkeyPatch.context() as patch:
         if board.family == "xc7":
             # A process for each of the two largest convolutions.
             patch.setattr(gen.backend.synth, "SMALL", 220_000)
-        counts = synthesise(folder, board.family, network, progress=told)
-    return counts, told.steps
+        found = synthesise(folder, board.family, network, progress=told)
+    return found, told.steps
 
 
 def test_every_layer_is_counted(made, counted):
     board, network, layout, _ = made
-    counts, told = counted
+    found, told = counted
+    counts = found.counts
     assert set(counts) == set(layout.costs) == {"board", *(op.name for op in network.ops)}
     assert all(count.lut and count.ff for count in counts.values())
+    for name, count in counts.items():
+        planned, made = layout.costs[name].resources, count.resources
+        assert (made.bram36, made.dsp) == (planned.bram36, planned.dsp), name
     assert told == [(done, len(told)) for done in range(1, len(told) + 1)]
     assert len(told) == 3 if board.family == "xc7" else len(told) >= 1
 
 
 def test_the_layers_add_up_to_the_whole(made, counted):
     board, _, _, folder = made
-    counts, _ = counted
-    statistics = folder.path / "stat.json"
+    found, _ = counted
+    statistics, flat_netlist = folder.path / "stat.json", folder.path / "flat.json"
     run_yosys(
         f"read_rtlil {folder.design}",
         *SYNTHESIS[board.family](TOP),
         f"tee -q -o {statistics} stat -json",
+        f"write_json {flat_netlist}",
     )
     flat = count_cells(
         board.family, json.loads(statistics.read_text())["design"]["num_cells_by_type"]
     )
-    parts = sum(counts.values(), start=CellCount())
+    parts = sum(found.counts.values(), start=CellCount())
     assert (parts.dsp, parts.bram36, parts.bram18) == (flat.dsp, flat.bram36, flat.bram18)
     assert parts.lut == pytest.approx(flat.lut, rel=0.06)
     assert parts.ff == pytest.approx(flat.ff, rel=0.03)
     assert parts.lutram == pytest.approx(flat.lutram, rel=0.06)
+    whole = estimate(read_netlist([flat_netlist], TOP), board.family)
+    assert found.timing.flip_flops == parts.ff
+    assert whole.flip_flops == flat.ff
+    assert found.timing.ns == pytest.approx(whole.ns, rel=0.1)
+
+
+def test_the_clock_is_estimated_by_layer(made, counted):
+    _, network, layout, _ = made
+    found, _ = counted
+    timing = found.timing
+    assert set(timing.layers) <= set(layout.costs)
+    assert {op.name for op in network.convs} <= set(timing.layers)
+    assert timing.ns == max(path.ns for path in timing.clocks.values())
 
 
 def test_tables_and_files_hold_both_sides(made, counted, tmp_path):
     board, _, layout, _ = made
-    counts, _ = counted
+    found, _ = counted
+    counts = found.counts
     (tmp_path / "synth.json").write_text("old")
     os.link(tmp_path / "synth.json", tmp_path / "as it was")
-    save(BuildFolder(tmp_path), board.family, layout, counts)
+    (tmp_path / "report.txt").write_text("the plan\n")
+    save(BuildFolder(tmp_path), board.family, layout, found)
     assert (tmp_path / "as it was").read_text() == "old"  # replaced, not written over
     stored = json.loads((tmp_path / "synth.json").read_text())
     assert stored["total"]["planned"]["lut"] == layout.resources.lut
     assert stored["total"]["synthesised"]["lut"] == sum(c.lut for c in counts.values())
     for name, count in counts.items():
         assert stored["layers"][name]["synthesised"]["ff"] == count.ff
-    page = io.StringIO()
-    Console(file=page, width=140).print(comparison(layout, counts))
-    text = page.getvalue()
+    assert stored["timing"]["ns"] == found.timing.ns
+    text = (tmp_path / "report.txt").read_text()
+    assert text.startswith("the plan\n")
     for name in counts:
         row = next(line for line in text.splitlines() if re.match(rf" *{re.escape(name)} ", line))
         assert str(counts[name].ff) in row.split()
     assert f"{layout.resources.ff} " in next(line for line in text.splitlines() if "total" in line)
+    assert f"{found.timing.ns:.2f} ns" in text
 
 
 def test_owners_of_modules():

@@ -197,3 +197,42 @@ def test_what_is_missing_is_told_with_a_remedy(tmp_path):
     elsewhere = BuildFolder(tmp_path / "mine")
     with pytest.raises(FirebrickError, match=f"--board BOARD --out {elsewhere}`, or name another"):
         elsewhere.manifest()
+
+
+def killed(folder, *, taken=False):
+    """Leave what a process leaves that is killed amid the renames, the last one done or not."""
+    hidden = folder.path.with_name(f".{folder.path.name}.abcdefgh.firebrick")
+    new = BuildFolder(hidden / "new")
+    write(new, plan="newer")
+    os.rename(folder.path, hidden / "old")
+    if taken:
+        os.rename(new.path, folder.path)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_what_a_killed_process_left_is_put_back(folder, taken):
+    killed(folder, taken=taken)
+    write(folder, plan="new")
+    assert folder.foreign_files() == ["link", "top.bit"]
+    assert folder.bitstream.read_text() == "bitstream"
+    assert contents(folder)["plan"] == "new"
+    assert beside(folder) == ["board"]
+
+
+def test_what_another_process_is_writing_is_left_alone(folder):
+    with folder.replaced() as other:
+        other.plan.write_text("other")
+        write(folder, plan="new")
+        assert other.plan.read_text() == "other"
+    assert beside(folder) == ["board"]
+
+
+@pytest.mark.parametrize("name", ["plan", "manifest.json", "sim/simulation.so", "."])
+def test_what_is_read_is_not_replaced(folder, name):
+    read = folder.path / name
+    with pytest.raises(FirebrickError, match=r"is read, and would be replaced with all of.*--out"):
+        folder.check_writable([None, read])
+
+
+def test_what_others_put_there_may_be_read_since_it_stays(folder, tmp_path):
+    folder.check_writable([folder.bitstream, tmp_path / "elsewhere", tmp_path / "deep"])

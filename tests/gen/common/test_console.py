@@ -1,6 +1,7 @@
 import errno
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -76,3 +77,47 @@ def test_a_misspelt_command_is_no_picture(monkeypatch, capsys, word, message):
     with pytest.raises(SystemExit):
         run_app(app)
     assert message in capsys.readouterr().err
+
+
+PRINTS = """
+import sys, typer
+from gen.common.console import run_app
+app = typer.Typer()
+@app.command()
+def run() -> None:
+    for _ in range({lines}):
+        print("写真.png")
+run_app(app)
+"""
+
+
+def printing(lines, *shell, **environment):
+    command = [sys.executable, "-c", PRINTS.format(lines=lines), *shell]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, env={**os.environ, **environment})
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    with printing(100_000) as process:
+        assert process.stdout.readline() == "写真.png\n".encode()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+def test_letters_that_a_terminal_lacks_are_replaced():
+    with printing(1, PYTHONIOENCODING="ascii") as process:
+        assert process.communicate() == (b"??.png\n", b"")
+    assert process.returncode == 0
+
+
+def test_ctrl_c_while_modules_are_imported_ends_quietly(tmp_path):
+    (tmp_path / "slow.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)")
+    command = [sys.executable, "-c", "from gen.common.start import start; start('slow')"]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.getcwd()}"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment) as process:
+        assert process.stdout.readline() == b"importing\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate() == (b"", b"interrupted\n")
+    assert process.returncode == 130

@@ -48,3 +48,15 @@ def test_what_is_no_file_is_told_by_its_name(tmp_path, name):
     with pytest.raises(OSError, match=name), replacing(tmp_path / name):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path):
+    (tmp_path / ".a.abcdefgh.firebrick").mkdir()
+    (tmp_path / ".a.abcdefgh.firebrick" / "a").write_bytes(b"half")
+    (tmp_path / ".a.mine").mkdir()
+    with replacing(tmp_path / "a") as first:
+        first.write(b"first")
+        with replacing(tmp_path / "a") as second:
+            second.write(b"second")
+    assert (tmp_path / "a").read_bytes() == b"first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.mine", "a"]

@@ -6,7 +6,7 @@ import pytest
 from gen.common.errors import FirebrickError
 from gen.compile import Request, compile_network
 from gen.formats.deep_compression import CODEBOOK, load_compressed
-from gen.ir.graph import FloatConv, SharedConv
+from gen.ir.ops import FloatConv, SharedConv
 from gen.ir.preprocessing import Normalisation
 from gen.ir.widths import Width, Widths
 from gen.quantise.calibrate import float_logits

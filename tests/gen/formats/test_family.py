@@ -6,8 +6,7 @@ from gen.formats.deep_compression import FIRES as DEEP_COMPRESSION_FIRES
 from gen.formats.deep_compression import POOL_BEHIND as DEEP_COMPRESSION_POOLS
 from gen.formats.family import SMALLEST, Family
 from gen.formats.read import read_model
-from gen.ir.graph import FloatAdd, FloatConv
-from gen.ir.ops import MaxPool
+from gen.ir.ops import FloatAdd, FloatConv, MaxPool
 from gen.ir.preprocessing import Normalisation
 from gen.nodes.outline import check_hardware
 from gen.quantise.calibrate import run_float

@@ -44,6 +44,9 @@ def test_very_long_pictures_take_little_memory(tmp_path):
     assert load_frame(tmp_path / "a.png", Preprocessing(256, (224, 224))).shape == (224, 224, 3)
 
 
+RAMP = np.linspace(0, 1, 256).reshape(16, 16)
+
+
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1", "LA", "I;16", "F"])
 def test_every_mode_becomes_rgb(tmp_path, mode):
     grey = np.linspace(0, 255, 40).astype(np.uint8)[None].repeat(40, 0)
@@ -141,3 +144,29 @@ def test_mirror_images_come_behind_the_frames():
     assert both.shape == (4, 4, 6, 3)
     np.testing.assert_array_equal(both[:2], frames)
     np.testing.assert_array_equal(both[2:, :, 1], frames[:, :, 4])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (RAMP, np.float32),
+        (RAMP * 255, np.float32),
+        (RAMP * 65535, np.float32),
+        (RAMP * 1.02 - 0.02, np.float32),
+        (RAMP * 65535, np.int32),
+        (RAMP * (2**31 - 1), np.int32),
+    ],
+)
+def test_deep_greys_keep_their_brightness(tmp_path, values, kind):
+    path = tmp_path / "deep.tif"
+    Image.fromarray(values.astype(kind)).save(path)
+    frame = load_frame(path, Preprocessing(16, (16, 16)))
+    np.testing.assert_allclose(frame[:, :, 0], RAMP * 255, atol=6)
+
+
+@pytest.mark.parametrize("values", [RAMP * 1e6, RAMP - 0.5, RAMP * np.nan, -RAMP])
+def test_floats_that_do_not_tell_black_and_white_are_refused(tmp_path, values):
+    path = tmp_path / "deep.tif"
+    Image.fromarray(values.astype(np.float32)).save(path)
+    with pytest.raises(FirebrickError, match=r"deep\.tif: has values from .*save it with 8 bits"):
+        load_frame(path, Preprocessing(16, (16, 16)))

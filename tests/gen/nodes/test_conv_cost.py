@@ -61,7 +61,9 @@ def test_coefficients_count_for_the_model_that_has_them():
     plan = EnginePlan(16, 3, 2, "lut", "lut", "lut", shape.window_pixels)
     before = engine_cost(COSTS, shape, plan, 1)
     given = COSTS.coefficients
-    changed = replace(given, engine_ff=given.engine_ff + 100, shared_lut=given.shared_lut + 10)
+    changed = given.replaced(
+        engine_ff=given.values["engine_ff"] + 100, shared_lut=given.values["shared_lut"] + 10
+    )
     after = engine_cost(CostModel(changed), shape, plan, 1)
     assert after.lut == pytest.approx(before.lut + 3 * 10, abs=1)
     assert after.ff > before.ff + 99

@@ -5,8 +5,8 @@ import pytest
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import import_float
-from gen.ir.graph import FloatAdd, FloatConv, FloatGraph, FloatOp
-from gen.ir.ops import INPUT, Concat, GlobalSum
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import INPUT, Concat, FloatAdd, FloatConv, FloatOp, GlobalSum
 from gen.nodes.outline import check_hardware
 from tests.gen.onnx_models import squeezenet
 

@@ -14,8 +14,9 @@ from gen.plan.link import (
     link_name,
     shell_cycles,
     slowest_clock,
+    sums_memory,
 )
-from tests.networks import tiny_network
+from tests.networks import conv_network, tiny_network
 
 ARTY = BOARDS["arty_a7"]
 
@@ -58,3 +59,10 @@ def test_the_clock_must_keep_up_with_the_line(name, slowest):
     check_clock(board, slowest)
     with pytest.raises(FirebrickError, match=f"Ethernet needs a clock of at least {slowest / 1e6}"):
         check_clock(board, slowest - 250_000)
+
+
+@pytest.mark.parametrize(
+    ("classes", "memory"), [(1, "lut"), (127, "lut"), (128, "block"), (1000, "block")]
+)
+def test_many_class_sums_wait_in_block_ram(classes, memory):
+    assert sums_memory(conv_network(channels=classes)) == memory

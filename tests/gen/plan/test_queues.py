@@ -1,14 +1,10 @@
-"""Queues where paths rejoin: against an even schedule told pixel by pixel, and against deadlock."""
+"""Queues where paths rejoin: against an even schedule told pixel by pixel."""
 
 from collections.abc import Iterator
-from functools import cache
 from itertools import pairwise
 from math import ceil, lcm
-from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gen.cost.memories import memory_cost
 from gen.ir.network import QuantizedNetwork
@@ -24,67 +20,13 @@ from gen.nodes.node import Node
 from gen.nodes.pool import PoolNode
 from gen.plan.limits import lanes_of
 from gen.plan.plan import Plan
-from gen.plan.problem import Problem, attempt
 from gen.plan.queues import MARGIN, MOST_LUT_BITS, Wait, queues, usual_queues, waits
 from hw.layers.folding import EnginePlan
-from tests import graphs
-from tests.gen.devices import KINTEX
-from tests.gen.plan.dataflow import Network, window_ends
-from tests.networks import NetworkBuilder, tiny_network
+from tests.gen.plan.dataflow import window_ends
+from tests.gen.plan.rejoining import GRAPHS, NETWORKS, SCALE, made, planned, three
+from tests.networks import NetworkBuilder
 
-CLOCK = 100_000_000
-CHANNELS = 4
-SCALE = 1 / 100
 Times = list[float]
-
-
-def way(net: NetworkBuilder, name: str, x: str, kernel: int, stride: int = 1) -> str:
-    """A convolution that keeps its map's size but for the stride."""
-    before, after = kernel // 2, kernel // 2
-    return net.conv(
-        name, x, CHANNELS, kernel, stride=stride, pad=(before, before, after, after), scale=SCALE
-    )
-
-
-def three(size: int = 6) -> QuantizedNetwork:
-    """A bypass around a 3x3."""
-    net = NetworkBuilder((size, size, 3), 1)
-    x = way(net, "first", INPUT, 1)
-    return net.finish("three", net.add("add", way(net, "c", x, 3), x))
-
-
-def two_modules() -> QuantizedNetwork:
-    """A bypass around two Fire modules."""
-    net = NetworkBuilder((6, 6, 3), 1)
-    x = net.conv("first", INPUT, 8, 1)
-    y = net.fire("fire3", net.fire("fire2", x, 2, 4, 4), 2, 4, 4)
-    return net.finish("two_modules", net.add("add", x, y))
-
-
-def pool_in_front() -> QuantizedNetwork:
-    """A bypass around a 3x3, both behind a pool."""
-    net = NetworkBuilder((12, 12, 3), 1)
-    x = net.max_pool("pool", way(net, "first", INPUT, 1), 2, 2)
-    return net.finish("pool", net.add("add", x, way(net, "c", x, 3)))
-
-
-def branches() -> QuantizedNetwork:
-    """Kernels of 1x1, 3x3 and 5x5 of stride 2, two of which share a window, and a pool behind."""
-    net = NetworkBuilder((11, 9, 3), 1)
-    x = way(net, "first", INPUT, 1)
-    parts = [way(net, f"k{kernel}", x, kernel, 2) for kernel in (5, 1, 3)]
-    x = net.max_pool("pool", net.concat("cat", *parts))
-    return net.finish("branches", net.conv("last", x, 3, 1))
-
-
-NETWORKS = {
-    "bypass": three(),
-    "two modules": two_modules(),
-    "pool": pool_in_front(),
-    "branches": branches(),
-    "tiny": tiny_network(),
-}
-GRAPHS = {name: Graph.of(network) for name, network in NETWORKS.items()}
 
 
 def exact_period(graph: Graph, least: int = 5000) -> int:
@@ -209,19 +151,6 @@ def test_a_bypass_behind_a_pool():
 
 
 # Queues
-
-
-@cache
-def made(name: str, part: int = 4) -> Plan:
-    """A plan so many times faster than the slowest, or nearly."""
-    return planned(NETWORKS[name], part)
-
-
-def planned(network: QuantizedNetwork, part: int) -> Plan:
-    whole = Problem.of(network, KINTEX, 0.8)
-    targets = (max(whole.slowest // n, whole.shell_cycles) for n in range(part, 0, -1))
-    tries = (attempt(whole, cycles, CLOCK) for cycles in targets)
-    return next(found for found in tries if found is not None)
 
 
 def edges(graph: Graph) -> dict[str, Edge]:
@@ -353,78 +282,3 @@ def test_the_link_waits_while_padding_is_written():
     assert graph["a"].border(plan.nodes["a"]) > 0
     late = dict.fromkeys(graph.nodes, plan.cycles)
     assert "a[0]" not in queues(graph, plan.nodes, late, plan.cycles)
-
-
-# Deadlock
-
-
-@st.composite
-def random_networks(draw: st.DrawFn) -> QuantizedNetwork:
-    """Paths that part and rejoin, around one another and side by side, of kernels and pools."""
-    size = draw(st.tuples(st.integers(6, 9), st.integers(6, 9)))
-    net = NetworkBuilder((*size, 3), 1)
-    x = way(net, "first", INPUT, 1)
-    for number in range(draw(st.integers(1, 3))):
-        x = draw(st.sampled_from(BLOCKS))(draw, net, f"block{number}", x)
-    return net.finish("random", x)
-
-
-def path(draw: st.DrawFn, net: NetworkBuilder, name: str, x: str) -> str:
-    for number, kernel in enumerate(draw(st.lists(st.sampled_from([1, 3, 5]), max_size=3))):
-        x = way(net, f"{name}_{number}", x, kernel)
-    return x
-
-
-def rejoining(draw: st.DrawFn, net: NetworkBuilder, name: str, x: str) -> str:
-    """A sum of two paths, one of which may have another sum on it."""
-    y = way(net, f"{name}_a", x, draw(st.sampled_from([1, 3, 5])))
-    if draw(st.booleans()):
-        y = net.add(f"{name}_inner", path(draw, net, f"{name}_in", y), y)
-    ends = [y, path(draw, net, f"{name}_out", x)]
-    return net.add(f"{name}_add", *draw(st.permutations(ends)))
-
-
-def joined(draw: st.DrawFn, net: NetworkBuilder, name: str, x: str) -> str:
-    """A concatenation of branches, perhaps of stride 2."""
-    stride = draw(st.sampled_from([1, 2]))
-    kernels = draw(st.lists(st.sampled_from([1, 3, 5]), min_size=2, max_size=3))
-    parts = [way(net, f"{name}_{number}", x, kernel, stride)
-             for number, kernel in enumerate(kernels)]  # fmt: skip
-    parts[0] = path(draw, net, f"{name}_far", parts[0])
-    return way(net, f"{name}_end", net.concat(f"{name}_cat", *parts), 1)
-
-
-def pooled(draw: st.DrawFn, net: NetworkBuilder, name: str, x: str) -> str:
-    kernel = draw(st.sampled_from([2, 3]))
-    return net.max_pool(name, x, kernel, 2) if min(net._tensors[x].shape[:2]) > 3 else x
-
-
-BLOCKS = (rejoining, joined, pooled)
-
-
-@settings(max_examples=40)
-@given(network=random_networks(), part=st.integers(1, 12), seed=st.integers(0, 99))
-def test_paths_that_rejoin_never_wait_for_each_other_for_ever(
-    network: QuantizedNetwork, part: int, seed: int
-):
-    plan = planned(network, part)
-    assert Network(Graph.of(network), plan, frames=3).run(Random(seed)) == []
-
-
-@pytest.mark.parametrize("name", graphs.GRAPHS)
-def test_networks_of_many_shapes_do_not_either(name: str):
-    network = graphs.GRAPHS[name]()
-    plan = planned(network, 4)
-    assert Network(Graph.of(network), plan, frames=3).run(Random(1)) == []
-
-
-@pytest.mark.parametrize(("name", "short"), [("bypass", 6), ("two modules", 12), ("pool", 5)])
-def test_with_less_room_they_would(name: str, short: int):
-    # A 3x3 takes 8 pixels of a map 6 wide before it gives its first, so 7 have gone the other way
-    # meanwhile, one of which a sum that takes these first has taken. Two of them ask for 7 more.
-    plan = made(name)
-    (needed,) = (edge for edge, queue in plan.queues.items() if queue.join.startswith("add"))
-    rooms = range(1, plan.queues[needed].pixels + 1)
-    stuck = [bool(Network(GRAPHS[name], plan, 2, {needed: n}).run(Random(1))) for n in rooms]
-    assert stuck == [n <= short for n in rooms]
-    assert short < len(rooms)

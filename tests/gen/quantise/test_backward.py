@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from gen.ir.graph import FloatAdd, FloatAveragePool, FloatConv
-from gen.ir.ops import Concat, GlobalSum, MaxPool
-from gen.quantise.backward import conv_back, layer_back, patches_back
-from gen.quantise.layers import before_relu, float_layer, patches
+from gen.ir.ops import Concat, FloatAdd, FloatAveragePool, FloatConv, GlobalSum, MaxPool
+from gen.quantise.backward import conv_back, patches_back
+from gen.quantise.kinds import float_layer, layer_back
+from gen.quantise.layers import before_relu, patches
 
 
 @pytest.mark.parametrize(

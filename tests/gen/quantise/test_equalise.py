@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gen.formats.onnx_float import import_float
-from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.ops import GlobalSum
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import FloatConv, GlobalSum
 from gen.quantise.calibrate import float_logits, run_float
 from gen.quantise.equalise import MOST, equalise
 from gen.quantise.hessian import MomentSums

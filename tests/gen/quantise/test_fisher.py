@@ -2,8 +2,8 @@ import numpy as np
 from scipy.special import softmax
 
 from gen.formats.onnx_float import import_float
-from gen.ir.graph import FloatConv, FloatGraph
-from gen.ir.ops import GlobalSum
+from gen.ir.graph import FloatGraph
+from gen.ir.ops import FloatConv, GlobalSum
 from gen.quantise.fisher import DAMPING, channel_couplings
 from tests.gen.onnx_models import frames, squeezenet
 from tests.recorder import Recorder

@@ -10,17 +10,16 @@ from gen.formats.onnx_float import import_float
 from gen.frames.class_results import top_k
 from gen.frames.images import load_tar, with_mirror_images
 from gen.ir.fixed_point import fixed_point
-from gen.ir.graph import FloatConv
-from gen.ir.labels import choose_labels, read_labels
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network, save_network
+from gen.ir.ops import FloatConv
 from gen.ir.preprocessing import Normalisation
 from gen.ir.widths import Width
 from gen.quantise import layer_by_layer
 from gen.quantise.calibrate import Histogram, float_logits, observe
 from gen.quantise.gptq import largest_code
 from gen.quantise.integers import round_weights, weight_scales
-from gen.quantise.layers import integer_layer
+from gen.quantise.kinds import integer_layer
 from gen.quantise.post_training import quantise
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
@@ -185,7 +184,7 @@ def test_observed_means():
     )
 
 
-def test_top_k_and_labels(tmp_path):
+def test_top_k():
     graph = import_float(squeezenet(), "test")
     network = quantise(graph, frames(2), normalisation=NORMALISATION, labels=tuple("abcdefg"))
     sums = np.array([5, 900, -3, 900, 0, 20, 7])
@@ -194,17 +193,6 @@ def test_top_k_and_labels(tmp_path):
     everything = top_k(sums, network, 7)
     assert sum(p for _, p in everything) == pytest.approx(1)
     assert best[0][1] == best[1][1] > best[2][1]
-    path = tmp_path / "labels.txt"
-    path.write_text("n01440764 tench, Tinca tinca\nplain\n")
-    assert read_labels(path) == ("tench, Tinca tinca", "plain")
-    assert choose_labels(2, {"labels": '["x", "y"]'}) == ("x", "y")
-    assert choose_labels(2, {}) == ("class 0", "class 1")
-    with pytest.raises(FirebrickError, match="2 class names for a network of 3"):
-        choose_labels(3, {}, ("x", "y"))
-    with pytest.raises(FirebrickError, match="no JSON list"):
-        choose_labels(3, {"labels": "oops"})
-    with pytest.raises(FirebrickError, match="cannot read class names"):
-        read_labels(tmp_path / "none.txt")
 
 
 def test_default_network_fits_its_promises():
@@ -331,3 +319,9 @@ def test_fewer_frames_where_memory_is_short(monkeypatch):
     assert text == "after training, on 40 frames, 10 of them for rounding weights"
     monkeypatch.setattr(layer_by_layer, "MEMORY", 0)
     assert told(3)[1] == "after training, on 3 frames, 1 of them for rounding weights"
+
+
+def test_denormal_activations_have_a_scale_too():
+    histogram = Histogram()
+    histogram.add(np.linspace(0, 1e-40, 1000, dtype=np.float32))
+    assert histogram.best_scale(255) == pytest.approx(1e-40 / 255, rel=0.01)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen.formats.onnx_float import import_float
-from gen.ir.graph import FloatConv
+from gen.ir.ops import FloatConv
 from gen.quantise.gptq import round_by_gptq
 from gen.quantise.rate import Step, bits_for, round_to_step, steps_for
 from gen.quantise.sensitivity import MEASURED

@@ -133,9 +133,7 @@ class Reconvergence(wiring.Component):
         m = Module()
         (large, large_plan), (one, one_plan) = self.large, self.one
         m.submodules.large = engine = ConvEngine(large, large_plan, 1, tap=large.pad[:2])
-        m.submodules.one = other = ConvEngine(
-            one.on_taps(large_plan.simd), one_plan, large_plan.simd
-        )
+        m.submodules.one = other = ConvEngine(one, one_plan, large_plan.simd)
         parts = [conv.channels[1] for conv in (one, large)]
         queues = [StreamFifo(data.ArrayLayout(one.o_shape, 1), 2 * part) for part in parts]
         m.submodules += queues
@@ -157,7 +155,8 @@ def test_branches_on_one_window_memory_never_wait_for_each_other_forever(
     one_plan = EnginePlan(one_pe, 3, 1, "lut", "lut", "lut", window_pixels=4)
     frames = frames_for(large, 4)
     expected = [Concat.model(one.model(frame), large.model(frame)) for frame in frames]
-    bench = StreamBench(Reconvergence(large, plan, one, one_plan), "branches", tmp_path)
+    on_taps = replace(one.widened(plan.simd), size=(4, 4), stride=1)
+    bench = StreamBench(Reconvergence(large, plan, on_taps, one_plan), "branches", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8}, 0.0)):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
 

@@ -1,4 +1,5 @@
 import random
+from typing import Any
 
 import pytest
 from amaranth.sim import Simulator
@@ -17,12 +18,13 @@ FRAMES = 3
 
 def windows(geometry: WindowGeometry) -> list[tuple[int, Onward]]:
     """Each window's last word, counted from the first frame's first, and what is behind it."""
-    found, words = [], geometry.height * geometry.width * geometry.chunks
+    found: list[tuple[int, Onward]] = []
+    words = geometry.height * geometry.width * geometry.chunks
     for frame in range(FRAMES):
         for row in range(geometry.rows):
             for column in range(geometry.columns):
                 place = (row * geometry.width + column) * geometry.stride * geometry.chunks
-                onward = Onward.COLUMN if column < geometry.columns - 1 else Onward.ROW
+                onward: Any = Onward.COLUMN if column < geometry.columns - 1 else Onward.ROW
                 if column == geometry.columns - 1 and row == geometry.rows - 1:
                     onward = Onward.FRAME
                 found.append((frame * words + place + geometry.span - 1, onward))

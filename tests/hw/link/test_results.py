@@ -5,7 +5,7 @@ import pytest
 from amaranth.back import rtlil
 from amaranth.sim import Simulator
 
-from hw.link.results import LATENCY, ResultQueue, sums_memory
+from hw.link.results import LATENCY, ResultQueue
 from hw.stream.fifo import MemoryKind
 from protocol.messages import DeviceInfo
 
@@ -26,7 +26,7 @@ class Model:
         begin: float,
         enter: float,
         leave: float,
-        memory: MemoryKind | None = None,
+        memory: MemoryKind = "lut",
     ):
         self.queue = ResultQueue(info(classes), memory)
         self.rng = random.Random(seed)
@@ -99,11 +99,6 @@ def test_class_sums_wait_in_the_memory_that_is_asked_for(memory):
     model = Model(10, seed=1, begin=0.5, enter=0.9, leave=0.3, memory=memory)
     simulate(model)
     assert ('ram_style "block"' in rtlil.convert(model.queue)) == (memory == "block")
-
-
-def test_many_class_sums_wait_in_block_ram_unless_told():
-    assert [sums_memory(classes) for classes in (1, 127, 128, 1000)] == ["lut"] * 2 + ["block"] * 2
-    assert 'ram_style "block"' in rtlil.convert(ResultQueue(info(128)))
 
 
 def simulate(model):

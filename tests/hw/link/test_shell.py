@@ -78,7 +78,7 @@ def make_frames(count: int, seed: int) -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
-    server = FrameServer(Shell(INFO, Weigher(INFO.frame_bytes, INFO.classes)))
+    server = FrameServer(Shell(INFO, Weigher(INFO.frame_bytes, INFO.classes), "lut"))
     write_verilog(server, folder / "server.v", "simtop")
     return build(folder / "server.v", folder / "sim")
 
@@ -285,7 +285,7 @@ def test_sizes_that_are_no_powers_of_two_are_refused(change):
 @pytest.mark.parametrize("classes", [1, 2])
 def test_few_classes_need_no_signals_without_bits(classes, tmp_path):
     info = replace(INFO, classes=classes)
-    server = FrameServer(Shell(info, Weigher(info.frame_bytes, classes)))
+    server = FrameServer(Shell(info, Weigher(info.frame_bytes, classes), "lut"))
     path = tmp_path / "server.v"
     write_verilog(server, path, "simtop")
     assert "module simtop(" in path.read_text()

@@ -1,0 +1,136 @@
+"""``python -m bench``: measure what the README claims."""
+
+from __future__ import annotations
+
+import importlib
+import json as json_format
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gen.common.errors import FirebrickError
+from gen.common.files import replacing
+from gen.common.outputs import check_output
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+BENCHMARKS = (
+    "chain",
+    "accuracy",
+    "synth",
+    "netlist",
+    "calibrate",
+    "fill",
+    "fmax",
+    "wires",
+    "faults",
+    "link",
+    "sizes",
+    "family",
+    "graph",
+    "qdq",
+)
+"""Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+Json = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write the figures to this file.")
+]
+Shared = Annotated[
+    Path, typer.Option(metavar="DIR", help="Folder with `models`, `imagenet` and `cifar10`.")
+]
+Limit = Annotated[
+    int | None, typer.Option(min=2, help="Use only about so many images of each set.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def measure(context: typer.Context) -> None:
+    """Run a benchmark and table its figures; list them all without a name."""
+    if context.invoked_subcommand is None:
+        Console().print(_list())
+
+
+def bench(name: str, json: Path | None, shared: Path, limit: int | None) -> None:
+    """Run a benchmark of :data:`BENCHMARKS` and table its figures.
+
+    Parameters
+    ----------
+    name : str
+    json : Path or None
+        Also write the figures to this file.
+    shared : Path
+        Folder of networks and images.
+    limit : int or None
+        Use only about so many images of each set.
+
+    Raises
+    ------
+    FirebrickError
+        If a file is missing or cannot be written.
+    """
+    if json is not None:
+        check_output(json)
+    console = Console()
+    try:
+        figures = _module(name).run(console, shared, limit)
+    except FileNotFoundError as error:
+        raise FirebrickError(
+            f"{error.filename}: missing; point --shared at the folder with the networks and images"
+        ) from None
+    _write(console, json, {name: figures})
+
+
+def _command(name: str) -> Callable[..., None]:
+    def command(json: Json = None, shared: Shared = _SHARED, limit: Limit = None) -> None:
+        bench(name, json, shared, limit)
+
+    return command
+
+
+for _name in BENCHMARKS:
+    app.command(_name)(_command(_name))
+
+
+@app.command()
+def same(
+    other: Annotated[
+        Path, typer.Argument(metavar="CHECKOUT", help="Folder of another version of firebrick.")
+    ],
+    json: Json = None,
+) -> None:
+    """Generate some designs with another checkout and with this one, and compare all files."""
+    if json is not None:
+        check_output(json)
+    console = Console()
+    found = _module("same").compare(console, other)
+    _write(console, json, {"same": found})
+
+
+def _write(console: Console, json: Path | None, figures: dict[str, Any]) -> None:
+    if json is None:
+        return
+    text = json_format.dumps(figures, indent=2, default=asdict) + "\n"
+    with replacing(json) as file:
+        file.write(text.encode())
+    console.print(f"written to {json}")
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"bench.{name}")
+
+
+def _list() -> Table:
+    table = Table("benchmark", "what it measures", title="python -m bench NAME")
+    table.title_justify = "left"
+    for name in (*BENCHMARKS, "same"):
+        table.add_row(name, (_module(name).__doc__ or "").splitlines()[0])
+    return table

@@ -1,0 +1,121 @@
+"""From a quantised network to a board's folder: plan, emit, synthesise, place and route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from boards import BOARDS
+from boards.board import Board
+from gen.backend.bitstream import build_bitstream
+from gen.backend.emit import emit
+from gen.backend.routing import Routing
+from gen.backend.synth import Synthesis, synthesise
+from gen.backend.synth_report import save
+from gen.common.build_folder import BuildFolder
+from gen.common.progress import Progress
+from gen.ir.network import QuantizedNetwork
+from gen.plan.plan import Plan
+from gen.plan.planner import Goal
+from gen.timing.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    plan : Plan
+    synthesis : Synthesis or None
+        If it was synthesised to be compared with the plan.
+    routing : Routing or None
+        If a bitstream was asked for.
+    """
+
+    plan: Plan
+    synthesis: Synthesis | None = None
+    routing: Routing | None = None
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds a network for a board, at one clock or another.
+
+    Attributes
+    ----------
+    network : QuantizedNetwork
+    goal : Goal
+        For the board; its clock is replaced by the one that is asked for.
+    progress : Progress
+        Told the phases.
+    synth : bool
+        Whether to synthesise, and compare.
+    bitstream : bool
+        Whether to make a bitstream.
+    seed : int
+        Of its placement.
+    """
+
+    network: QuantizedNetwork
+    goal: Goal
+    progress: Progress
+    synth: bool = False
+    bitstream: bool = False
+    seed: int = 1
+
+    @property
+    def board(self) -> Board:
+        """The board that is built for."""
+        return self.goal.board
+
+    def build(self, clock_hz: int, folder: BuildFolder) -> Built:
+        """Write a folder for that clock, with all that is wanted.
+
+        Parameters
+        ----------
+        clock_hz : int
+        folder : BuildFolder
+
+        Raises
+        ------
+        FirebrickError
+            If the network does not fit, the folder cannot be written, or a tool fails.
+        """
+        made = self._emit(clock_hz, folder)
+        synthesis = routing = None
+        if self.synth:
+            synthesis = self._synthesise(folder)
+            save(folder, self.board.family, made, synthesis)
+        if self.bitstream:
+            routing = build_bitstream(folder, self.board, seed=self.seed, progress=self.progress)
+        return Built(made, synthesis, routing)
+
+    def estimated(self, clock_hz: int, folder: BuildFolder) -> Estimate:
+        """What clock a design is good for that is made for ``clock_hz``, by its netlist.
+
+        Parameters
+        ----------
+        clock_hz : int
+        folder : BuildFolder
+            That it is written to.
+
+        Raises
+        ------
+        FirebrickError
+            As :meth:`build` does.
+        """
+        self._emit(clock_hz, folder)
+        return self._synthesise(folder).timing
+
+    def _emit(self, clock_hz: int, folder: BuildFolder) -> Plan:
+        goal = replace(self.goal, clock_hz=clock_hz)
+        self.progress.begin("plan")
+        made = goal.plan(self.network, tuple(BOARDS.values()))
+        self.progress.begin("ask what more would bring")
+        made = replace(made, headroom=goal.headroom(self.network, made))
+        emit(self.network, made, self.board, folder, progress=self.progress)
+        return made
+
+    def _synthesise(self, folder: BuildFolder) -> Synthesis:
+        self.progress.begin("synthesise")
+        return synthesise(folder, self.board.family, self.network, progress=self.progress)

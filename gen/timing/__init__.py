@@ -1,0 +1,1 @@
+"""The clock that a synthesised netlist is good for, estimated before it is placed."""
