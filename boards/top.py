@@ -35,7 +35,7 @@ class BoardTop(Elaboratable):
         m.submodules.board = board = self._board
         board.connect_pads(m, platform, clock)
         half = self._clock_hz // (2 * HEARTBEAT_HZ)
-        count, beat = Signal(range(half)), Signal()
+        count, beat = Signal(range(half), reset_less=True), Signal(reset_less=True)
         m.d.sync += count.eq(count + 1)
         with m.If(count == half - 1):
             m.d.sync += [count.eq(0), beat.eq(~beat)]

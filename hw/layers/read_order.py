@@ -99,7 +99,9 @@ class ReadOrder(wiring.Component):
             if self._tap is not None:
                 m.d.sync += self.o_tap.eq(self._is_tap(loops))
         step = self.i_advance & self.o_valid
-        m.d.sync += [self.o_left.eq(step & move.as_value()[2]), self.o_onward.eq(move)]
+        onward = Signal(Onward, reset_less=True)
+        m.d.sync += [self.o_left.eq(step & move.as_value()[2]), onward.eq(move)]
+        m.d.comb += self.o_onward.eq(onward)
         self._address(m, move, step)
         return m
 

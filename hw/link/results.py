@@ -62,7 +62,7 @@ class ResultQueue(wiring.Component):
         m.submodules.sums = sums = StreamFifo(32, max(classes, 2), self._memory)
         # As many frames as can be complete at once, which with a single class are all in ``sums``.
         m.submodules.cycles = cycles = StreamFifo(CYCLE_BITS, 2)
-        now = Signal(CYCLE_BITS)
+        now = Signal(CYCLE_BITS, reset_less=True)
         comes = self.i.valid & self.i.ready
         goes = self.o.valid & self.o.ready
         last_in = self._last(m, "entered", comes)

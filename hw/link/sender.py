@@ -29,7 +29,7 @@ class PacketSender(wiring.Component):
         begin = Signal()
         crc = CRC32_ISO_HDLC().create()
         m.submodules.crc = ResetInserter(begin)(crc)
-        part, left = Signal(32), Signal(2)
+        part, left = Signal(32, reset_less=True), Signal(2)
         first, ends, checks = Signal(), Signal(), Signal()
         given = self.o.valid & self.o.ready
         m.d.comb += [

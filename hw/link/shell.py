@@ -131,7 +131,7 @@ class Shell(wiring.Component):
     def _statistics(
         self, m: Module, receiver: PacketReceiver, results: ResultQueue, statistics: Value
     ) -> None:
-        """Count what happens."""
+        """Count what happens, since configuration."""
         in_flight = Signal(range(self._info.frames + 1))
         with m.If(receiver.o_began & ~results.o_done):
             m.d.core += in_flight.eq(in_flight + 1)
@@ -156,7 +156,7 @@ class Shell(wiring.Component):
         }
         for name, event in events.items():
             happened = Signal(name=f"{name}_now")
-            count = Signal(STATISTICS.bits[name], name=name)
+            count = Signal(STATISTICS.bits[name], name=name, reset_less=True)
             m.d.sync += [happened.eq(event), count.eq(count + happened)]
             m.d.comb += statistics[name].eq(count)
 

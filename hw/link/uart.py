@@ -51,10 +51,10 @@ class UartTransmitter(wiring.Component):
         """Build the hardware."""
         m = Module()
         waiting = Signal()
-        byte = Signal(8)
-        frame = Signal(9, init=0x1FF)
+        byte = Signal(8, reset_less=True)
+        frame = Signal(9, init=0x1FF, reset_less=True)
         left = Signal(range(11))
-        phase = Signal(self._width)
+        phase = Signal(self._width, reset_less=True)
         tick = Signal()
         m.d.comb += self.i.ready.eq(~waiting)
         with m.If(self.i.valid & self.i.ready):
@@ -109,9 +109,9 @@ class UartReceiver(wiring.Component):
         m = Module()
         line = Signal(init=1)
         m.submodules.synchroniser = FFSynchronizer(self.i_rx, line, init=1)
-        phase = Signal(self._width)
+        phase = Signal(self._width, reset_less=True)
         tick = Signal()
-        bits = Signal(8)
+        bits = Signal(8, reset_less=True)
         m.d.sync += Cat(phase, tick).eq(phase + self._step)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)

@@ -107,7 +107,7 @@ class _Split(wiring.Component):
         with m.If(self.i.ready):
             m.d.sync += [held.eq(wide), self.o.valid.eq(self.i.valid)]
         with m.Elif(self.o.ready):
-            m.d.sync += held.eq(held[len(narrow) :])
+            m.d.sync += held.eq(Cat(held[len(narrow) :], held[-len(narrow) :]))
         return m
 
 
