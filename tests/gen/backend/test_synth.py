@@ -15,7 +15,15 @@ from gen.backend.cells import CellCount, count_cells
 from gen.backend.emit import emit
 from gen.backend.names import module_names
 from gen.backend.rtlil import run_yosys
-from gen.backend.synth import ACCELERATOR, SYNTHESIS, _Owners, comparison, save, synthesise
+from gen.backend.synth import (
+    ACCELERATOR,
+    SYNTHESIS,
+    _modules,
+    _Owners,
+    comparison,
+    save,
+    synthesise,
+)
 from gen.common.build_folder import BuildFolder
 from gen.nodes.graph import Graph
 from gen.plan.planner import plan
@@ -27,10 +35,20 @@ from tests.recorder import Recorder
 def made(request, tmp_path_factory):
     """A small network emitted for a board of each family: board, network, plan, folder."""
     board, network = BOARDS[request.param], fire_network(3)
-    layout = plan(network, board)
+    layout = plan(network, board, fps=50_000)  # far from the fastest, which is twice as large
     folder = BuildFolder(tmp_path_factory.mktemp("synth") / board.name)
     emit(network, layout, board, folder)
     return board, network, layout, folder
+
+
+def layer_sizes(network, folder):
+    """Characters of RTLIL that the layers take, in ascending order."""
+    modules = _modules(folder.design.read_text())
+    heads = _Owners(network, modules).heads
+    return sorted(
+        sum(size for name, size in modules.items() if f"{name}.".startswith(f"{head}."))
+        for head in heads
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +59,7 @@ def counted(made):
     with pytest.MonkeyPatch.context() as patch:
         if board.family == "xc7":
             # A process for each of the two largest convolutions.
-            patch.setattr(gen.backend.synth, "SMALL", 180_000)
+            patch.setattr(gen.backend.synth, "SMALL", layer_sizes(network, folder)[-2])
         counts = synthesise(folder, board.family, network, progress=told)
     return counts, told.steps
 
