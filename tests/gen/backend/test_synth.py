@@ -35,7 +35,7 @@ from tests.recorder import Recorder
 def made(request, tmp_path_factory):
     """A small network emitted for a board of each family: board, network, plan, folder."""
     board, network = BOARDS[request.param], fire_network(3)
-    layout = plan(network, board, fps=50_000)  # far from the fastest, which is twice as large
+    layout = plan(network, board, fps=50_000)  # the fastest is much larger
     folder = BuildFolder(tmp_path_factory.mktemp("synth") / board.name)
     emit(network, layout, board, folder)
     return board, network, layout, folder
