@@ -38,7 +38,7 @@ _OPTIONS = (
     *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
     *("-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0"),
 )
-_COMPILATION = re.compile(r"\S*(g|c|clang)\+\+\S* .*-c ")
+_COMPILATION = re.compile(r"(.* )?\S*(g|c|clang)\+\+\S* .*-c ")
 _MEMORY_ROW = re.compile(r"\s+(\S+) ?\[(\d+)\] = \d+'h([0-9a-fxz_]+);\s*")
 
 

@@ -1,13 +1,20 @@
 """Settings of the whole test suite."""
 
 import gc
+import os
+import sys
 
 import pytest
 from hypothesis import settings
 
+from tests.harness import objcache
+
 # The same examples in every run, on however slow a machine.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+# Verilator's makefile starts the compiler by it.
+os.environ["OBJCACHE"] = f"{sys.executable} -S {objcache.__file__}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
