@@ -66,7 +66,8 @@ class Estimate:
         How many there are, and how many of them have a reset.
     fan_outs : tuple of FanOut
         Nets with the most loads, the most first; clocks are left out.
-    routed, error : float
+    routed : float
+    error : float or None
         What routing makes of the estimate, and by what part that differed: see
         :class:`gen.timing.wires.WireModel`.
     """
@@ -78,7 +79,7 @@ class Estimate:
     reset: int
     fan_outs: tuple[FanOut, ...]
     routed: float
-    error: float
+    error: float | None
 
     @property
     def slowest(self) -> Path:

@@ -95,8 +95,7 @@ def _summary(found: Estimate) -> Table:
     )
     table.add_row(
         "routed",
-        f"{found.ns * found.routed:.2f} ns or {found.mhz:.1f} MHz are likely: designs that were "
-        f"routed took {found.routed:.2f} times their estimates, give or take {found.error:.1%}",
+        f"{found.ns * found.routed:.2f} ns or {found.mhz:.1f} MHz are likely: {_experience(found)}",
     )
     others = list(found.clocks.items())[1:]
     for clock, path in others:
@@ -104,6 +103,15 @@ def _summary(found: Estimate) -> Table:
     share = found.reset / max(found.flip_flops, 1)
     table.add_row("flip-flops", f"{found.flip_flops}, {share:.1%} of them with a reset")
     return table
+
+
+def _experience(found: Estimate) -> str:
+    if found.error is None:
+        return f"{found.routed:.2f} times the estimate, a guess until designs are routed to fit it"
+    return (
+        f"the designs that the estimate is fitted to took {found.routed:.2f} times it, within "
+        f"{found.error:.1%}; others and other seeds differ more"
+    )
 
 
 def _nets(found: Estimate) -> Table:

@@ -36,8 +36,9 @@ class WireModel:
         More on the way to a carry chain from elsewhere: a LUT that is merely passed.
     routed : float
         The slowest path of a routed design, over the slowest estimate in its netlist.
-    error : float
-        By what part of that the routed designs differ from it, at most.
+    error : float or None
+        By what part of that the routed designs differ from it, at most. None if there are none yet,
+        and all constants are guesses.
     """
 
     base: float
@@ -46,7 +47,7 @@ class WireModel:
     block: float
     feed: float
     routed: float
-    error: float
+    error: float | None
 
     @staticmethod
     def load(family: Family) -> WireModel:

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -108,6 +109,11 @@ def test_the_report_has_every_layer_and_warns(found):
     fast = " ".join(text_of(timing_report(found, 500e6)).split())
     assert f"Warning: 500 MHz are more than the {found.mhz:.1f} MHz" in fast
     assert "from conv1.last to conv1.total" in fast
+
+
+@pytest.mark.parametrize(("error", "told"), [(0.017, "within 1.7%"), (None, "a guess until")])
+def test_the_report_says_how_sure_it_is(found, error, told):
+    assert told in " ".join(text_of(timing_report(replace(found, error=error), 1e6)).split())
 
 
 def test_a_path_is_shown_cell_by_cell(found):
