@@ -103,8 +103,15 @@ class PixelMap:
         )  # fmt: skip
 
 
-def pixel_maps(nodes: Nodes) -> dict[str, PixelMap]:
+def pixel_maps(nodes: Nodes) -> tuple[dict[str, PixelMap], set[int]]:
     """What tensors that layers read are of the pixels, where there is arithmetic in front.
+
+    Returns
+    -------
+    maps : dict of PixelMap
+        By name of the tensor.
+    understood : set of int
+        The nodes that need no more looking at, by their ids.
 
     Raises
     ------
@@ -113,16 +120,12 @@ def pixel_maps(nodes: Nodes) -> dict[str, PixelMap]:
     """
     front = _in_front(nodes)
     inside = {id(node) for node in front}
-    if not any(node.op_type in (*ARITHMETIC, *CHANNELS) for node in front):
-        return {}
     made = {name: node for node in front for name in node.output}
     read = {name for node in nodes.layers if id(node) not in inside for name in node.input}
-    return {name: _Trial(nodes, front, made[name], name).map() for name in made if name in read}
-
-
-def in_front(nodes: Nodes) -> set[int]:
-    """The nodes that :func:`pixel_maps` understands, by their ids."""
-    return {id(node) for node in _in_front(nodes)}
+    wanted = [name for name in made if name in read]
+    if not wanted or not any(node.op_type in (*ARITHMETIC, *CHANNELS) for node in front):
+        return {}, set()
+    return {name: _Trial(nodes, front, made[name], name).map() for name in wanted}, inside
 
 
 def _in_front(nodes: Nodes) -> list[onnx.NodeProto]:

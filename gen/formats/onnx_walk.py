@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_nodes import STANDARD, Nodes, attributes, refuse
-from gen.formats.onnx_pixels import in_front, pixel_maps
+from gen.formats.onnx_pixels import pixel_maps
 from gen.formats.onnx_views import View
 from gen.ir.ops import INPUT
 
@@ -53,8 +53,7 @@ class GraphWalk:
         layout = self._nodes.input_layout
         view = View.of(INPUT, self._input_shape, self._nodes.batch, layout)
         self._views = {self._nodes.input_name: view}
-        self._pixels = pixel_maps(self._nodes)
-        self._understood = in_front(self._nodes) if self._pixels else set()
+        self._pixels, self._understood = pixel_maps(self._nodes)
         for name, made in self._pixels.items():
             self._views[name] = View.of(INPUT, made.shape(self._input_shape), self._nodes.batch)
 
