@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import Out
 
@@ -125,3 +126,22 @@ class BlockRam(wiring.Component):
     def cut(cls, depth: int, width: int) -> tuple[Bank, ...]:
         """The banks of a memory that is made of these block RAMs."""
         return cut(depth, width, cls.BLOCKS)
+
+
+def behavioural_rows(
+    m: Module, clock: Signal, block: Block, init: Sequence[int]
+) -> tuple[memory.ReadPort, memory.WritePort]:
+    """The words of a block RAM's behavioural model, in a domain ``local`` of its own clock.
+
+    Parameters
+    ----------
+    m : Module
+    clock : Signal
+    block : Block
+    init : sequence of int
+        What the words begin with.
+    """
+    m.domains.local = domain = ClockDomain("local", reset_less=True)
+    domain.clk = clock
+    m.submodules.rows = rows = memory.Memory(shape=block.bits, depth=block.rows, init=init)
+    return rows.read_port(domain="local"), rows.write_port(domain="local")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Instance, Module, Mux, Signal, Value
-from amaranth.lib import memory, wiring
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.stream.block_ram import HALF_BLOCKS, Block, BlockRam
+from hw.stream.block_ram import HALF_BLOCKS, Block, BlockRam, behavioural_rows
 
 CELL = "DP16KD"
 _PINS = 18
@@ -162,13 +162,8 @@ class BehaviouralDp16kd(wiring.Component):
         """Build the hardware."""
         m = Module()
         block = self._block
-        m.domains.local = domain = ClockDomain("local", reset_less=True)
-        domain.clk = self.CLKB
         numbers = {k: v for k, v in self._parameters.items() if isinstance(v, int)}
-        m.submodules.rows = rows = memory.Memory(
-            shape=block.bits, depth=block.rows, init=rows_of(block, numbers)
-        )
-        read, write = rows.read_port(domain="local"), rows.write_port(domain="local")
+        read, write = behavioural_rows(m, self.CLKB, block, rows_of(block, numbers))
         lowest, collides = _lowest(block), Signal()
         m.d.comb += [
             read.en.eq(self.CEB),

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Instance, Module, Signal, Value
-from amaranth.lib import memory, wiring
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.stream.block_ram import HALF_BLOCKS, WHOLE_BLOCKS, Block, BlockRam
+from hw.stream.block_ram import HALF_BLOCKS, WHOLE_BLOCKS, Block, BlockRam, behavioural_rows
 
 CELLS = ("RAMB18E1", "RAMB36E1")
 BLOCKS = (*HALF_BLOCKS, *WHOLE_BLOCKS)
@@ -223,13 +223,8 @@ class BehaviouralRamb(wiring.Component):
         """Build the hardware."""
         m = Module()
         block = self._block
-        m.domains.local = domain = ClockDomain("local", reset_less=True)
-        domain.clk = self.CLKARDCLK
         numbers = {k: v for k, v in self._parameters.items() if isinstance(v, int)}
-        m.submodules.rows = rows = memory.Memory(
-            shape=block.bits, depth=block.rows, init=rows_of(block, numbers)
-        )
-        read, write = rows.read_port(domain="local"), rows.write_port(domain="local")
+        read, write = behavioural_rows(m, self.CLKARDCLK, block, rows_of(block, numbers))
         address = slice(_lowest(block), _lowest(block) + block.address_bits)
         data, parity = Cat(self.DIADI, self.DIBDI), Cat(self.DIPADIP, self.DIPBDIP)
         if not _wide(block):
