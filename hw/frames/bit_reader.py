@@ -52,12 +52,13 @@ class BitReader(wiring.Component):
         # What is behind the bits at hand is always ones.
         window = Signal(WINDOW, init=-1)
         count = Signal(range(-WINDOW, WINDOW + 1))
+        spare = Signal(range(-WINDOW - LONGEST, WINDOW - LONGEST + 1), init=-LONGEST)
         missed = Signal()
         fill = self.i.valid & self.i.ready
         m.d.comb += [
-            self.i.ready.eq((count <= ROOM) & ~self.o_ended),
+            self.i.ready.eq((count[:-1] <= ROOM) & ~self.o_ended),
             self.o_window.eq(window[-LONGEST:]),
-            self.o_enough.eq(self.o_ended | (count >= LONGEST)),
+            self.o_enough.eq(self.o_ended | (spare >= 0)),
             self.o_spent.eq(
                 self.o_ended & ~missed & ~count[3:].any() & window[-8:].all(),
             ),
@@ -65,6 +66,7 @@ class BitReader(wiring.Component):
         m.d.sync += [
             window.eq(_shift(_insert(window, count, self.i.payload.byte, fill), self.i_length)),
             count.eq((count + Mux(fill, 8, 0)) - self.i_length),
+            spare.eq((spare + Mux(fill, 8, 0)) - self.i_length),
             missed.eq(missed | (count < 0)),
             self.o_ended.eq(self.o_ended | self.i_end | (fill & self.i.payload.last)),
         ]

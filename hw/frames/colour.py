@@ -38,7 +38,7 @@ class Dequantiser(wiring.Component):
 
 
 class InverseTransform(wiring.Component):
-    """Makes red, green and blue, a step each, of Y, Co and Cg in three steps that follow each other.
+    """Makes red, green and blue, a step each, of Y, Co and Cg, which come one after another.
 
     Both Y and what is in the middle between green and the mean of the others have half a difference
     added or taken away, so one adder does for all three.

@@ -49,7 +49,9 @@ class SamplePipeline(wiring.Component):
         This is a step of a frame's codes, one of :func:`slots` a pixel; otherwise what is under way
         moves on.
     o_length : Out(range(LONGEST + 1))
-        How many bits the step takes, in the same cycle.
+        How many bits a code has, in the same cycle.
+    o_takes : Out(1)
+        There is a code in this step.
     o_last : Out(1)
         It is the frame's last one.
     o : Out(8)
@@ -69,6 +71,7 @@ class SamplePipeline(wiring.Component):
                 "i_window": In(LONGEST),
                 "i_reads": In(1),
                 "o_length": Out(range(LONGEST + 1)),
+                "o_takes": Out(1),
                 "o_last": Out(1),
                 "o": Out(8),
                 "o_valid": Out(1),
@@ -79,11 +82,11 @@ class SamplePipeline(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        first, takes = self._turns(m)
-        level = self._levels(m, takes)
+        first = self._turns(m)
+        level = self._levels(m)
         sample, latency = self._samples(m, level, first)
         under_way = Signal(latency)
-        m.d.sync += under_way.eq(Cat(takes, under_way))
+        m.d.sync += under_way.eq(Cat(self.o_takes, under_way))
         m.d.comb += [
             self.o.eq(clipped(sample)),
             self.o_valid.eq(under_way[-1]),
@@ -91,8 +94,8 @@ class SamplePipeline(wiring.Component):
         ]
         return m
 
-    def _turns(self, m: Module) -> tuple[Value, Value]:
-        """Whether a step is a pixel's first, and whether it has a code."""
+    def _turns(self, m: Module) -> Value:
+        """Count steps and pixels; returns whether a step is a pixel's first."""
         height, width, channels = self._shape
         m.submodules.slot = slot = Counter(slots(self._shape), ((0, 1), (0, channels)))
         m.submodules.pixel = pixel = Counter(height * width)
@@ -100,10 +103,11 @@ class SamplePipeline(wiring.Component):
             slot.i_step.eq(self.i_reads),
             pixel.i_step.eq(self.i_reads & slot.o_last),
             self.o_last.eq(slot.o_last & pixel.o_last),
+            self.o_takes.eq(self.i_reads & slot.o_inside[1]),
         ]
-        return self.i_reads & slot.o_inside[0], self.i_reads & slot.o_inside[1]
+        return self.i_reads & slot.o_inside[0]
 
-    def _levels(self, m: Module, takes: Value) -> Value:
+    def _levels(self, m: Module) -> Value:
         """Levels, in step :data:`_LEVEL`."""
         count = slots(self._shape)
         steps = (columns(self._shape) - 1) * count - (_LEVEL - _AHEAD)
@@ -113,7 +117,6 @@ class SamplePipeline(wiring.Component):
         m.submodules.row = row = RowDelay(MAGNITUDE_BITS + LEVEL_BITS, steps)
         m.d.comb += [
             rice.i_window.eq(self.i_window),
-            rice.i_take.eq(takes),
             rice.i_parameter.eq(chooser.o_parameter),
             self.o_length.eq(rice.o_length),
             chooser.i_mapped.eq(rice.o_mapped),
