@@ -169,7 +169,8 @@ def measure(job: Job, images: Sequence[Labelled]) -> Tally:
     total = Tally()
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH]
-        frames = load_frames([image.path for image in batch], job.preprocessing)
+        pixels = load_frames([image.path for image in batch], job.preprocessing.raw)
+        frames = job.preprocessing.coded(pixels)
         truth = np.array([image.truth for image in batch])
         if reference is None:
             order = ranked(golden.class_sums(job.network, frames))
@@ -178,10 +179,10 @@ def measure(job: Job, images: Sequence[Labelled]) -> Tally:
         codes = golden.run(job.network, frames)
         orders = {
             "integers": ranked(codes[job.network.output.name].reshape(len(batch), -1)),
-            "float": ranked(runtime(frames, reference.normalisation)),  # type: ignore[misc]
+            "float": ranked(runtime(pixels, reference.normalisation)),  # type: ignore[misc]
         }
         agree = int((orders["integers"][:, 0] == orders["float"][:, 0]).sum())
-        ratio = _differences(job.network, codes, reference.graph, frames)
+        ratio = _differences(job.network, codes, reference.graph, pixels)
         total += Tally(len(batch), *_hits(orders, truth), agree, *ratio)
     return total
 

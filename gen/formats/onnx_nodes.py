@@ -175,6 +175,12 @@ class Nodes:
         return fed[0]
 
     @property
+    def input_kind(self) -> np.dtype:
+        """Type of the numbers that are fed."""
+        kind = self._input().type.tensor_type.elem_type
+        return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
+
+    @property
     def batch(self) -> int:
         """Frames that are fed at once; one where the model leaves it open.
 

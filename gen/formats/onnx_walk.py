@@ -103,6 +103,10 @@ class GraphWalk:
                 refuse(node, BEHIND_AVERAGE if average else self._unsupported(node))
             self._check_final(node)
             own[node.op_type](node)
+            self._note(node)
+
+    def _note(self, node: onnx.NodeProto) -> None:
+        """What a reader wants to know of a node that was handled."""
 
     def _check_final(self, node: onnx.NodeProto) -> None:
         final = any(name in self._views and self._views[name].final for name in node.input)

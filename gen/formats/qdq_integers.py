@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
 
 from gen.common.errors import FirebrickError
+from gen.formats.qdq_scales import Scale
 from gen.ir.fixed_point import fixed_point
 from gen.ir.ops import Conv, Op, Requantising, Tensor
 
 LARGEST_DEAD, SMALLEST_DEAD = 2.0, 2.0**-12
 """A dead channel's scale as a part of the layer's largest live one: kept in between."""
 
+BIAS_END = 1 << 31
 COARSEST = 1.0
 """Codes of output by which rounding a multiplier to an integer may at most move a channel: what one
 of 7 bits may where the channel uses the whole range."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What a QuantizeLinear says: code = round(real / scale), signed or not.
-
-    ``kind`` is the type that the file stores codes in.
-    """
-
-    scale: float
-    signed: bool
-    kind: np.dtype = field(compare=False)
-
-    @property
-    def range(self) -> tuple[int, int]:
-        """Smallest and largest code."""
-        return (-128, 127) if self.signed else (0, 255)
 
 
 @dataclass
@@ -82,21 +67,41 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
     op, own, final = layer.op, layer.own, layer.final or layer.own
     if not isinstance(op, Requantising) or own is None or final is None:
         return op
-    low, high = final.range
-    ratio = own.scale / final.scale
-    low = max(low, int(np.floor(own.range[0] * ratio + 0.5)))
-    high = min(high, int(np.floor(own.range[1] * ratio + 0.5)))
-    if layer.ceiling is not None:
-        high = min(high, int(np.floor(layer.ceiling / final.scale + 0.5)))
+    low, high = _limits(layer, own, final)
     factor = op.factors(np.array([tensors[name].scale / final.scale for name in op.inputs]))
     try:
         multiplier, shift = fixed_point(factor)
     except ValueError as error:
         raise FirebrickError(f"{op.name}: {error}") from None
-    scaled = op.requantised(multiplier, shift, 0 if layer.relu else low, high)
-    if isinstance(scaled, Conv):
-        _check_precision(scaled, tensors[op.inputs[0]], factor)
+    scaled = op.requantised(multiplier, shift, low, high)
+    if not isinstance(scaled, Conv):
+        return scaled.centred([tensors[name].zero for name in op.inputs], final.zero)
+    scaled = _centred(scaled, final.zero)
+    _check_precision(scaled, tensors[op.inputs[0]], factor)
     return scaled
+
+
+def _limits(layer: Layer, own: Scale, final: Scale) -> tuple[int, int]:
+    """Smallest and largest code that a layer's own scale, its ReLU and its ceiling leave."""
+    ratio = own.scale / final.scale
+    low = max(final.low, int(np.floor(own.low * ratio + 0.5)))
+    high = min(final.high, int(np.floor(own.high * ratio + 0.5)))
+    if layer.ceiling is not None:
+        high = min(high, int(np.floor(layer.ceiling / final.scale + 0.5)))
+    return (max(low, 0) if layer.relu else low) + final.zero, high + final.zero
+
+
+def _centred(op: Conv, zero: int) -> Conv:
+    """The same for an output whose code of zero is another: the bias gives it."""
+    if not zero:
+        return op
+    bias = op.bias + np.floor(zero * 2.0**op.shift / np.maximum(op.multiplier, 1) + 0.5)
+    if not ((op.multiplier > 0) & (np.abs(bias) < BIAS_END)).all():
+        raise FirebrickError(
+            f"node {op.name!r} (Conv): its multipliers are too small for a code of zero other than "
+            "0; quantise its output symmetrically (zero point 0 of signed codes)"
+        )
+    return replace(op, bias=bias.astype(np.int32))
 
 
 def _check_precision(op: Conv, x: Tensor, factor: np.ndarray) -> None:

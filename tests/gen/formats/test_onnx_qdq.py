@@ -63,8 +63,8 @@ def test_qdq_keeps_integers_and_branch_range():
 
 @pytest.mark.parametrize(("tensor", "value", "message"), [
     ("data_s", np.float32(0.02), "are not the raw pixels"),
-    ("squeeze_z", np.uint8(7), "zero point 7 of uint8"),
     ("pool1_s", np.float32(4.0), "has scale 5 already, not 4"),
+    ("conv10_s", np.float32(0), "scale 0 is no positive number"),
 ])  # fmt: skip
 def test_qdq_refusals(tensor, value, message):
     model, _ = qdq_squeezenet()
