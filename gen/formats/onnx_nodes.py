@@ -17,6 +17,8 @@ from gen.ir.ops import BOARD, INPUT
 
 STANDARD = ("", "ai.onnx")
 """Names of the domain of the standard operators."""
+MICROSOFT = (*STANDARD, "com.microsoft")
+"""Domains of quantising operators: ONNX Runtime has some of its own, for other widths of codes."""
 MAX_FOLDED = 1 << 24
 MOST_SIDE = (1 << 16) - 1
 MOST_PIXELS = 1 << 25
@@ -60,6 +62,14 @@ def read_model(path: str | Path) -> onnx.ModelProto:
     return model
 
 
+def _standard(node: onnx.NodeProto) -> onnx.NodeProto:
+    """The same as an operator of ONNX's own domain."""
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    made.domain = ""
+    return made
+
+
 @dataclass
 class Nodes:
     """An ONNX graph with its constants evaluated.
@@ -71,6 +81,8 @@ class Nodes:
         Initialisers, Constant nodes, and whatever is computed from these alone.
     layers : list of onnx.NodeProto
         The nodes that remain, in order.
+    decode : bool
+        Whether weights that are quantised become real numbers; else they stay codes.
 
     Raises
     ------
@@ -81,6 +93,7 @@ class Nodes:
     model: onnx.ModelProto
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     layers: list[onnx.NodeProto] = field(default_factory=list)
+    decode: bool = False
     _names: set[str] = field(default_factory=lambda: {INPUT, BOARD})
 
     def __post_init__(self) -> None:
@@ -92,7 +105,7 @@ class Nodes:
                 self.layers.append(node)
 
     def fold(self, node: onnx.NodeProto) -> bool:
-        """Evaluate a node that depends on constants alone, but for weights that are quantised.
+        """Evaluate a node that depends on constants alone.
 
         Returns
         -------
@@ -107,7 +120,10 @@ class Nodes:
         used = [name for name in node.input if name]
         if any(name not in self.constants for name in used) or not node.output:
             return False
-        if node.op_type == "DequantizeLinear":
+        codes = node.op_type == "DequantizeLinear" and node.domain in MICROSOFT
+        if codes and self.decode:
+            node = _standard(node)
+        elif codes or node.domain not in STANDARD:
             return False
         values = self._evaluate(node, {name: self.constants[name] for name in used})
         self.constants.update(zip([n for n in node.output if n], values, strict=True))

@@ -18,6 +18,8 @@ from gen.formats.qdq_pixels import stored_tables
 from gen.formats.qdq_scales import Scale, code_limits, common
 from gen.formats.qdq_walk import QdqWalk
 from gen.formats.qdq_weights import Decoded, stored_width
+from gen.formats.qonnx import QUANTS
+from gen.formats.qoperator import QOPERATORS
 from gen.ir.check import check
 from gen.ir.labels import ClassNames, choose_labels
 from gen.ir.network import QuantizedNetwork
@@ -36,7 +38,21 @@ from gen.ir.ops import (
 )
 from gen.ir.preprocessing import UNSAID, Expected, Preprocessing, Tables, default_preprocessing
 
-QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
+QUANTISES = {"QuantizeLinear", *QUANTS}
+
+
+def is_quantised(model: onnx.ModelProto) -> bool:
+    """Whether a model quantises activations; one whose weights alone are codes is a float model."""
+    fed = {value.name for value in model.graph.input}
+    fed -= {tensor.name for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in QOPERATORS:
+            return True
+        if fed.intersection(node.input):
+            if node.op_type in QUANTISES:
+                return True
+            fed.update(node.output)
+    return False
 
 
 def import_qdq(

@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto
 
 from gen.common.errors import FirebrickError
-from gen.formats.onnx_nodes import STANDARD, Nodes, attributes, refuse
+from gen.formats.onnx_nodes import MICROSOFT, STANDARD, Nodes, attributes, refuse
 from gen.formats.onnx_pixels import pixel_maps
 from gen.formats.onnx_views import View
 from gen.ir.ops import INPUT
@@ -27,8 +27,6 @@ FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorPr
 ANYWHERE = {*RESHAPES, "Cast", "DequantizeLinear", "Dropout", "Identity", "QuantizeLinear"}
 """What may follow the probabilities of the classes."""
 QUANTISING = ("QuantizeLinear", "DequantizeLinear")
-MICROSOFT = (*STANDARD, "com.microsoft")
-"""Domains of those: ONNX Runtime has some of its own, for other widths of codes."""
 BEHIND_AVERAGE = (
     "unsupported behind the global average, where it may change or select classes; leave it out "
     "and do it with the class sums"
@@ -45,10 +43,12 @@ class GraphWalk:
     Parameters
     ----------
     model : onnx.ModelProto
+    decode : bool
+        Whether weights that are quantised become real numbers.
     """
 
-    def __init__(self, model: onnx.ModelProto):
-        self._nodes = Nodes(model)
+    def __init__(self, model: onnx.ModelProto, *, decode: bool = False):
+        self._nodes = Nodes(model, decode=decode)
         self._input_shape = self._nodes.input_shape()
         layout = self._nodes.input_layout
         view = View.of(INPUT, self._input_shape, self._nodes.batch, layout)
