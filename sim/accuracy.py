@@ -18,12 +18,12 @@ import onnx
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
-from gen.formats.read import read_quantised
+from gen.formats.read import is_ours, read_quantised
 from gen.frames.images import load_frames
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.preprocessing import Normalisation, Preprocessing
+from gen.ir.preprocessing import UNSAID, Normalisation, Preprocessing
 from gen.quantise.calibrate import run_float
 from sim import golden
 from sim.labelled import Labelled
@@ -78,12 +78,15 @@ def prepare(network: Path, model: Path | None, pixels: PixelOptions) -> Job:
     FirebrickError
         If one cannot be read, or the two do not belong together.
     """
-    quantised = read_quantised(network)
+    quantised = read_quantised(network, UNSAID if model else pixels.said())
     preprocessing = pixels.apply(quantised.preprocessing)
     if model is None:
-        if pixels.expected:
+        if pixels.expected and is_ours(network):
             first = next(iter(pixels.expected))
-            raise FirebrickError(f"{first} is for the float network; name that with --float")
+            raise FirebrickError(
+                f"{first} is for a float network or a quantised ONNX file, and {network} says "
+                "itself what it expects; leave it out, or name a float network with --float"
+            )
         return Job(quantised, preprocessing)
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):

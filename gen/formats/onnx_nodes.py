@@ -19,6 +19,8 @@ STANDARD = ("", "ai.onnx")
 """Names of the domain of the standard operators."""
 MICROSOFT = (*STANDARD, "com.microsoft")
 """Domains of quantising operators: ONNX Runtime has some of its own, for other widths of codes."""
+DECODING_OPSET = 21
+"""The oldest one whose DequantizeLinear the evaluator knows in full."""
 MAX_FOLDED = 1 << 24
 MOST_SIDE = (1 << 16) - 1
 MOST_PIXELS = 1 << 25
@@ -121,11 +123,11 @@ class Nodes:
         if any(name not in self.constants for name in used) or not node.output:
             return False
         codes = node.op_type == "DequantizeLinear" and node.domain in MICROSOFT
-        if codes and self.decode:
-            node = _standard(node)
-        elif codes or node.domain not in STANDARD:
+        if (codes and not self.decode) or not (codes or node.domain in STANDARD):
             return False
-        values = self._evaluate(node, {name: self.constants[name] for name in used})
+        opsets = [helper.make_opsetid("", DECODING_OPSET)] if codes else None
+        node = _standard(node) if codes else node
+        values = self._evaluate(node, {name: self.constants[name] for name in used}, opsets)
         self.constants.update(zip([n for n in node.output if n], values, strict=True))
         return True
 
@@ -148,8 +150,13 @@ class Nodes:
         used = {name: value for name, value in pairs if value is not None}
         return tuple(self._evaluate(node, used)[0].shape)
 
-    def _evaluate(self, node: onnx.NodeProto, used: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """A node's outputs for given values of all its inputs."""
+    def _evaluate(
+        self,
+        node: onnx.NodeProto,
+        used: dict[str, np.ndarray],
+        opsets: list[onnx.OperatorSetIdProto] | None = None,
+    ) -> list[np.ndarray]:
+        """A node's outputs for given values of all its inputs, by the model's opsets or others."""
         if sum(value.size for value in used.values()) > MAX_FOLDED:
             refuse(node, "computes on constants too large to fold")
         body = helper.make_graph(
@@ -159,7 +166,7 @@ class Nodes:
             [onnx.ValueInfoProto(name=name) for name in node.output if name],
             [numpy_helper.from_array(value, name) for name, value in used.items()],
         )
-        piece = helper.make_model(body, opset_imports=list(self.model.opset_import))
+        piece = helper.make_model(body, opset_imports=opsets or list(self.model.opset_import))
         try:
             return list(ReferenceEvaluator(piece).run(None, {}))
         except Exception as error:  # whatever the operator's own evaluation raises

@@ -13,7 +13,7 @@ from gen.formats.fully_connected import as_kernels, read_matrix
 from gen.formats.onnx_convs import Form, read_conv
 from gen.formats.onnx_nodes import attributes, read_ceiling, refuse
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.formats.qdq_integers import BIAS_END, Layer, usable_scales, with_integers
+from gen.formats.qdq_integers import Layer, usable_scales, with_integers
 from gen.formats.qdq_pixels import stored_tables
 from gen.formats.qdq_scales import Scale, code_limits, common
 from gen.formats.qdq_walk import QdqWalk
@@ -160,8 +160,6 @@ class _QdqImport(QdqWalk):
             weights, groups = dense(weights, groups), 1
         taken = border if groups == 1 else border[:1]  # all the same where there are groups
         bias = bias - (weights * taken).sum(axis=(1, 2, 3))
-        if np.abs(bias).max() >= BIAS_END:
-            refuse(node, "its bias does not fit 32 bits with the zero point of its input in it")
         border = border if any(form.pad) else np.zeros_like(border)
         if source == INPUT and self._entry is not None:
             weights, border = self._entry.framed(weights), self._entry.framed(border)
@@ -171,7 +169,7 @@ class _QdqImport(QdqWalk):
             weights=np.ascontiguousarray(weights, dtype=np.int8),
             weight_bits=bits,
             weight_scale=weight_scale,
-            bias=bias.astype(np.int32),
+            bias=np.zeros(len(unit), np.int32),
             multiplier=np.zeros(len(unit), np.uint16),
             shift=1,
             low=0,
@@ -182,7 +180,7 @@ class _QdqImport(QdqWalk):
             codebook=codebook,
             groups=groups,
         )
-        return Layer(op)
+        return Layer(op, bias)
 
     def _relu(self, node: onnx.NodeProto) -> None:
         self._clamp(node, None)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
 
 from gen.common.errors import FirebrickError
-from gen.formats.qdq_scales import Scale
-from gen.ir.fixed_point import fixed_point
+from gen.formats.qdq_scales import WIDEST, Scale
+from gen.ir.fixed_point import MAX_SHIFT, fixed_point
 from gen.ir.ops import Conv, Op, Requantising, Tensor
 
 LARGEST_DEAD, SMALLEST_DEAD = 2.0, 2.0**-12
 """A dead channel's scale as a part of the layer's largest live one: kept in between."""
 
 BIAS_END = 1 << 31
+COARSEST_BIAS = 1 / 32
+"""Codes of output by which rounding a bias may move a channel, as long as weights have the bits."""
 COARSEST = 1.0
 """Codes of output by which rounding a multiplier to an integer may at most move a channel: what one
 of 7 bits may where the channel uses the whole range."""
@@ -26,6 +28,7 @@ of 7 bits may where the channel uses the whole range."""
 class Layer:
     """An op whose final scale is not known before all nodes are read.
 
+    ``bias`` is a convolution's, float64 (Cout,) in steps of its sums, perhaps not whole ones.
     ``own`` is the scale that the file gives its output, None until a QuantizeLinear is met;
     ``final`` replaces it where a concat has another. ``ceiling`` is the real value at which a Clip
     cuts its output. ``behind`` is the QuantizeLinear behind a global average, which has a scale of
@@ -33,6 +36,7 @@ class Layer:
     """
 
     op: Op
+    bias: np.ndarray = field(default_factory=lambda: np.zeros(1))
     relu: bool = False
     ceiling: float | None = None
     behind: onnx.NodeProto | None = None
@@ -76,7 +80,7 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
     scaled = op.requantised(multiplier, shift, low, high)
     if not isinstance(scaled, Conv):
         return scaled.centred([tensors[name].zero for name in op.inputs], final.zero)
-    scaled = _centred(scaled, final.zero)
+    scaled, factor = _with_bias(scaled, _centred(scaled, layer.bias, final.zero), factor)
     _check_precision(scaled, tensors[op.inputs[0]], factor)
     return scaled
 
@@ -91,17 +95,53 @@ def _limits(layer: Layer, own: Scale, final: Scale) -> tuple[int, int]:
     return (max(low, 0) if layer.relu else low) + final.zero, high + final.zero
 
 
-def _centred(op: Conv, zero: int) -> Conv:
-    """The same for an output whose code of zero is another: the bias gives it."""
+def _centred(op: Conv, bias: np.ndarray, zero: int) -> np.ndarray:
+    """The bias that also gives an output's code of zero, if that is another than 0."""
     if not zero:
-        return op
-    bias = op.bias + np.floor(zero * 2.0**op.shift / np.maximum(op.multiplier, 1) + 0.5)
-    if not ((op.multiplier > 0) & (np.abs(bias) < BIAS_END)).all():
+        return bias
+    centred: np.ndarray = bias + zero * 2.0**op.shift / np.maximum(op.multiplier, 1)
+    if not (op.multiplier > 0).all():
         raise FirebrickError(
             f"node {op.name!r} (Conv): its multipliers are too small for a code of zero other than "
             "0; quantise its output symmetrically (zero point 0 of signed codes)"
         )
-    return replace(op, bias=bias.astype(np.int32))
+    return centred
+
+
+def _with_bias(op: Conv, bias: np.ndarray, factor: np.ndarray) -> tuple[Conv, np.ndarray]:
+    """A layer with its bias in integers, and what its multipliers stand for then.
+
+    Where sums count coarse steps, as with weights of 2 bits, rounding the bias to one of these
+    would show in the output's codes. Then weights count finer ones, and a codebook keeps them as
+    narrow as they are.
+    """
+    finer = 0
+    while op.weight_bits + finer < WIDEST and op.shift + finer < MAX_SHIFT:
+        parts = bias * 2.0**finer
+        if (np.abs(parts - np.rint(parts)) * factor).max() <= COARSEST_BIAS * 2.0**finer:
+            break
+        finer += 1
+    rounded = np.floor(bias * 2.0**finer + 0.5)
+    if not np.abs(rounded).max() < BIAS_END:
+        raise FirebrickError(
+            f"node {op.name!r} (Conv): its bias does not fit 32 bits; quantise the network again"
+        )
+    op = replace(op, bias=rounded.astype(np.int32))
+    return (op, factor) if not finer else (_finer(op, finer), factor / 2.0**finer)
+
+
+def _finer(op: Conv, bits: int) -> Conv:
+    """The same layer with so many bits behind the point of its weights, which stay as narrow."""
+    end = 1 << (op.weight_bits - 1)
+    levels = np.arange(-end, end) if op.codebook is None else op.codebook.astype(np.int64)
+    return replace(
+        op,
+        weights=op.weights << bits,
+        weight_bits=op.weight_bits + bits,
+        weight_scale=op.weight_scale / 2.0**bits,
+        codebook=(levels << bits).astype(np.int8),
+        shift=op.shift + bits,
+    )
 
 
 def _check_precision(op: Conv, x: Tensor, factor: np.ndarray) -> None:

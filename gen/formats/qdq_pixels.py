@@ -23,6 +23,8 @@ from gen.ir.preprocessing import ASSUMED, PRESETS, Expected, Normalisation, Tabl
 PIXELS = np.arange(256, dtype=np.float32)
 CLOSE = 0.2
 """Part of its range by which a customary normalisation may miss what the input's codes reach."""
+FAR = 8.0
+"""How many times wider or narrower than the codes' values what somebody says may be."""
 TABLES = "pixel_tables"
 """Metadata of a model that is fed codes: by which table pixels become these, as JSON."""
 
@@ -117,7 +119,8 @@ def read_entry(
         mixes channels or pads before it quantises.
     """
     found, source = _normalisation(node, scale, expected, metadata, fed=fed, front=front)
-    said = expected.channel_order or metadata.get("channel_order", "RGB").strip().upper()
+    own = "RGB" if found is None else found.channel_order
+    said = expected.channel_order or metadata.get("channel_order", own).strip().upper()
     if found is not None:
         found = replace(found, channel_order=said)
         source = f"{found.described()}; {source}"
@@ -135,10 +138,13 @@ def _normalisation(
     front: PixelMap | None,
 ) -> tuple[Normalisation | None, str]:
     """What the network expects, but for the order of channels, and who says so."""
-    if expected.normalisation is not None:
-        return expected.normalisation, "given"
-    if {"mean", "std"} & metadata.keys():
-        return Normalisation.from_metadata(metadata), "as the model's metadata says"
+    told, source = expected.normalisation, "given"
+    if told is None and {"mean", "std"} & metadata.keys():
+        told, source = Normalisation.from_metadata(metadata), "as the model's metadata says"
+    if told is not None:
+        if front is None:
+            _check_reach(node, scale, told)
+        return told, source
     if fed:
         return None, "raw pixels are fed"
     if front is not None:
@@ -156,6 +162,26 @@ def _normalisation(
     return PRESETS[name], f"{name}, assumed from the input's scale; --preprocess, --mean to change"
 
 
+def _check_reach(node: onnx.NodeProto, scale: Scale, told: Normalisation) -> None:
+    """Refuse pixels that would use hardly any of the codes, or saturate nearly all of them."""
+    least, most = _ends(told)
+    low, high = scale.low * scale.scale, scale.high * scale.scale
+    if 1 / FAR < (most - least) / (high - low) < FAR and low < most and least < high:
+        return
+    refuse(
+        node,
+        f"with mean and deviation as said ({told.described()}) pixels are {least:.4g} to "
+        f"{most:.4g}, but the input's codes {low:.4g} to {high:.4g}; leave out --mean, --std and "
+        "--preprocess, or say others",
+    )
+
+
+def _ends(normalisation: Normalisation) -> tuple[float, float]:
+    """Smallest and largest value of a pixel."""
+    mean, std = np.array(normalisation.mean), np.array(normalisation.std)
+    return float((-mean / std).min()), float(((255 - mean) / std).max())
+
+
 def _customary(scale: Scale) -> str | None:
     """The preset whose values the codes reach best, the usual one first; None if none is near."""
     names = [ASSUMED, *(name for name in PRESETS if name != ASSUMED)]
@@ -168,8 +194,7 @@ def _customary(scale: Scale) -> str | None:
 
 def _miss(normalisation: Normalisation, scale: Scale) -> float:
     """By how much of its range a normalisation and the codes' values end elsewhere."""
-    mean, std = np.array(normalisation.mean), np.array(normalisation.std)
-    ends = np.array([(-mean / std).min(), ((255 - mean) / std).max()])
+    ends = np.array(_ends(normalisation))
     reached = np.array([scale.low, scale.high]) * scale.scale
     return float(np.abs(reached - ends).max() / np.ptp(ends))
 

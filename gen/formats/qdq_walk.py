@@ -11,7 +11,7 @@ from gen.formats.classifier_head import check_square
 from gen.formats.onnx_nodes import attributes, refuse
 from gen.formats.onnx_views import View
 from gen.formats.onnx_walk import QUANTISING, RESHAPES, GraphWalk
-from gen.formats.qdq_integers import Layer
+from gen.formats.qdq_integers import BIAS_END, Layer
 from gen.formats.qdq_pixels import Entry, fed_codes, read_entry
 from gen.formats.qdq_scales import Scale
 from gen.formats.qdq_weights import Decoded, decoded
@@ -227,22 +227,18 @@ class QdqWalk(GraphWalk):
         return self._decoded[node.input[1]]
 
     def _bias(self, node: onnx.NodeProto, unit: np.ndarray) -> np.ndarray:
-        """The bias in units of the accumulator: the file's integers where its scale is that."""
+        """The bias in steps of the sums: the file's integers where its scale is that of these."""
         if len(node.input) < 3 or not node.input[2]:
-            return np.zeros(len(unit), np.int32)
+            return np.zeros(len(unit))
         if node.input[2] in self._decoded:
             found = self._decoded[node.input[2]]
             steps = np.broadcast_to(found.steps.reshape(-1), unit.shape)
             real = steps * found.scale.astype(np.float64)
-            rounded = np.where(
-                np.isclose(found.scale, unit, rtol=1e-4, atol=0),
-                steps,
-                np.floor(real / unit + 0.5),
-            )
+            same = np.isclose(found.scale, unit, rtol=1e-4, atol=0)
+            bias = np.where(same, steps, real / unit)
         else:
             given = np.asarray(self._nodes.constant(node, 2), dtype=np.float64)
-            real = np.broadcast_to(given.reshape(-1), unit.shape)
-            rounded = np.floor(real / unit + 0.5)
-        if not np.abs(rounded).max() <= 2**31 - 1:
-            refuse(node, "its bias does not fit 32 bits")
-        return rounded.astype(np.int32)
+            bias = np.broadcast_to(given.reshape(-1), unit.shape) / unit
+        if not np.abs(bias).max() < BIAS_END:
+            refuse(node, "its bias does not fit 32 bits; quantise the network again")
+        return bias

@@ -116,10 +116,8 @@ def _weights(nodes: Nodes, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         low, high = _limits(node, bits)
         codes = np.clip(ROUNDINGS[_rounding(node)](values / scale + zero), low, high)
         kind = _kind(low, bits)
-    lined = [
-        side for side in range(values.ndim) if scale.ndim == values.ndim and scale.shape[side] > 1
-    ]
-    if scale.size > 1 and len(lined) != 1:
+    lined = [side for side, size in enumerate(scale.shape) if size > 1]
+    if scale.size > 1 and (scale.ndim != values.ndim or len(lined) != 1):
         refuse(node, "weights must have one scale, or one an output channel")
     zero = zero if zero.size == 1 else np.broadcast_to(zero, scale.shape)
     parts = [codes.astype(kind), scale.reshape(-1), zero.astype(kind).reshape(-1)]

@@ -8,6 +8,7 @@ by that, so that one reader does for both forms.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import onnx
 from onnx import helper
@@ -59,7 +60,7 @@ class _Expansion:
             helper.make_node(kind, inputs, list(self._node.output), f"{self._name}/codes")
         )
 
-    def node(self, kind: str, inputs: list[str], part: str, **values: object) -> str:
+    def node(self, kind: str, inputs: list[str], part: str, **values: Any) -> str:
         """A node; gives its output's name."""
         inputs = inputs[:-1] if not inputs[-1] else inputs
         name, made = f"{self._name}/{part}", f"{self._node.output[0]}/{part}"

@@ -12,7 +12,7 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT
 from gen.ir.preprocessing import Normalisation
 from sim import golden, reference
-from tests.gen.onnx_models import CLASSES, OnnxBuilder, QdqBuilder, frames, qdq_squeezenet
+from tests.gen.onnx_models import CLASSES, QdqBuilder, frames, qdq_squeezenet
 
 
 @pytest.mark.parametrize("signed_codes", [False, True])
@@ -73,14 +73,6 @@ def test_qdq_refusals(tensor, value, message):
             initialiser.CopyFrom(onnx.numpy_helper.from_array(np.asarray(value), tensor))
     with pytest.raises(FirebrickError, match=re.escape(message)):
         import_qdq(model, "qdq")
-
-
-def test_operator_format_is_refused(tmp_path):
-    net = OnnxBuilder()
-    inputs = [net.constant(f"k{i}", np.array(1, np.uint8)) for i in range(7)]
-    y = net.node("QLinearConv", ["data", *inputs], "qconv")
-    with pytest.raises(FirebrickError, match=r"'qconv' \(QLinearConv\): .*QDQ"):
-        import_qdq(net.model(y), "qdq")
 
 
 def small_qdq(edit=lambda q, x: None) -> onnx.ModelProto:
