@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from gen.formats.onnx_qdq import import_qdq
 from gen.ir.network import QuantizedNetwork
@@ -48,8 +49,6 @@ def narrow(folder: Path) -> QuantizedNetwork:
 
 def _shift(model: onnx.ModelProto, name: str) -> None:
     """Let weights be UINT4 codes of 0 to 15 from a zero point of 5."""
-    from onnx import TensorProto, helper, numpy_helper
-
     for tensor in model.graph.initializer:
         if tensor.name in (name, name.replace("quantized", "zero_point")):
             steps = numpy_helper.to_array(tensor).astype(int)
@@ -80,5 +79,6 @@ def test_narrow_weights_are_stored_in_4_bits(tmp_path):
     network = narrow(tmp_path)
     assert network.weight_bit_count == 4 * network.weight_count
     assert [op.weight_bits for op in network.convs] == [4, 5, 4]
-    plan = Design.of(network, small_board(dsp=100), 2000, 1)
-    print(plan.plan.nodes)
+    made = Design.of(network, small_board(dsp=100), 2000, 1)
+    foldings = [made.graph.nodes[op.name].folding(made.plan.nodes[op.name]) for op in network.convs]
+    assert [folding.bits for folding in foldings if folding] == ["4", "4>5", "4"]

@@ -215,6 +215,6 @@ def test_tables_that_metadata_does_not_hold(text):
 def test_a_second_quantisation_of_the_input_is_refused():
     model = with_input(0.0187, np.int8(-14))
     again = helper.make_node("QuantizeLinear", ["data", "other"], ["again"], "again")
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(0.02), "other"))
+    model.graph.initializer.append(numpy_helper.from_array(np.full((), 0.02, "f4"), "other"))
     model.graph.node.insert(1, again)
     assert "node 'again' (QuantizeLinear): quantises the input once more" in refused(model)

@@ -83,7 +83,7 @@ def logits(model: onnx.ModelProto, pictures: np.ndarray) -> np.ndarray:
     end = model.graph.output[0].name
     fed = reference.normalise(pictures, UNIT)
     outputs = [evaluator.run([end], {"data": one[None]}) for one in fed]
-    return np.concatenate([np.asarray(output[0]) for output in outputs])
+    return np.concatenate([np.asarray(next(iter(output))) for output in outputs])
 
 
 @pytest.mark.parametrize(("bits", "act_bits", "step"), [(4, 8, 0.01), (3, 4, 0.1), (2, 2, 0.4)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import onnx
 import pytest
@@ -10,10 +12,12 @@ from onnx import TensorProto, helper, numpy_helper
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
 from gen.formats.onnx_qdq import import_qdq
+from gen.formats.qdq_export import to_qdq
 from gen.ir.graph import FloatGraph
 from gen.ir.ops import Add, AveragePool
 from gen.ir.preprocessing import PRESETS
-from tests.gen.formats.statically import assert_agrees, quantised
+from sim import golden
+from tests.gen.formats.statically import assert_agrees, pictures, quantised
 from tests.gen.onnx_models import CLASSES, OnnxBuilder, squeezenet
 
 IMAGENET = PRESETS["imagenet"]
@@ -178,3 +182,17 @@ def test_scales_of_each_frame_are_refused(kind, inputs):
     y = net.node(kind, inputs, "dyn", outputs=3 if kind.startswith("Dyn") else 1)
     with pytest.raises(FirebrickError, match=rf"'dyn' \({kind}\): .*quantise statically"):
         import_qdq(net.model(y), "test")
+
+
+@pytest.mark.parametrize("build", [residual, partial(squeezenet, last_relu=False)])
+def test_zero_points_and_tables_are_exported(tmp_path, build):
+    model = quantised(build(), tmp_path, normalisation=IMAGENET)
+    network = import_qdq(model, "test")
+    again = import_qdq(to_qdq(network), "test")
+    assert again.preprocessing == network.preprocessing
+    for op, other in zip(network.ops, again.ops, strict=True):
+        assert again.tensors[other.name].zero == network.tensors[op.name].zero
+    frames = network.preprocessing.coded(pictures(model))
+    np.testing.assert_array_equal(
+        golden.class_sums(again, frames), golden.class_sums(network, frames)
+    )
