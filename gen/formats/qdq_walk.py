@@ -15,8 +15,6 @@ from gen.formats.qdq_integers import BIAS_END, Layer
 from gen.formats.qdq_pixels import Entry, fed_codes, read_entry
 from gen.formats.qdq_scales import Scale
 from gen.formats.qdq_weights import Decoded, decoded
-from gen.formats.qonnx import without_quants
-from gen.formats.qoperator import without_qoperators
 from gen.ir.ops import INPUT, AveragePool, Concat, GlobalSum, Requantising
 from gen.ir.preprocessing import Expected
 
@@ -40,8 +38,6 @@ class QdqWalk(GraphWalk):
         super().__init__(model)
         self._expected = expected
         self._metadata = {entry.key: entry.value for entry in model.metadata_props}
-        nodes = self._nodes
-        nodes.layers = list(without_quants(nodes, without_qoperators(nodes.layers)))
         self._decoded: dict[str, Decoded] = {}
         self._codes: dict[str, Scale] = {}
         self._layers: dict[str, Layer] = {}

@@ -8,13 +8,13 @@ https://github.com/fastmachinelearning/qonnx, ``docs/qonnx-custom-ops``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx
 from onnx import helper
 
-from gen.formats.onnx_nodes import Nodes, attributes, refuse
+from gen.formats.onnx_nodes import attributes, refuse
 
 DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 QUANTS = {"BipolarQuant", "Quant", "Trunc"}
@@ -34,120 +34,130 @@ NEAREST = ("ROUND", "HALF_EVEN", "HALF_UP", "HALF_DOWN")
 """Ways of rounding that differ in halves only: the hardware rounds to the nearest."""
 
 
-def without_quants(nodes: Nodes, layers: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """The same layers, QONNX's operators replaced by ONNX's.
+def without_quant(node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> list[onnx.NodeProto]:
+    """The nodes that stand for one of QONNX's operators; any other one as it is.
 
     Parameters
     ----------
-    nodes : Nodes
-        The graph, whose constants get those of the new nodes.
-    layers : iterable of onnx.NodeProto
+    node : onnx.NodeProto
+    constants : dict of array
+        Of the graph; those of the new nodes are added.
 
     Raises
     ------
     FirebrickError
-        If an operator does what a board does not.
+        If it does what a board does not.
     """
-    for node in layers:
-        if node.domain not in DOMAINS or node.op_type not in QUANTS:
-            yield node
-        elif node.op_type == "Trunc":
+    if node.domain not in DOMAINS or node.op_type not in QUANTS:
+        return [node]
+    if node.op_type == "Trunc":
+        refuse(
+            node,
+            "truncates codes; take the average pool before it without truncation, with a Quant "
+            "behind it",
+        )
+    made = _Quant(node, constants)
+    return made.weights() if node.input[0] in constants else made.activations()
+
+
+class _Quant:
+    """One node, as what stands for it."""
+
+    def __init__(self, node: onnx.NodeProto, constants: dict[str, np.ndarray]):
+        self._node = node
+        self._constants = constants
+        self._said = attributes(node)
+
+    def weights(self) -> list[onnx.NodeProto]:
+        """Constants as codes, with a DequantizeLinear."""
+        node = self._node
+        values = np.asarray(self._constants[node.input[0]], np.float32)
+        if node.op_type == "BipolarQuant":
+            scale, zero = self._number(1, "scale"), np.zeros((), np.float32)
+            codes, kind = np.where(values >= 0, 1, -1), np.dtype(np.int8)
+        else:
+            scale, zero, bits = self._numbers()
+            (low, high), rounded = self._limits(bits), ROUNDINGS[self._rounding()]
+            codes, kind = np.clip(rounded(values / scale + zero), low, high), _kind(low, bits)
+        lined = [side for side, size in enumerate(scale.shape) if size > 1]
+        if scale.size > 1 and (scale.ndim != values.ndim or len(lined) != 1):
             refuse(
                 node,
-                "truncates codes; take the average pool before it without truncation "
-                "(TruncAvgPool's bit widths), quantised by a Quant",
+                f"has scales of shape {list(scale.shape)} for weights of {list(values.shape)}; one "
+                "a layer or one an output channel is supported",
             )
-        elif node.input[0] in nodes.constants:
-            yield from _weights(nodes, node)
-        else:
-            yield from _activations(nodes, node)
+        zero = zero if zero.size == 1 else np.broadcast_to(zero, scale.shape)
+        names = self._named(codes.astype(kind), _flat(scale), _flat(zero.astype(kind)))
+        axis = lined[0] if lined else 0
+        return [helper.make_node("DequantizeLinear", names, node.output, node.name, axis=axis)]
+
+    def activations(self) -> list[onnx.NodeProto]:
+        """Real numbers rounded to codes and back."""
+        node = self._node
+        if node.op_type == "BipolarQuant":
+            refuse(node, "makes activations of two values, -1 and 1; those of 2 bits are supported")
+        scale, zero, bits = self._numbers()
+        mode = self._rounding()
+        if bits > WIDEST:
+            refuse(node, f"makes activations of {bits} bits; those of 2 to 8 bits are supported")
+        if mode not in NEAREST:
+            refuse(node, f"rounds activations by {mode}; ROUND is supported")
+        low, high = self._limits(bits)
+        kind = _kind(low, WIDEST)
+        limits = [np.array(low, kind), np.array(high, kind)]
+        given = self._named(_flat(scale), _flat(zero.astype(kind)), *limits)
+        codes = f"{node.output[0]}/codes"
+        steps = [("QuantizeLinear", node.input[0], given[:2], codes)]
+        if (low, high) != (np.iinfo(kind).min, np.iinfo(kind).max):
+            steps.append(("Clip", codes, given[2:], f"{codes}/clipped"))
+        steps.append(("DequantizeLinear", steps[-1][3], given[:2], node.output[0]))
+        return [helper.make_node(op, [x, *more], [y], node.name) for op, x, more, y in steps]
+
+    def _limits(self, bits: int) -> tuple[int, int]:
+        """Smallest and largest code."""
+        narrow = bool(self._said.get("narrow", 0))
+        if self._said.get("signed", 1):
+            return narrow - (1 << (bits - 1)), (1 << (bits - 1)) - 1
+        return 0, (1 << bits) - 1 - narrow
+
+    def _numbers(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """Scale, zero point and bits."""
+        scale, zero = self._number(1, "scale"), self._number(2, "zero point")
+        bits = self._number(3, "bit width")
+        width = float(np.max(bits))
+        if bits.size != 1 or width != int(width) or not 1 <= width <= WIDEST_BIAS:
+            refuse(
+                self._node, f"has a bit width of {width:g}; whole ones from 1 to 8 are supported"
+            )
+        if (zero != np.rint(zero)).any():
+            refuse(self._node, "has a zero point that is no code; whole ones are supported")
+        return scale, zero, int(width)
+
+    def _number(self, index: int, what: str) -> np.ndarray:
+        """An input that is a constant."""
+        name = self._node.input[index] if index < len(self._node.input) else ""
+        if name not in self._constants:
+            refuse(self._node, f"has no constant {what}; export the trained model for inference")
+        return np.asarray(self._constants[name], np.float32)
+
+    def _rounding(self) -> str:
+        """How it rounds."""
+        given = self._said.get("rounding_mode", b"ROUND")
+        name = (given.decode() if isinstance(given, bytes) else str(given)).upper()
+        if name not in ROUNDINGS:
+            refuse(self._node, f"has the unknown rounding_mode {name}; ROUND is supported")
+        return name
+
+    def _named(self, *values: np.ndarray) -> list[str]:
+        """New constants; gives their names."""
+        names = [f"{self._node.output[0]}/constant{index}" for index in range(len(values))]
+        self._constants.update(zip(names, values, strict=True))
+        return names
 
 
-def reads_activations(nodes: Iterable[onnx.NodeProto], constants: Iterable[str]) -> bool:
-    """Whether any of QONNX's operators quantises something else than constants."""
-    known = set(constants)
-    return any(
-        node.op_type in QUANTS and node.domain in DOMAINS and node.input[0] not in known
-        for node in nodes
-    )
-
-
-def _limits(node: onnx.NodeProto, bits: int) -> tuple[int, int]:
-    """Smallest and largest code of a Quant."""
-    values = attributes(node)
-    signed, narrow = bool(values.get("signed", 1)), bool(values.get("narrow", 0))
-    if signed:
-        return narrow - (1 << (bits - 1)), (1 << (bits - 1)) - 1
-    return 0, (1 << bits) - 1 - narrow
-
-
-def _numbers(nodes: Nodes, node: onnx.NodeProto) -> tuple[np.ndarray, np.ndarray, int]:
-    """Scale, zero point and bits of a Quant."""
-    scale, zero, bits = (nodes.constant(node, index) for index in (1, 2, 3))
-    if scale is None or zero is None or bits is None:
-        refuse(node, "needs a scale, a zero point and a bit width; export the model again")
-    width = float(np.max(bits))
-    if bits.size != 1 or width != int(width) or not 1 <= width <= WIDEST_BIAS:
-        refuse(node, f"bit width {width:g} is not supported; whole ones from 1 to 8 are")
-    if (zero != np.rint(zero)).any():
-        refuse(node, "its zero point is no code (no integer); quantise with integer zero points")
-    return np.asarray(scale, np.float32), np.asarray(zero, np.float32), int(width)
-
-
-def _rounding(node: onnx.NodeProto) -> str:
-    """How a Quant rounds."""
-    given = attributes(node).get("rounding_mode", b"ROUND")
-    name = (given.decode() if isinstance(given, bytes) else str(given)).upper()
-    if name not in ROUNDINGS:
-        refuse(node, f"rounding_mode {name} is not known; ROUND is")
-    return name
-
-
-def _weights(nodes: Nodes, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """Constants as codes."""
-    values = np.asarray(nodes.constants[node.input[0]], np.float32)
-    if node.op_type == "BipolarQuant":
-        scale = nodes.constant(node, 1)
-        scale = np.ones((), np.float32) if scale is None else scale
-        codes, zero = np.where(values >= 0, 1, -1), np.zeros((), np.float32)
-        kind = np.dtype(np.int8)
-    else:
-        scale, zero, bits = _numbers(nodes, node)
-        low, high = _limits(node, bits)
-        codes = np.clip(ROUNDINGS[_rounding(node)](values / scale + zero), low, high)
-        kind = _kind(low, bits)
-    lined = [side for side, size in enumerate(scale.shape) if size > 1]
-    if scale.size > 1 and (scale.ndim != values.ndim or len(lined) != 1):
-        refuse(node, "weights must have one scale, or one an output channel")
-    zero = zero if zero.size == 1 else np.broadcast_to(zero, scale.shape)
-    parts = [codes.astype(kind), scale.reshape(-1), zero.astype(kind).reshape(-1)]
-    parts = [parts[0], *(part if part.size > 1 else part.reshape(()) for part in parts[1:])]
-    names = _constants(nodes, node, parts)
-    axis = lined[0] if lined else 0
-    return [helper.make_node("DequantizeLinear", names, node.output, node.name, axis=axis)]
-
-
-def _activations(nodes: Nodes, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """Rounded to codes and back."""
-    if node.op_type == "BipolarQuant":
-        refuse(node, "activations of two values, -1 and 1, are not supported; those of 2 bits are")
-    scale, zero, bits = _numbers(nodes, node)
-    name = _rounding(node)
-    if bits > WIDEST:
-        refuse(node, f"activations of {bits} bits are not supported; those of 2 to 8 bits are")
-    if name not in NEAREST:
-        refuse(node, f"rounding_mode {name} is not supported of activations; ROUND is")
-    low, high = _limits(node, bits)
-    kind = _kind(low, WIDEST)
-    flat = [part.reshape(()) if part.size == 1 else part for part in (scale, zero.astype(kind))]
-    given = _constants(nodes, node, [*flat, np.array(low, kind), np.array(high, kind)])
-    codes = f"{node.output[0]}/codes"
-    made = [helper.make_node("QuantizeLinear", [node.input[0], *given[:2]], [codes], node.name)]
-    if (low, high) != (np.iinfo(kind).min, np.iinfo(kind).max):
-        made.append(helper.make_node("Clip", [codes, *given[2:]], [f"{codes}/clipped"], node.name))
-    last = made[-1].output[0]
-    made.append(helper.make_node("DequantizeLinear", [last, *given[:2]], node.output, node.name))
-    return made
+def _flat(values: np.ndarray) -> np.ndarray:
+    """One number, or one dimension of them."""
+    return values.reshape(()) if values.size == 1 else values.reshape(-1)
 
 
 def _kind(low: int, bits: int) -> np.dtype:
@@ -155,10 +165,3 @@ def _kind(low: int, bits: int) -> np.dtype:
     if bits > WIDEST:
         return np.dtype(np.int64)
     return np.dtype(np.int8 if low < 0 else np.uint8)
-
-
-def _constants(nodes: Nodes, node: onnx.NodeProto, values: list[np.ndarray]) -> list[str]:
-    """New constants; gives their names."""
-    names = [f"{node.output[0]}/constant{index}" for index in range(len(values))]
-    nodes.constants.update(zip(names, values, strict=True))
-    return names

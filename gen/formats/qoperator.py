@@ -7,7 +7,7 @@ by that, so that one reader does for both forms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import onnx
@@ -144,22 +144,21 @@ _FORMS: dict[str, Callable[[onnx.NodeProto], list[onnx.NodeProto]]] = {
 QOPERATORS = {*_FORMS, *DYNAMIC}
 
 
-def without_qoperators(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """The same nodes, operators on codes replaced by those on real numbers.
+def without_qoperator(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """The nodes on real numbers that stand for an operator on codes; any other one as it is.
 
     Raises
     ------
     FirebrickError
-        If scales are computed for each frame.
+        If its scales are computed for each frame.
     """
-    for node in nodes:
-        if node.op_type in DYNAMIC and node.domain in MICROSOFT:
-            refuse(
-                node,
-                "computes its scales for each frame (dynamic quantisation), but a board has fixed "
-                "ones; quantise statically, with photographs (quantize_static), or give the float "
-                "model",
-            )
-        expand = _FORMS.get(node.op_type)
-        known = expand is not None and node.domain in MICROSOFT
-        yield from expand(node) if known and expand is not None else [node]
+    if node.domain not in MICROSOFT:
+        return [node]
+    if node.op_type in DYNAMIC:
+        refuse(
+            node,
+            "computes its scales for each frame (dynamic quantisation), but a board has fixed "
+            "ones; quantise statically, with photographs (quantize_static), or give the float "
+            "model",
+        )
+    return _FORMS[node.op_type](node) if node.op_type in _FORMS else [node]

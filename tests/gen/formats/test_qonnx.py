@@ -120,11 +120,11 @@ def constant(model: onnx.ModelProto, name: str, value: Any) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize(("model", "message"), [
-    (edited(rounding_mode="FLOOR"), r"'squeeze_act' \(Quant\): rounding_mode FLOOR is not"),
-    (edited(rounding_mode="ODD"), r"\(Quant\): rounding_mode ODD is not known; ROUND is"),
-    (constant(network(), "squeeze_act_bits", 16), r"\(Quant\): activations of 16 bits are not"),
-    (constant(network(), "squeeze_act_bits", 3.5), r"\(Quant\): bit width 3.5 is not supported"),
-    (constant(network(), "squeeze_act_z", 0.5), r"\(Quant\): its zero point is no code"),
+    (edited(rounding_mode="FLOOR"), r"'squeeze_act' \(Quant\): rounds activations by FLOOR; ROUND"),
+    (edited(rounding_mode="ODD"), r"\(Quant\): has the unknown rounding_mode ODD; ROUND is"),
+    (constant(network(), "squeeze_act_bits", 16), r"\(Quant\): makes activations of 16 bits;"),
+    (constant(network(), "squeeze_act_bits", 3.5), r"\(Quant\): has a bit width of 3.5; whole"),
+    (constant(network(), "squeeze_act_z", 0.5), r"\(Quant\): has a zero point that is no code;"),
 ])  # fmt: skip
 def test_what_a_board_cannot_round_is_refused(model, message):
     with pytest.raises(FirebrickError, match=message):
