@@ -11,12 +11,12 @@ from gen.common.errors import FirebrickError
 from gen.formats.classifier_head import not_the_end
 from gen.formats.fully_connected import as_kernels, read_matrix
 from gen.formats.onnx_convs import Form, read_conv
-from gen.formats.onnx_nodes import attributes, read_ceiling, refuse
+from gen.formats.onnx_nodes import attributes, refuse
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.formats.qdq_integers import Layer, usable_scales, with_integers
+from gen.formats.qdq_clamps import QdqClamps
+from gen.formats.qdq_integers import Layer, never_quantised, usable_scales, with_integers
 from gen.formats.qdq_pixels import stored_tables
-from gen.formats.qdq_scales import Scale, code_limits, common
-from gen.formats.qdq_walk import QdqWalk
+from gen.formats.qdq_scales import common
 from gen.formats.qdq_weights import Decoded, stored_width
 from gen.formats.qonnx import QUANTS
 from gen.formats.qoperator import QOPERATORS
@@ -32,7 +32,6 @@ from gen.ir.ops import (
     GlobalSum,
     MaxPool,
     Op,
-    Requantising,
     Tensor,
     dense,
 )
@@ -88,7 +87,7 @@ def import_qdq(
     return _QdqImport(model, name, labels, expected).network()
 
 
-class _QdqImport(QdqWalk):
+class _QdqImport(QdqClamps):
     """One walk over the nodes: the layers, and the network at its end."""
 
     def __init__(
@@ -126,7 +125,11 @@ class _QdqImport(QdqWalk):
         view = self._map(node, padded=True)
         weights = self._weights(node)
         if weights.steps.ndim != 4:
-            refuse(node, f"weights of shape {list(weights.steps.shape)} are no kernels")
+            refuse(
+                node,
+                f"weights of shape {list(weights.steps.shape)} are no kernels; those of two sides, "
+                "rows and columns, are supported",
+            )
         form = read_conv(node, weights.steps, view)
         steps = np.ascontiguousarray(weights.steps.transpose(0, 2, 3, 1))
         layer = self._weighted(node, view.tensor, replace(weights, steps=steps), form)
@@ -140,7 +143,11 @@ class _QdqImport(QdqWalk):
         matrix = read_matrix(node, weights.steps)
         across = read_matrix(node, np.broadcast_to(weights.scale, weights.steps.shape))
         if (across != across[:, :1]).any():
-            refuse(node, "weights must have one scale an output channel")
+            refuse(
+                node,
+                "weights must have one scale an output channel; quantise them again, along the "
+                "other axis or with one scale a layer",
+            )
         kernels = replace(weights, steps=as_kernels(node, matrix, view), scale=across[:, 0])
         form = Form(stride=1, pad=(0, 0, 0, 0), groups=1)
         layer = self._weighted(node, view.tensor, kernels, form)
@@ -181,70 +188,6 @@ class _QdqImport(QdqWalk):
             groups=groups,
         )
         return Layer(op, bias)
-
-    def _relu(self, node: onnx.NodeProto) -> None:
-        self._clamp(node, None)
-
-    def _clip(self, node: onnx.NodeProto) -> None:
-        said = self._codes.get(node.input[0])
-        if said is None:
-            self._clamp(node, read_ceiling(self._nodes, node))
-        else:
-            self._clip_codes(node, said)
-
-    def _clip_codes(self, node: onnx.NodeProto, said: Scale) -> None:
-        """Leave fewer codes, as files do that have narrower ones than there are types of."""
-        view, limits = self._view(node), [self._nodes.constant(node, index) for index in (1, 2)]
-        low, high = code_limits(said.kind)
-        low, high = (
-            default if limit is None else int(limit.reshape(-1)[0])
-            for limit, default in zip(limits, (low, high), strict=True)
-        )
-        clipped = said.clipped(low, high)
-        if clipped != said:
-            self._narrow(node, view.tensor, clipped)
-        self._views[node.output[0]] = view
-        self._codes[node.output[0]] = clipped
-
-    def _narrow(self, node: onnx.NodeProto, name: str, scale: Scale) -> None:
-        """Take fewer codes for the input, or for a layer whose others nothing may read."""
-        self._claim(node, name, users=0)
-        if name == INPUT:
-            self._input = scale
-            return
-        layer = self._layers[name]
-        if not isinstance(layer.op, Requantising) or layer.own is None:
-            refuse(node, f"cuts codes of {name!r}, which computes none; clip what it reads")
-        layer.own = scale
-
-    def _clamp(self, node: onnx.NodeProto, ceiling: float | None) -> None:
-        """Put a ReLU, and perhaps a ceiling, into the layer before, unless its codes have both."""
-        view = self._view(node)
-        name, layer = view.tensor, self._layers.get(view.tensor)
-        if layer is None:
-            refuse(node, "unsupported on the input")
-        own = layer.own
-        if own is None:
-            self._rectify(node, layer, ceiling)
-        elif own.signed and not layer.relu:
-            highest = own.scale * own.high
-            self._rectify(node, layer, highest if ceiling is None else min(highest, ceiling))
-            layer.own = None  # the scale behind the ReLU is the one to requantise to
-        elif ceiling is not None and own.scale * (own.high - 0.5) > ceiling:
-            refuse(node, f"cuts {name!r}, which is quantised before; merge the Clip first")
-        self._views[node.output[0]] = view
-
-    def _rectify(self, node: onnx.NodeProto, layer: Layer, ceiling: float | None) -> None:
-        """Put a ReLU into a layer, whose value without it nothing else may read."""
-        name = layer.op.name
-        if not isinstance(layer.op, Requantising):
-            refuse(node, f"cannot be merged into {name!r}")
-        if layer.relu and ceiling is None:
-            return
-        self._claim(node, name, users=0)
-        layer.relu = True
-        limits = [limit for limit in (layer.ceiling, ceiling) if limit is not None]
-        layer.ceiling = min(limits, default=None)
 
     def _max_pool(self, node: onnx.NodeProto) -> None:
         view = self._map(node, padded=True)
@@ -315,7 +258,10 @@ class _QdqImport(QdqWalk):
         if not any(isinstance(layer.op, Conv) for layer in self._layers.values()):
             raise FirebrickError("holds no convolution: this is no CNN")
         if self._input is None or self._entry is None:
-            raise FirebrickError("does not lead from a quantised input to a global average")
+            raise FirebrickError(
+                "does not read a quantised input; put QuantizeLinear and DequantizeLinear in front "
+                "of the first layer too"
+            )
         layers = self._ending_in_sum(self._logits())
         tensors = {INPUT: Tensor(INPUT, self._shapes[INPUT], self._input.scale)}
         ops: list[Op] = []
@@ -361,7 +307,7 @@ class _QdqImport(QdqWalk):
     def _make_tensor(self, layer: Layer) -> Tensor:
         name, scale = layer.op.name, layer.final or layer.own
         if scale is None:
-            raise FirebrickError(f"{name!r} is never quantised (no QuantizeLinear behind it)")
+            raise never_quantised(layer)
         shape = self._shapes[name]
         if isinstance(layer.op, GlobalSum):
             height, width, _ = self._shapes[layer.op.inputs[0]]

@@ -272,7 +272,7 @@ class GraphWalk:
         view, values = self._map(node), attributes(node)
         pads, fill, axes = (self._nodes.constant(node, index) for index in (1, 2, 3))
         sides = [] if pads is None else [int(p) for p in pads]
-        zeros = fill is None or not np.any(fill)
+        zeros = self._pads_zeros(node, fill)
         if (
             values.get("mode", b"constant") != b"constant" or not zeros or axes is not None
             or len(sides) != 8 or any(sides[i] for i in (0, 1, 4, 5)) or min(sides) < 0
@@ -284,6 +284,10 @@ class GraphWalk:
             )
         around = (sides[2], sides[3], sides[6], sides[7])
         self._views[node.output[0]] = replace(view, pad=around)
+
+    def _pads_zeros(self, node: onnx.NodeProto, fill: np.ndarray | None) -> bool:
+        """Whether what a Pad puts around a map is zero."""
+        return fill is None or not np.any(fill)
 
     def _softmax(self, node: onnx.NodeProto) -> None:
         """Refuse one that is not over the classes. Before opset 13 it is over all axes from its."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnx
 
-from gen.common.errors import FirebrickError
+from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.qdq_scales import WIDEST, Scale
 from gen.ir.fixed_point import MAX_SHIFT, fixed_point
 from gen.ir.ops import Conv, Op, Requantising, Tensor
@@ -44,6 +44,16 @@ class Layer:
     final: Scale | None = None
 
 
+def never_quantised(layer: Layer) -> FirebrickError:
+    """The error of a layer whose output has no scale."""
+    return RefusedNode(
+        layer.op.name,
+        type(layer.op).__name__,
+        "its output is never quantised; put QuantizeLinear and DequantizeLinear behind it (behind "
+        "the last layer too)",
+    )
+
+
 def usable_scales(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Scales (Cout,) of weights (Cout, ...); a dead channel's that is far off is replaced.
 
@@ -76,7 +86,7 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
     try:
         multiplier, shift = fixed_point(factor)
     except ValueError as error:
-        raise FirebrickError(f"{op.name}: {error}") from None
+        raise RefusedNode(op.name, type(op).__name__, f"{error}; quantise it again") from None
     scaled = op.requantised(multiplier, shift, low, high)
     if not isinstance(scaled, Conv):
         return scaled.centred([tensors[name].zero for name in op.inputs], final.zero)

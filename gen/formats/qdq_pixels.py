@@ -237,7 +237,8 @@ def fed_codes(
     if scale is None or np.ptp(scale) != 0 or kind not in (np.uint8, np.int8) or zero.dtype != kind:
         refuse(
             node,
-            "the input must be uint8 or int8 codes with one scale and zero points of their kind",
+            "decodes an input of other codes than it says; uint8 or int8 codes with one scale, and "
+            "zero points of that type, are supported",
         )
     zeros = np.broadcast_to(zero.reshape(-1), 3).astype(np.int64)
     said = Scale.read(node, float(scale.reshape(-1)[0]), int(zeros[0]), kind)

@@ -6,12 +6,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from gen.common.errors import FirebrickError
 from gen.formats.classifier_head import check_square
 from gen.formats.onnx_nodes import attributes, refuse
 from gen.formats.onnx_views import View
 from gen.formats.onnx_walk import QUANTISING, RESHAPES, GraphWalk
-from gen.formats.qdq_integers import BIAS_END, Layer
+from gen.formats.qdq_integers import BIAS_END, Layer, never_quantised
 from gen.formats.qdq_pixels import Entry, fed_codes, read_entry
 from gen.formats.qdq_scales import Scale
 from gen.formats.qdq_weights import Decoded, decoded
@@ -71,6 +70,13 @@ class QdqWalk(GraphWalk):
         for name in node.output:
             self._codes.setdefault(name, said[0])
 
+    def _pads_zeros(self, node: onnx.NodeProto, fill: np.ndarray | None) -> bool:
+        """Around codes, zero is their zero point."""
+        said = self._codes.get(node.input[0])
+        if said is None:
+            return super()._pads_zeros(node, fill)
+        return (0 if fill is None else int(fill.reshape(-1)[0])) == said.zero_point
+
     def _zeros(self, tensor: str) -> np.ndarray:
         """Our code of zero of each channel of a tensor, int64 (C,)."""
         if tensor == INPUT:
@@ -94,7 +100,11 @@ class QdqWalk(GraphWalk):
             self._average_in_the_middle(layer)
         scale = self._input if layer is None else layer.own
         if scale is None or (layer is not None and layer.final is not None):
-            refuse(node, f"reads {name!r}, which is not quantised before, or for a concat only")
+            refuse(
+                node,
+                f"reads {name!r}, which is not quantised before, or for a concat only; put "
+                "QuantizeLinear and DequantizeLinear between them",
+            )
         return scale
 
     def _read_scale(self, node: onnx.NodeProto, kind: np.dtype) -> Scale:
@@ -102,7 +112,11 @@ class QdqWalk(GraphWalk):
         scale = self._nodes.constant(node, 1)
         zero = self._nodes.constant(node, 2)
         if scale is None or scale.size != 1 or (zero is not None and zero.size != 1):
-            refuse(node, "activations must have one scale and one zero point for all channels")
+            refuse(
+                node,
+                "gives channels of activations scales of their own; one scale and zero point for "
+                "all of them is supported",
+            )
         code = 0 if zero is None else int(zero.reshape(-1)[0])
         kind = kind if zero is None else zero.dtype
         return Scale.read(node, float(scale.reshape(-1)[0]), code, kind)
@@ -119,7 +133,10 @@ class QdqWalk(GraphWalk):
         if view.final or self._is_average(view.tensor):
             one = self._nodes.constant(node, 1)
             if one is None or one.size != 1:
-                refuse(node, "the logits must have one scale for all classes")
+                refuse(
+                    node,
+                    "gives classes scales of their own; one scale for all of them is supported",
+                )
             layer.behind = layer.behind or (None if view.final else node)
             return
         self._codes[node.output[0]] = self._said(node)
@@ -173,7 +190,11 @@ class QdqWalk(GraphWalk):
             return
         readers = [other for other in self._layers.values() if name in other.op.inputs]
         if not isinstance(branch.op, Requantising) or len(readers) != 1:
-            refuse(node, f"{name!r} has a scale of its own and is read elsewhere too")
+            refuse(
+                node,
+                f"{name!r} has a scale of its own and is read elsewhere too; give it that of the "
+                "concatenation",
+            )
         branch.final = scale
 
     def _dequantize(self, node: onnx.NodeProto) -> None:
@@ -185,10 +206,14 @@ class QdqWalk(GraphWalk):
         codes, scale = self._nodes.constant(node, 0), self._nodes.constant(node, 1)
         zero = self._nodes.constant(node, 2)
         if codes is None or scale is None:
-            refuse(node, "has no constant input")
+            refuse(node, "decodes no constant and no map of codes; quantise the model again")
         axis = attributes(node).get("axis", 1) % max(codes.ndim, 1)
         if scale.size > 1 and (scale.ndim > 1 or (axis and codes.ndim != 2)):
-            refuse(node, "weights must have one scale an output channel (axis 0)")
+            refuse(
+                node,
+                "weights must have one scale an output channel (axis 0); quantise them again so, "
+                "or with one scale a layer",
+            )
         lined = [-1 if at == axis else 1 for at in range(codes.ndim)]
         zero = np.zeros((), np.int64) if zero is None else zero
         zero = zero.reshape(lined) if zero.size > 1 else zero.reshape(())
@@ -212,7 +237,7 @@ class QdqWalk(GraphWalk):
         shape = self._shapes[source]
         check_square(name, shape)
         if layer.behind is None:
-            raise FirebrickError(f"{name!r} is never quantised (no QuantizeLinear behind it)")
+            raise never_quantised(layer)
         layer.op = AveragePool(name, (source,), shape[0], shape[0], 0, 1, 0, 0)
         layer.own = self._said(layer.behind)
 

@@ -150,7 +150,7 @@ def test_a_global_average_in_the_middle_that_is_not_quantised_is_refused():
     x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
     x = net.pass_on("GlobalAveragePool", x, "average")
     y = net.weighed(net.flat(x), "fc", 6, CLASSES)
-    with pytest.raises(FirebrickError, match=r"'average' is never quantised"):
+    with pytest.raises(FirebrickError, match=r"'average' \(GlobalSum\): its output is never"):
         net.imported(y)
 
 
