@@ -309,3 +309,75 @@ def test_a_clip_that_cuts_nothing_behind_codes_is_left_out(clipped):
     y = net.net.node("GlobalAveragePool", [y], "sums")
     network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
     assert len(network.ops) == 3
+
+
+def clipped(net: QdqNet, x: str, name: str, bits: int) -> str:
+    """Quantise behind a ReLU to fewer codes than the type has, as Brevitas writes it."""
+    scale = float(np.abs(net.run(x)).max()) / (2**bits - 1)
+    given = [net.net.constant(f"{name}_s", np.array(scale, np.float32)),
+             net.net.constant(f"{name}_z", np.uint8(0))]  # fmt: skip
+    codes = net.net.node("QuantizeLinear", [x, *given], f"{name}_q")
+    limits = [net.net.constant(f"{name}_{end}", np.array(code, np.uint8))
+              for end, code in (("low", 0), ("high", 2**bits - 1))]  # fmt: skip
+    codes = net.net.node("Clip", [codes, *limits], f"{name}_clip")
+    y = net.net.node("DequantizeLinear", [codes, *given], f"{name}_dq")
+    net.units[y] = scale
+    return y
+
+
+def test_activations_of_fewer_bits_than_their_type():
+    net = QdqNet()
+    x = net.conv(net.x, "conv1", 3, 6, 3, 1.0, strides=[2, 2])
+    x = clipped(net, net.net.relu(x, "conv1"), "conv1", 4)
+    x = net.pass_on("MaxPool", x, "pool", kernel_shape=[2, 2], strides=[2, 2])
+    y = net.conv(x, "c", 6, 8, 3, net.units[x], pads=[1] * 4)
+    y = clipped(net, net.net.relu(y, "c"), "c", 3)
+    y = net.layer(y, "conv10", 8, CLASSES, signed=True)
+    y = net.net.node("GlobalAveragePool", [y], "sums")
+    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
+    assert [network.op(name).high for name in ("conv1", "c")] == [15, 7]
+
+
+def test_codes_that_others_read_too_are_not_cut():
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    net.net.node("MaxPool", [x], "pool", kernel_shape=[2, 2], strides=[2, 2])
+    limits = [
+        net.net.constant(name, np.array(code, np.uint8)) for name, code in (("l", 0), ("h", 9))
+    ]
+    y = net.net.node("Clip", [net.codes["conv1"], *limits], "cut")
+    with pytest.raises(
+        FirebrickError, match=r"'cut' \(Clip\): cannot be merged into 'conv1', whose"
+    ):
+        net.imported(y)
+
+
+@pytest.mark.parametrize(("kind", "message"), [
+    ("Relu", r"'on_codes' \(Relu\): computes on codes"),
+    ("AveragePool", r"'on_codes' \(AveragePool\): computes on codes, or joins codes of different"),
+])  # fmt: skip
+def test_arithmetic_on_codes_is_refused(kind, message):
+    net = QdqNet()
+    net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    values = {"kernel_shape": [2, 2]} if kind == "AveragePool" else {}
+    y = net.net.node(kind, [net.codes["conv1"]], "on_codes", **values)
+    with pytest.raises(FirebrickError, match=message):
+        net.imported(y)
+
+
+@pytest.mark.parametrize("fill", [130, 128])
+def test_padding_of_codes_is_of_their_zero_point(fill):
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2], signed=True)
+    pads = net.net.constant("pads", np.array([0, 0, 1, 1, 0, 0, 1, 1]))
+    value = net.net.constant("fill", np.array(fill, np.uint8))
+    padded = net.net.node("Pad", [net.codes["conv1"], pads, value], "pad")
+    real = net.net.node("DequantizeLinear", [padded, "conv1_s", "conv1_z"], "real")
+    y = net.conv(real, "c", 6, CLASSES, 3, net.units[x])
+    y = net.settle(y, "c", signed=True)
+    y = net.net.node("Flatten", [net.net.node("GlobalAveragePool", [y], "sums")], "end")
+    if fill == 128:
+        assert compare(net, y, most=8).convs[-1].pad == (1, 1, 1, 1)
+    else:
+        with pytest.raises(FirebrickError, match=r"'pad' \(Pad\): puts something else than zeros"):
+            net.imported(y)
