@@ -205,7 +205,8 @@ def _differences(
     signal, noise = {}, {}
     for op, real in run_float(graph, frames):
         if op.name in codes and codes[op.name].shape == real.shape:
-            got = codes[op.name] * network.tensors[op.name].scale
+            tensor = network.tensors[op.name]
+            got = (codes[op.name].astype(np.int64) - tensor.zero) * tensor.scale
             signal[op.name] = float(np.square(real, dtype=np.float64).sum())
             noise[op.name] = float(np.square(got - real).sum())
     return signal, noise

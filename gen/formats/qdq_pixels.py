@@ -170,7 +170,7 @@ def _check_reach(node: onnx.NodeProto, scale: Scale, told: Normalisation) -> Non
         return
     refuse(
         node,
-        f"with mean and deviation as said ({told.described()}) pixels are {least:.4g} to "
+        f"with mean and deviation as said ({told.described()}) pixels are {least + 0:.4g} to "
         f"{most:.4g}, but the input's codes {low:.4g} to {high:.4g}; leave out --mean, --std and "
         "--preprocess, or say others",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 from PIL import Image
 
 from gen.formats.onnx_float import import_float
@@ -22,6 +23,7 @@ from sim.accuracy import Job, Tally, prepare
 from sim.cli import app
 from sim.labelled import Labelled
 from sim.workers import parts
+from tests.gen.formats.statically import quantised
 from tests.gen.onnx_models import frames, squeezenet
 from tests.generated import run_command
 
@@ -118,6 +120,24 @@ def test_against_the_float_network(case, monkeypatch, capsys):
         expected = 10 * np.log10((real.astype(float) ** 2).mean() / (noise**2).mean())
         assert ratios[op.name] == pytest.approx(expected, abs=1e-3)
         assert expected > 5
+
+
+def test_a_network_that_reads_codes_against_the_float_one(case, monkeypatch, capsys, tmp_path):
+    model = squeezenet(metadata=METADATA, last_relu=False)
+    onnx.save(model, tmp_path / "float.onnx")
+    made = quantised(model, tmp_path, normalisation=NORMALISATION)
+    path = tmp_path / "quantised.onnx"
+    options = ["--float", tmp_path / "float.onnx", "--processes", 1, "--mean", "120,110,100"]
+    command = ["accuracy", path, *case.options, "--json", *options, "--std", "60,58,62"]
+    helper.set_model_props(made, METADATA)
+    onnx.save(made, path)
+    assert run_command(monkeypatch, app, *command) == 0
+    entry = json.loads(capsys.readouterr().out)
+    assert entry["agree"] > 80
+    assert len(entry["signal_to_noise_db"]) > 10
+    assert min(entry["signal_to_noise_db"].values()) > 15
+    assert run_command(monkeypatch, app, *command[:5], "--mean", "1,2,3") == 2
+    assert "but the input's codes -" in capsys.readouterr().err
 
 
 def test_processes_change_nothing(case, monkeypatch, capsys):

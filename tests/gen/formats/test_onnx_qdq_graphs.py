@@ -315,7 +315,7 @@ def clipped(net: QdqNet, x: str, name: str, bits: int) -> str:
     """Quantise behind a ReLU to fewer codes than the type has, as Brevitas writes it."""
     scale = float(np.abs(net.run(x)).max()) / (2**bits - 1)
     given = [net.net.constant(f"{name}_s", np.array(scale, np.float32)),
-             net.net.constant(f"{name}_z", np.uint8(0))]  # fmt: skip
+             net.net.constant(f"{name}_z", np.array(0, np.uint8))]  # fmt: skip
     codes = net.net.node("QuantizeLinear", [x, *given], f"{name}_q")
     limits = [net.net.constant(f"{name}_{end}", np.array(code, np.uint8))
               for end, code in (("low", 0), ("high", 2**bits - 1))]  # fmt: skip
@@ -359,7 +359,7 @@ def test_codes_that_others_read_too_are_not_cut():
 def test_arithmetic_on_codes_is_refused(kind, message):
     net = QdqNet()
     net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    values = {"kernel_shape": [2, 2]} if kind == "AveragePool" else {}
+    values: dict[str, Any] = {"kernel_shape": [2, 2]} if kind == "AveragePool" else {}
     y = net.net.node(kind, [net.codes["conv1"]], "on_codes", **values)
     with pytest.raises(FirebrickError, match=message):
         net.imported(y)
