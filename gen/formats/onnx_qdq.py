@@ -13,7 +13,7 @@ from gen.formats.fully_connected import as_kernels, read_matrix
 from gen.formats.onnx_convs import Form, read_conv
 from gen.formats.onnx_nodes import attributes, refuse
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.formats.qdq_clamps import QdqClamps
+from gen.formats.qdq_affine import QdqAffine
 from gen.formats.qdq_integers import Layer, never_quantised, usable_scales, with_integers
 from gen.formats.qdq_pixels import stored_tables
 from gen.formats.qdq_scales import common
@@ -87,7 +87,7 @@ def import_qdq(
     return _QdqImport(model, name, labels, expected).network()
 
 
-class _QdqImport(QdqClamps):
+class _QdqImport(QdqAffine):
     """One walk over the nodes: the layers, and the network at its end."""
 
     def __init__(
@@ -106,6 +106,10 @@ class _QdqImport(QdqClamps):
             "MatMul": self._fully_connected,
             "Relu": self._relu,
             "Clip": self._clip,
+            "BatchNormalization": self._batch_norm,
+            "Sub": self._affine,
+            "Mul": self._affine,
+            "Div": self._affine,
             "MaxPool": self._max_pool,
             "Concat": self._concat,
             "Add": self._add,
@@ -118,7 +122,8 @@ class _QdqImport(QdqClamps):
     def _unsupported(self, node: onnx.NodeProto) -> str:
         return (
             "unsupported in a quantised network; use QuantizeLinear and DequantizeLinear (QDQ) "
-            "around Conv, Gemm, MatMul, Relu, Clip, MaxPool, AveragePool, Concat and Add"
+            "around Conv, Gemm, MatMul, BatchNormalization, Relu, Clip, MaxPool, AveragePool, "
+            "Concat and Add"
         )
 
     def _conv(self, node: onnx.NodeProto) -> None:
@@ -187,7 +192,7 @@ class _QdqImport(QdqClamps):
             codebook=codebook,
             groups=groups,
         )
-        return Layer(op, bias)
+        return Layer(op, bias, given.bits)
 
     def _max_pool(self, node: onnx.NodeProto) -> None:
         view = self._map(node, padded=True)
@@ -212,8 +217,9 @@ class _QdqImport(QdqClamps):
         self._append(node, layer, layout)
 
     def _add(self, node: onnx.NodeProto) -> None:
-        if any(name in self._nodes.constants or name in self._decoded for name in node.input):
-            refuse(node, "adding a constant is not supported; make it the bias of the layer before")
+        if any(name in self._nodes.constants for name in node.input):
+            self._affine(node)
+            return
         views = self._pair(node)
         sources = (views[0].tensor, views[1].tensor)
         for name in sources:

@@ -28,7 +28,8 @@ of 7 bits may where the channel uses the whole range."""
 class Layer:
     """An op whose final scale is not known before all nodes are read.
 
-    ``bias`` is a convolution's, float64 (Cout,) in steps of its sums, perhaps not whole ones.
+    ``bias`` is a convolution's, float64 (Cout,) in steps of its sums, perhaps not whole ones;
+    ``bits`` is the width of its weights in the file.
     ``own`` is the scale that the file gives its output, None until a QuantizeLinear is met;
     ``final`` replaces it where a concat has another. ``ceiling`` is the real value at which a Clip
     cuts its output. ``behind`` is the QuantizeLinear behind a global average, which has a scale of
@@ -37,6 +38,7 @@ class Layer:
 
     op: Op
     bias: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    bits: int = 8
     relu: bool = False
     ceiling: float | None = None
     behind: onnx.NodeProto | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -219,6 +221,25 @@ class QdqWalk(GraphWalk):
         zero = zero.reshape(lined) if zero.size > 1 else zero.reshape(())
         scale = scale.reshape(lined) if scale.size > 1 and codes.ndim == 2 else scale.reshape(-1)
         self._decoded[node.output[0]] = decoded(codes, zero, scale)
+
+    def _transpose(self, node: onnx.NodeProto) -> None:
+        """Matrices of weights are turned as they are; maps as in every graph."""
+        found = self._decoded.get(node.input[0])
+        if found is None:
+            super()._transpose(node)
+            return
+        order = attributes(node).get("perm", range(found.steps.ndim)[::-1])
+        if found.scale.ndim < 2 < found.steps.ndim and found.scale.size > 1 and order[0] != 0:
+            refuse(
+                node,
+                "turns weights with a scale an output channel; quantise them as the layer reads "
+                "them",
+            )
+        turned = found.scale.ndim == found.steps.ndim
+        scale = found.scale.transpose(order) if turned else found.scale
+        self._decoded[node.output[0]] = replace(
+            found, steps=found.steps.transpose(order), scale=scale
+        )
 
     def _undo(self, node: onnx.NodeProto, view: View) -> None:
         """Check that a DequantizeLinear gives back what was quantised."""

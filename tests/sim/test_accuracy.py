@@ -216,7 +216,7 @@ def assert_refused(monkeypatch, capsys, arguments, message):
         (("--float", "{folder}/network.npz"), "not a readable ONNX model"),
         (("--float", "{folder}/none.onnx"), "no such model file"),
         (("--float", "{folder}/other.onnx"), "compare networks of one kind"),
-        (("--preprocess", "raw"), "name that with --float"),
+        (("--preprocess", "raw"), "name a float network with --float"),
         (("--float", "{folder}/float.onnx", "--preprocess", "x"), "unknown input normalisation"),
         (("--processes", "1", "--scheduler", "tcp://127.0.0.1:1"), "leave one out"),
         (("--limit", "0"), "--limit"),

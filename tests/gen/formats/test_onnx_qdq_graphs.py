@@ -81,6 +81,8 @@ class QdqNet(QdqBuilder):
         given = net.constant(f"{name}_ws", scale)
         parts = [x, net.node("DequantizeLinear", [codes, given], f"{name}_w_dq", axis=axis)]
         if not bias:
+            if axis == 0:
+                parts[1] = net.node("Transpose", [parts[1]], f"{name}_turn", perm=[1, 0])
             return net.node("MatMul", parts, name)
         values = rng.integers(-3000, 3000, outputs).astype(np.int32)
         unit = net.constant(f"{name}_u", scale * np.float32(self.units[x]))
@@ -122,10 +124,11 @@ def test_fully_connected_layers(axis, turned):
     assert (first.weights.shape, first.low) == ((8, 6, 6, 4), 0)
 
 
-def test_a_matrix_product_without_a_bias():
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_matrix_product_without_a_bias(axis):
     net = QdqNet()
     x = net.layer(net.x, "conv1", 3, 4, 3, strides=[2, 2])
-    y = net.settle(net.weighed(net.flat(x), "fc", 144, CLASSES, axis=1, bias=False), "fc",
+    y = net.settle(net.weighed(net.flat(x), "fc", 144, CLASSES, axis=axis, bias=False), "fc",
                    signed=True)  # fmt: skip
     assert not compare(net, y).convs[-1].bias.any()
 
@@ -272,7 +275,7 @@ def ends(build) -> str:
     (lambda n, x: clip(n.net, x, 0.0, 1e-3), "node 'clip' (Clip): cuts 'conv1', which is quant"),
     (lambda n, x: clip(n.net, x, -1.0, 1.0), "node 'clip' (Clip): clips to -1..1; Clip(0, c)"),
     (lambda n, x: n.net.node("Add", [x, n.net.constant("k", np.ones((1, 6, 1, 1), "f4"))], "a"),
-     "node 'a' (Add): adding a constant is not supported; make it the bias"),
+     "node 'a' (Add): is supported only directly behind a Conv, Gemm or MatMul, before what"),
     (lambda n, x: n.conv(x, "c", 3, 6, 3, 1.0, group=2),
      "node 'c' (Conv): group 2 for 6 channels to 6 is not supported; 1 is, and depthwise"),
     (lambda n, x: n.weighed(x, "fc", 6, 4), "node 'fc' (Gemm): its input of shape [1, 6, 6, 6]"),
@@ -381,3 +384,35 @@ def test_padding_of_codes_is_of_their_zero_point(fill):
     else:
         with pytest.raises(FirebrickError, match=r"'pad' \(Pad\): puts something else than zeros"):
             net.imported(y)
+
+
+def folding(net: QdqNet, y: str, kind: str) -> str:
+    """Something affine of a layer's six channels, in the form that a trainer leaves."""
+    rng = net.net.rng
+    if kind == "BatchNormalization":
+        return net.net.batch_norm(y, "norm", 6)
+    if kind == "Add":
+        values = rng.normal(0, 90, (1, 6, 1, 1)).astype(np.float32)
+    else:
+        values = np.array([0.5, 2, -1, -0.01, 0.2, 1], np.float32).reshape(1, 6, 1, 1)
+    return net.net.node(kind, [y, net.net.constant("values", values)], "by")
+
+
+@pytest.mark.parametrize("kind", ["BatchNormalization", "Add", "Mul", "Div"])
+def test_affine_functions_behind_a_layer(kind):
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    y = folding(net, net.conv(x, "a", 6, 6, 3, net.units[x], pads=[1] * 4), kind)
+    y = net.settle(net.net.relu(y, "a"), "a")
+    y = net.layer(y, "conv10", 6, CLASSES, signed=True)
+    y = net.net.node("GlobalAveragePool", [y], "sums")
+    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
+    assert len(network.convs) == 3
+
+
+def test_affine_functions_elsewhere_are_refused():
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    y = net.settle(folding(net, x, "Mul"), "moved", signed=True)
+    with pytest.raises(FirebrickError, match=r"'by' \(Mul\): is supported only directly behind"):
+        net.imported(y)

@@ -71,6 +71,7 @@ def test_asymmetric_sums_averages_and_ends(tmp_path, form):
 def test_a_matrix_product_and_padding_of_asymmetric_codes(tmp_path, form):
     net = OnnxBuilder()
     x = net.conv("data", "conv1", 3, 6, 3, stride=2)  # no ReLU: the zero that is padded is a code
+    x = net.conv(x, "depthwise", 1, 6, 3, pad=1, group=6)
     x = net.relu(net.conv(x, "conv2", 6, 6, 3, pad=1), "conv2")
     x = net.node("MaxPool", [x], "pool", kernel_shape=[3, 3], strides=[3, 3])
     weight = net.rng.normal(0, 0.15, (6 * 4 * 3, CLASSES)).astype(np.float32)
@@ -79,8 +80,9 @@ def test_a_matrix_product_and_padding_of_asymmetric_codes(tmp_path, form):
     kinds = {node.op_type for node in model.graph.node}
     assert form == "qdq" or "QLinearMatMul" in kinds
     network = import_qdq(model, "test")
-    _, padded, *_ = network.convs
-    assert set(padded.pad_code) == {network.tensors[padded.inputs[0]].zero} != {0}
+    _, *padded, _ = network.convs
+    for op in padded:
+        assert set(op.pad_code) == {network.tensors[op.inputs[0]].zero} != {0}
     assert_agrees(model, network, IMAGENET, codes=3)
 
 
