@@ -37,8 +37,8 @@ _OPTIONS = (
     *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
 )
 _SMALL = 2_000_000
-"""Bytes of Verilog up to which all C++ is compiled at once: to compile what many files have in common
-ahead takes longer."""
+"""Bytes of Verilog up to which all C++ is compiled at once: to compile ahead what many files have in
+common takes longer."""
 _ONE_FILE = ("-MAKEFLAGS", "OPT_FAST=-O3 VM_PARALLEL_BUILDS=0")
 _DESIGN = (
     *("--output-split", "5000", "--output-split-cfuncs", "500"),
