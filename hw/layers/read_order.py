@@ -88,7 +88,8 @@ class ReadOrder(wiring.Component):
             *(loop.i_step.eq(issue & end) for loop, end in zip(loops[1:], inner, strict=True)),
         ]
         # What the second stage needs to know of this word: how to go on.
-        move, following = Signal(Move, reset_less=True), Signal(Move)
+        move = Signal(Move, reset_less=True)
+        following = Signal(Move)
         _, columns_end, rows_end = inner
         within = Mux(rows_end, Move.AGAIN, Mux(columns_end, Move.TAP_ROW, Move.WORD))
         m.d.comb += following.eq(Mux(window_end, Cat(window.payload, 1), within))
