@@ -37,7 +37,7 @@ _OPTIONS = (
     *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
 )
 _SMALL = 2_000_000
-"""Bytes of Verilog up to which all C++ is compiled at once: to compile ahead what many files have in
+"""Bytes of Verilog up to which all C++ is compiled at once: to compile ahead what files have in
 common takes longer."""
 _ONE_FILE = ("-MAKEFLAGS", "OPT_FAST=-O3 VM_PARALLEL_BUILDS=0")
 _DESIGN = (
