@@ -21,6 +21,7 @@ GEN_PARTS = frozenset(
         "nodes",
         "plan",
         "timing",
+        "report",
         "backend",
         "explore",
     )
@@ -44,8 +45,20 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "gen.plan": frozenset({"gen.common", "gen.ir", "gen.cost", "gen.nodes", "boards", "protocol"})
     | HARDWARE,
     "gen.timing": frozenset({"gen.common", "boards"}),
+    "gen.report": frozenset(
+        {"gen.common", "gen.ir", "gen.cost", "gen.nodes", "gen.plan", "boards"}
+    ),
     "gen.backend": frozenset(
-        {"gen.common", "gen.ir", "gen.nodes", "gen.plan", "gen.timing", "boards", "protocol"}
+        {
+            "gen.common",
+            "gen.ir",
+            "gen.nodes",
+            "gen.plan",
+            "gen.report",
+            "gen.timing",
+            "boards",
+            "protocol",
+        }
     )
     | HARDWARE,
     "gen.explore": frozenset(
