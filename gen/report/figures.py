@@ -17,8 +17,10 @@ from gen.plan.limits import lanes_of
 from gen.plan.link import link_frames_per_second, link_name, packet_format
 from gen.plan.plan import LayerCost, Plan
 from gen.plan.queues import waits
-from gen.report.rows import TITLES, Layer, LinkLoad, Stream, Use, WeightMemory
+from gen.report.rows import TITLES, Layer, LinkLoad, MemoryKinds, Stream, Use, WeightMemory
 
+MEMORIES = {"block": "block RAM", "lut": "LUTs"}
+"""Kinds of memory, as people call them."""
 LUT_BITS = 64
 """Bits that a LUT of six inputs holds as memory."""
 
@@ -107,6 +109,26 @@ class Figures:
         total, held = self.plan.resources, self.board.resources
         names = [item.name for item in fields(Resources)]
         return tuple(Use(name, getattr(total, name), getattr(held, name)) for name in names)
+
+    @property
+    def memories(self) -> tuple[MemoryKinds, ...]:
+        """What holds weights, by kind of memory."""
+        found = []
+        for kind, title in MEMORIES.items():
+            held = [one.memory for one in self.layers if one.memory and one.memory.kind == kind]
+            sums = (sum(getattr(m, n) for m in held) for n in ("bits", "taken", "wasted"))
+            if held:
+                found.append(MemoryKinds(title, len(held), *sums))
+        return tuple(found)
+
+    @property
+    def block_rams(self) -> dict[str, float]:
+        """RAMB36 by what they hold."""
+        held = [layer.memory for layer in self.layers if layer.memory]
+        weights = sum(memory.taken for memory in held if memory.kind == "block") / RAMB36_BITS
+        queues = sum(queue.cost.bram36 for queue in self.plan.queues.values())
+        rest = self.plan.resources.bram36 - weights - queues
+        return {"weights": weights, "queues": queues, "windows, scales and the link": rest}
 
     @cached_property
     def multipliers(self) -> int:

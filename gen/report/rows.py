@@ -148,3 +148,22 @@ class LinkLoad:
     frame_bytes: int
     packets: int
     result_bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryKinds:
+    """The weights in one kind of memory.
+
+    Attributes
+    ----------
+    title : str
+    layers : int
+    bits, taken, wasted : int
+        As of :class:`WeightMemory`, all layers together.
+    """
+
+    title: str
+    layers: int
+    bits: int
+    taken: int
+    wasted: int
