@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,23 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
+from boards.board import Resources
 from gen.ir.ops import BOARD
 from gen.report.figures import Figures
 from gen.report.measured import ClockEstimate, Synthesised
 from gen.report.rows import Layer, Use
-from gen.report.svg import FAINT, INK, LIMIT, OTHER, PAPER, REST, WASTE, WORK, Chart
-from gen.report.words import elided, number
+from gen.report.svg import FAINT, INK, LIMIT, OTHER, PAPER, REST, WASTE, WIDTH, WORK, Chart
+from gen.report.words import elided, number, printable
 
 ROW = 15.0
 """Height of a layer's row."""
-NAMES = 118.0
+NAMES = 110.0
 """Width of the layers' names."""
 LETTERS = 19
 """Most of a name."""
 SMALL = 9.0
 """Of letters."""
-NAMED_SHARE = 0.07
-"""A part of a board from which on it is named in the bar."""
+LETTER = 4.9
+"""Width of a letter in a bar, about."""
 
 
 def named_rows(chart: Chart, names: Sequence[str]) -> Axes:
@@ -101,33 +102,44 @@ def mark_limit(axes: Axes, x: float, text: str) -> None:
 
 def resources(figures: Figures) -> Chart:
     """The board's resources, and which layer takes how much of each."""
-    uses = figures.uses
     chart = Chart("resources", "Resources by layer, against the board's", 190)
     chart.frame(58, 34, top=8)
-    axes = named_rows(chart, [use.title for use in uses])
-    parts = [(layer.name, layer.cost, layer.folding is not None) for layer in figures.layers]
-    parts.append((BOARD, figures.shell, False))
-    for row, use in enumerate(uses):
-        start = 0.0
-        for place, (name, cost, worker) in enumerate(parts):
-            taken = getattr(cost.resources, use.name)
-            if not taken:
-                continue
-            share = taken / use.available
-            colour = OTHER if name == BOARD else WORK if worker else REST
-            [bar] = axes.barh(row, share, 0.74, start, color=colour, edgecolor=PAPER, linewidth=0.7)
-            bar.set_alpha(0.72 if place % 2 else 1.0)
-            chart.hint(bar, f"{name}: {taken:g} {use.title}, {share:.1%} of the board")
-            if share >= NAMED_SHARE:
-                axes.text(start + share / 2, row, elided(name, round(share * 62)), ha="center",
-                          va="center", fontsize=8, color=PAPER, clip_on=True)  # fmt: skip
-            start += share
-        axes.text(start + 0.01, row, f"{use.share:.1%}", va="center", fontsize=SMALL)
-    axes.set_xlim(0, max(1.0, *(use.share for use in uses)) * 1.1)
+    axes = named_rows(chart, [use.title for use in figures.uses])
+    axes.set_xlim(0, 1.12 * max(1.0, *(use.share for use in figures.uses)))
+    for row, use in enumerate(figures.uses):
+        _stacked(chart, row, use, _parts(figures))
+        axes.text(use.share + 0.01, row, f"{use.share:.1%}", va="center", fontsize=SMALL)
     axes.axvline(1, color=LIMIT, linewidth=1.4)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, 0))
     axes.set_xlabel("of what the board has", fontsize=SMALL)
     return chart
+
+
+def _parts(figures: Figures) -> Iterator[tuple[str, Resources, str]]:
+    """Names, what they take, and their colours."""
+    for layer in figures.layers:
+        yield layer.name, layer.cost.resources, REST if layer.folding is None else WORK
+    yield BOARD, figures.shell.resources, OTHER
+
+
+def _stacked(chart: Chart, row: int, use: Use, parts: Iterable[tuple[str, Resources, str]]) -> None:
+    """A bar of parts, every other one lighter, with the names of those that are long enough."""
+    start = 0.0
+    width = chart.axes.get_position().width * WIDTH / chart.axes.get_xlim()[1]
+    for place, (name, cost, colour) in enumerate(parts):
+        taken = getattr(cost, use.name)
+        share = taken / use.available
+        if not taken:
+            continue
+        [bar] = chart.axes.barh(
+            row, share, 0.74, start, color=colour, edgecolor=PAPER, linewidth=0.5,
+            alpha=0.72 if place % 2 else 1.0,
+        )  # fmt: skip
+        chart.hint(bar, f"{name}: {taken:g} {use.title}, {share:.1%} of the board")
+        if len(name) * LETTER < share * width:
+            chart.axes.text(start + share / 2, row, printable(name), ha="center", va="center",
+                            fontsize=8, color=PAPER)  # fmt: skip
+        start += share
 
 
 def weights(figures: Figures) -> Chart:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,8 @@ from markupsafe import Markup
 from gen.common.build_folder import BuildFolder
 from gen.common.files import replacing
 from gen.ir.ops import INPUT
-from gen.report import charts
+from gen.report import charts, comparison_charts
+from gen.report.comparison import Build, layer_cycles, rows
 from gen.report.figures import Figures
 from gen.report.layout import BOX, lay_out
 from gen.report.measured import Measured
@@ -25,6 +27,8 @@ WIDE, NARROW = 7, 2
 TIMES = "\N{MULTIPLICATION SIGN}"
 SHOWN_LABELS = 10
 """Class names that are shown of many."""
+NAMED = 4
+"""Slowest layers that are named of many."""
 
 
 def write_report(figures: Figures, folder: BuildFolder) -> None:
@@ -67,7 +71,20 @@ def report_page(figures: Figures, measured: Measured) -> str:
             narrow=lay_out(figures, NARROW),
             size=BOX,
             shown=SHOWN_LABELS,
+            named=NAMED,
         )
+    )
+
+
+def comparison_page(builds: Sequence[Build]) -> str:
+    """Builds side by side, as HTML."""
+    made = (comparison_charts.rates, comparison_charts.shares, comparison_charts.cycles)
+    with style():
+        drawn = {chart.name: Markup(chart.svg()) for chart in (make(builds) for make in made)}
+    return (
+        environment()
+        .get_template("compare.html.j2")
+        .render(builds=builds, rows=rows(builds), layers=layer_cycles(builds), charts=drawn)
     )
 
 

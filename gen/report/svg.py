@@ -52,8 +52,8 @@ STYLE = {
     "ytick.color": INK,
     "ytick.left": False,
 }
-WIDTH = 480
-"""Points of a figure's width: as it is on a telephone, nearly."""
+WIDTH = 400
+"""Points of a figure's width: about a telephone's, so that its letters are of a readable size."""
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _LEFT_OUT = (f"{_SVG}metadata", f"{_SVG}style")
@@ -84,7 +84,7 @@ class Chart:
         self.figure = Figure((WIDTH / 72, self.height / 72))
         self.axes = self.figure.add_axes((0, 0, 1, 1))
 
-    def frame(self, left: float, bottom: float, right: float = 12, top: float = 6) -> None:
+    def frame(self, left: float, bottom: float, right: float = 22, top: float = 6) -> None:
         """Leave so many points around the axes.
 
         Parameters
