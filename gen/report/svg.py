@@ -14,6 +14,8 @@ from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from gen.report.words import printable
+
 INK, FAINT, PAPER = "#010101", "#020202", "#030303"
 """Colours that stand for those of the page's text, of its lines, and of its background."""
 WORK, REST, LIMIT, WASTE, OTHER = "#040404", "#050505", "#060606", "#070707", "#080808"
@@ -98,7 +100,7 @@ class Chart:
         """Say what a mark is."""
         name = f"{_HINT}{len(self.hints)}"
         mark.set_gid(name)
-        self.hints[name] = text
+        self.hints[name] = printable(text)
 
     def svg(self) -> str:
         """The figure as an element of a page."""
@@ -156,7 +158,7 @@ def _rename(
 ) -> None:
     """Give an element an id that the page has once, if it is referred to, or its hint."""
     own = element.attrib.pop("id", None)
-    if own in hints:
+    if own is not None and own in hints:
         title = ElementTree.Element(f"{_SVG}title")
         title.text = hints[own]
         element.insert(0, title)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+_REFUSED = {"Cc", "Cn", "Cs"}
+"""Control characters, what is no character, halves of one (The Unicode Standard, table 2-3)."""
 
 
 def number(value: float) -> str:
@@ -13,8 +17,14 @@ def number(value: float) -> str:
 
 
 def printable(text: str) -> str:
-    """A text without what no page may hold: control characters, which names in files may have."""
-    return "".join(letter if letter.isprintable() else _UNKNOWN for letter in text)
+    """A text without what no page may hold: names in files may have control characters."""
+    return "".join(map(_shown, text))
+
+
+def _shown(letter: str) -> str:
+    if category(letter) not in _REFUSED:
+        return letter
+    return " " if letter.isspace() else _UNKNOWN
 
 
 def elided(text: str, most: int) -> str:
