@@ -17,7 +17,7 @@ from gen.formats.onnx_advice import advice, gate
 from gen.formats.onnx_affine import Affine, read_affine, read_batch_norm
 from gen.formats.onnx_convs import read_conv
 from gen.formats.onnx_nodes import attributes, read_model, refuse
-from gen.formats.onnx_qdq import QUANTIZED, import_qdq
+from gen.formats.onnx_qdq import import_qdq, is_quantised
 from gen.formats.onnx_views import View
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
 from gen.ir.graph import FloatGraph
@@ -32,9 +32,12 @@ from gen.ir.ops import (
     GlobalSum,
     MaxPool,
 )
+from gen.ir.preprocessing import UNSAID, Expected
 
 
-def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph | QuantizedNetwork:
+def load_onnx(
+    path: str | Path, labels: ClassNames | None = None, expected: Expected = UNSAID
+) -> FloatGraph | QuantizedNetwork:
     """Read an ONNX network.
 
     Parameters
@@ -43,11 +46,15 @@ def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph 
     labels : ClassNames or None
         Class names; else those in the file's metadata, else numbers. (For a float network they
         are given to :func:`gen.quantise.post_training.quantise`.)
+    expected : Expected
+        What the user says that a quantised network expects of pixels. (For a float network it goes
+        the same way.)
 
     Returns
     -------
     FloatGraph or QuantizedNetwork
-        The latter for a quantised (QDQ) file, whose integers and scales are kept.
+        The latter for a file with quantised activations (QDQ, QOperator, QONNX), whose integers and
+        scales are kept. Where only weights are codes they become real numbers.
 
     Raises
     ------
@@ -58,8 +65,8 @@ def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph 
     model = read_model(path)
     name = Path(path).stem
     try:
-        if any(node.op_type in QUANTIZED for node in model.graph.node):
-            return import_qdq(model, name, labels)
+        if is_quantised(model):
+            return import_qdq(model, name, labels, expected)
         return import_float(model, name)
     except RefusedNode as error:
         raise error.of(str(path)) from None

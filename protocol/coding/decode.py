@@ -116,7 +116,13 @@ def _levels(reader: BitReader, shape: Shape) -> list[int]:
 
 
 def predict(left: int, above: int, corner: int) -> int:
-    """The median of left, above, and the plane through all three."""
+    """The median of left, above, and the plane through all three.
+
+    Parameters
+    ----------
+    left, above, corner : int
+        The levels to the left, above, and above left.
+    """
     return sorted((left, above, left + above - corner))[1]
 
 

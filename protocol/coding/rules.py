@@ -94,14 +94,16 @@ class Distances:
         """In a frame of this shape."""
         left = shape[2]
         above = left * columns(shape)
-        # With a single pixel it does not matter, but nothing is its own neighbour.
-        return Distances(left, above, above + left, max(above - left, left))
+        return Distances(left, above, above + left, above - left)
 
 
 def columns(shape: Shape) -> int:
-    """Pixels of a row as it is coded: what has one column is coded as one row."""
+    """Pixels of a row as it is coded: what has one column is coded as one row.
+
+    At least two: a single pixel has no neighbours, whatever their distance.
+    """
     height, width, _ = shape
-    return width if width > 1 else height
+    return max(width if width > 1 else height, 2)
 
 
 def parameter(total: int) -> int:
