@@ -88,9 +88,7 @@ def stream_members(component: wiring.Component) -> dict[str, wiring.Member]:
     return found
 
 
-def build_side_by_side(
-    components: Sequence[wiring.Component], folder: Path, write: Write
-) -> None:
+def build_side_by_side(components: Sequence[wiring.Component], folder: Path, write: Write) -> None:
     """Compile components into one simulator.
 
     Parameters

@@ -150,7 +150,9 @@ class Bench:
             "monitors": {name: described[name] for name in monitors or {}},
         }
         outcome = self._design.run("tests.harness.bench", spec)
-        assert outcome["failure"] is None, f"{outcome['failure']} (seed {seed}, {self._design.last_run})"
+        assert outcome["failure"] is None, (
+            f"{outcome['failure']} (seed {seed}, {self._design.last_run})"
+        )
         lengths = {n: [len(frame) for frame in d["frames"]] for n, d in described.items()}
         return Result({n: np.array(s) for n, s in outcome["stamps"].items()}, lengths)
 

@@ -5,7 +5,7 @@ import pytest
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.matvec import MatrixVector
-from tests.harness import StreamBench, bench_group
+from tests.harness import bench_group
 from tests.harness.verilog import write_with_vendor_cells
 
 # channels, words, simd, pe, lanes, weight bits, signed activations

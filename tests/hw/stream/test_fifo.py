@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal, unsigned
@@ -5,13 +7,16 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.stream.fifo import CreditFifo, StreamFifo
-from tests.harness import StreamBench
+from tests.harness import bench_group
+
+DEPTHS, KINDS = (2, 3, 16), ("lut", "block")
+fifos = bench_group(lambda: {key: StreamFifo(unsigned(12), *key) for key in product(DEPTHS, KINDS)})
 
 
-@pytest.mark.parametrize("depth", [2, 3, 16])
-@pytest.mark.parametrize("kind", ["lut", "block"])
-def test_order_and_throughput(depth, kind, tmp_path):
-    bench = StreamBench(StreamFifo(unsigned(12), depth, kind), "fifo", tmp_path)
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_order_and_throughput(depth, kind, fifos):
+    bench = fifos[depth, kind]
     words = np.random.default_rng(depth).integers(0, 4096, (3, 40, 1))
     for seed, stalls in enumerate((0.5, {"o": 0.8}, {"i": 0.8})):
         bench.run({"i": words}, {"o": words}, stalls=stalls, seed=seed)
@@ -45,9 +50,13 @@ class DelayLine(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize(("latency", "depth"), [(1, 5), (5, 9), (5, 2)])
-def test_credits_lose_nothing(latency, depth, tmp_path):
-    bench = StreamBench(DelayLine(latency, depth), "delay", tmp_path)
+LINES = [(1, 5), (5, 9), (5, 2)]  # latency, depth
+lines = bench_group(lambda: {line: DelayLine(*line) for line in LINES})
+
+
+@pytest.mark.parametrize(("latency", "depth"), LINES)
+def test_credits_lose_nothing(latency, depth, lines):
+    bench = lines[latency, depth]
     words = np.random.default_rng(latency).integers(0, 256, (3, 40, 1))
     for seed, stalls in enumerate((0.5, {"o": 0.9}, {"i": 0.8})):
         bench.run({"i": words}, {"o": words}, stalls=stalls, seed=seed)
