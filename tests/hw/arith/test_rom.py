@@ -69,9 +69,7 @@ def make(depth, width, kind, latency):
     return Reader(rom, latency, width)
 
 
-readers = bench_group(
-    lambda: {(*size, latency): make(*size, latency) for size in SIZES for latency in (1, 2)}
-)
+readers = bench_group(make, [(*size, latency) for size in SIZES for latency in (1, 2)])
 
 
 @pytest.mark.parametrize("latency", [1, 2])

@@ -14,7 +14,7 @@ CASES = [  # lanes, multipliers, shift, low, high, shapes
 ]
 
 
-adders = bench_group(lambda: {case: Add(*case) for case in CASES})
+adders = bench_group(Add, CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

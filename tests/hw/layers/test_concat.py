@@ -6,7 +6,7 @@ from hw.layers.concat import Concat
 from tests.harness import bench_group
 
 CASES = [((4, 6), 2), ((2, 2), 2), ((1, 3, 2, 4, 1), 1), ((4,), 2)]  # parts, lanes
-concats = bench_group(lambda: {case: Concat(*case, unsigned(8)) for case in CASES})
+concats = bench_group(lambda parts, lanes: Concat(parts, lanes, unsigned(8)), CASES)
 
 
 @pytest.mark.parametrize(("parts", "lanes"), CASES)

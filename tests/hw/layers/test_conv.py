@@ -74,7 +74,7 @@ def make(case):
     return ConvEngine(conv, plan_of(case, conv), case.i_lanes)
 
 
-engines = bench_group(lambda: {name: make(case) for name, case in CASES.items()})
+engines = bench_group(lambda name: make(CASES[name]), CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -113,7 +113,7 @@ def make_tapped(name):
     return ConvEngine(conv, roomy(conv, pe, simd, lanes), gcd(conv.channels[0], simd), tap)
 
 
-tapped = bench_group(lambda: {name: make_tapped(name) for name in TAPPED})
+tapped = bench_group(make_tapped, TAPPED)
 
 
 @pytest.mark.parametrize("name", TAPPED)
@@ -178,7 +178,7 @@ def make_branches(large_pe, one_pe):
     return Reconvergence(LARGE, plan, on_taps, one_plan)
 
 
-branches = bench_group(lambda: {pes: make_branches(*pes) for pes in BRANCHES})
+branches = bench_group(make_branches, BRANCHES)
 
 
 @pytest.mark.parametrize("pes", BRANCHES, ids=str)

@@ -82,7 +82,7 @@ def make(case):
     return DepthwiseEngine(conv, plan_of(case, conv), case.i_lanes)
 
 
-engines = bench_group(lambda: {name: make(case) for name, case in CASES.items()})
+engines = bench_group(lambda name: make(CASES[name]), CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -114,7 +114,7 @@ def make_small(multiplier, scaler):
     return DepthwiseEngine(SMALL, plan, i_lanes=4)
 
 
-small = bench_group(lambda: {kinds: make_small(*kinds) for kinds in ARITHMETIC})
+small = bench_group(make_small, ARITHMETIC)
 
 
 @pytest.mark.parametrize(("multiplier", "scaler"), ARITHMETIC)

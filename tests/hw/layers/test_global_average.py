@@ -19,7 +19,7 @@ def make(pixels, channels, lanes, shape, average, scaler, memory):
     return GlobalAverage(pixels, channels, lanes, shape, average, scaler=scaler, memory=memory)
 
 
-units = bench_group(lambda: {case: make(*case) for case in CASES})
+units = bench_group(make, CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

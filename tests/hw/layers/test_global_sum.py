@@ -13,7 +13,7 @@ CASES = [  # pixels, channels, lanes, shape, width, memory
 ]
 
 
-units = bench_group(lambda: {case: GlobalSum(*case) for case in CASES})
+units = bench_group(GlobalSum, CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

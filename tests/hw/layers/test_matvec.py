@@ -55,7 +55,7 @@ def check(bench, windows, expected):
     assert result.bubbles("i") == 0
 
 
-products = bench_group(lambda: {key: make(*key) for key in product(CASES, KINDS)})
+products = bench_group(make, product(CASES, KINDS))
 
 
 @pytest.mark.parametrize("multiplier", KINDS)
@@ -66,23 +66,23 @@ def test_products(case, multiplier, products):
 
 
 # level bits, codebook: with and without zero, as wide as its levels, and with a level twice
-CODEBOOKS = [
-    (4, [-7, -4, -2, -1, 1, 2, 4, 7]),
-    (5, [-16, 0, 3, 15]),
-    (3, [-4, -3, -2, -1, 0, 1, 2, 3]),
-    (8, [-128, -5, -5, *range(-4, 9)]),
-]
+CODEBOOKS = {
+    4: [-7, -4, -2, -1, 1, 2, 4, 7],
+    5: [-16, 0, 3, 15],
+    3: [-4, -3, -2, -1, 0, 1, 2, 3],
+    8: [-128, -5, -5, *range(-4, 9)],
+}
 
 
-def coded_weights(bits, codebook):
-    weights = np.random.default_rng(bits).choice(np.array(codebook), (10, 4, 4))
+def coded_weights(bits):
+    weights = np.random.default_rng(bits).choice(np.array(CODEBOOKS[bits]), (10, 4, 4))
     weights[:, :, 3] = 0  # a column of padding
     return weights.reshape(10, -1)
 
 
-def make_coded(bits, codebook, multiplier):
+def make_coded(bits, multiplier):
     return MatrixVector(
-        coded_weights(bits, codebook),
+        coded_weights(bits),
         weight_bits=bits,
         pe=4,
         simd=4,
@@ -91,25 +91,23 @@ def make_coded(bits, codebook, multiplier):
         accumulator=signed(bits + 13),
         kind="block",
         multiplier=multiplier,
-        codebook=np.array(codebook),
+        codebook=np.array(CODEBOOKS[bits]),
     )
 
 
-coded = bench_group(
-    lambda: {(bits, k): make_coded(bits, book, k) for (bits, book), k in product(CODEBOOKS, KINDS)}
-)
+coded = bench_group(make_coded, product(CODEBOOKS, KINDS))
 
 
 @pytest.mark.parametrize("multiplier", KINDS)
-@pytest.mark.parametrize(("bits", "codebook"), CODEBOOKS)
-def test_codebooks(bits, codebook, multiplier, coded):
+@pytest.mark.parametrize("bits", CODEBOOKS)
+def test_codebooks(bits, multiplier, coded):
     bench = coded[bits, multiplier]
     windows = np.random.default_rng(bits).integers(0, 256, (2, 6, 4, 4))
     windows[:, :, :, 3] = 0
     windows = windows.reshape(2, 6, -1)
-    code_bits = (len(codebook) - 1).bit_length()
+    code_bits = (len(CODEBOOKS[bits]) - 1).bit_length()
     assert max(bench.component.rom()).bit_length() <= 16 * code_bits
-    check(bench, windows, [frame @ coded_weights(bits, codebook).T for frame in windows])
+    check(bench, windows, [frame @ coded_weights(bits).T for frame in windows])
 
 
 WORDS = 6
@@ -133,10 +131,8 @@ def make_dsp48e1(bits):
 
 
 BITS = (2, 4, 8)
-behavioural = bench_group(lambda: {bits: make_dsp48e1(bits) for bits in BITS})
-vendor = bench_group(
-    lambda: {bits: make_dsp48e1(bits) for bits in BITS}, write=write_with_vendor_cells
-)
+behavioural = bench_group(make_dsp48e1, BITS)
+vendor = bench_group(make_dsp48e1, BITS, write=write_with_vendor_cells)
 
 
 @pytest.mark.parametrize("cells", ["behavioural", "vendor"])
@@ -163,7 +159,7 @@ def make_extreme(multiplier):
     )
 
 
-extreme = bench_group(lambda: {multiplier: make_extreme(multiplier) for multiplier in KINDS})
+extreme = bench_group(make_extreme, KINDS)
 
 
 @pytest.mark.parametrize("multiplier", KINDS)

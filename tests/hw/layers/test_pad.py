@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
@@ -13,15 +15,14 @@ CASES = [  # height, width, chunks, lanes, pad, shape
 ]
 
 
-def make(height, width, chunks, lanes, pad, shape, *, uniform):
+def make(case, uniform):
+    height, width, chunks, lanes, pad, shape = case
     channels = chunks * lanes
     code = [7] * channels if uniform else list(range(3, 3 + channels))
     return Padder(height, width, chunks, lanes, shape, pad, code)
 
 
-padders = bench_group(
-    lambda: {(case, same): make(*case, uniform=same) for same in (True, False) for case in CASES}
-)
+padders = bench_group(make, product(CASES, (True, False)))
 
 
 @pytest.mark.parametrize("uniform", [True, False])

@@ -17,7 +17,7 @@ CASES = [  # height, width, channels, lanes, kernel, stride, ceil, shape, memory
 ]
 
 
-pools = bench_group(lambda: {case: MaxPool(*case) for case in CASES})
+pools = bench_group(MaxPool, CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -14,7 +14,7 @@ def make(depth, kind):
     return Reducer(depth, 1, unsigned(8), signed(16), lambda old, value: old + value, kind)
 
 
-reducers = bench_group(lambda: {key: make(*key) for key in product(DEPTHS, KINDS)})
+reducers = bench_group(make, product(DEPTHS, KINDS))
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

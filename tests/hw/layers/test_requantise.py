@@ -35,14 +35,12 @@ def make(channels, lanes, *, is_signed, scaler, seed=0, shift=24, memory=None):
 SIZES = [(6, 2, None), (5, 5, "block"), (3, 1, "lut"), (160, 2, "block")]
 
 
-@bench_group
-def units():
-    return {
-        (size, is_signed, scaler): make(
-            *size[:2], is_signed=is_signed, scaler=scaler, memory=size[2]
-        )
-        for size, is_signed, scaler in product(SIZES, (False, True), SCALERS)
-    }
+def make_sized(size, is_signed, scaler):
+    channels, lanes, memory = size
+    return make(channels, lanes, is_signed=is_signed, scaler=scaler, memory=memory)
+
+
+units = bench_group(make_sized, product(SIZES, (False, True), SCALERS))
 
 
 @pytest.mark.parametrize(("channels", "lanes", "memory"), SIZES)

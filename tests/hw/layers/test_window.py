@@ -50,7 +50,8 @@ CASES = {  # geometry, tap
 SPARE = ("least", "most")
 
 
-def make(geometry, tap, spare):
+def make(case, spare):
+    geometry, tap = CASES[case]
     capacity = geometry.span + (max(geometry.longest_step, 3) if spare == "most" else 0)
     return WindowBuffer(
         geometry,
@@ -62,9 +63,7 @@ def make(geometry, tap, spare):
     )
 
 
-buffers = bench_group(
-    lambda: {(case, spare): make(*CASES[case], spare) for spare in SPARE for case in CASES}
-)
+buffers = bench_group(make, itertools.product(CASES, SPARE))
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -81,7 +81,7 @@ def frames_of(case: Case) -> np.ndarray:
     return frames
 
 
-pools = bench_group(lambda: {name: make(case) for name, case in CASES.items()})
+pools = bench_group(lambda name: make(CASES[name]), CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -100,7 +100,7 @@ SMALL = {
     "maximum": Case((3, 3), 2, 2, 3, 1, NO_PAD),
     "average": Case((3, 3), 2, 2, 3, 1, NO_PAD, average=NINTH),
 }
-small = bench_group(lambda: {name: make(case) for name, case in SMALL.items()})
+small = bench_group(lambda name: make(SMALL[name]), SMALL)
 
 
 @pytest.mark.parametrize("name", SMALL)

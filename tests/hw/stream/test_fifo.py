@@ -10,7 +10,7 @@ from hw.stream.fifo import CreditFifo, StreamFifo
 from tests.harness import bench_group
 
 DEPTHS, KINDS = (2, 3, 16), ("lut", "block")
-fifos = bench_group(lambda: {key: StreamFifo(unsigned(12), *key) for key in product(DEPTHS, KINDS)})
+fifos = bench_group(lambda *case: StreamFifo(unsigned(12), *case), product(DEPTHS, KINDS))
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -51,7 +51,7 @@ class DelayLine(wiring.Component):
 
 
 LINES = [(1, 5), (5, 9), (5, 2)]  # latency, depth
-lines = bench_group(lambda: {line: DelayLine(*line) for line in LINES})
+lines = bench_group(DelayLine, LINES)
 
 
 @pytest.mark.parametrize(("latency", "depth"), LINES)

@@ -7,7 +7,7 @@ from hw.stream.fork import Fork
 from tests.harness import bench_group
 
 BRANCHES = (1, 3, 6)
-forks = bench_group(lambda: {branches: Fork(unsigned(8), branches) for branches in BRANCHES})
+forks = bench_group(lambda branches: Fork(unsigned(8), branches), BRANCHES)
 
 
 @pytest.mark.parametrize("branches", BRANCHES)

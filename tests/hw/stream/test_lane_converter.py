@@ -18,7 +18,9 @@ CASES = [  # channels, i_lanes, o_lanes
 ]
 
 
-converters = bench_group(lambda: {case: LaneConverter(*case, signed(8)) for case in CASES})
+converters = bench_group(
+    lambda channels, i_lanes, o_lanes: LaneConverter(channels, i_lanes, o_lanes, signed(8)), CASES
+)
 
 
 @pytest.mark.parametrize(("channels", "i_lanes", "o_lanes"), CASES)
