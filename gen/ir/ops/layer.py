@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from gen.common.errors import FirebrickError
+from gen.common.errors import RefusedNode
 from gen.ir.ops.tensor import Shape, Tensor
 from gen.ir.preprocessing import Normalisation
 
@@ -58,13 +58,15 @@ class FloatLayer(Layer):
 
         Raises
         ------
-        FirebrickError
+        RefusedNode
             If it is no convolution of RGB, a mean used as padding is no pixel value, or channels
             that share their weights have different deviations.
         """
-        raise FirebrickError(
-            f"{self.name} ({type(self).__name__}): only convolutions may read the input pixels; "
-            "put it behind the first one"
+        raise RefusedNode(
+            self.name,
+            type(self).__name__,
+            "reads the pixels themselves, which only convolutions and max pools can; put it behind "
+            "the first convolution",
         )
 
     @abstractmethod

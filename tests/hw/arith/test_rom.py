@@ -56,7 +56,11 @@ def test_banks_have_room_and_take_few_block_rams(depth, width, blocks):
     assert sum(bank.halves for bank in cut) == blocks
 
 
-SIZES = [(1, 5, "lut"), (2, 3, "lut"), (70, 130, "lut"), (1, 9, "block"), (2600, 11, "block")]
+CASES = [  # depth, width, kind, latency
+    *((1, 5, "lut", 1), (2, 3, "lut", 2), (70, 130, "lut", 1), (70, 130, "lut", 2)),
+    *((1, 9, "block", 1), (1, 9, "block", 3), (2600, 11, "block", 1), (2600, 11, "block", 2)),
+    (11_000, 11, "block", 3),
+]
 
 
 def random_rows(depth, width):
@@ -69,11 +73,10 @@ def make(depth, width, kind, latency):
     return Reader(rom, latency, width)
 
 
-readers = bench_group(make, [(*size, latency) for size in SIZES for latency in (1, 2)])
+readers = bench_group(make, CASES)
 
 
-@pytest.mark.parametrize("latency", [1, 2])
-@pytest.mark.parametrize(("depth", "width", "kind"), SIZES)
+@pytest.mark.parametrize(("depth", "width", "kind", "latency"), CASES)
 def test_every_row_comes_in_turn(depth, width, kind, latency, readers):
     bench, rows = readers[depth, width, kind, latency], random_rows(depth, width)
     words = np.array(rows * 2 + rows[:1], dtype=object)
