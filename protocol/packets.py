@@ -30,8 +30,8 @@ kind           from the host                     from the board
                                                  :data:`Form` says whether they mean anything
 ============== ================================= ===============================================
 
-A frame's bytes are its pixels, or a coded frame's (``docs/coding.md``) if the board takes such: frame
-by frame, as the host likes. How long a coded frame is, its last packet says.
+A frame's bytes are its pixels, or a coded frame's (``docs/coding.md``) if the board takes such:
+frame by frame, as the host likes. How long a coded frame is, its last packet says.
 
 The board takes frames in the order of their sequence numbers, and packets in that of their indices.
 So what was lost is sent again, and a frame reaches the accelerator whole unless a reset cuts it.
