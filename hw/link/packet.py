@@ -19,13 +19,13 @@ The end follows from the header, so a link that cannot tell it leaves ``last`` l
 
 
 class Deframer(wiring.Component):
-    """Packets out of a byte stream. One byte a cycle, no latency.
+    """Packets out of a byte stream. One byte a cycle, latency 1.
 
     Members
     -------
     i : In(stream.Signature(8))
     o : Out(PACKETS)
-        ``last`` is low. Bytes between the end of a packet and the next flag come, too.
+        A register. ``last`` is low. Bytes between the end of a packet and the next flag come, too.
     """
 
     i: In(BYTE)
@@ -38,17 +38,19 @@ class Deframer(wiring.Component):
         byte = self.i.payload
         flag = byte == FLAG
         special = flag | (byte == ESCAPE)
-        m.d.comb += [
-            self.o.valid.eq(self.i.valid & ~special),
-            self.o.payload.byte.eq(byte ^ Mux(escaped, FLIP, 0)),
-            self.o.payload.first.eq(first),
-            self.i.ready.eq(special | self.o.ready),
-        ]
-        with m.If(self.i.valid & self.i.ready):
+        held = Signal(PACKET_BYTE, reset_less=True)
+        m.d.comb += [self.o.payload.eq(held), self.i.ready.eq(~self.o.valid | self.o.ready)]
+        with m.If(self.i.ready):
             m.d.sync += [
-                escaped.eq(special & ~flag),
-                first.eq(flag | (first & special)),
+                self.o.valid.eq(self.i.valid & ~special),
+                held.byte.eq(byte ^ Mux(escaped, FLIP, 0)),
+                held.first.eq(first),
             ]
+            with m.If(self.i.valid):
+                m.d.sync += [
+                    escaped.eq(special & ~flag),
+                    first.eq(flag | (first & special)),
+                ]
         return m
 
 
