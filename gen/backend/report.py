@@ -17,7 +17,7 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD
 from gen.nodes.graph import Graph
 from gen.nodes.node import Node
-from gen.plan.link import link_frames_per_second, link_name
+from gen.plan.link import LOSSLESS, link_frames_per_second, link_name
 from gen.plan.plan import Plan
 from gen.plan.queues import waits
 
@@ -191,7 +191,9 @@ def _rates(network: QuantizedNetwork, graph: Graph, plan: Plan, board: Board) ->
     table.add_column(no_wrap=True)
     table.add_column()
     busy = graph.multipliers(plan.nodes)
-    link = link_frames_per_second(network, board)
+    raw = link = link_frames_per_second(network, board)
+    if board.coded:
+        link = max(link, link_frames_per_second(network, board, part=LOSSLESS))
     own = plan.frames_per_second
     table.add_row(
         "multipliers", f"{busy}, busy {network.macs / plan.cycles / busy:.1%} of the time"
@@ -201,7 +203,9 @@ def _rates(network: QuantizedNetwork, graph: Graph, plan: Plan, board: Board) ->
         f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: {own:.1f} frames/s "
         f"(slowest: {escape(_some(plan.slowest))})",
     )
-    table.add_row("link", f"{link_name(board)}: {link:.1f} frames/s")
+    table.add_row("link", f"{link_name(board)}: {raw:.1f} frames/s")
+    if board.coded:
+        table.add_row("coded frames", f"{link:.1f} frames/s of photographs, without loss")
     if link <= own:
         limit = "the link; the accelerator takes every byte as it comes"
     else:

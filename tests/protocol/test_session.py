@@ -228,8 +228,8 @@ def test_a_board_for_raw_frames_alone_gets_no_others():
                 session.receive(answer)
     with pytest.raises(ValueError, match="takes no coded frames"):
         session.submit(b"x", coded=True)
-    packet = Packet(Kind.FRAME, 9, 0, b"x", Form.CODED | Form.LAST)
-    (answer,) = device.receive(packet.encode())
+    coded = Packet(Kind.FRAME, 9, 0, b"x", Form.CODED | Form.LAST)
+    (answer,) = device.receive(coded.encode())
     assert Packet.decode(answer).kind == Kind.NACK
     assert device.statistics.dropped == 1
 
