@@ -155,10 +155,9 @@ def test_one_thing_at_a_time_equals_the_model(board):
         parts = chunks(pixels, 40_000 + number)
         if number % 2:
             parts = packets(coded_data(pixels, number), 40_000 + number, Form.CODED)
-        # Of another form, too long, empty, or short without being the last.
+        # Of another form, empty, or short without being the last.
         asked += [
             Packet(Kind.FRAME, 40_000 + number, 1, bytes(32), Form.CODED * (1 - number % 2)),
-            Packet(Kind.FRAME, 40_000 + number, 0, bytes(33), Form.CODED | Form.LAST),
             Packet(Kind.FRAME, 40_000 + number, 0, b"", Form.CODED | Form.LAST),
             Packet(Kind.FRAME, 40_000 + number, 0, bytes(31), Form.CODED),
         ]
@@ -171,7 +170,7 @@ def test_one_thing_at_a_time_equals_the_model(board):
     assert statistics.answered == device.statistics.answered == 8
     assert statistics.refused == device.statistics.refused == 2
     assert statistics.dropped == device.statistics.dropped
-    assert (statistics.in_flight, statistics.pixels) == (0, INFO.frame_bytes)
+    assert (statistics.bad, statistics.in_flight, statistics.pixels) == (0, 0, INFO.frame_bytes)
     assert (statistics.sequence, statistics.index, statistics.credit) == (40_008, 0, INFO.credits)
 
 
