@@ -34,7 +34,7 @@ class FrameInput(wiring.Component):
     o_first : Out(1)
         The pixel in ``o`` is the first of a frame.
     o_pixels : Out(range)
-        Samples of the frame that have not left yet; all of them between two frames.
+        Samples of the frame that had not left a cycle ago; all of them between two frames.
     o_judged : Out(1)
         For one cycle, for each frame in turn, about when its last pixel leaves.
     o_refused : Out(1)
@@ -49,7 +49,7 @@ class FrameInput(wiring.Component):
                 "i": In(FRAME_BYTES),
                 "o": Out(lane_stream(1, unsigned(8))),
                 "o_first": Out(1),
-                "o_pixels": Out(range(self._size + 1)),
+                "o_pixels": Out(range(self._size + 1), init=self._size),
                 "o_judged": Out(1),
                 "o_refused": Out(1),
             }
@@ -63,9 +63,9 @@ class FrameInput(wiring.Component):
         m.d.comb += [
             sample.i_step.eq(leaves),
             self.o_first.eq(sample.o_inside[0]),
-            self.o_pixels.eq(self._size - sample.o_count),
             self.o.payload[0].eq(self.i.payload.byte),
         ]
+        m.d.sync += self.o_pixels.eq(self._size - sample.o_count)
         if self._coded:
             self._route(m, leaves & sample.o_last)
         else:
