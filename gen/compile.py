@@ -12,7 +12,7 @@ import numpy as np
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
 from gen.formats.family import Family
-from gen.formats.read import is_deep_compression, read_model
+from gen.formats.read import is_deep_compression, is_ours, read_model
 from gen.frames.images import list_images, load_frames
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
@@ -105,12 +105,18 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
     labels = read_labels(request.labels) if request.labels else None
     progress.begin("import")
     model = read_model(
-        request.model, labels, family=request.family, weights=request.weights, seed=request.seed
+        request.model,
+        labels,
+        family=request.family,
+        weights=request.weights,
+        seed=request.seed,
+        expected=request.pixels.said(),
     )
     if isinstance(model, FloatGraph):
         return _quantise(model, request, labels, progress)
+    settled = request.model is None or is_ours(request.model)
     for option, value in (
-        *request.pixels.expected.items(),
+        *(request.pixels.expected.items() if settled else ()),
         ("--calibrate", request.calibrate),
         ("--weight-bits", request.weight_bits),
         ("--memory-budget", request.memory_budget),

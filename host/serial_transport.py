@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import grp
+import os
 import termios
 from contextlib import suppress
 
@@ -42,6 +45,8 @@ class SerialTransport(Transport):
             self._serial.reset_input_buffer()
             self._hurry()
         except (*_FAILURES, ValueError, OverflowError) as error:
+            if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM):
+                raise FirebrickError(no_permission(port)) from None
             raise FirebrickError(f"{port}: cannot open ({error}); {known_ports()}") from None
 
     def _hurry(self) -> None:
@@ -96,6 +101,20 @@ class SerialTransport(Transport):
     def close(self) -> None:
         """Close the port."""
         self._serial.close()
+
+
+def no_permission(port: str) -> str:
+    """What to do about a port that is there but may not be opened, for messages."""
+    try:
+        group = grp.getgrgid(os.stat(port).st_gid).gr_name
+    except (KeyError, OSError):
+        group = "root"
+    if group == "root":  # nobody should join that
+        group = "dialout"
+    return (
+        f"{port}: you may not open it; join the group that may, `sudo usermod -aG {group} $USER`, "
+        "and log in again"
+    )
 
 
 def known_ports() -> str:

@@ -10,6 +10,30 @@ class FirebrickError(Exception):
     """
 
 
+class RefusedNode(FirebrickError):
+    """A node of a network that is not taken.
+
+    Parameters
+    ----------
+    node, operator : str
+        Its name, and what it does.
+    told : str
+        Why it is refused, a semicolon, and what to do.
+    where : str
+        File or network that it is of, for the message.
+    """
+
+    def __init__(self, node: str, operator: str, told: str, where: str = ""):
+        place = f"{where}: " if where else ""
+        super().__init__(f"{place}node {node!r} ({operator}): {told}")
+        self.node, self.operator, self.told = node, operator, told
+        self.reason, _, self.remedy = told.partition("; ")
+
+    def of(self, where: str) -> "RefusedNode":
+        """The same with a file's name in front."""
+        return RefusedNode(self.node, self.operator, self.told, where)
+
+
 def require_package(name: str, what: str) -> None:
     """Check that a Python package is there.
 

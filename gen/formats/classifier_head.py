@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gen.common.errors import FirebrickError
+from gen.common.errors import FirebrickError, RefusedNode
 from gen.ir.graph import FloatGraph
 from gen.ir.ops import FloatAveragePool, FloatConv, FloatOp, GlobalSum
 
@@ -76,14 +76,16 @@ def check_square(name: str, shape: tuple[int, int, int]) -> None:
 
     Raises
     ------
-    FirebrickError
+    RefusedNode
         If it is not.
     """
     height, width, _ = shape
     if height != width:
-        raise FirebrickError(
-            f"node {name!r} (GlobalAveragePool): averages a map of {height}x{width} in the middle "
-            "of the network; square maps are supported there, others at the end only"
+        raise RefusedNode(
+            name,
+            "GlobalAveragePool",
+            f"averages a map of {height}x{width} in the middle of the network; square maps are "
+            "supported there, others at the end only",
         )
 
 

@@ -10,7 +10,10 @@ import onnx
 from gen.formats.onnx_nodes import Nodes, attributes, refuse
 from gen.formats.onnx_views import View
 
-CONSTANT = "adding or multiplying a constant other than one number a channel is not supported"
+CONSTANT = (
+    "adding or multiplying a constant other than one number a channel is not supported; train "
+    "without it"
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,17 @@ class Affine:
     gain: np.ndarray
     mean: np.ndarray
     bias: np.ndarray
+
+    @staticmethod
+    def of(channels: int, gain: float) -> Affine:
+        """One factor for all channels."""
+        zero = np.zeros(channels)
+        return Affine(zero + gain, zero, zero)
+
+    @property
+    def is_positive_gain(self) -> bool:
+        """Whether it is nothing but factors above zero, which may change places with a ReLU."""
+        return bool((self.gain > 0).all()) and not (self.mean.any() or self.bias.any())
 
 
 def read_batch_norm(nodes: Nodes, node: onnx.NodeProto, channels: int) -> Affine:
@@ -42,7 +56,11 @@ def read_batch_norm(nodes: Nodes, node: onnx.NodeProto, channels: int) -> Affine
         refuse(node, "is in training mode; export the model for inference")
     parameters = [nodes.constant(node, index) for index in (1, 2, 3, 4)]
     if any(p is None or p.shape != (channels,) for p in parameters):
-        refuse(node, f"needs scale, bias, mean and variance of {channels} channels")
+        refuse(
+            node,
+            f"scale, bias, mean and variance are not of {channels} channels; export the model "
+            "again, with one number a channel",
+        )
     scale, bias, mean, variance = (np.asarray(p, dtype=np.float64) for p in parameters)
     with np.errstate(all="ignore"):
         gain = scale / np.sqrt(variance + values.get("epsilon", 1e-5))
@@ -65,17 +83,17 @@ def read_affine(nodes: Nodes, node: onnx.NodeProto, index: int, view: View) -> A
     Raises
     ------
     FirebrickError
-        If the constant is not one number a channel, or the map is taken from it.
+        If the constant is not one number a channel, or it is divided by the map.
     """
-    if index == 0 and node.op_type in ("Sub", "Div"):
-        refuse(node, "takes a map from a constant; take or divide the map by constants instead")
+    if index == 0 and node.op_type == "Div":
+        refuse(node, "divides a constant by a map; divide the map by constants instead")
     constant = np.asarray(nodes.constants[node.input[index]], np.float64)
     value = _by_channel(node, constant, view)
     zero, one = np.zeros_like(value), np.ones_like(value)
     with np.errstate(all="ignore"):
         return {
             "Add": Affine(one, zero, value),
-            "Sub": Affine(one, value, zero),
+            "Sub": Affine(one, value, zero) if index else Affine(-one, zero, value),
             "Mul": Affine(value, zero, zero),
             "Div": Affine(1 / value, zero, zero),
         }[node.op_type]
@@ -84,6 +102,8 @@ def read_affine(nodes: Nodes, node: onnx.NodeProto, index: int, view: View) -> A
 def _by_channel(node: onnx.NodeProto, value: np.ndarray, view: View) -> np.ndarray:
     """A constant (C,) that is broadcast over a view."""
     channels, runs = view.sizes["C"], view.runs() or ()
+    while value.ndim > len(runs) and value.shape[-1:] == (1,):
+        value = value[..., 0]  # of old arithmetic, which was taken for a map's
     if value.ndim > len(runs):
         refuse(node, CONSTANT)
     lined = [1] * (len(runs) - value.ndim) + list(value.shape)

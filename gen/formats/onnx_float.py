@@ -8,33 +8,36 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from gen.common.errors import FirebrickError
-from gen.formats.classifier_head import average_pool, ending_in_sum
+from gen.common.errors import FirebrickError, RefusedNode
+from gen.formats.classifier_head import ending_in_sum
+from gen.formats.float_walk import FloatWalk
 from gen.formats.fully_connected import as_kernels, read_matrix
+from gen.formats.onnx_activations import LIMITS, SLOPES, read_limits, read_slope
+from gen.formats.onnx_advice import advice, gate
 from gen.formats.onnx_affine import Affine, read_affine, read_batch_norm
 from gen.formats.onnx_convs import read_conv
-from gen.formats.onnx_nodes import attributes, read_ceiling, read_model, refuse
-from gen.formats.onnx_qdq import QUANTIZED, import_qdq
+from gen.formats.onnx_nodes import attributes, read_model, refuse
+from gen.formats.onnx_qdq import import_qdq, is_quantised
 from gen.formats.onnx_views import View
-from gen.formats.onnx_walk import GraphWalk
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
 from gen.ir.graph import FloatGraph
 from gen.ir.labels import ClassNames
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import (
     INPUT,
-    Computed,
     Concat,
     FloatAdd,
     FloatAveragePool,
     FloatConv,
-    FloatOp,
     GlobalSum,
     MaxPool,
 )
+from gen.ir.preprocessing import UNSAID, Expected
 
 
-def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph | QuantizedNetwork:
+def load_onnx(
+    path: str | Path, labels: ClassNames | None = None, expected: Expected = UNSAID
+) -> FloatGraph | QuantizedNetwork:
     """Read an ONNX network.
 
     Parameters
@@ -43,11 +46,15 @@ def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph 
     labels : ClassNames or None
         Class names; else those in the file's metadata, else numbers. (For a float network they
         are given to :func:`gen.quantise.post_training.quantise`.)
+    expected : Expected
+        What the user says that a quantised network expects of pixels. (For a float network it goes
+        the same way.)
 
     Returns
     -------
     FloatGraph or QuantizedNetwork
-        The latter for a quantised (QDQ) file, whose integers and scales are kept.
+        The latter for a file with quantised activations (QDQ, QOperator, QONNX), whose integers and
+        scales are kept. Where only weights are codes they become real numbers.
 
     Raises
     ------
@@ -58,9 +65,11 @@ def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph 
     model = read_model(path)
     name = Path(path).stem
     try:
-        if any(node.op_type in QUANTIZED for node in model.graph.node):
-            return import_qdq(model, name, labels)
+        if is_quantised(model):
+            return import_qdq(model, name, labels, expected)
         return import_float(model, name)
+    except RefusedNode as error:
+        raise error.of(str(path)) from None
     except FirebrickError as error:
         raise FirebrickError(f"{path}: {error}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -82,39 +91,8 @@ def import_float(model: onnx.ModelProto, name: str) -> FloatGraph:
     return _FloatImport(model, name).graph()
 
 
-NEAREST = {
-    "ConvTranspose": "a convolution on a smaller map",
-    "Upsample": "a network that classifies",
-    "Resize": "a network that classifies",
-    "LeakyRelu": "Relu",
-    "Max": "Relu, which is Max with 0",
-    "PRelu": "Relu",
-    "Elu": "Relu",
-    "Selu": "Relu",
-    "Sigmoid": "Relu, or Clip(0, 1)",
-    "Tanh": "Relu",
-    "HardSigmoid": "Relu, or Clip(0, 1)",
-    "HardSwish": "Relu, or Clip(0, 6)",
-    "LpPool": "AveragePool or MaxPool",
-    "GlobalMaxPool": "MaxPool with the map's size as its kernel",
-    "LRN": "BatchNormalization behind a convolution",
-    "InstanceNormalization": "BatchNormalization behind a convolution",
-    "LayerNormalization": "BatchNormalization behind a convolution",
-}
-"""For operators that are not supported, what comes nearest and is."""
-SUPPORTED = (
-    "Conv, Gemm and MatMul, BatchNormalization, Relu and Clip(0, c), MaxPool, AveragePool, Concat, "
-    "Add and a global average"
-)
-
-
-class _FloatImport(GraphWalk):
-    """One walk over the nodes; global sums stand for global averages until the end is known."""
-
-    def __init__(self, model: onnx.ModelProto, name: str):
-        super().__init__(model)
-        self._name = name
-        self._ops: dict[str, FloatOp] = {}
+class _FloatImport(FloatWalk):
+    """One walk over the nodes: the layers, and the network at its end."""
 
     def graph(self) -> FloatGraph:
         self._walk({
@@ -123,17 +101,21 @@ class _FloatImport(GraphWalk):
             "MatMul": self._fully_connected,
             "BatchNormalization": self._batch_norm,
             "Relu": self._relu,
-            "Clip": self._clip,
+            **dict.fromkeys(LIMITS, self._limit),
+            **dict.fromkeys(SLOPES, self._slope),
             "MaxPool": self._max_pool,
             "Concat": self._concat,
             "Add": self._add,
             "Sum": self._add,
-            "Sub": self._affine,
+            "Mean": self._mean,
+            "Sub": self._difference,
+            "Neg": self._negate,
             "Mul": self._affine,
             "Div": self._affine,
             "GlobalAveragePool": self._average_pool,
             "AveragePool": self._average_pool,
             "ReduceMean": self._reduce_mean,
+            "ReduceSum": self._reduce_mean,
         })  # fmt: skip
         if not any(isinstance(op, FloatConv) for op in self._ops.values()):
             raise FirebrickError("holds no convolution: this is no CNN")
@@ -143,27 +125,8 @@ class _FloatImport(GraphWalk):
         return ending_in_sum(graph, self._logits(), lambda: self._nodes.unique("sums"))
 
     def _unsupported(self, node: onnx.NodeProto) -> str:
-        if not any(isinstance(op, FloatConv) for op in self._ops.values()):
-            return "unsupported before the first convolution; is this a network on images?"
-        if node.op_type in NEAREST:
-            return f"unsupported operator; the nearest one supported is {NEAREST[node.op_type]}"
-        return f"unsupported operator; supported are {SUPPORTED}"
-
-    def _is_average(self, tensor: str) -> bool:
-        return isinstance(self._ops.get(tensor), GlobalSum)
-
-    def _so_far(self) -> FloatGraph:
-        return FloatGraph(self._name, self._input_shape, tuple(self._ops.values()))
-
-    def _shape_of(self, tensor: str) -> tuple[int, int, int]:
-        return self._so_far().shapes()[tensor]
-
-    def _readers(self, tensor: str) -> int:
-        return sum(tensor in op.inputs for op in self._ops.values())
-
-    def _append(self, node: onnx.NodeProto, op: FloatOp, layout: str = "NCHW") -> None:
-        self._ops[op.name] = op
-        self._show(node, op.name, layout)
+        early = not any(isinstance(op, FloatConv) for op in self._ops.values())
+        return gate(self._nodes, node) or advice(node, early)
 
     def _conv(self, node: onnx.NodeProto) -> None:
         view = self._map(node, padded=True, pixels=True)
@@ -213,73 +176,57 @@ class _FloatImport(GraphWalk):
 
     def _batch_norm(self, node: onnx.NodeProto) -> None:
         view = self._view(node)
-        self._fold(node, view, read_batch_norm(self._nodes, node, view.sizes["C"]))
+        self._scale(node, view, read_batch_norm(self._nodes, node, view.sizes["C"]))
 
     def _affine(self, node: onnx.NodeProto) -> None:
-        """Fold a sum or product with a constant into the layer before."""
+        """A sum or product with a constant."""
         index = next((i for i, n in enumerate(node.input) if n in self._nodes.constants), None)
         if len(node.input) != 2 or index is None:
-            refuse(node, f"{node.op_type} of two maps is not supported; Add is")
+            told = gate(self._nodes, node)
+            refuse(node, told or f"{node.op_type} of two maps is not supported; Add is")
         view = self._view(node, 1 - index)
-        self._fold(node, view, read_affine(self._nodes, node, index, view))
+        self._scale(node, view, read_affine(self._nodes, node, index, view))
 
-    def _fold(self, node: onnx.NodeProto, view: View, affine: Affine) -> None:
-        """Put an affine function of each channel into the convolution that gives it."""
-        op = self._ops.get(view.tensor)
-        if op is None:
-            refuse(
-                node,
-                "computes on the pixels themselves; leave it out, and say what it does as mean and "
-                "std in the model's metadata",
-            )
-        if not isinstance(op, FloatConv) or op.relu or op.ceiling is not None:
-            refuse(node, "supported only directly behind a convolution without a ReLU")
-        self._claim(node, op.name, users=0)
-        with np.errstate(all="ignore"):
-            weights = (op.weights * affine.gain[:, None, None, None]).astype(np.float32)
-            bias = ((op.bias - affine.mean) * affine.gain + affine.bias).astype(np.float32)
-        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-            refuse(
-                node,
-                f"folded into {op.name!r} it gives weights that are not all finite numbers (a "
-                "variance below zero?); train or export the model again",
-            )
-        self._ops[op.name] = replace(op, weights=weights, bias=bias)
-        self._views[node.output[0]] = view
+    def _negate(self, node: onnx.NodeProto) -> None:
+        view = self._view(node)
+        self._scale(node, view, Affine.of(view.sizes["C"], -1))
+
+    def _scale(self, node: onnx.NodeProto, view: View, affine: Affine) -> None:
+        self._views[node.output[0]] = self._scaled(node, view, affine)
 
     def _relu(self, node: onnx.NodeProto) -> None:
         self._clamp(node, None)
 
-    def _clip(self, node: onnx.NodeProto) -> None:
-        self._clamp(node, read_ceiling(self._nodes, node))
+    def _limit(self, node: onnx.NodeProto) -> None:
+        """A Clip, Max or Min, as a ReLU and a ceiling."""
+        index, low, high = read_limits(self._nodes, node)
+        view = self._view(node, index)
+        above = self._nonnegative(view.tensor) or self._only_rectified(node.output[0])
+        if low != 0 and not (low < 0 and above):
+            refuse(node, f"clips to {low:g}..{high:g}; Clip(0, c) with c above 0 is supported")
+        if high <= 0:
+            refuse(node, f"leaves nothing above {high:g}; Clip(0, c) with c above 0 is supported")
+        self._clamp(node, None if high >= np.finfo(np.float32).max else high, index)
 
-    def _clamp(self, node: onnx.NodeProto, ceiling: float | None) -> None:
-        """Put a ReLU, and perhaps a ceiling, into the layers before."""
-        view = self._view(node)
-        if view.tensor == INPUT:
-            refuse(node, "unsupported on the input")
-        if ceiling is not None or not self._so_far().nonnegative()[view.tensor]:
-            self._claim(node, view.tensor, users=0)
-            self._rectify(node, view.tensor, ceiling)
-        self._views[node.output[0]] = view
+    def _only_rectified(self, name: str) -> bool:
+        """Whether a tensor is read by ReLUs only."""
+        readers = [node for node in self._nodes.layers if name in node.input]
+        floors = (
+            0 if node.op_type == "Relu" else read_limits(self._nodes, node)[1]
+            for node in readers
+            if node.op_type in ("Relu", *LIMITS)
+        )
+        return bool(readers) and [*floors] == [0] * len(readers)
 
-    def _rectify(self, node: onnx.NodeProto, name: str, ceiling: float | None) -> None:
-        """Put it into what computes tensor ``name``, through concats and pools."""
-        op = self._ops[name]
-        if isinstance(op, GlobalSum):
-            op = average_pool(op, self._shape_of(op.inputs[0]))
-        if isinstance(op, Computed):
-            limits = [limit for limit in (op.ceiling, ceiling) if limit is not None]
-            self._ops[name] = replace(op, relu=True, ceiling=min(limits, default=None))
-            return
-        positive = self._so_far().nonnegative()
-        for source in op.inputs:
-            if source == INPUT:
-                refuse(node, "unsupported on the input")
-            if ceiling is None and positive[source]:
-                continue
-            self._claim(node, source, users=1)
-            self._rectify(node, source, ceiling)
+    def _slope(self, node: onnx.NodeProto) -> None:
+        """An activation that is a ReLU, or nothing, if its slope is 0 or 1."""
+        slope = read_slope(self._nodes, node)
+        if slope == 1:
+            self._identity(node)
+        elif slope == 0:
+            self._clamp(node, None)
+        else:
+            refuse(node, self._unsupported(node))
 
     def _max_pool(self, node: onnx.NodeProto) -> None:
         view = self._map(node, padded=True)
@@ -299,13 +246,37 @@ class _FloatImport(GraphWalk):
         self._append(node, op, layout)
 
     def _add(self, node: onnx.NodeProto) -> None:
-        if node.op_type == "Add" and any(name in self._nodes.constants for name in node.input):
+        if any(name in self._nodes.constants for name in node.input):
             self._affine(node)
             return
-        first, second = self._pair(node)
+        total, *others = self._alike(node)
+        for view in others:
+            total = self._sum(node, total, view)
+        self._views[node.output[0]] = total
+
+    def _sum(self, node: onnx.NodeProto, first: View, second: View) -> View:
+        """The sum of two maps; of one and itself, twice that."""
+        if first.tensor == second.tensor:
+            return self._scaled(node, first, Affine.of(first.sizes["C"], 2))
         op = FloatAdd(self._nodes.new_name(node), (first.tensor, second.tensor))
         self._ops[op.name] = op
-        self._views[node.output[0]] = replace(first, tensor=op.name)
+        return replace(first, tensor=op.name)
+
+    def _mean(self, node: onnx.NodeProto) -> None:
+        self._add(node)
+        total = self._views[node.output[0]]
+        if len(node.input) > 1:
+            affine = Affine.of(total.sizes["C"], 1 / len(node.input))
+            self._scale(node, total, affine)
+
+    def _difference(self, node: onnx.NodeProto) -> None:
+        """Of two maps, or of a map and a constant."""
+        if any(name in self._nodes.constants for name in node.input):
+            self._affine(node)
+            return
+        first, second = self._alike(node)
+        negative = self._scaled(node, second, Affine.of(second.sizes["C"], -1))
+        self._views[node.output[0]] = self._sum(node, first, negative)
 
     def _average_pool(self, node: onnx.NodeProto) -> None:
         view = self._map(node, padded=node.op_type == "AveragePool")
@@ -325,9 +296,14 @@ class _FloatImport(GraphWalk):
         self._global_average(node, view)
         made = self._views[node.output[0]]
         keep = bool(attributes(node).get("keepdims", 1))
-        self._views[node.output[0]] = view.averaged(made.tensor, over, keep)
+        made = view.averaged(made.tensor, over, keep)
+        if node.op_type == "ReduceSum":
+            del self._views[node.output[0]]  # which shows the mean so far
+            pixels = view.sizes["H"] * view.sizes["W"]
+            made = self._scaled(node, made, Affine.of(view.sizes["C"], pixels))
+        self._views[node.output[0]] = made
 
     def _global_average(self, node: onnx.NodeProto, view: View) -> None:
         if view.tensor == INPUT:
-            refuse(node, "averages the input itself")
+            refuse(node, "averages the input itself; put a convolution in front")
         self._append(node, GlobalSum(self._nodes.new_name(node), (view.tensor,)))

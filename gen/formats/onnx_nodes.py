@@ -3,37 +3,49 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import compose, defs, external_data_helper, helper, inliner, numpy_helper
+from onnx.external_data_helper import ExternalDataInfo
 from onnx.reference import ReferenceEvaluator
 
-from gen.common.errors import FirebrickError
+from gen.common.errors import FirebrickError, RefusedNode
+from gen.formats.onnx_forms import Forms
 from gen.ir.ops import BOARD, INPUT
 
 STANDARD = ("", "ai.onnx")
 """Names of the domain of the standard operators."""
+MICROSOFT = (*STANDARD, "com.microsoft")
+"""Domains of quantising operators: ONNX Runtime has some of its own, for other widths of codes."""
 MAX_FOLDED = 1 << 24
 MOST_SIDE = (1 << 16) - 1
 MOST_PIXELS = 1 << 25
 """Bytes of a frame, which a board's link cuts into at most 65536 packets of 512."""
 
 
-def refuse(node: onnx.NodeProto, reason: str) -> NoReturn:
-    """Refuse a node by name, operator and reason.
+def refuse(node: onnx.NodeProto, told: str) -> NoReturn:
+    """Refuse a node by name and operator.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    told : str
+        Why, a semicolon, and what to do.
 
     Raises
     ------
-    FirebrickError
+    RefusedNode
         Always.
     """
     name = node.name or (node.output[0] if node.output else "?")
-    kind = " ".join(str(node.op_type).split())
-    raise FirebrickError(f"node {name!r} ({kind}): {reason}")
+    raise RefusedNode(name, " ".join(str(node.op_type).split()), told)
 
 
 def read_model(path: str | Path) -> onnx.ModelProto:
@@ -53,11 +65,39 @@ def read_model(path: str | Path) -> onnx.ModelProto:
     except Exception as error:  # protobuf's own error types differ between versions
         reason = " ".join(str(error).split())[:160]
         raise FirebrickError(
-            f"{path}: not a readable ONNX model ({reason}); download or export it again"
+            _lost_weights(path)
+            or f"{path}: not a readable ONNX model ({reason}); download or export it again"
         ) from None
     if not model.graph.node:
         raise FirebrickError(f"{path}: not an ONNX model with any layers in it; export it again")
     return model
+
+
+def _standard(node: onnx.NodeProto) -> onnx.NodeProto:
+    """The same as an operator of ONNX's own domain."""
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    made.domain = ""
+    return made
+
+
+def _lost_weights(path: Path) -> str | None:
+    """Of a model whose weights are in other files, some of them missing: which."""
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception:  # no model at all
+        return None
+    outside = [x for x in model.graph.initializer if external_data_helper.uses_external_data(x)]
+    files = {ExternalDataInfo(tensor).location for tensor in outside}
+    lost = sorted(name for name in files if not (path.parent / name).is_file())
+    if not lost:
+        return None
+    return f"{path}: its weights are in {', '.join(lost)}, not found; copy that into {path.parent}"
+
+
+def as_it_is(node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> tuple[onnx.NodeProto]:
+    """A node that stands for itself."""
+    return (node,)
 
 
 @dataclass
@@ -71,6 +111,10 @@ class Nodes:
         Initialisers, Constant nodes, and whatever is computed from these alone.
     layers : list of onnx.NodeProto
         The nodes that remain, in order.
+    decode : bool
+        Whether weights that are quantised become real numbers; else they stay codes.
+    expand : callable
+        Gives the nodes that stand for one, of it and the constants, to which it may add some.
 
     Raises
     ------
@@ -81,18 +125,59 @@ class Nodes:
     model: onnx.ModelProto
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     layers: list[onnx.NodeProto] = field(default_factory=list)
+    decode: bool = False
+    expand: Callable[[onnx.NodeProto, dict[str, np.ndarray]], Iterable[onnx.NodeProto]] = as_it_is
     _names: set[str] = field(default_factory=lambda: {INPUT, BOARD})
 
     def __post_init__(self) -> None:
-        graph = self.model.graph
+        if self.model.functions:
+            self.model = inliner.inline_local_functions(self.model)
+        self._keep_initialisers(self.model.graph)
+        self.layers += self._unfolded(self.model.graph.node)
+
+    def _keep_initialisers(self, graph: onnx.GraphProto) -> None:
         for tensor in graph.initializer:
             self.constants[tensor.name] = numpy_helper.to_array(tensor)
-        for node in graph.node:
-            if not self.fold(node):
-                self.layers.append(node)
+        for sparse in graph.sparse_initializer:
+            self.constants[sparse.values.name] = _dense(sparse)
+
+    def _unfolded(self, nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+        """Those nodes, in their newest form, that do not depend on constants alone."""
+        forms = Forms(self.constants)
+        for written in nodes:
+            newest = forms.newest(written) if written.domain in STANDARD else (written,)
+            for node in chain.from_iterable(self.expand(one, self.constants) for one in newest):
+                if node.op_type == "If" and node.input[0] in self.constants:
+                    yield from self.branch(node)
+                elif not self.fold(node):
+                    yield node
+
+    def branch(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        """What an If whose condition is a constant does, under names that are its own.
+
+        Raises
+        ------
+        FirebrickError
+            If the condition depends on what is fed.
+        """
+        if node.input[0] not in self.constants:
+            refuse(
+                node,
+                "takes one of two ways by what is fed; export the model for one size of pictures "
+                "and for inference, so that its condition is a constant",
+            )
+        values = attributes(node)
+        graph = values["then_branch" if self.constants[node.input[0]].all() else "else_branch"]
+        graph = compose.add_prefix_graph(graph, f"{node.output[0]}/", rename_inputs=False)
+        self._keep_initialisers(graph)
+        ends = [
+            helper.make_node("Identity", [own.name], [name], node.name)
+            for own, name in zip(graph.output, node.output, strict=True)
+        ]
+        return list(self._unfolded([*graph.node, *ends]))
 
     def fold(self, node: onnx.NodeProto) -> bool:
-        """Evaluate a node that depends on constants alone, but for weights that are quantised.
+        """Evaluate a node that depends on constants alone.
 
         Returns
         -------
@@ -107,11 +192,20 @@ class Nodes:
         used = [name for name in node.input if name]
         if any(name not in self.constants for name in used) or not node.output:
             return False
-        if node.op_type == "DequantizeLinear":
+        codes = node.op_type == "DequantizeLinear" and node.domain in MICROSOFT
+        if (codes and not self.decode) or not (codes or node.domain in STANDARD):
             return False
+        node = _standard(node) if codes else node
         values = self._evaluate(node, {name: self.constants[name] for name in used})
         self.constants.update(zip([n for n in node.output if n], values, strict=True))
         return True
+
+    def reads(self) -> Counter[str]:
+        """How many times each tensor is read by layers, those of subgraphs included, or given."""
+        found = Counter(value.name for value in self.model.graph.output)
+        for node in self.layers:
+            found.update(_read(node))
+        return found
 
     def fold_shape(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> None:
         """Evaluate a Shape node whose input has ``shape``."""
@@ -135,7 +229,11 @@ class Nodes:
     def _evaluate(self, node: onnx.NodeProto, used: dict[str, np.ndarray]) -> list[np.ndarray]:
         """A node's outputs for given values of all its inputs."""
         if sum(value.size for value in used.values()) > MAX_FOLDED:
-            refuse(node, "computes on constants too large to fold")
+            refuse(
+                node,
+                f"computes on constants of more than {MAX_FOLDED} numbers; fold them before, say "
+                "with onnxsim",
+            )
         body = helper.make_graph(
             [node],
             "constant",
@@ -143,16 +241,22 @@ class Nodes:
             [onnx.ValueInfoProto(name=name) for name in node.output if name],
             [numpy_helper.from_array(value, name) for name, value in used.items()],
         )
-        piece = helper.make_model(body, opset_imports=list(self.model.opset_import))
+        piece = helper.make_model(body, opset_imports=self.opsets)
         try:
             return list(ReferenceEvaluator(piece).run(None, {}))
         except Exception as error:  # whatever the operator's own evaluation raises
             reason = " ".join(str(error).split())[:160]
-            refuse(node, f"cannot be folded into a constant ({reason})")
+            refuse(node, f"cannot be folded into a constant ({reason}); fix or fold it")
+
+    @property
+    def opsets(self) -> list[onnx.OperatorSetIdProto]:
+        """Versions of all operators of :attr:`layers`: of the standard ones, the newest."""
+        own = [o for o in self.model.opset_import if o.domain not in STANDARD]
+        return [*own, helper.make_opsetid("", max(self.opset, defs.onnx_opset_version()))]
 
     @property
     def opset(self) -> int:
-        """Version of the standard operators."""
+        """Version of the standard operators in the file."""
         imported = self.model.opset_import
         return max((o.version for o in imported if o.domain in STANDARD), default=1)
 
@@ -173,6 +277,12 @@ class Nodes:
             names = ", ".join(repr(value.name) for value in fed) or "none"
             raise FirebrickError(f"the model must have one input, not {len(fed)} ({names})")
         return fed[0]
+
+    @property
+    def input_kind(self) -> np.dtype:
+        """Type of the numbers that are fed."""
+        kind = self._input().type.tensor_type.elem_type
+        return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
 
     @property
     def batch(self) -> int:
@@ -260,6 +370,26 @@ class Nodes:
         return unique
 
 
+def _dense(sparse: onnx.SparseTensorProto) -> np.ndarray:
+    """All values of a sparse tensor, whose indices are flat or have a column a dimension."""
+    values, indices = (numpy_helper.to_array(part) for part in (sparse.values, sparse.indices))
+    whole = np.zeros(tuple(sparse.dims), values.dtype)
+    if indices.ndim == 1:
+        whole.reshape(-1)[indices] = values
+    else:
+        whole[tuple(indices.T)] = values
+    return whole
+
+
+def _read(node: onnx.NodeProto) -> Iterator[str]:
+    """Names of all that a node reads, itself or in its subgraphs."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _read(inner)
+        yield from (value.name for value in attribute.g.output)
+
+
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     """A node's attributes as Python values."""
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -273,11 +403,7 @@ def read_ceiling(nodes: Nodes, node: onnx.NodeProto) -> float | None:
     FirebrickError
         If it clips to anything else.
     """
-    values = attributes(node)
-    low, high = (
-        values.get(key) if nodes.opset < 11 else nodes.constant(node, index)
-        for index, key in ((1, "min"), (2, "max"))
-    )
+    low, high = (nodes.constant(node, index) for index in (1, 2))
     floor = -np.inf if low is None else float(np.max(low))
     ceiling = np.inf if high is None else float(np.max(high))
     if floor != 0 or not ceiling > 0:

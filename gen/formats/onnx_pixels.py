@@ -72,17 +72,16 @@ class PixelMap:
     def folded(self, node: onnx.NodeProto, op: FloatConv) -> FloatConv:
         """A convolution that reads the pixels themselves, in the place of one of what they become.
 
-                Parameters
-                ----------
-                node : onnx.NodeProto
-                    For messages.
-                op : FloatConv
-        XX
+        Parameters
+        ----------
+        node : onnx.NodeProto
+            For messages.
+        op : FloatConv
 
-                Raises
-                ------
-                FirebrickError
-                    If its padding is of no pixel, or of another one than the border.
+        Raises
+        ------
+        FirebrickError
+            If its padding is of no pixel, or of another one than the border.
         """
         weights = dense(op.weights, op.groups).astype(np.float64)
         bias = op.bias + (weights @ self.offset).sum(axis=(1, 2))
@@ -160,8 +159,8 @@ class _Trial:
         (fed,) = (value for value in nodes.model.graph.input if value.name == nodes.input_name)
         front = [_inferring(one) for one in front]
         body = helper.make_graph(front, "front", [fed], [onnx.ValueInfoProto(name=name)], constants)
-        opsets = list(nodes.model.opset_import)
-        self._evaluator = ReferenceEvaluator(helper.make_model(body, opset_imports=opsets))
+        model = helper.make_model(body, opset_imports=nodes.opsets)
+        self._evaluator = ReferenceEvaluator(model)
         self._fed = fed
 
     def _run(self, frame: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ What only changes the order or the shape of numbers is followed here, with
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import prod
 
@@ -16,9 +16,11 @@ import onnx
 from onnx import TensorProto
 
 from gen.common.errors import FirebrickError
-from gen.formats.onnx_nodes import STANDARD, Nodes, attributes, refuse
+from gen.formats.onnx_nodes import MICROSOFT, STANDARD, Nodes, attributes, refuse
 from gen.formats.onnx_pixels import pixel_maps
 from gen.formats.onnx_views import View
+from gen.formats.qonnx import without_quant
+from gen.formats.qoperator import without_qoperator
 from gen.ir.ops import INPUT
 
 RESHAPES = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
@@ -27,8 +29,6 @@ FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorPr
 ANYWHERE = {*RESHAPES, "Cast", "DequantizeLinear", "Dropout", "Identity", "QuantizeLinear"}
 """What may follow the probabilities of the classes."""
 QUANTISING = ("QuantizeLinear", "DequantizeLinear")
-MICROSOFT = (*STANDARD, "com.microsoft")
-"""Domains of those: ONNX Runtime has some of its own, for other widths of codes."""
 BEHIND_AVERAGE = (
     "unsupported behind the global average, where it may change or select classes; leave it out "
     "and do it with the class sums"
@@ -39,21 +39,38 @@ MOST_CLASSES = (1 << 16) - 1
 Handler = Callable[[onnx.NodeProto], None]
 
 
+def on_real_numbers(
+    node: onnx.NodeProto, constants: dict[str, np.ndarray]
+) -> Iterator[onnx.NodeProto]:
+    """The nodes that stand for a quantised operator; any other one as it is.
+
+    Raises
+    ------
+    FirebrickError
+        If it does what a board does not.
+    """
+    for part in without_qoperator(node):
+        yield from without_quant(part, constants)
+
+
 class GraphWalk:
     """One walk over the nodes; ``_views`` has what each ONNX tensor shows of which map.
 
     Parameters
     ----------
     model : onnx.ModelProto
+    decode : bool
+        Whether weights that are quantised become real numbers.
     """
 
-    def __init__(self, model: onnx.ModelProto):
-        self._nodes = Nodes(model)
+    def __init__(self, model: onnx.ModelProto, *, decode: bool = False):
+        self._nodes = Nodes(model, decode=decode, expand=on_real_numbers)
         self._input_shape = self._nodes.input_shape()
         layout = self._nodes.input_layout
         view = View.of(INPUT, self._input_shape, self._nodes.batch, layout)
         self._views = {self._nodes.input_name: view}
         self._pixels, self._understood = pixel_maps(self._nodes)
+        self._left = self._nodes.reads()
         for name, made in self._pixels.items():
             self._views[name] = View.of(INPUT, made.shape(self._input_shape), self._nodes.batch)
 
@@ -88,8 +105,14 @@ class GraphWalk:
             "Shape": self._shape_node,
             "Transpose": self._transpose,
         }
-        own |= handlers
-        for node in self._nodes.layers:
+        self._visit(self._nodes.layers, own | dict(handlers))
+
+    def _visit(self, nodes: Iterable[onnx.NodeProto], own: Mapping[str, Handler]) -> None:
+        for node in nodes:
+            self._left.subtract(node.input)
+            if node.op_type == "If" and node.domain in STANDARD:
+                self._visit(self._nodes.branch(node), own)
+                continue
             if id(node) in self._understood or self._nodes.fold(node):
                 continue
             if node.domain not in (MICROSOFT if node.op_type in QUANTISING else STANDARD):
@@ -103,6 +126,10 @@ class GraphWalk:
                 refuse(node, BEHIND_AVERAGE if average else self._unsupported(node))
             self._check_final(node)
             own[node.op_type](node)
+            self._note(node)
+
+    def _note(self, node: onnx.NodeProto) -> None:
+        """What a reader wants to know of a node that was handled."""
 
     def _check_final(self, node: onnx.NodeProto) -> None:
         final = any(name in self._views and self._views[name].final for name in node.input)
@@ -134,8 +161,7 @@ class GraphWalk:
         if any(view.pad) and not padded:
             refuse(
                 node,
-                "reads the output of a Pad, which is supported only directly in front of a Conv "
-                "or a pool",
+                "reads the output of a Pad; that is supported directly in front of a Conv or pool",
             )
         return view
 
@@ -174,33 +200,43 @@ class GraphWalk:
         if layout is None or any(view.layout != layout for view in views):
             refuse(
                 node,
-                f"joins tensors of shapes {[list(v.shape) for v in views]}; maps are supported",
+                f"joins tensors of shapes {[list(v.shape) for v in views]}; maps of one "
+                "order of dimensions are supported",
             )
         axis = attributes(node).get("axis", 1)
         if axis % len(layout) != layout.index("C"):
             refuse(node, f"concatenates along axis {axis}; only channels (1) are supported")
         if any(view.tensor == INPUT for view in views):
-            refuse(node, "concatenating the input is not supported")
+            refuse(node, "concatenating the input is not supported; use what a convolution makes")
         return views, layout
 
-    def _pair(self, node: onnx.NodeProto) -> tuple[View, View]:
-        """Both inputs of an Add: maps of one shape and order, neither of them the pixels."""
+    def _alike(self, node: onnx.NodeProto) -> tuple[View, ...]:
+        """All inputs of a sum: maps of one shape and order, none of them the pixels."""
         views = tuple(self._view(node, i) for i in range(len(node.input)))
-        if len(views) != 2 or any(view.tensor == INPUT for view in views):
-            refuse(node, "only the sum of two maps of activations is supported")
-        if (views[0].axes, views[0].shape) != (views[1].axes, views[1].shape):
+        if len(views) > 1 and any(view.tensor == INPUT for view in views):
+            refuse(node, "only sums of maps of activations are supported; it adds pixels to them")
+        if len({(view.axes, view.shape) for view in views}) > 1:
             shapes = " and ".join(str(list(view.shape)) for view in views)
             refuse(node, f"adds maps of different shapes or orders, {shapes}; equal ones are")
+        return views
+
+    def _pair(self, node: onnx.NodeProto) -> tuple[View, View]:
+        """Both inputs of an Add; as :meth:`_alike`."""
+        views = self._alike(node)
+        if len(views) != 2:
+            refuse(node, "only the sum of two maps is supported; add them one after another")
         return views[0], views[1]
 
     def _mean_axes(self, node: onnx.NodeProto, view: View) -> list[int]:
         """Dimensions that a ReduceMean averages: height and width, whatever their order."""
-        old = self._nodes.opset < 18
-        axes = attributes(node).get("axes") if old else self._nodes.constant(node, 1)
+        axes = self._nodes.constant(node, 1)
         over = [] if axes is None else sorted(int(axis) % len(view.shape) for axis in axes)
         layout = view.layout
         if layout is None or len(layout) != 4 or over != sorted(layout.index(a) for a in "HW"):
-            refuse(node, "only the mean over height and width is supported")
+            refuse(
+                node,
+                "is over something else than height and width; a mean over these is supported",
+            )
         return over
 
     def _identity(self, node: onnx.NodeProto) -> None:
@@ -221,7 +257,7 @@ class GraphWalk:
         if made is None:
             refuse(
                 node,
-                f"from {list(view.shape)} to {list(shape)} splits channels, height or width; only "
+                f"from {list(view.shape)} to {list(shape)} splits channels, height or width; "
                 "shapes that keep them whole are supported",
             )
         self._views[node.output[0]] = made
@@ -234,18 +270,24 @@ class GraphWalk:
     def _pad(self, node: onnx.NodeProto) -> None:
         """Remember zeros around a map for the layer that reads it."""
         view, values = self._map(node), attributes(node)
-        pads = values.get("pads") if self._nodes.opset < 11 else self._nodes.constant(node, 1)
-        fill = self._nodes.constant(node, 2) if self._nodes.opset >= 11 else values.get("value", 0)
-        axes = self._nodes.constant(node, 3)
+        pads, fill, axes = (self._nodes.constant(node, index) for index in (1, 2, 3))
         sides = [] if pads is None else [int(p) for p in pads]
-        zeros = fill is None or not np.any(fill)
+        zeros = self._pads_zeros(node, fill)
         if (
             values.get("mode", b"constant") != b"constant" or not zeros or axes is not None
             or len(sides) != 8 or any(sides[i] for i in (0, 1, 4, 5)) or min(sides) < 0
         ):  # fmt: skip
-            refuse(node, "only zeros around height and width are supported, in mode constant")
+            refuse(
+                node,
+                "puts something else than zeros around height and width; these are supported, in "
+                "mode constant",
+            )
         around = (sides[2], sides[3], sides[6], sides[7])
         self._views[node.output[0]] = replace(view, pad=around)
+
+    def _pads_zeros(self, node: onnx.NodeProto, fill: np.ndarray | None) -> bool:
+        """Whether what a Pad puts around a map is zero."""
+        return fill is None or not np.any(fill)
 
     def _softmax(self, node: onnx.NodeProto) -> None:
         """Refuse one that is not over the classes. Before opset 13 it is over all axes from its."""

@@ -49,7 +49,7 @@ def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
     Returns
     -------
     uint8 array (height, width, 3)
-        Raw RGB, resized and cropped as ``preprocessing`` says.
+        Raw RGB, resized and cropped as ``preprocessing`` says, or codes by its tables.
 
     Raises
     ------
@@ -178,11 +178,14 @@ def _eight_bits(image: Image.Image, name: str) -> np.ndarray:
 
 
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """Resize and crop an RGB image as ``preprocessing`` says."""
+    """Resize and crop an RGB image as ``preprocessing`` says, to pixels or codes of these."""
+    return preprocessing.coded(np.asarray(_resized(image, preprocessing), dtype=np.uint8))
+
+
+def _resized(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     height, width = preprocessing.crop
     if preprocessing.stretch:
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(image, dtype=np.uint8)
+        return image.resize((width, height), Image.Resampling.BILINEAR)
     shorter = max(preprocessing.resize, 1)
     fits = height <= image.height <= shorter and width <= image.width <= shorter
     if not fits:
@@ -194,7 +197,7 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
             for side, least in zip(image.size, (width, height), strict=True)
         )
         image = image.resize(size, Image.Resampling.BILINEAR)  # type: ignore[arg-type]
-    return np.asarray(_cut(image, width, height), dtype=np.uint8)
+    return _cut(image, width, height)
 
 
 def _cut(image: Image.Image, width: int, height: int) -> Image.Image:

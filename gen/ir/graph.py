@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from gen.common.errors import FirebrickError
-from gen.ir.ops import INPUT, FloatConv, FloatOp
+from gen.ir.ops import INPUT, FloatConv, FloatOp, MaxPool
 from gen.ir.preprocessing import Normalisation
 
 
@@ -70,24 +70,38 @@ class FloatGraph:
         """How many classes the network tells apart."""
         return self.shapes()[self.ops[-1].name][2]
 
-    def nonnegative(self) -> dict[str, bool]:
-        """Whether each tensor is behind a ReLU, so that no value in it is below zero."""
-        known = {INPUT: True}
+    def nonnegative(self, *, pixels: bool = True) -> dict[str, bool]:
+        """Whether each tensor is behind a ReLU, so that no value in it is below zero.
+
+        ``pixels`` says whether that holds of the input too, as it does unless it is normalised.
+        """
+        known = {INPUT: pixels}
         for op in self.ops:
             known[op.name] = op.nonnegative(all(known[name] for name in op.inputs))
         return known
+
+    @property
+    def pixels(self) -> set[str]:
+        """Tensors of pixels: the input, and max pools of it."""
+        found = {INPUT}
+        for op in self.ops:
+            if isinstance(op, MaxPool) and found.issuperset(op.inputs):
+                found.add(op.name)
+        return found
 
     def fold_input(self, normalisation: Normalisation) -> FloatGraph:
         """The same network on raw RGB pixels.
 
         Mean, standard deviation and channel order go into the weights and the bias of the layers
-        that read the input; where those pad, they now pad with the mean.
+        that read the input, or the largest pixels of it; where those pad, they now pad with the
+        mean.
 
         Raises
         ------
         FirebrickError
-            If something other than a convolution of RGB reads the input, a mean used as padding
+            If something other than a convolution or a max pool reads pixels, a mean used as padding
             is no pixel value, or channels that share their weights have different deviations.
         """
-        ops = tuple(op.on_pixels(normalisation) if INPUT in op.inputs else op for op in self.ops)
-        return replace(self, ops=ops)
+        pixels = self.pixels
+        ops = (op.on_pixels(normalisation) if pixels & {*op.inputs} else op for op in self.ops)
+        return replace(self, ops=tuple(ops))

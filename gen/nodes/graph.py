@@ -8,7 +8,7 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any
 
-from gen.common.errors import FirebrickError
+from gen.common.errors import FirebrickError, RefusedNode
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, GlobalSum, Op
 from gen.nodes.add import AddNode
@@ -166,7 +166,7 @@ def _nodes(network: QuantizedNetwork) -> dict[str, Node]:
         inputs = tuple(network.tensors[x] for x in op.inputs)
         node = _kind(network, op).make(op, inputs, network.tensors[op.name], bursts)
         if node.refusal:
-            raise FirebrickError(f"network {network.name!r}: {op.name!r} {node.refusal}")
+            raise RefusedNode(op.name, type(op).__name__, node.refusal, f"network {network.name!r}")
         nodes[op.name] = node
     return nodes
 
@@ -174,9 +174,11 @@ def _nodes(network: QuantizedNetwork) -> dict[str, Node]:
 def _kind(network: QuantizedNetwork, op: Op) -> type[Node]:
     found = next((kind for kind in KINDS if kind.builds(op, network.tensors[op.inputs[0]])), None)
     if found is None:
-        raise FirebrickError(
-            f"network {network.name!r}: {op.name!r} is a {type(op).__name__}, for which there is "
-            "no hardware"
+        raise RefusedNode(
+            op.name,
+            type(op).__name__,
+            "there is no hardware for it; leave it out, or run the network in `python -m sim` only",
+            f"network {network.name!r}",
         )
     return found
 

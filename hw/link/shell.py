@@ -170,7 +170,7 @@ class Shell(wiring.Component):
             "refused": frames.o_refused,
         }
         for name, event in events.items():
-            happened = Signal(name=f"{name}_now")
+            happened = Signal(name=f"{name}_now", reset_less=True)
             count = Signal(STATISTICS.bits[name], name=name, reset_less=True)
             m.d.sync += [happened.eq(event), count.eq(count + happened)]
             m.d.comb += statistics[name].eq(count)

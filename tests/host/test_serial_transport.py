@@ -1,11 +1,15 @@
+import errno
+import grp
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import serial
 
 from gen.common.errors import FirebrickError
 from host.driver import Driver
-from host.serial_transport import SerialTransport
+from host.serial_transport import SerialTransport, no_permission
 from tests.host.fake_board import FakeBoard, SerialBoard, device_info
 from tests.networks import random_frames, tiny_network
 
@@ -64,6 +68,23 @@ def test_a_port_belongs_to_one_program():
 def test_missing_port():
     with pytest.raises(FirebrickError, match=r"/dev/no-such-port: cannot open .* port"):
         SerialTransport("/dev/no-such-port", 115_200)
+
+
+def test_a_port_without_permission_names_the_group(monkeypatch):
+    def refused(*arguments, **options):
+        raise serial.SerialException(errno.EACCES, "could not open port: Permission denied")
+
+    monkeypatch.setattr(serial, "Serial", refused)
+    with pytest.raises(FirebrickError, match=r"usermod -aG dialout \$USER`, and log in again"):
+        SerialTransport("/dev/null", 1_000_000)
+
+
+def test_the_group_is_the_ports_own(tmp_path, monkeypatch):
+    port = tmp_path / "ttyUSB0"
+    port.touch()
+    group = SimpleNamespace(gr_name="uucp")
+    monkeypatch.setattr(grp, "getgrgid", lambda number: group)
+    assert "usermod -aG uucp $USER" in no_permission(str(port))
 
 
 def test_seconds_per_byte():

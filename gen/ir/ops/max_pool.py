@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from gen.ir.ops.layer import FloatLayer, Passing
 from gen.ir.ops.tensor import Shape
 from gen.ir.ops.windows import pool_problems, window_counts
+from gen.ir.preprocessing import Normalisation
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class MaxPool(Passing, FloatLayer):
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     left_out: ClassVar[dict[str, Any]] = {"pad": (0, 0, 0, 0)}
+
+    def on_pixels(self, normalisation: Normalisation) -> Self:
+        """Itself: the largest pixel is that of the largest value."""
+        return self
 
     def outline(self) -> MaxPool:
         """Itself."""

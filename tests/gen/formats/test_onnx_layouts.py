@@ -114,20 +114,22 @@ def test_sums_and_products_with_constants(shape):
 
 
 @pytest.mark.parametrize("kind", ["Sub", "Div"])
-def test_constants_that_come_first_are_refused(kind):
+def test_constants_that_come_first(kind):
     made = net()
     x = made.layer("data", "conv1", 3, 6, 3, act="")
-    x = made.node(kind, [made.constant("k", np.array(2, np.float32)), x], "it")
-    with pytest.raises(FirebrickError, match=rf"node 'it' \({kind}\): takes a map from a constant"):
-        compare(made, made.classify(x, 6))
+    y = made.classify(made.node(kind, [made.constant("k", np.array(2, np.float32)), x], "it"), 6)
+    if kind == "Sub":
+        compare(made, y)
+    else:
+        with pytest.raises(FirebrickError, match=r"'it' \(Div\): divides a constant by a map; "):
+            compare(made, y)
 
 
-def test_arithmetic_behind_a_pool_of_pixels_is_refused_with_a_remedy():
+def test_arithmetic_behind_a_pool_of_pixels():
     made = net()
     x = made.pool("data", "pool", 2, 2)
     x = made.node("Mul", [x, made.constant("k", np.array(2, np.float32))], "it")
-    with pytest.raises(FirebrickError, match=r"'it' \(Mul\): .*directly behind a convolution"):
-        compare(made, made.classify(made.layer(x, "conv1", 3, 6, 3), 6))
+    compare(made, made.classify(made.layer(x, "conv1", 3, 6, 3), 6))
 
 
 def test_ceilings_go_through_pools_and_concatenations():

@@ -155,8 +155,8 @@ def test_constants_too_large_to_fold():
     net = OnnxBuilder()
     x = net.constant("x", np.zeros(MAX_FOLDED + 1, bool))
     net.node("Not", [x], "not")
-    expected = "node 'not' (Not): computes on constants too large to fold"
-    assert refusal(nodes, net) == expected
+    expected = "node 'not' (Not): computes on constants of more than 16777216 numbers; fold"
+    assert refusal(nodes, net).startswith(expected)
 
 
 def test_constant_inputs():
@@ -320,12 +320,17 @@ def test_ceilings(opset: int, low, high, expected):
         made = node("Clip", ("x", *given))
         for key, value in given.items():
             net.constant(key, np.array(value, np.float32))
-    assert read_ceiling(nodes(net), made) == expected
+    net.nodes.append(made)
+    found = nodes(net)
+    assert read_ceiling(found, found.layers[0]) == expected
 
 
 @pytest.mark.parametrize(
     "limits", [{"min": -1.0, "max": 1.0}, {"max": 6.0}, {"min": 0.0, "max": 0.0}]
 )
 def test_other_clips_are_refused(limits):
-    message = refusal(read_ceiling, nodes(OnnxBuilder(6)), node("Clip", **limits))
+    net = OnnxBuilder(6)
+    net.nodes.append(node("Clip", **limits))
+    found = nodes(net)
+    message = refusal(read_ceiling, found, found.layers[0])
     assert message.endswith("Clip(0, c) with c above 0 is supported")

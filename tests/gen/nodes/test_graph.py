@@ -244,13 +244,17 @@ def test_a_network_without_class_sums_is_refused():
 def test_an_op_of_no_kind_is_refused(monkeypatch):
     kinds = [kind for kind in under_test.KINDS if kind is not GlobalSumNode]
     monkeypatch.setattr(under_test, "KINDS", kinds)
-    with pytest.raises(FirebrickError, match="'tiny': 'sums' is a GlobalSum, for which there is"):
+    with pytest.raises(
+        FirebrickError, match="'tiny': node 'sums' \\(GlobalSum\\): there is no hardware for it; "
+    ):
         Graph.of(tiny_network())
 
 
 def test_a_node_says_why_it_is_refused(monkeypatch):
     monkeypatch.setattr(PoolNode, "refusal", property(lambda self: "has a kernel that is too odd"))
-    with pytest.raises(FirebrickError, match="'tiny': 'pool1' has a kernel that is too odd"):
+    with pytest.raises(
+        FirebrickError, match="'tiny': node 'pool1' \\(MaxPool\\): has a kernel that is too odd"
+    ):
         Graph.of(tiny_network())
 
 
