@@ -55,7 +55,7 @@ Frames = Annotated[
     typer.Option(
         metavar="NAME",
         help="What the host may send: raw frames, or coded ones too, which take some 44 % of the "
-        "bytes of photographs, and the board some 800 LUTs.",
+        "bytes of photographs, and the board some 820 LUTs.",
     ),
 ]
 Address = Annotated[

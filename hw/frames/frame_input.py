@@ -6,9 +6,11 @@ from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.frames.bit_reader import CODED_BYTE
 from hw.frames.decoder import FrameDecoder
 from hw.stream.counter import Counter
 from hw.stream.lane_stream import lane_stream
+from hw.stream.skid_buffer import SkidBuffer
 from protocol.coding.rules import Shape
 
 FRAME_BYTE = data.StructLayout({"byte": 8, "last": 1, "coded": 1})
@@ -86,24 +88,30 @@ class FrameInput(wiring.Component):
             The last pixel of a frame leaves.
         """
         m.submodules.decoder = decoder = FrameDecoder(self._shape)
+        # Bytes come out of a block RAM, which is slow.
+        m.submodules.register = register = SkidBuffer(CODED_BYTE)
+        wiring.connect(m, register.o, decoder.i)
         begins, decodes, done = Signal(init=1), Signal(), Signal()
-        coded, taken = self.i.payload.coded, self.i.valid & self.i.ready
+        coded, taken = self.i.payload.coded, register.o.valid & register.o.ready
+        passes = ~decodes & ~register.o.valid
         m.d.comb += [
-            decoder.i.valid.eq(self.i.valid & coded),
-            decoder.i.payload.byte.eq(self.i.payload.byte),
-            decoder.i.payload.last.eq(self.i.payload.last),
-            decoder.o.ready.eq(self.o.ready),
-            self.i.ready.eq(Mux(coded, decoder.i.ready, self.o.ready & ~decodes)),
-            self.o.valid.eq(Mux(decodes, decoder.o.valid, self.i.valid & ~coded)),
+            register.i.valid.eq(self.i.valid & coded),
+            register.i.payload.byte.eq(self.i.payload.byte),
+            register.i.payload.last.eq(self.i.payload.last),
+            decoder.o.ready.eq(self.o.ready & decodes),
+            self.i.ready.eq(Mux(coded, register.i.ready, self.o.ready & passes)),
+            self.o.valid.eq(
+                Mux(decodes, decoder.o.valid, self.i.valid & ~coded & passes),
+            ),
             self.o_judged.eq(decoder.o_done | (ends & ~decodes)),
             self.o_refused.eq(decoder.o_done & decoder.o_refused),
         ]
         with m.If(decodes):
             m.d.comb += self.o.payload[0].eq(decoder.o.payload[0])
         with m.If(taken):
-            m.d.sync += begins.eq(self.i.payload.last)
-        # A coded frame may be done while the one behind it comes in.
-        with m.If(taken & begins & coded):
+            m.d.sync += begins.eq(register.o.payload.last)
+        # The decoder takes a frame's first byte only when it is done with the one before.
+        with m.If(taken & begins):
             m.d.sync += [decodes.eq(1), done.eq(0)]
         with m.Elif(decoder.o_done):
             m.d.sync += done.eq(1)
