@@ -50,6 +50,14 @@ Link = Annotated[
         f"{' and '.join(_GIGABIT)} answer on links of 1 Gb/s only, not on 100 Mb/s.",
     ),
 ]
+Frames = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What the host may send: raw frames, or coded ones too, which take some 44 % of the "
+        "bytes of photographs, and the board some 820 LUTs.",
+    ),
+]
 Address = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help=f"Its IPv4 address on Ethernet; {ADDRESS} if not given."),

@@ -98,6 +98,7 @@ def generate(
     ip: arguments.Address = None,
     mac: arguments.Mac = None,
     udp_port: arguments.UdpPort = None,
+    frames: arguments.Frames = "raw",
     fps: arguments.Fps = None,
     utilisation: arguments.Utilisation = UTILISATION,
     weight_bits: arguments.WeightBits = None,
@@ -123,7 +124,7 @@ def generate(
             family=family,
             weights=weights,
         ),
-        Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port)),
+        Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port), frames),
         Wishes(fps, utilisation, synth, bitstream, route_seed),
     )
 

@@ -1,6 +1,7 @@
 """Boards generated from the tiny network, each once for all tests that need it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> 
 
 @pytest.fixture(scope="session")
 def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
-    """The tiny network for an Arty A7, its simulation compiled."""
-    board = tiny(tmp_path_factory, "tiny", BOARDS["arty_a7"])
+    """The tiny network for an Arty A7 that takes coded frames too, its simulation compiled."""
+    board = tiny(tmp_path_factory, "tiny", replace(BOARDS["arty_a7"], coded=True))
     build(board.folder.sim_verilog, board.folder.simulation)
     return board
 

@@ -34,7 +34,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "hw.arith": frozenset({"protocol", "hw.stream"}),
     "hw.layers": frozenset({"protocol", "hw.stream", "hw.arith"}),
     "hw.frames": frozenset({"protocol", "hw.stream"}),
-    "hw.link": frozenset({"protocol", "hw.stream", "hw.arith"}),
+    "hw.link": frozenset({"protocol", "hw.stream", "hw.arith", "hw.frames"}),
     "boards": frozenset({"protocol"}) | HARDWARE,
     "gen.common": frozenset(),
     "gen.ir": frozenset({"gen.common"}),

@@ -98,6 +98,8 @@ class Manifest:
     link : UartLink or EthernetLink
     files : tuple of str
         What was written beside the manifest, in order.
+    coded : bool
+        Whether it takes coded frames, too.
     """
 
     version: str
@@ -110,6 +112,7 @@ class Manifest:
     clock_hz: int
     link: UartLink | EthernetLink
     files: tuple[str, ...]
+    coded: bool = False
 
     def to_json(self) -> str:
         """The manifest as a JSON document."""
@@ -124,6 +127,7 @@ class Manifest:
             "idcode": self.idcode,
             "clock_hz": self.clock_hz,
             **self.link.to_entry(),
+            "coded": self.coded,
             "files": self.files,
         }
         return json.dumps(entry, indent=2) + "\n"
@@ -151,6 +155,7 @@ class Manifest:
                 clock_hz=_positive(entry, "clock_hz"),
                 link=_LINKS[entry["link"]](entry),
                 files=tuple(files),
+                coded=_flag(entry, "coded"),
             )
         except _MALFORMED as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None
@@ -160,6 +165,13 @@ def _text(entry: dict[str, Any], name: str) -> str:
     value = entry[name]
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r} and no text")
+    return value
+
+
+def _flag(entry: dict[str, Any], name: str) -> bool:
+    value = entry[name]
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r} and neither true nor false")
     return value
 
 

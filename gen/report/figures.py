@@ -14,7 +14,7 @@ from gen.ir.ops import BOARD, Op
 from gen.nodes.graph import Graph
 from gen.nodes.node import Node
 from gen.plan.limits import lanes_of
-from gen.plan.link import link_frames_per_second, link_name, packet_format
+from gen.plan.link import LOSSLESS, link_frames_per_second, link_name, packet_format
 from gen.plan.plan import LayerCost, Plan
 from gen.plan.queues import waits
 from gen.report.rows import TITLES, Layer, LinkLoad, MemoryKinds, Stream, Use, WeightMemory
@@ -144,9 +144,13 @@ class Figures:
     def link(self) -> LinkLoad:
         """What connects it to the host."""
         info = packet_format(self.network, self.board)
+        raw, coded = (
+            link_frames_per_second(self.network, self.board, part=part) for part in (1, LOSSLESS)
+        )
         return LinkLoad(
             link_name(self.board),
-            link_frames_per_second(self.network, self.board),
+            raw,
+            coded if self.board.coded else None,
             info.frame_bytes,
             info.chunks,
             4 * info.classes,

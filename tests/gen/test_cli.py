@@ -51,8 +51,11 @@ def tiny_file(tmp_path_factory):
 
 
 def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
-    status, out, err = call("--board", "arty_a7_35", "--model", tiny_file, "--clock", "80")
+    status, out, err = call(
+        "--board", "arty_a7_35", "--model", tiny_file, "--clock", "80", "--frames", "coded"
+    )
     assert (status, err) == (0, "")
+    assert "frames/s of photographs, without loss" in out
     folder = tmp_path / "build" / "arty_a7_35"
     assert json.loads((folder / "manifest.json").read_text())["clock_hz"] == 80_000_000
     assert "at 80 MHz" in (folder / "report.html").read_text()
@@ -77,6 +80,10 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--board", "ulx3s_85", "--route-seed", "2"], "--route-seed is for --bitstream"),
         (["--board", "genesys2", "--bitstream"], "vivado is missing; genesys2 wants Vivado ML Ent"),
         (["--board", "genesys2", "--baud", "4000000"], "bridge does at most 3000000 baud"),
+        (
+            ["--board", "arty_a7", "--frames", "short"],
+            "unknown --frames 'short'; there are raw and",
+        ),
         (["--board", "arty_a7", "--model", "."], "error: "),
         (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
         (["--board", "arty_a7", "--calibrate", "."], "leave out --calibrate"),
