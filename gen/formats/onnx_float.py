@@ -58,9 +58,7 @@ def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph 
     model = read_model(path)
     name = Path(path).stem
     try:
-        if any(node.op_type in QUANTIZED for node in model.graph.node):
-            return import_qdq(model, name, labels)
-        return import_float(model, name)
+        return import_onnx(model, name, labels)
     except RefusedNode as error:
         raise error.of(str(path)) from None
     except FirebrickError as error:
@@ -70,6 +68,30 @@ def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph 
         raise FirebrickError(
             f"{path}: malformed model ({error!r}); check how it was made"
         ) from None
+
+
+def import_onnx(
+    model: onnx.ModelProto, name: str, labels: ClassNames | None = None
+) -> FloatGraph | QuantizedNetwork:
+    """Turn an ONNX model into a network; see :func:`load_onnx`.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    name : str
+        Of the network.
+    labels : ClassNames or None
+
+    Raises
+    ------
+    FirebrickError
+        If the model is no CNN or holds something that is not supported. One that breaks ONNX's own
+        rules may raise other errors.
+    """
+    parts = (model.graph, *model.functions)
+    if any(node.op_type in QUANTIZED for part in parts for node in part.node):
+        return import_qdq(model, name, labels)
+    return import_float(model, name)
 
 
 def import_float(model: onnx.ModelProto, name: str) -> FloatGraph:
