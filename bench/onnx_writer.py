@@ -63,7 +63,15 @@ class Writer(OnnxBuilder):
         return self.node_of("Clip", [x, *inputs] if inputs[1] else [x, inputs[0]])
 
     def mean(self, x: str, *axes: int, keepdims: int = 1, kind: str = "ReduceMean") -> str:
-        """A mean or sum over dimensions."""
+        """A mean or sum over dimensions.
+
+        Parameters
+        ----------
+        x : str
+        axes : int
+        keepdims : int
+        kind : str
+        """
         since = 18 if kind == "ReduceMean" else 13
         return self.said(kind, x, "axes", list(axes), since, keepdims=keepdims)
 

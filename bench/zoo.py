@@ -105,6 +105,21 @@ def flat(net: Writer) -> str:
     return net.dense(net.node_of("Flatten", [x]), 6 * 25, CLASSES, alpha=0.5)
 
 
+def coloured(colours: int, net: Writer, last: bool = False) -> str:
+    """Pixels that are not RGB.
+
+    Parameters
+    ----------
+    colours : int
+        Channels.
+    net : Writer
+    last : bool
+        Whether these come last.
+    """
+    x = net.node_of("Transpose", ["data"], perm=[0, 3, 1, 2]) if last else "data"
+    return net.head(net.layer(x, "conv1", colours, 6, stride=2))
+
+
 def branches(net: Writer) -> str:
     """An If that a constant decides; both branches read an outer tensor."""
     x, graphs = net.bare(), {}
@@ -314,6 +329,15 @@ def zoo() -> dict[str, Callable[[], Specimen]]:
     }
     found |= {name: partial(_specimen, build) for name, build in builds.items()}
     found["function"] = partial(_alone, _function)
+    for colours in (1, 4):
+        build = partial(coloured, colours)
+        found[f"channels_{colours}"] = partial(
+            _alone, _model, build, shape=(1, colours, SIZE, SIZE)
+        )
+        build = partial(coloured, colours, last=True)
+        found[f"channels_last_{colours}"] = partial(
+            _alone, _model, build, shape=(1, SIZE, SIZE, colours)
+        )
     found["batch_of_4"] = partial(_alone, _model, mobilenet, shape=(4, 3, SIZE, SIZE))
     found["batch_open"] = partial(_alone, _model, mobilenet, shape=("N", 3, SIZE, SIZE))
     return found

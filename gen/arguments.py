@@ -11,6 +11,7 @@ import typer
 from boards import BOARDS
 from gen.compile import Capacity, Request
 from gen.formats.family import SMALLEST, Family
+from gen.formats.input_size import parse_size
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.widths import Widths
 from gen.link_options import ADDRESS
@@ -156,6 +157,14 @@ Seed = Annotated[
         "--family.",
     ),
 ]
+InputSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="H,W",
+        help="Height and width of the network's input, for a model that leaves them open, or of "
+        "--family.",
+    ),
+]
 Labels = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Text file of class names, one a line.")
 ]
@@ -176,6 +185,7 @@ class NetworkOptions:
     prune: float = 0.0
     family: str | None = None
     weights: Path | None = None
+    input_size: str | None = None
 
     @property
     def files(self) -> tuple[Path | None, ...]:
@@ -188,7 +198,7 @@ class NetworkOptions:
         Raises
         ------
         FirebrickError
-            If the widths or the family cannot be understood.
+            If the widths, the family or the size cannot be understood.
         """
         return Request(
             model=self.model,
@@ -203,4 +213,5 @@ class NetworkOptions:
             pruned=self.prune,
             family=None if self.family is None else Family.parse(self.family),
             weights=self.weights,
+            input_size=None if self.input_size is None else parse_size(self.input_size),
         )

@@ -13,7 +13,7 @@ from gen.arguments import NetworkOptions
 from gen.common.build_folder import BUILD
 from gen.common.console import GenerateByDefault, ProcessCount, Scheduler
 from gen.common.options import with_options
-from gen.explore.options import Choice
+from gen.explore.options import Choice, with_input_size
 from gen.explore.run import Means
 from gen.explore.run import explore as run_sweep
 from gen.export import Targets
@@ -84,6 +84,7 @@ def generate(
     model: arguments.Model = None,
     family: arguments.FamilyMember = None,
     weights: arguments.Weights = None,
+    input_size: arguments.InputSize = None,
     calibrate: arguments.Calibrate = None,
     out: arguments.Out = None,
     clock: arguments.Clock = None,
@@ -116,6 +117,7 @@ def generate(
             labels,
             family=family,
             weights=weights,
+            input_size=input_size,
         ),
         Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port)),
         Wishes(fps, utilisation, synth, bitstream, route_seed),
@@ -160,6 +162,7 @@ def export(
     model: arguments.Model = None,
     family: arguments.FamilyMember = None,
     weights: arguments.Weights = None,
+    input_size: arguments.InputSize = None,
     calibrate: arguments.Calibrate = None,
     size: Annotated[
         int | None,
@@ -194,6 +197,7 @@ def export(
             prune,
             family,
             weights,
+            input_size,
         ),
         Targets(qdq, fbz, npz),
     )
@@ -246,6 +250,7 @@ def explore(
             help="Metaparameters that are not swept; the paper's if not given.",
         ),
     ] = None,
+    input_size: arguments.InputSize = None,
     bits: Annotated[
         str,
         typer.Option(
@@ -266,5 +271,6 @@ def explore(
     ] = True,
 ) -> None:
     """Plan a sweep; the help text is ``_EXPLORE_HELP``."""
-    choice = Choice(board, tuple(sweep or ()), family, bits, clock, utilisation)
+    fixed = with_input_size(family, input_size)
+    choice = Choice(board, tuple(sweep or ()), fixed, bits, clock, utilisation)
     run_sweep(choice.space(), Means(jobs, scheduler, out, plot))

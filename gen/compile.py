@@ -12,6 +12,7 @@ import numpy as np
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
 from gen.formats.family import Family
+from gen.formats.input_size import Size
 from gen.formats.read import is_deep_compression, read_model
 from gen.frames.images import list_images, load_frames
 from gen.frames.pixel_options import PixelOptions
@@ -78,6 +79,8 @@ class Request:
         A member of the paper's family, in place of a model.
     weights : Path or None
         The family's weights; drawn at random if None.
+    input_size : tuple of int or None
+        Height and width of the input, where the model leaves them open.
     """
 
     model: Path | None = None
@@ -92,6 +95,7 @@ class Request:
     pruned: float = 0.0
     family: Family | None = None
     weights: Path | None = None
+    input_size: Size | None = None
 
 
 def compile_network(request: Request, *, progress: Progress = SILENT) -> QuantizedNetwork:
@@ -105,7 +109,12 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
     labels = read_labels(request.labels) if request.labels else None
     progress.begin("import")
     model = read_model(
-        request.model, labels, family=request.family, weights=request.weights, seed=request.seed
+        request.model,
+        labels,
+        family=request.family,
+        weights=request.weights,
+        seed=request.seed,
+        size=request.input_size,
     )
     if isinstance(model, FloatGraph):
         return _quantise(model, request, labels, progress)
@@ -141,8 +150,7 @@ def _quantise(
     names = choose_labels(graph.classes, graph.metadata, labels)
     normalisation, pixels = request.pixels.normalisation(graph)
     folded = graph.fold_input(normalisation)
-    height, width, _ = graph.input_shape
-    preprocessing = request.pixels.preprocessing(height, width)
+    preprocessing = request.pixels.preprocessing(*graph.input_shape)
     widths = _widths(request)
     bits = widths.of(graph)
     source = {"pixels": pixels, "frames": preprocessing.described(), **_drawn(request)}

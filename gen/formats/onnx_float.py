@@ -12,6 +12,7 @@ from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.classifier_head import ending_in_sum
 from gen.formats.float_walk import FloatWalk
 from gen.formats.fully_connected import as_kernels, read_matrix
+from gen.formats.input_size import Size, fix_size
 from gen.formats.onnx_activations import LIMITS, SLOPES, read_limits, read_slope
 from gen.formats.onnx_advice import advice, gate
 from gen.formats.onnx_affine import Affine, read_affine, read_batch_norm
@@ -34,7 +35,9 @@ from gen.ir.ops import (
 )
 
 
-def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph | QuantizedNetwork:
+def load_onnx(
+    path: str | Path, labels: ClassNames | None = None, size: Size | None = None
+) -> FloatGraph | QuantizedNetwork:
     """Read an ONNX network.
 
     Parameters
@@ -43,6 +46,8 @@ def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph 
     labels : ClassNames or None
         Class names; else those in the file's metadata, else numbers. (For a float network they
         are given to :func:`gen.quantise.post_training.quantise`.)
+    size : tuple of int or None
+        Height and width of the input, where the file leaves them open.
 
     Returns
     -------
@@ -58,6 +63,8 @@ def load_onnx(path: str | Path, labels: ClassNames | None = None) -> FloatGraph 
     model = read_model(path)
     name = Path(path).stem
     try:
+        if size is not None:
+            fix_size(model, size)
         return import_onnx(model, name, labels)
     except RefusedNode as error:
         raise error.of(str(path)) from None

@@ -280,8 +280,7 @@ class _QdqImport(QdqWalk):
 
     def _preprocessing(self) -> Preprocessing:
         """As usual for the input's size, unless the metadata says another one."""
-        height, width, _ = self._shapes[INPUT]
-        usual, said = default_preprocessing(height, width), self._metadata.get("resize")
+        usual, said = default_preprocessing(*self._shapes[INPUT]), self._metadata.get("resize")
         return usual if said is None else usual.resized(said, "model metadata 'resize'")
 
     def _ending_in_sum(self, output: str) -> list[Layer]:

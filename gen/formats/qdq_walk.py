@@ -32,7 +32,7 @@ class QdqWalk(GraphWalk):
         self._layers: dict[str, Layer] = {}
         self._shapes = {INPUT: self._input_shape}
         self._input: Scale | None = None
-        self._border = np.zeros(3, np.int64)
+        self._border = np.zeros(self._input_shape[2], np.int64)
 
     def _shape_of(self, tensor: str) -> tuple[int, int, int]:
         return self._shapes[tensor]

@@ -166,8 +166,9 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
 
 
 def _preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
-    """As data, without what older formats do not know where nothing is lost by it."""
+    """As data, without what the input says, and what older formats do not know if that is usual."""
     entry = asdict(preprocessing)
+    del entry["channels"]
     if not preprocessing.stretch:
         del entry["stretch"]
     return entry
@@ -177,9 +178,9 @@ def _format(network: QuantizedNetwork) -> int:
     """The oldest format that can say a network.
 
     Format 2 brought codebooks; format 3 average pools, padding of max pools, groups, and kernels
-    that are not square; format 4 stretched pictures.
+    that are not square; format 4 stretched pictures, and inputs that are not RGB.
     """
-    if network.preprocessing.stretch:
+    if network.preprocessing.stretch or network.preprocessing.channels != 3:
         return 4
     return max(op.format for op in network.ops)
 
@@ -204,6 +205,9 @@ def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Quantize
         ops=tuple(ops),
         tensors=tensors,
         labels=tuple(header["labels"]),
-        preprocessing=Preprocessing(**{**preprocessing, "crop": tuple(preprocessing["crop"])}),
+        preprocessing=Preprocessing(
+            **{**preprocessing, "crop": tuple(preprocessing["crop"])},
+            channels=tensors[INPUT].shape[2],
+        ),
         source=dict(header["source"]),
     )
