@@ -175,19 +175,14 @@ def _array(file: BinaryIO, name: str, channels: int) -> Image.Image:
         raise FirebrickError(
             f"{name}: not a readable NumPy file ({error}); save it again"
         ) from None
-    plane = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 1)
-    found = 1 if plane else pixels.shape[-1]
-    if (
-        pixels.dtype != np.uint8
-        or pixels.ndim not in (2, 3)
-        or found != channels
-        or not pixels.size
-    ):
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.dtype != np.uint8 or pixels.shape[2:] != (channels,) or not pixels.size:
         raise FirebrickError(
             f"{name}: has {pixels.dtype} of shape {list(pixels.shape)}; this network wants uint8 "
             f"(height, width, {channels})"
         )
-    return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and plane else pixels)
+    return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
 
 
 def _converted(image: Image.Image, name: str, channels: int) -> Image.Image:
