@@ -14,6 +14,7 @@ from gen.common.progress import SILENT, Progress
 from gen.formats.family import Family
 from gen.formats.input_size import Size
 from gen.formats.read import is_deep_compression, read_model
+from gen.formats.remote import fetched, is_remote
 from gen.frames.images import list_images, load_frames
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
@@ -108,16 +109,39 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
     """
     labels = read_labels(request.labels) if request.labels else None
     progress.begin("import")
-    model = read_model(
-        request.model,
+    if request.model is not None and is_remote(request.model):
+        with fetched(request.model) as file:
+            model, about = _read(request, file.path, labels), {"model": file.about}
+    else:
+        model, about = _read(request, request.model, labels), {}
+    if isinstance(model, FloatGraph):
+        network = _quantise(model, request, labels, progress)
+    else:
+        network = _as_it_is(model, request)
+    return replace(network, source={**network.source, **about})
+
+
+def _read(
+    request: Request, path: Path | None, labels: ClassNames | None
+) -> FloatGraph | QuantizedNetwork:
+    return read_model(
+        path,
         labels,
         family=request.family,
         weights=request.weights,
         seed=request.seed,
         size=request.input_size,
     )
-    if isinstance(model, FloatGraph):
-        return _quantise(model, request, labels, progress)
+
+
+def _as_it_is(model: QuantizedNetwork, request: Request) -> QuantizedNetwork:
+    """A network that is quantised already.
+
+    Raises
+    ------
+    FirebrickError
+        If something is asked for that only a float one can have, or there is no hardware for it.
+    """
     for option, value in (
         *request.pixels.expected.items(),
         ("--calibrate", request.calibrate),

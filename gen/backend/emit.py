@@ -118,4 +118,5 @@ def _manifest(
         clock_hz=plan.clock_hz,
         link=link,
         files=files,
+        model=network.source.get("model", ""),
     )

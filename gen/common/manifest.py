@@ -98,6 +98,8 @@ class Manifest:
     link : UartLink or EthernetLink
     files : tuple of str
         What was written beside the manifest, in order.
+    model : str
+        Where the model was fetched from, with its checksum; empty if it was a file.
     """
 
     version: str
@@ -110,10 +112,11 @@ class Manifest:
     clock_hz: int
     link: UartLink | EthernetLink
     files: tuple[str, ...]
+    model: str = ""
 
     def to_json(self) -> str:
         """The manifest as a JSON document."""
-        entry = {
+        entry: dict[str, object] = {
             "generator": GENERATOR,
             "version": self.version,
             "network": self.network,
@@ -126,6 +129,8 @@ class Manifest:
             **self.link.to_entry(),
             "files": self.files,
         }
+        if self.model:
+            entry["model"] = self.model
         return json.dumps(entry, indent=2) + "\n"
 
     @staticmethod
@@ -151,6 +156,7 @@ class Manifest:
                 clock_hz=_positive(entry, "clock_hz"),
                 link=_LINKS[entry["link"]](entry),
                 files=tuple(files),
+                model=_text({"model": "", **entry}, "model"),
             )
         except _MALFORMED as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None
