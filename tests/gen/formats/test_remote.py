@@ -46,8 +46,7 @@ def hub(data, tmp_path, monkeypatch):
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        server.constants = constants
-        yield server
+        yield SimpleNamespace(server=server, constants=constants)
 
 
 def load(text: str) -> tuple[Any, str]:
@@ -75,15 +74,15 @@ def test_a_network_of_the_hub(hub, data, address):
 def test_it_is_kept_and_found_offline(hub, monkeypatch):
     address = f"hf://{NETWORK}/squeezenet1.0-3.onnx"
     first = load(address)[1]
-    downloads = [line for line in hub.asked if line.startswith("GET")]
+    downloads = [line for line in hub.server.asked if line.startswith("GET")]
     assert load(address)[1] == first
-    assert [line for line in hub.asked if line.startswith("GET")] == downloads
+    assert [line for line in hub.server.asked if line.startswith("GET")] == downloads
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
-    asked = len(hub.asked)
+    asked = len(hub.server.asked)
     assert load(address)[1] == first
     assert "offline, a file must be named" in told(f"hf://{NETWORK}")
     assert "fetch it once" in told("hf://owner/two/a.onnx")
-    assert len(hub.asked) == asked
+    assert len(hub.server.asked) == asked
 
 
 def test_what_the_hub_does_not_have(hub):
@@ -102,7 +101,7 @@ def test_no_hub_at_all(hub, monkeypatch):
 
 
 def test_a_file_that_is_not_what_the_hub_says(hub):
-    hub.damaged = True
+    hub.server.damaged = True
     assert "but the hub says" in told(f"hf://{NETWORK}")
 
 
@@ -129,7 +128,7 @@ def test_where_it_is_from_is_told_in_network_and_manifest(tmp_path, monkeypatch)
     monkeypatch.setattr(remote, "_Hub", Stub)
     network = compile_network(Request(Path("hf://owner/name")))
     assert network.source["model"] == about
-    made = SimpleNamespace(clock_hz=1)
+    made: Any = SimpleNamespace(clock_hz=1)
     assert _manifest(network, made, BOARDS["arty_a7"], ()).model == about
 
 
