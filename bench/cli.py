@@ -23,6 +23,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 BENCHMARKS = (
     "chain",
     "accuracy",
+    "coding",
     "synth",
     "netlist",
     "calibrate",

@@ -74,7 +74,7 @@ def frames_of_netlist(
         enclosed = enclose(shell_path(board), server, SIM_TOP, cells)
         read = [f'read_rtlil "{folder.design}"', *enclosed]
         simulated_netlist(read, SIM_TOP, verilog)
-        with Simulator(build(verilog, work / "simulation")) as simulator:
+        with Simulator(build(verilog, work / "simulation", cells=True)) as simulator:
             result = simulate(simulator, network, frames)
     wrong = (result.sums != golden.class_sums(network, frames)).any(axis=1)
     return {

@@ -13,7 +13,7 @@ from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
 from gen.formats.family import Family
 from gen.formats.input_size import Size
-from gen.formats.read import is_deep_compression, read_model
+from gen.formats.read import is_deep_compression, is_ours, read_model
 from gen.formats.remote import fetched, is_remote
 from gen.frames.images import list_images, load_frames
 from gen.frames.pixel_options import PixelOptions
@@ -131,6 +131,7 @@ def _read(
         weights=request.weights,
         seed=request.seed,
         size=request.input_size,
+        expected=request.pixels.said(),
     )
 
 
@@ -142,8 +143,9 @@ def _as_it_is(model: QuantizedNetwork, request: Request) -> QuantizedNetwork:
     FirebrickError
         If something is asked for that only a float one can have, or there is no hardware for it.
     """
+    settled = request.model is None or is_ours(request.model)
     for option, value in (
-        *request.pixels.expected.items(),
+        *(request.pixels.expected.items() if settled else ()),
         ("--calibrate", request.calibrate),
         ("--weight-bits", request.weight_bits),
         ("--memory-budget", request.memory_budget),

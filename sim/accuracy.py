@@ -18,12 +18,12 @@ import onnx
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
-from gen.formats.read import read_quantised
+from gen.formats.read import is_ours, read_quantised
 from gen.frames.images import load_frames
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.preprocessing import Normalisation, Preprocessing
+from gen.ir.preprocessing import UNSAID, Normalisation, Preprocessing
 from gen.quantise.calibrate import run_float
 from sim import golden
 from sim.labelled import Labelled
@@ -78,12 +78,15 @@ def prepare(network: Path, model: Path | None, pixels: PixelOptions) -> Job:
     FirebrickError
         If one cannot be read, or the two do not belong together.
     """
-    quantised = read_quantised(network)
+    quantised = read_quantised(network, UNSAID if model else pixels.said())
     preprocessing = pixels.apply(quantised.preprocessing)
     if model is None:
-        if pixels.expected:
+        if pixels.expected and is_ours(network):
             first = next(iter(pixels.expected))
-            raise FirebrickError(f"{first} is for the float network; name that with --float")
+            raise FirebrickError(
+                f"{first} is for a float network or a quantised ONNX file, and {network} says "
+                "itself what it expects; leave it out, or name a float network with --float"
+            )
         return Job(quantised, preprocessing)
     graph = load_onnx(model)
     if not isinstance(graph, FloatGraph):
@@ -169,7 +172,8 @@ def measure(job: Job, images: Sequence[Labelled]) -> Tally:
     total = Tally()
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH]
-        frames = load_frames([image.path for image in batch], job.preprocessing)
+        pixels = load_frames([image.path for image in batch], job.preprocessing.raw)
+        frames = job.preprocessing.coded(pixels)
         truth = np.array([image.truth for image in batch])
         if reference is None:
             order = ranked(golden.class_sums(job.network, frames))
@@ -178,10 +182,10 @@ def measure(job: Job, images: Sequence[Labelled]) -> Tally:
         codes = golden.run(job.network, frames)
         orders = {
             "integers": ranked(codes[job.network.output.name].reshape(len(batch), -1)),
-            "float": ranked(runtime(frames, reference.normalisation)),  # type: ignore[misc]
+            "float": ranked(runtime(pixels, reference.normalisation)),  # type: ignore[misc]
         }
         agree = int((orders["integers"][:, 0] == orders["float"][:, 0]).sum())
-        ratio = _differences(job.network, codes, reference.graph, frames)
+        ratio = _differences(job.network, codes, reference.graph, pixels)
         total += Tally(len(batch), *_hits(orders, truth), agree, *ratio)
     return total
 
@@ -201,7 +205,8 @@ def _differences(
     signal, noise = {}, {}
     for op, real in run_float(graph, frames):
         if op.name in codes and codes[op.name].shape == real.shape:
-            got = codes[op.name] * network.tensors[op.name].scale
+            tensor = network.tensors[op.name]
+            got = (codes[op.name].astype(np.int64) - tensor.zero) * tensor.scale
             signal[op.name] = float(np.square(real, dtype=np.float64).sum())
             noise[op.name] = float(np.square(got - real).sum())
     return signal, noise

@@ -92,7 +92,7 @@ def apply(network: QuantizedNetwork, op: Op, inputs: list[np.ndarray]) -> np.nda
         return np.concatenate([_codes(x, y) for x in inputs], axis=3)
     if isinstance(op, Add):
         a, b = (x.astype(np.int64) for x in inputs)
-        total = a * op.multiplier[0] + b * op.multiplier[1] + (1 << (op.shift - 1))
+        total = a * op.multiplier[0] + b * op.multiplier[1] + op.offset + (1 << (op.shift - 1))
         return _codes(np.clip(total >> op.shift, op.low, op.high), y)
     return inputs[0].sum(axis=(1, 2), keepdims=True, dtype=np.int64)
 
@@ -159,7 +159,8 @@ def _max_pool(op: MaxPool, codes: np.ndarray, y: Tensor) -> np.ndarray:
 
 
 def _average_pool(op: AveragePool, codes: np.ndarray, y: Tensor) -> np.ndarray:
-    total = sum(_taps(op, codes.astype(np.int64), y, 0)) * op.multiplier + (1 << (op.shift - 1))
+    sums = sum(_taps(op, codes.astype(np.int64), y, 0))
+    total = sums * op.multiplier + op.offset + (1 << (op.shift - 1))
     return np.clip(total >> op.shift, op.low, op.high)
 
 

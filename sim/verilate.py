@@ -31,13 +31,25 @@ _OPTIONS = (
     *("--cc", "--exe", "--build", "-j", "2"),
     *("--top-module", "bench", "--prefix", "Vtop", "-o", _LIBRARY, "-Mdir", "."),
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"),
-    *("--output-split", "5000", "--output-split-cfuncs", "500"),
     # Yosys leaves widening to the language; Amaranth assigns defaults ahead of a case, and
     # generators compare with constants that are always reached.
     *("-Wno-WIDTH", "-Wno-CASEINCOMPLETE", "-Wno-CASEOVERLAP", "-Wno-UNSIGNED", "-Wno-CMPCONST"),
     *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
+)
+_SMALL = 2_000_000
+"""Bytes of Verilog up to which all C++ is compiled at once: to compile ahead what files have in
+common takes longer."""
+_ONE_FILE = ("-MAKEFLAGS", "OPT_FAST=-O3 VM_PARALLEL_BUILDS=0")
+_DESIGN = (
+    *("--output-split", "5000", "--output-split-cfuncs", "500"),
     *("-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0"),
 )
+_CELLS = (
+    *("-fno-dfg", "--output-split", "100000", "--output-split-cfuncs", "5000"),
+    *("-MAKEFLAGS", "OPT_FAST=-O0 OPT_SLOW=-O0"),
+)
+"""For a hundred thousand cells of single bits. Every file that is compiled reads what declares them
+all, and there is little to optimise."""
 _COMPILATION = re.compile(r"(.* )?\S*(g|c|clang)\+\+\S* .*-c ")
 _MEMORY_ROW = re.compile(r"\s+(\S+) ?\[(\d+)\] = \d+'h([0-9a-fxz_]+);\s*")
 
@@ -47,6 +59,7 @@ def build(
     folder: str | Path,
     *,
     waves: bool = False,
+    cells: bool = False,
     progress: Progress = SILENT,
 ) -> Path:
     """Compile a design, unless that has been done already.
@@ -59,6 +72,9 @@ def build(
         Where the result goes; made if it is not there.
     waves : bool
         Whether the result can record waves; that makes it several times slower.
+    cells : bool
+        Whether the design is a netlist of cells of single bits: compiled in minutes then, and
+        slower than it could be.
     progress : Progress
         Told the phases, if there is something to compile.
 
@@ -82,7 +98,7 @@ def build(
             path.parent.mkdir(exist_ok=True)
             with replacing(path) as file:  # other processes read it when a simulation starts
                 file.write(text.encode())
-        arguments = [*_OPTIONS, *tool.extra_args]
+        arguments = [*_OPTIONS, *_options(design, cells=cells), *tool.extra_args]
         if waves:
             arguments += _wave_options(tool)
         library, stamp = folder / _LIBRARY, folder / "stamp"
@@ -99,6 +115,13 @@ def build(
                 file.write((Path(work) / _LIBRARY).read_bytes())
         stamp.write_text(key)
     return library
+
+
+def _options(design: str, *, cells: bool) -> tuple[str, ...]:
+    """How to compile a design, by its size and kind."""
+    if cells:
+        return _CELLS
+    return _ONE_FILE if len(design) < _SMALL else _DESIGN
 
 
 @contextmanager

@@ -26,12 +26,13 @@ GEN_PARTS = frozenset(
     )
 )
 CORE = frozenset({"hw.stream", "hw.arith", "hw.layers"})
-HARDWARE = CORE | {"hw.link"}
+HARDWARE = CORE | {"hw.frames", "hw.link"}
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "protocol": frozenset(),
     "hw.stream": frozenset({"protocol"}),
     "hw.arith": frozenset({"protocol", "hw.stream"}),
     "hw.layers": frozenset({"protocol", "hw.stream", "hw.arith"}),
+    "hw.frames": frozenset({"protocol", "hw.stream"}),
     "hw.link": frozenset({"protocol", "hw.stream", "hw.arith"}),
     "boards": frozenset({"protocol"}) | HARDWARE,
     "gen.common": frozenset(),

@@ -29,10 +29,10 @@ SUM_BITS = 32
 class Accelerator(wiring.Component):
     """The whole network: pixels in, class sums out.
 
-    A reset reaches the nodes behind the first one a cycle late, and leaves each of them a cycle
-    after those in front of it, which is when its first input may come: no net has to cross the
-    chip, and each node's comes from a register of its own. A stream that skips nodes stands still
-    until its end is awake.
+    A reset reaches the nodes behind the first one a cycle late, those behind them another, and
+    leaves each of them a cycle after those in front of it, which is when its first input may come:
+    each node's comes from a register of its own, and one register more sets all these. A stream
+    that skips nodes stands still until its end is awake.
 
     Parameters
     ----------
@@ -83,6 +83,10 @@ class Accelerator(wiring.Component):
         ]
 
 
+_SPREAD = "spread"
+"""The domain of registers that reset nodes: in reset a cycle later than the module's own."""
+
+
 class _Wires:
     """Puts the nodes of a graph into a module, and connects them.
 
@@ -98,11 +102,17 @@ class _Wires:
         self._streams: dict[str, Any] = {}
         """What each edge carries, by its name."""
         self.stalls: dict[str, Signal] = {}
-        for level in range(1, max(graph.levels.values()) + 1):
-            add_domain(m, self._at(level), ResetSignal(self._at(level - 1)))
-        for name, level in graph.levels.items():
-            if level:
-                add_domain(m, self.domain(name), ResetSignal(self._at(level - 1)))
+        self._add_domains()
+
+    def _add_domains(self) -> None:
+        """A domain for each level, which wakes the next one, and for each node behind the first."""
+        add_domain(self._m, _SPREAD, 0)
+        levels = self._graph.levels
+        domains = [(self._at(level), level) for level in range(1, max(levels.values()) + 1)]
+        domains += [(self.domain(name), level) for name, level in levels.items() if level]
+        for name, level in domains:
+            set_by = "sync" if level == 1 else _SPREAD
+            add_domain(self._m, name, ResetSignal(self._at(level - 1)), set_by=set_by)
 
     def connect(self, source: Any) -> Any:
         """Connect everything behind the stream of pixels; returns the last node's stream."""
@@ -161,7 +171,8 @@ class _Wires:
             parts.append((lanes_name(module, edge.port), converter))
         if queue is not None:
             layout = data.ArrayLayout(shape, queue.lanes)
-            fifo = StreamFifo(layout, queue.depth, queue.memory)
+            late = self._skips(edge) and queue.depth > 2
+            fifo = StreamFifo(layout, queue.depth, queue.memory, late=late)
             place = 0 if queue.lanes == lanes else len(parts)
             parts.insert(place, (queue_name(module, edge.port), fifo))
         for name, part in parts:
@@ -170,14 +181,18 @@ class _Wires:
             source = part.o
         return source
 
+    def _skips(self, edge: Edge) -> bool:
+        """There are nodes beside an edge, and so a long way across the chip."""
+        levels = self._graph.levels
+        return levels[edge.target] - levels.get(edge.source, -1) > 1
+
     def _awake(self, edge: Edge) -> Any:
         """What an edge carries, once the domain of its target has left its reset."""
-        source, levels = self._streams[edge.name], self._graph.levels
-        level = levels[edge.target]
-        if level - levels.get(edge.source, -1) <= 1:
+        source = self._streams[edge.name]
+        if not self._skips(edge):
             return source
         gated = source.signature.create(path=(f"{self._modules[edge.target]}_awake{edge.port}",))
-        asleep = ResetSignal(self._at(level))
+        asleep = ResetSignal(self._at(self._graph.levels[edge.target]))
         self._m.d.comb += [
             gated.payload.eq(source.payload),
             gated.valid.eq(source.valid & ~asleep),

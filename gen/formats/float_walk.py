@@ -32,7 +32,7 @@ class FloatWalk(GraphWalk):
     """
 
     def __init__(self, model: onnx.ModelProto, name: str):
-        super().__init__(model)
+        super().__init__(model, decode=True)
         self._name = name
         self._ops: dict[str, FloatOp] = {}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import inliner
 
 from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.classifier_head import ending_in_sum
@@ -18,7 +19,7 @@ from gen.formats.onnx_advice import advice, gate
 from gen.formats.onnx_affine import Affine, read_affine, read_batch_norm
 from gen.formats.onnx_convs import read_conv
 from gen.formats.onnx_nodes import attributes, read_model, refuse
-from gen.formats.onnx_qdq import QUANTIZED, import_qdq
+from gen.formats.onnx_qdq import import_qdq, is_quantised
 from gen.formats.onnx_views import View
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
 from gen.ir.graph import FloatGraph
@@ -33,10 +34,14 @@ from gen.ir.ops import (
     GlobalSum,
     MaxPool,
 )
+from gen.ir.preprocessing import UNSAID, Expected
 
 
 def load_onnx(
-    path: str | Path, labels: ClassNames | None = None, size: Size | None = None
+    path: str | Path,
+    labels: ClassNames | None = None,
+    expected: Expected = UNSAID,
+    size: Size | None = None,
 ) -> FloatGraph | QuantizedNetwork:
     """Read an ONNX network.
 
@@ -46,13 +51,17 @@ def load_onnx(
     labels : ClassNames or None
         Class names; else those in the file's metadata, else numbers. (For a float network they
         are given to :func:`gen.quantise.post_training.quantise`.)
+    expected : Expected
+        What the user says that a quantised network expects of pixels. (For a float network it goes
+        the same way.)
     size : tuple of int or None
         Height and width of the input, where the file leaves them open.
 
     Returns
     -------
     FloatGraph or QuantizedNetwork
-        The latter for a quantised (QDQ) file, whose integers and scales are kept.
+        The latter for a file with quantised activations (QDQ, QOperator, QONNX), whose integers and
+        scales are kept. Where only weights are codes they become real numbers.
 
     Raises
     ------
@@ -65,7 +74,7 @@ def load_onnx(
     try:
         if size is not None:
             fix_size(model, size)
-        return import_onnx(model, name, labels)
+        return import_onnx(model, name, labels, expected)
     except RefusedNode as error:
         raise error.of(str(path)) from None
     except FirebrickError as error:
@@ -78,7 +87,10 @@ def load_onnx(
 
 
 def import_onnx(
-    model: onnx.ModelProto, name: str, labels: ClassNames | None = None
+    model: onnx.ModelProto,
+    name: str,
+    labels: ClassNames | None = None,
+    expected: Expected = UNSAID,
 ) -> FloatGraph | QuantizedNetwork:
     """Turn an ONNX model into a network; see :func:`load_onnx`.
 
@@ -88,6 +100,7 @@ def import_onnx(
     name : str
         Of the network.
     labels : ClassNames or None
+    expected : Expected
 
     Raises
     ------
@@ -95,9 +108,10 @@ def import_onnx(
         If the model is no CNN or holds something that is not supported. One that breaks ONNX's own
         rules may raise other errors.
     """
-    parts = (model.graph, *model.functions)
-    if any(node.op_type in QUANTIZED for part in parts for node in part.node):
-        return import_qdq(model, name, labels)
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    if is_quantised(model):
+        return import_qdq(model, name, labels, expected)
     return import_float(model, name)
 
 

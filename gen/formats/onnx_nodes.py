@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +23,8 @@ from gen.ir.preprocessing import CHANNELS
 
 STANDARD = ("", "ai.onnx")
 """Names of the domain of the standard operators."""
+MICROSOFT = (*STANDARD, "com.microsoft")
+"""Domains of quantising operators: ONNX Runtime has some of its own, for other widths of codes."""
 MAX_FOLDED = 1 << 24
 MOST_SIDE = (1 << 16) - 1
 MOST_PIXELS = 1 << 25
@@ -71,6 +74,14 @@ def read_model(path: str | Path) -> onnx.ModelProto:
     return model
 
 
+def _standard(node: onnx.NodeProto) -> onnx.NodeProto:
+    """The same as an operator of ONNX's own domain."""
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    made.domain = ""
+    return made
+
+
 def _lost_weights(path: Path) -> str | None:
     """Of a model whose weights are in other files, some of them missing: which."""
     try:
@@ -85,6 +96,11 @@ def _lost_weights(path: Path) -> str | None:
     return f"{path}: its weights are in {', '.join(lost)}, not found; copy that into {path.parent}"
 
 
+def as_it_is(node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> tuple[onnx.NodeProto]:
+    """A node that stands for itself."""
+    return (node,)
+
+
 @dataclass
 class Nodes:
     """An ONNX graph with its constants evaluated.
@@ -96,6 +112,10 @@ class Nodes:
         Initialisers, Constant nodes, and whatever is computed from these alone.
     layers : list of onnx.NodeProto
         The nodes that remain, in order.
+    decode : bool
+        Whether weights that are quantised become real numbers; else they stay codes.
+    expand : callable
+        Gives the nodes that stand for one, of it and the constants, to which it may add some.
 
     Raises
     ------
@@ -106,6 +126,8 @@ class Nodes:
     model: onnx.ModelProto
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     layers: list[onnx.NodeProto] = field(default_factory=list)
+    decode: bool = False
+    expand: Callable[[onnx.NodeProto, dict[str, np.ndarray]], Iterable[onnx.NodeProto]] = as_it_is
     _names: set[str] = field(default_factory=lambda: {INPUT, BOARD})
 
     def __post_init__(self) -> None:
@@ -124,7 +146,8 @@ class Nodes:
         """Those nodes, in their newest form, that do not depend on constants alone."""
         forms = Forms(self.constants)
         for written in nodes:
-            for node in forms.newest(written) if written.domain in STANDARD else (written,):
+            newest = forms.newest(written) if written.domain in STANDARD else (written,)
+            for node in chain.from_iterable(self.expand(one, self.constants) for one in newest):
                 if node.op_type == "If" and node.input[0] in self.constants:
                     yield from self.branch(node)
                 elif not self.fold(node):
@@ -155,7 +178,7 @@ class Nodes:
         return list(self._unfolded([*graph.node, *ends]))
 
     def fold(self, node: onnx.NodeProto) -> bool:
-        """Evaluate a node that depends on constants alone, but for weights that are quantised.
+        """Evaluate a node that depends on constants alone.
 
         Returns
         -------
@@ -170,8 +193,10 @@ class Nodes:
         used = [name for name in node.input if name]
         if any(name not in self.constants for name in used) or not node.output:
             return False
-        if node.op_type == "DequantizeLinear":
+        codes = node.op_type == "DequantizeLinear" and node.domain in MICROSOFT
+        if (codes and not self.decode) or not (codes or node.domain in STANDARD):
             return False
+        node = _standard(node) if codes else node
         values = self._evaluate(node, {name: self.constants[name] for name in used})
         self.constants.update(zip([n for n in node.output if n], values, strict=True))
         return True
@@ -255,6 +280,12 @@ class Nodes:
                 names, "input", f"is not the only one, there are {len(fed)}; export one input"
             )
         return fed[0]
+
+    @property
+    def input_kind(self) -> np.dtype:
+        """Type of the numbers that are fed."""
+        kind = self._input().type.tensor_type.elem_type
+        return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
 
     @property
     def batch(self) -> int:

@@ -11,10 +11,15 @@ from gen.common.errors import FirebrickError
 from gen.formats.classifier_head import not_the_end
 from gen.formats.fully_connected import as_kernels, read_matrix
 from gen.formats.onnx_convs import Form, read_conv
-from gen.formats.onnx_nodes import attributes, read_ceiling, refuse
+from gen.formats.onnx_nodes import attributes, refuse
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.formats.qdq_integers import Layer, usable_scales, with_integers
-from gen.formats.qdq_walk import QdqWalk
+from gen.formats.qdq_affine import QdqAffine
+from gen.formats.qdq_integers import Layer, never_quantised, usable_scales, with_integers
+from gen.formats.qdq_pixels import stored_tables
+from gen.formats.qdq_scales import common
+from gen.formats.qdq_weights import Decoded, stored_width
+from gen.formats.qonnx import QUANTS
+from gen.formats.qoperator import QOPERATORS
 from gen.ir.check import check
 from gen.ir.labels import ClassNames, choose_labels
 from gen.ir.network import QuantizedNetwork
@@ -27,17 +32,33 @@ from gen.ir.ops import (
     GlobalSum,
     MaxPool,
     Op,
-    Requantising,
     Tensor,
     dense,
 )
-from gen.ir.preprocessing import Preprocessing, default_preprocessing
+from gen.ir.preprocessing import UNSAID, Expected, Preprocessing, Tables, default_preprocessing
 
-QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger"}
+QUANTISES = {"QuantizeLinear", *QUANTS}
+
+
+def is_quantised(model: onnx.ModelProto) -> bool:
+    """Whether a model quantises activations; one whose weights alone are codes is a float model."""
+    fed = {value.name for value in model.graph.input}
+    fed -= {tensor.name for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in QOPERATORS:
+            return True
+        if fed.intersection(node.input):
+            if node.op_type in QUANTISES:
+                return True
+            fed.update(node.output)
+    return False
 
 
 def import_qdq(
-    model: onnx.ModelProto, name: str, labels: ClassNames | None = None
+    model: onnx.ModelProto,
+    name: str,
+    labels: ClassNames | None = None,
+    expected: Expected = UNSAID,
 ) -> QuantizedNetwork:
     """Turn a QDQ model into a :class:`QuantizedNetwork`; see :mod:`gen.formats.onnx_float`.
 
@@ -54,6 +75,8 @@ def import_qdq(
         Of the network.
     labels : ClassNames or None
         Class names; else those in the model's metadata, else numbers.
+    expected : Expected
+        What the user says that the network expects of pixels.
 
     Raises
     ------
@@ -61,17 +84,18 @@ def import_qdq(
         If the model is no CNN or holds something that is not supported. One that breaks ONNX's own
         rules may raise other errors.
     """
-    return _QdqImport(model, name, labels).network()
+    return _QdqImport(model, name, labels, expected).network()
 
 
-class _QdqImport(QdqWalk):
+class _QdqImport(QdqAffine):
     """One walk over the nodes: the layers, and the network at its end."""
 
-    def __init__(self, model: onnx.ModelProto, name: str, labels: ClassNames | None):
-        super().__init__(model)
+    def __init__(
+        self, model: onnx.ModelProto, name: str, labels: ClassNames | None, expected: Expected
+    ):
+        super().__init__(model, expected)
         self._name = name
         self._labels = labels
-        self._metadata = {entry.key: entry.value for entry in model.metadata_props}
 
     def network(self) -> QuantizedNetwork:
         self._walk({
@@ -82,6 +106,10 @@ class _QdqImport(QdqWalk):
             "MatMul": self._fully_connected,
             "Relu": self._relu,
             "Clip": self._clip,
+            "BatchNormalization": self._batch_norm,
+            "Sub": self._affine,
+            "Mul": self._affine,
+            "Div": self._affine,
             "MaxPool": self._max_pool,
             "Concat": self._concat,
             "Add": self._add,
@@ -94,59 +122,66 @@ class _QdqImport(QdqWalk):
     def _unsupported(self, node: onnx.NodeProto) -> str:
         return (
             "unsupported in a quantised network; use QuantizeLinear and DequantizeLinear (QDQ) "
-            "around Conv, Gemm, MatMul, Relu, Clip, MaxPool, AveragePool, Concat and Add"
+            "around Conv, Gemm, MatMul, BatchNormalization, Relu, Clip, MaxPool, AveragePool, "
+            "Concat and Add"
         )
 
     def _conv(self, node: onnx.NodeProto) -> None:
         view = self._map(node, padded=True)
-        codes, scale = self._weights(node)
-        if codes.ndim != 4:
-            refuse(node, f"weights of shape {list(codes.shape)} are no kernels")
-        form = read_conv(node, codes, view)
-        weights = np.ascontiguousarray(codes.transpose(0, 2, 3, 1))
-        layer = self._weighted(node, view.tensor, weights, scale, form)
+        weights = self._weights(node)
+        if weights.steps.ndim != 4:
+            refuse(
+                node,
+                f"weights of shape {list(weights.steps.shape)} are no kernels; those of two sides, "
+                "rows and columns, are supported",
+            )
+        form = read_conv(node, weights.steps, view)
+        steps = np.ascontiguousarray(weights.steps.transpose(0, 2, 3, 1))
+        layer = self._weighted(node, view.tensor, replace(weights, steps=steps), form)
         self._append(node, layer)
 
     def _fully_connected(self, node: onnx.NodeProto) -> None:
         view, values = self._view(node), attributes(node)
-        codes, scale = self._weights(node)
+        weights = self._weights(node)
         if any(values.get(key, 1.0) != 1.0 for key in ("alpha", "beta")):
             refuse(node, "alpha and beta other than 1 are not supported; put them into scales")
-        matrix = read_matrix(node, codes)
-        across = read_matrix(node, np.broadcast_to(scale, codes.shape))
+        matrix = read_matrix(node, weights.steps)
+        across = read_matrix(node, np.broadcast_to(weights.scale, weights.steps.shape))
         if (across != across[:, :1]).any():
-            refuse(node, "weights must have one scale an output channel")
-        weights = as_kernels(node, matrix, view)
+            refuse(
+                node,
+                "weights must have one scale an output channel; quantise them again, along the "
+                "other axis or with one scale a layer",
+            )
+        kernels = replace(weights, steps=as_kernels(node, matrix, view), scale=across[:, 0])
         form = Form(stride=1, pad=(0, 0, 0, 0), groups=1)
-        layer = self._weighted(node, view.tensor, weights, across[:, 0], form)
+        layer = self._weighted(node, view.tensor, kernels, form)
         self._add_layer(layer)
         self._views[node.output[0]] = view.with_features(layer.op.name, len(matrix))
 
-    def _weighted(
-        self, node: onnx.NodeProto, source: str, weights: np.ndarray, scale: np.ndarray, form: Form
-    ) -> Layer:
+    def _weighted(self, node: onnx.NodeProto, source: str, given: Decoded, form: Form) -> Layer:
         """A convolution of integer weights (Cout, KH, KW, Cin / groups)."""
-        weight_scale = usable_scales(
-            weights, np.broadcast_to(scale.astype(np.float64), weights.shape[:1])
-        )
+        bits, codebook = stored_width(node, given)
+        weights, scale = given.steps, given.scale.astype(np.float64)
+        weight_scale = usable_scales(weights, np.broadcast_to(scale, weights.shape[:1]))
         if not (weight_scale > 0).all():
             refuse(node, "its weights' scales are not all positive; quantise it again")
         unit = self._scale_of(node, source).scale * weight_scale
-        bias, border = self._bias(node, unit), np.zeros(self._shapes[source][2], np.int64)
-        groups = form.groups
+        bias, border, groups = self._bias(node, unit), self._zeros(source), form.groups
         if source == INPUT:
             weights, groups = dense(weights, groups), 1
-            bias = (bias - (weights * self._border).sum(axis=(1, 2, 3))).astype(np.int32)
-            border = self._border if any(form.pad) else border
-            if self._metadata.get("channel_order", "RGB").upper() == "BGR":
-                weights, border = weights[..., ::-1], border[::-1]
+        taken = border if groups == 1 else border[:1]  # all the same where there are groups
+        bias = bias - (weights * taken).sum(axis=(1, 2, 3))
+        border = border if any(form.pad) else np.zeros_like(border)
+        if source == INPUT and self._entry is not None:
+            weights, border = self._entry.framed(weights), self._entry.framed(border)
         op = Conv(
             name=self._nodes.new_name(node),
             inputs=(source,),
             weights=np.ascontiguousarray(weights, dtype=np.int8),
-            weight_bits=8,
+            weight_bits=bits,
             weight_scale=weight_scale,
-            bias=bias,
+            bias=np.zeros(len(unit), np.int32),
             multiplier=np.zeros(len(unit), np.uint16),
             shift=1,
             low=0,
@@ -154,50 +189,16 @@ class _QdqImport(QdqWalk):
             stride=form.stride,
             pad=form.pad,
             pad_code=tuple(border.tolist()),
+            codebook=codebook,
             groups=groups,
         )
-        return Layer(op)
-
-    def _relu(self, node: onnx.NodeProto) -> None:
-        self._clamp(node, None)
-
-    def _clip(self, node: onnx.NodeProto) -> None:
-        self._clamp(node, read_ceiling(self._nodes, node))
-
-    def _clamp(self, node: onnx.NodeProto, ceiling: float | None) -> None:
-        """Put a ReLU, and perhaps a ceiling, into the layer before, unless its codes have both."""
-        view = self._view(node)
-        name, layer = view.tensor, self._layers.get(view.tensor)
-        if layer is None:
-            refuse(node, "unsupported on the input")
-        own = layer.own
-        if own is None:
-            self._rectify(node, layer, ceiling)
-        elif own.signed and not layer.relu:
-            highest = own.scale * own.range[1]
-            self._rectify(node, layer, highest if ceiling is None else min(highest, ceiling))
-            layer.own = None  # the scale behind the ReLU is the one to requantise to
-        elif ceiling is not None and own.scale * (own.range[1] - 0.5) > ceiling:
-            refuse(node, f"cuts {name!r}, which is quantised before; merge the Clip first")
-        self._views[node.output[0]] = view
-
-    def _rectify(self, node: onnx.NodeProto, layer: Layer, ceiling: float | None) -> None:
-        """Put a ReLU into a layer, whose value without it nothing else may read."""
-        name = layer.op.name
-        if not isinstance(layer.op, Requantising):
-            refuse(node, f"cannot be merged into {name!r}")
-        if layer.relu and ceiling is None:
-            return
-        self._claim(node, name, users=0)
-        layer.relu = True
-        limits = [limit for limit in (layer.ceiling, ceiling) if limit is not None]
-        layer.ceiling = min(limits, default=None)
+        return Layer(op, bias, given.bits)
 
     def _max_pool(self, node: onnx.NodeProto) -> None:
         view = self._map(node, padded=True)
         own = self._scale_of(node, view.tensor)
-        if any(view.pad) and own.signed:
-            refuse(node, "reads zeros of a Pad around signed codes; let the pool itself pad")
+        if any(view.pad) and own.low < 0:
+            refuse(node, "reads zeros of a Pad around values below; let the pool itself pad")
         pool = read_max_pool(node, self._shapes[view.tensor], view.pad)
         name = self._nodes.new_name(node)
         op = MaxPool(name, (view.tensor,), pool.kernel, pool.stride, pool.ceil, pool.pad)
@@ -212,14 +213,13 @@ class _QdqImport(QdqWalk):
         for average in filter(self._is_average, sources):
             self._average_in_the_middle(self._layers[average])
         layer = Layer(Concat(self._nodes.new_name(node), sources))
-        scales = {self._layers[name].own for name in sources}
+        layer.own = common([self._layers[name].own for name in sources])
         self._append(node, layer, layout)
-        if len(scales) == 1:
-            layer.own = scales.pop()
 
     def _add(self, node: onnx.NodeProto) -> None:
-        if any(name in self._nodes.constants or name in self._decoded for name in node.input):
-            refuse(node, "adding a constant is not supported; make it the bias of the layer before")
+        if any(name in self._nodes.constants for name in node.input):
+            self._affine(node)
+            return
         views = self._pair(node)
         sources = (views[0].tensor, views[1].tensor)
         for name in sources:
@@ -235,7 +235,12 @@ class _QdqImport(QdqWalk):
             self._show(node, self._global_average(node, view.tensor))
             return
         pool = read_average_pool(node, shape, view.pad)
-        self._scale_of(node, view.tensor)
+        if self._scale_of(node, view.tensor).zero and any(pool.pad):
+            refuse(
+                node,
+                "pads an asymmetric map (zero point not at an end or in the middle of its codes); "
+                "quantise its input symmetrically, or let it not pad",
+            )
         name = self._nodes.new_name(node)
         op = AveragePool(name, (view.tensor,), pool.kernel, pool.stride, 0, 1, 0, 0, pool.pad)
         self._append(node, Layer(op))
@@ -258,8 +263,11 @@ class _QdqImport(QdqWalk):
     def _finish(self) -> QuantizedNetwork:
         if not any(isinstance(layer.op, Conv) for layer in self._layers.values()):
             raise FirebrickError("holds no convolution: this is no CNN")
-        if self._input is None:
-            raise FirebrickError("does not lead from a quantised input to a global average")
+        if self._input is None or self._entry is None:
+            raise FirebrickError(
+                "does not read a quantised input; put QuantizeLinear and DequantizeLinear in front "
+                "of the first layer too"
+            )
         layers = self._ending_in_sum(self._logits())
         tensors = {INPUT: Tensor(INPUT, self._shapes[INPUT], self._input.scale)}
         ops: list[Op] = []
@@ -272,15 +280,16 @@ class _QdqImport(QdqWalk):
             ops=tuple(ops),
             tensors=tensors,
             labels=choose_labels(self._shapes[ops[-1].name][2], self._metadata, self._labels),
-            preprocessing=self._preprocessing(),
-            source={"quantised": "in its QDQ file"},
+            preprocessing=self._preprocessing(self._entry.tables(self._input, self._border)),
+            source={"quantised": "in its ONNX file", "pixels": self._entry.source},
         )
         check(network)
         return network
 
-    def _preprocessing(self) -> Preprocessing:
-        """As usual for the input's size, unless the metadata says another one."""
+    def _preprocessing(self, tables: Tables) -> Preprocessing:
+        """As usual for the input's size, unless the metadata says otherwise."""
         usual, said = default_preprocessing(*self._shapes[INPUT]), self._metadata.get("resize")
+        usual = replace(usual, tables=tables or stored_tables(self._metadata))
         return usual if said is None else usual.resized(said, "model metadata 'resize'")
 
     def _ending_in_sum(self, output: str) -> list[Layer]:
@@ -303,7 +312,10 @@ class _QdqImport(QdqWalk):
     def _make_tensor(self, layer: Layer) -> Tensor:
         name, scale = layer.op.name, layer.final or layer.own
         if scale is None:
-            raise FirebrickError(f"{name!r} is never quantised (no QuantizeLinear behind it)")
+            raise never_quantised(layer)
+        shape = self._shapes[name]
         if isinstance(layer.op, GlobalSum):
-            return Tensor(name, self._shapes[name], scale.scale, signed=True, bits=32)
-        return Tensor(name, self._shapes[name], scale.scale, scale.signed)
+            height, width, _ = self._shapes[layer.op.inputs[0]]
+            zero = height * width * scale.zero
+            return Tensor(name, shape, scale.scale, signed=True, bits=32, zero=zero)
+        return Tensor(name, shape, scale.scale, scale.signed, zero=scale.zero)

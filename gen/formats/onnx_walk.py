@@ -7,7 +7,7 @@ What only changes the order or the shape of numbers is followed here, with
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import prod
 
@@ -16,9 +16,11 @@ import onnx
 from onnx import TensorProto
 
 from gen.common.errors import FirebrickError
-from gen.formats.onnx_nodes import STANDARD, Nodes, attributes, refuse
+from gen.formats.onnx_nodes import MICROSOFT, STANDARD, Nodes, attributes, refuse
 from gen.formats.onnx_pixels import pixel_maps
 from gen.formats.onnx_views import View
+from gen.formats.qonnx import without_quant
+from gen.formats.qoperator import without_qoperator
 from gen.ir.ops import INPUT
 
 RESHAPES = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
@@ -27,8 +29,6 @@ FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorPr
 ANYWHERE = {*RESHAPES, "Cast", "DequantizeLinear", "Dropout", "Identity", "QuantizeLinear"}
 """What may follow the probabilities of the classes."""
 QUANTISING = ("QuantizeLinear", "DequantizeLinear")
-MICROSOFT = (*STANDARD, "com.microsoft")
-"""Domains of those: ONNX Runtime has some of its own, for other widths of codes."""
 BEHIND_AVERAGE = (
     "unsupported behind the global average, where it may change or select classes; leave it out "
     "and do it with the class sums"
@@ -39,16 +39,32 @@ MOST_CLASSES = (1 << 16) - 1
 Handler = Callable[[onnx.NodeProto], None]
 
 
+def on_real_numbers(
+    node: onnx.NodeProto, constants: dict[str, np.ndarray]
+) -> Iterator[onnx.NodeProto]:
+    """The nodes that stand for a quantised operator; any other one as it is.
+
+    Raises
+    ------
+    FirebrickError
+        If it does what a board does not.
+    """
+    for part in without_qoperator(node):
+        yield from without_quant(part, constants)
+
+
 class GraphWalk:
     """One walk over the nodes; ``_views`` has what each ONNX tensor shows of which map.
 
     Parameters
     ----------
     model : onnx.ModelProto
+    decode : bool
+        Whether weights that are quantised become real numbers.
     """
 
-    def __init__(self, model: onnx.ModelProto):
-        self._nodes = Nodes(model)
+    def __init__(self, model: onnx.ModelProto, *, decode: bool = False):
+        self._nodes = Nodes(model, decode=decode, expand=on_real_numbers)
         self._input_shape = self._nodes.input_shape()
         layout = self._nodes.input_layout
         view = View.of(INPUT, self._input_shape, self._nodes.batch, layout)
@@ -110,6 +126,10 @@ class GraphWalk:
                 refuse(node, BEHIND_AVERAGE if average else self._unsupported(node))
             self._check_final(node)
             own[node.op_type](node)
+            self._note(node)
+
+    def _note(self, node: onnx.NodeProto) -> None:
+        """What a reader wants to know of a node that was handled."""
 
     def _check_final(self, node: onnx.NodeProto) -> None:
         final = any(name in self._views and self._views[name].final for name in node.input)
@@ -252,7 +272,7 @@ class GraphWalk:
         view, values = self._map(node), attributes(node)
         pads, fill, axes = (self._nodes.constant(node, index) for index in (1, 2, 3))
         sides = [] if pads is None else [int(p) for p in pads]
-        zeros = fill is None or not np.any(fill)
+        zeros = self._pads_zeros(node, fill)
         if (
             values.get("mode", b"constant") != b"constant" or not zeros or axes is not None
             or len(sides) != 8 or any(sides[i] for i in (0, 1, 4, 5)) or min(sides) < 0
@@ -264,6 +284,10 @@ class GraphWalk:
             )
         around = (sides[2], sides[3], sides[6], sides[7])
         self._views[node.output[0]] = replace(view, pad=around)
+
+    def _pads_zeros(self, node: onnx.NodeProto, fill: np.ndarray | None) -> bool:
+        """Whether what a Pad puts around a map is zero."""
+        return fill is None or not np.any(fill)
 
     def _softmax(self, node: onnx.NodeProto) -> None:
         """Refuse one that is not over the classes. Before opset 13 it is over all axes from its."""

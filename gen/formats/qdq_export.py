@@ -8,7 +8,8 @@ one where it lies on the edge between two; :mod:`gen.quantise.robust_multipliers
 
 The input is ``uint8`` (N, 3, height, width), raw RGB: mean, standard deviation and channel order
 are inside the first layer. Where that layer pads with the mean's code, the code is the zero point
-of the input, so that zero padding pads with it, and the bias makes up for it.
+of the input, so that zero padding pads with it, and the bias makes up for it. Where pixels become
+codes by a table, the codes are the input, and the table is in the metadata.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
 from gen.formats.onnx_qdq import import_qdq
+from gen.formats.qdq_pixels import TABLES
 from gen.ir.fixed_point import fixed_point
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, GlobalSum, MaxPool, Op, Requantising
@@ -90,7 +92,7 @@ class _Writer:
             [_value(FED, TensorProto.UINT8, ["N", channels, height, width])],
             [_value(GIVEN, TensorProto.FLOAT, ["N", len(self._network.labels)])],
             list(self._constants.values()),
-            doc_string=f"{FED}: raw RGB pixels, uint8, channels first; no mean, no scaling",
+            doc_string=f"{FED}: {self._fed()}, uint8, channels first; no mean, no scaling",
         )
         model = helper.make_model(
             graph,
@@ -105,9 +107,17 @@ class _Writer:
         """What an import finds again; how photographs become frames only if it is not as usual."""
         said = {"labels": json.dumps(self._network.labels)}
         preprocessing = self._network.preprocessing
-        if preprocessing != default_preprocessing(*preprocessing.crop, preprocessing.channels):
+        if preprocessing.raw != default_preprocessing(*preprocessing.crop, preprocessing.channels):
             said["resize"] = preprocessing.resizing
+        if preprocessing.tables:
+            said[TABLES] = json.dumps(preprocessing.tables)
         return said
+
+    def _fed(self) -> str:
+        """What the input is."""
+        if self._network.preprocessing.tables:
+            return f"codes of RGB pixels, by the table a channel in metadata {TABLES!r}"
+        return "raw RGB pixels"
 
     def _write(self, op: Op) -> None:
         inputs = [self._real[name] for name in op.inputs]
@@ -137,23 +147,23 @@ class _Writer:
     def _clamp(self, op: Requantising, real: str) -> str:
         """What is between a layer's sum and its QuantizeLinear: that clamps to the codes' range."""
         y = self._network.tensors[op.name]
-        if op.low not in (0, y.low) or (op.high != y.high and not 0 == op.low < op.high):
+        if op.low not in (y.zero, y.low) or (op.high != y.high and not y.zero == op.low < op.high):
             raise FirebrickError(
                 f"{op.name}: clamps to {op.low}..{op.high}, which QDQ cannot say for codes of "
                 f"{y.low}..{y.high}; export the float network it came from instead"
             )
         if op.high == y.high:
-            return self._node("Relu", [real], f"{op.name}/relu") if op.low == 0 else real
+            return self._node("Relu", [real], f"{op.name}/relu") if op.low == y.zero else real
         limits = [
-            self._constant(f"{op.name}/{end}", np.float32(code * self._scale[op.name]))
-            for end, code in (("lowest", 0), ("highest", op.high))
+            self._constant(f"{op.name}/{end}", np.float32(steps * self._scale[op.name]))
+            for end, steps in (("lowest", 0), ("highest", op.high - y.zero))
         ]
         return self._node("Clip", [real, *limits], f"{op.name}/clip")
 
     def _requantize(self, name: str, real: str) -> str:
         kind = np.int8 if self._network.tensors[name].signed else np.uint8
         scale = self._constant(f"{name}/scale", np.float32(self._scale[name]))
-        zero = self._constant(f"{name}/zero", kind(0))
+        zero = self._constant(f"{name}/zero", kind(self._network.tensors[name].zero))
         codes = self._node("QuantizeLinear", [real, scale, zero], f"{name}/codes")
         return self._node("DequantizeLinear", [codes, scale, zero], f"{name}/real")
 
@@ -161,11 +171,7 @@ class _Writer:
         step = self._scale[op.inputs[0]]
         scale = op.multiplier * 2.0**-op.shift * self._scale[op.name] / step
         weights = np.ascontiguousarray(op.weights.transpose(0, 3, 1, 2))
-        bias = op.bias.astype(np.int64)
-        if op.inputs[0] == INPUT:
-            bias = bias + (op.weights.astype(np.int64) * self._zero).sum(axis=(1, 2, 3))
-        if np.abs(bias).max() >= 1 << 31:
-            raise FirebrickError(f"{op.name}: its bias with the padding in it exceeds 32 bits")
+        bias = self._bias(op)
         scale = scale.astype(np.float32)
         unit = (scale.astype(np.float64) * step).astype(np.float32)
         inputs = [
@@ -185,6 +191,18 @@ class _Writer:
             pads=list(op.pad),
             **values,
         )
+
+    def _bias(self, op: Conv) -> np.ndarray:
+        """The file's bias, without what ours has for codes of zero, of its input and its output."""
+        x, y = self._network.tensors[op.inputs[0]], self._network.tensors[op.name]
+        zero = self._zero if op.inputs[0] == INPUT else np.array([x.zero])
+        bias = op.bias + (op.weights.astype(np.int64) * zero).sum(axis=(1, 2, 3))
+        if y.zero:
+            step = 2.0**op.shift / np.maximum(op.multiplier, 1)
+            bias = bias - np.rint(y.zero * step).astype(np.int64)
+        if np.abs(bias).max() >= 1 << 31:
+            raise FirebrickError(f"{op.name}: its bias with the padding in it exceeds 32 bits")
+        return bias
 
     def _dequantize(
         self,
@@ -275,10 +293,10 @@ class _Kind:
     exact: tuple[str, ...] = ()
 
 
-_SCALED = ("multiplier", "shift", "low", "high")
+_SCALED = ("multiplier", "shift", "low", "high", "offset")
 _WINDOWED = ("kernel", "stride", "pad")
 _KINDS: dict[type, _Kind] = {
-    Conv: _Kind(_Writer._conv, (*_SCALED, "weights", "bias", "stride", "pad", "groups")),
+    Conv: _Kind(_Writer._conv, (*_SCALED[:-1], "weights", "bias", "stride", "pad", "groups")),
     MaxPool: _Kind(_Writer._max_pool, _WINDOWED),
     AveragePool: _Kind(_Writer._average_pool, (*_SCALED, *_WINDOWED)),
     Concat: _Kind(_Writer._concat),

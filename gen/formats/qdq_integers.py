@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
 
-from gen.common.errors import FirebrickError
-from gen.ir.fixed_point import fixed_point
+from gen.common.errors import FirebrickError, RefusedNode
+from gen.formats.qdq_scales import WIDEST, Scale
+from gen.ir.fixed_point import MAX_SHIFT, fixed_point
 from gen.ir.ops import Conv, Op, Requantising, Tensor
 
 LARGEST_DEAD, SMALLEST_DEAD = 2.0, 2.0**-12
 """A dead channel's scale as a part of the layer's largest live one: kept in between."""
 
+BIAS_END = 1 << 31
+COARSEST_BIAS = 1 / 32
+"""Codes of output by which rounding a bias may move a channel, as long as weights have the bits."""
 COARSEST = 1.0
 """Codes of output by which rounding a multiplier to an integer may at most move a channel: what one
 of 7 bits may where the channel uses the whole range."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What a QuantizeLinear says: code = round(real / scale), signed or not.
-
-    ``kind`` is the type that the file stores codes in.
-    """
-
-    scale: float
-    signed: bool
-    kind: np.dtype = field(compare=False)
-
-    @property
-    def range(self) -> tuple[int, int]:
-        """Smallest and largest code."""
-        return (-128, 127) if self.signed else (0, 255)
 
 
 @dataclass
 class Layer:
     """An op whose final scale is not known before all nodes are read.
 
+    ``bias`` is a convolution's, float64 (Cout,) in steps of its sums, perhaps not whole ones;
+    ``bits`` is the width of its weights in the file.
     ``own`` is the scale that the file gives its output, None until a QuantizeLinear is met;
     ``final`` replaces it where a concat has another. ``ceiling`` is the real value at which a Clip
     cuts its output. ``behind`` is the QuantizeLinear behind a global average, which has a scale of
@@ -48,11 +37,23 @@ class Layer:
     """
 
     op: Op
+    bias: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    bits: int = 8
     relu: bool = False
     ceiling: float | None = None
     behind: onnx.NodeProto | None = None
     own: Scale | None = None
     final: Scale | None = None
+
+
+def never_quantised(layer: Layer) -> FirebrickError:
+    """The error of a layer whose output has no scale."""
+    return RefusedNode(
+        layer.op.name,
+        type(layer.op).__name__,
+        "its output is never quantised; put QuantizeLinear and DequantizeLinear behind it (behind "
+        "the last layer too)",
+    )
 
 
 def usable_scales(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -76,27 +77,83 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
 
     Raises
     ------
-    FirebrickError
+    RefusedNode
         If scales are too far apart to requantise.
     """
     op, own, final = layer.op, layer.own, layer.final or layer.own
     if not isinstance(op, Requantising) or own is None or final is None:
         return op
-    low, high = final.range
-    ratio = own.scale / final.scale
-    low = max(low, int(np.floor(own.range[0] * ratio + 0.5)))
-    high = min(high, int(np.floor(own.range[1] * ratio + 0.5)))
-    if layer.ceiling is not None:
-        high = min(high, int(np.floor(layer.ceiling / final.scale + 0.5)))
+    low, high = _limits(layer, own, final)
     factor = op.factors(np.array([tensors[name].scale / final.scale for name in op.inputs]))
     try:
         multiplier, shift = fixed_point(factor)
     except ValueError as error:
-        raise FirebrickError(f"{op.name}: {error}") from None
-    scaled = op.requantised(multiplier, shift, 0 if layer.relu else low, high)
-    if isinstance(scaled, Conv):
-        _check_precision(scaled, tensors[op.inputs[0]], factor)
+        raise RefusedNode(op.name, type(op).__name__, f"{error}; quantise it again") from None
+    scaled = op.requantised(multiplier, shift, low, high)
+    if not isinstance(scaled, Conv):
+        return scaled.centred([tensors[name].zero for name in op.inputs], final.zero)
+    scaled, factor = _with_bias(scaled, _centred(scaled, layer.bias, final.zero), factor)
+    _check_precision(scaled, tensors[op.inputs[0]], factor)
     return scaled
+
+
+def _limits(layer: Layer, own: Scale, final: Scale) -> tuple[int, int]:
+    """Smallest and largest code that a layer's own scale, its ReLU and its ceiling leave."""
+    ratio = own.scale / final.scale
+    low = max(final.low, int(np.floor(own.low * ratio + 0.5)))
+    high = min(final.high, int(np.floor(own.high * ratio + 0.5)))
+    if layer.ceiling is not None:
+        high = min(high, int(np.floor(layer.ceiling / final.scale + 0.5)))
+    return (max(low, 0) if layer.relu else low) + final.zero, high + final.zero
+
+
+def _centred(op: Conv, bias: np.ndarray, zero: int) -> np.ndarray:
+    """The bias that also gives an output's code of zero, if that is another than 0."""
+    if not zero:
+        return bias
+    centred: np.ndarray = bias + zero * 2.0**op.shift / np.maximum(op.multiplier, 1)
+    if not (op.multiplier > 0).all():
+        raise FirebrickError(
+            f"node {op.name!r} (Conv): its multipliers are too small for a code of zero other than "
+            "0; quantise its output symmetrically (zero point 0 of signed codes)"
+        )
+    return centred
+
+
+def _with_bias(op: Conv, bias: np.ndarray, factor: np.ndarray) -> tuple[Conv, np.ndarray]:
+    """A layer with its bias in integers, and what its multipliers stand for then.
+
+    Where sums count coarse steps, as with weights of 2 bits, rounding the bias to one of these
+    would show in the output's codes. Then weights count finer ones, and a codebook keeps them as
+    narrow as they are.
+    """
+    finer = 0
+    while op.weight_bits + finer < WIDEST and op.shift + finer < MAX_SHIFT:
+        parts = bias * 2.0**finer
+        if (np.abs(parts - np.rint(parts)) * factor).max() <= COARSEST_BIAS * 2.0**finer:
+            break
+        finer += 1
+    rounded = np.floor(bias * 2.0**finer + 0.5)
+    if not np.abs(rounded).max() < BIAS_END:
+        raise FirebrickError(
+            f"node {op.name!r} (Conv): its bias does not fit 32 bits; quantise the network again"
+        )
+    op = replace(op, bias=rounded.astype(np.int32))
+    return (op, factor) if not finer else (_finer(op, finer), factor / 2.0**finer)
+
+
+def _finer(op: Conv, bits: int) -> Conv:
+    """The same layer with so many bits behind the point of its weights, which stay as narrow."""
+    end = 1 << (op.weight_bits - 1)
+    levels = np.arange(-end, end) if op.codebook is None else op.codebook.astype(np.int64)
+    return replace(
+        op,
+        weights=op.weights << bits,
+        weight_bits=op.weight_bits + bits,
+        weight_scale=op.weight_scale / 2.0**bits,
+        codebook=(levels << bits).astype(np.int8),
+        shift=op.shift + bits,
+    )
 
 
 def _check_precision(op: Conv, x: Tensor, factor: np.ndarray) -> None:

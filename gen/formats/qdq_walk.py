@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from gen.common.errors import FirebrickError
 from gen.formats.classifier_head import check_square
 from gen.formats.onnx_nodes import attributes, refuse
 from gen.formats.onnx_views import View
-from gen.formats.onnx_walk import GraphWalk
-from gen.formats.qdq_integers import Layer, Scale
+from gen.formats.onnx_walk import QUANTISING, RESHAPES, GraphWalk
+from gen.formats.qdq_integers import BIAS_END, Layer, never_quantised
+from gen.formats.qdq_pixels import Entry, fed_codes, read_entry
+from gen.formats.qdq_scales import Scale
+from gen.formats.qdq_weights import Decoded, decoded
 from gen.ir.ops import INPUT, AveragePool, Concat, GlobalSum, Requantising
+from gen.ir.preprocessing import Expected
 
-INPUT_SCALES = (1.0, 1.0 / 255.0)
-"""Scales of the input at which its codes are the raw pixels."""
+PASSING = {*RESHAPES, "Clip", "Concat", "Dropout", "Identity", "MaxPool", "Pad", "Transpose"}
+"""Operators that pass codes on."""
 
 
 class QdqWalk(GraphWalk):
     """Keeps the layers with their scales; views are of real numbers and of their codes alike.
 
+    ``_codes`` has the tensors of the graph that are codes, and what was said of them.
+
     Parameters
     ----------
     model : onnx.ModelProto
+    expected : Expected
+        What the user says of pixels.
     """
 
-    def __init__(self, model: onnx.ModelProto):
+    def __init__(self, model: onnx.ModelProto, expected: Expected):
         super().__init__(model)
-        self._decoded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._expected = expected
+        self._metadata = {entry.key: entry.value for entry in model.metadata_props}
+        self._decoded: dict[str, Decoded] = {}
+        self._codes: dict[str, Scale] = {}
         self._layers: dict[str, Layer] = {}
         self._shapes = {INPUT: self._input_shape}
         self._input: Scale | None = None
+        self._entry: Entry | None = None
         self._border = np.zeros(self._input_shape[2], np.int64)
 
     def _shape_of(self, tensor: str) -> tuple[int, int, int]:
@@ -42,6 +55,36 @@ class QdqWalk(GraphWalk):
 
     def _is_average(self, tensor: str) -> bool:
         return tensor in self._layers and isinstance(self._layers[tensor].op, GlobalSum)
+
+    def _note(self, node: onnx.NodeProto) -> None:
+        """Codes that a node passes on are codes still; one that computes wants real numbers."""
+        if node.op_type in QUANTISING:
+            return
+        said = [self._codes[name] for name in node.input if name in self._codes]
+        if not said:
+            return
+        if node.op_type not in PASSING or any(other != said[0] for other in said[1:]):
+            refuse(
+                node,
+                "computes on codes, or joins codes of different scales; put DequantizeLinear in "
+                "front of it and QuantizeLinear behind",
+            )
+        for name in node.output:
+            self._codes.setdefault(name, said[0])
+
+    def _pads_zeros(self, node: onnx.NodeProto, fill: np.ndarray | None) -> bool:
+        """Around codes, zero is their zero point."""
+        said = self._codes.get(node.input[0])
+        if said is None:
+            return super()._pads_zeros(node, fill)
+        return (0 if fill is None else int(fill.reshape(-1)[0])) == said.zero_point
+
+    def _zeros(self, tensor: str) -> np.ndarray:
+        """Our code of zero of each channel of a tensor, int64 (C,)."""
+        if tensor == INPUT:
+            return self._border
+        own = self._layers[tensor].own
+        return np.full(self._shapes[tensor][2], 0 if own is None else own.zero, np.int64)
 
     def _append(self, node: onnx.NodeProto, layer: Layer, layout: str = "NCHW") -> None:
         self._add_layer(layer)
@@ -59,39 +102,46 @@ class QdqWalk(GraphWalk):
             self._average_in_the_middle(layer)
         scale = self._input if layer is None else layer.own
         if scale is None or (layer is not None and layer.final is not None):
-            refuse(node, f"reads {name!r}, which is not quantised before, or for a concat only")
+            refuse(
+                node,
+                f"reads {name!r}, which is not quantised before, or for a concat only; put "
+                "QuantizeLinear and DequantizeLinear between them",
+            )
         return scale
 
     def _read_scale(self, node: onnx.NodeProto, kind: np.dtype) -> Scale:
         """What a node says; ``kind`` is the type of its codes unless a zero point tells it."""
         scale = self._nodes.constant(node, 1)
         zero = self._nodes.constant(node, 2)
-        kind = kind if zero is None else zero.dtype
-        code = 0 if zero is None else int(zero.reshape(-1)[0])
-        if scale is None or scale.size != 1 or kind not in (np.uint8, np.int8):
-            refuse(node, f"activations must be 8 bits with one scale, not {kind}")
-        lowest = (-128 if kind == np.int8 else 0) - code
-        if lowest not in (0, -128):
+        if scale is None or scale.size != 1 or (zero is not None and zero.size != 1):
             refuse(
                 node,
-                f"zero point {code} of {kind} activations is not supported: quantise "
-                "with unsigned codes behind ReLUs and symmetric ones elsewhere",
+                "gives channels of activations scales of their own; one scale and zero point for "
+                "all of them is supported",
             )
-        return Scale(float(scale.reshape(-1)[0]), signed=lowest < 0, kind=kind)
+        code = 0 if zero is None else int(zero.reshape(-1)[0])
+        kind = kind if zero is None else zero.dtype
+        return Scale.read(node, float(scale.reshape(-1)[0]), code, kind)
 
     def _quantize(self, node: onnx.NodeProto) -> None:
-        view = self._view(node, padded=True)
+        view = self._view(node, padded=True, pixels=True)
         self._views[node.output[0]] = view
         if view.tensor == INPUT:
-            self._take_input(node, self._said(node))
+            said = self._said(node)
+            self._codes[node.output[0]] = said
+            self._take_input(node, said, np.full(3, -said.low))
             return
         layer = self._layers[view.tensor]
         if view.final or self._is_average(view.tensor):
             one = self._nodes.constant(node, 1)
             if one is None or one.size != 1:
-                refuse(node, "the logits must have one scale for all classes")
+                refuse(
+                    node,
+                    "gives classes scales of their own; one scale for all of them is supported",
+                )
             layer.behind = layer.behind or (None if view.final else node)
             return
+        self._codes[node.output[0]] = self._said(node)
         self._settle(node, layer, self._said(node))
 
     def _said(self, node: onnx.NodeProto) -> Scale:
@@ -99,23 +149,25 @@ class QdqWalk(GraphWalk):
         kind = attributes(node).get("output_dtype", 0) or TensorProto.UINT8
         return self._read_scale(node, np.dtype(helper.tensor_dtype_to_np_dtype(kind)))
 
-    def _take_input(self, node: onnx.NodeProto, scale: Scale) -> None:
-        if scale.signed or not any(abs(scale.scale / raw - 1) < 1e-3 for raw in INPUT_SCALES):
-            refuse(
-                node,
-                f"the input's codes (scale {scale.scale:g}) are not the raw pixels; fold mean and "
-                "standard deviation into the first layer before quantising, or import the float "
-                "network",
-            )
-        self._input = scale
+    def _take_input(
+        self, node: onnx.NodeProto, scale: Scale, zeros: np.ndarray, *, fed: bool = False
+    ) -> None:
+        """Remember what codes the input has, and what they are of the pixels."""
+        if self._input is not None and self._input != scale:
+            refuse(node, "quantises the input once more, otherwise; quantise it once")
+        front = self._pixels.get(node.input[0])
+        self._input, self._border = scale, zeros.astype(np.int64)
+        channels = self._input_shape[2]
+        self._entry = read_entry(
+            node, scale, self._expected, self._metadata, fed=fed, front=front, channels=channels
+        )
 
     def _read_codes(self, node: onnx.NodeProto) -> None:
         """Take codes that are fed; their zero points, one a channel, are what zeros pad with."""
         scale, zero = self._nodes.constant(node, 1), self._nodes.constant(node, 2)
-        if scale is None or zero is None or np.ptp(scale) != 0 or zero.dtype != np.uint8:
-            refuse(node, "the input must be uint8 pixels with one scale and with zero points")
-        self._take_input(node, Scale(float(scale.reshape(-1)[0]), False, zero.dtype))
-        self._border = np.broadcast_to(zero.reshape(-1), 3).astype(np.int64)
+        said, zeros = fed_codes(node, scale, zero, self._nodes.input_kind)
+        self._codes[node.input[0]] = said
+        self._take_input(node, said, zeros, fed=True)
 
     def _settle(self, node: onnx.NodeProto, layer: Layer, scale: Scale) -> None:
         """Take ``scale`` for a layer's output, and for what shares it."""
@@ -126,8 +178,13 @@ class QdqWalk(GraphWalk):
                 self._join(node, source, scale)
         elif layer.own is None:
             layer.own = scale
-        elif layer.own != scale:
-            refuse(node, f"{op.name!r} has scale {layer.own.scale:g} already, not {scale.scale:g}")
+        elif not scale.holds(layer.own):
+            refuse(
+                node,
+                f"{op.name!r} has scale {layer.own.scale:g} already, not {scale.scale:g}, and "
+                f"steps {layer.own.low} to {layer.own.high}, not {scale.low} to {scale.high}; "
+                "quantise it once",
+            )
 
     def _join(self, node: onnx.NodeProto, name: str, scale: Scale) -> None:
         """Let a branch of a concat requantise to the concat's scale."""
@@ -138,7 +195,11 @@ class QdqWalk(GraphWalk):
             return
         readers = [other for other in self._layers.values() if name in other.op.inputs]
         if not isinstance(branch.op, Requantising) or len(readers) != 1:
-            refuse(node, f"{name!r} has a scale of its own and is read elsewhere too")
+            refuse(
+                node,
+                f"{name!r} has a scale of its own and is read elsewhere too; give it that of the "
+                "concatenation",
+            )
         branch.final = scale
 
     def _dequantize(self, node: onnx.NodeProto) -> None:
@@ -150,15 +211,38 @@ class QdqWalk(GraphWalk):
         codes, scale = self._nodes.constant(node, 0), self._nodes.constant(node, 1)
         zero = self._nodes.constant(node, 2)
         if codes is None or scale is None:
-            refuse(node, "has no constant input")
+            refuse(node, "decodes no constant and no map of codes; quantise the model again")
         axis = attributes(node).get("axis", 1) % max(codes.ndim, 1)
-        if scale.size > 1 and axis and codes.ndim != 2:
-            refuse(node, "weights must have one scale an output channel (axis 0)")
+        if scale.size > 1 and (scale.ndim > 1 or (axis and codes.ndim != 2)):
+            refuse(
+                node,
+                "weights must have one scale an output channel (axis 0); quantise them again so, "
+                "or with one scale a layer",
+            )
         lined = [-1 if at == axis else 1 for at in range(codes.ndim)]
-        shift = np.zeros(1, np.int64) if zero is None else zero.astype(np.int64)
-        shift = shift.reshape(lined) if shift.size > 1 else shift.reshape(())
+        zero = np.zeros((), np.int64) if zero is None else zero
+        zero = zero.reshape(lined) if zero.size > 1 else zero.reshape(())
         scale = scale.reshape(lined) if scale.size > 1 and codes.ndim == 2 else scale.reshape(-1)
-        self._decoded[node.output[0]] = (codes.astype(np.int64) - shift, scale)
+        self._decoded[node.output[0]] = decoded(codes, zero, scale)
+
+    def _transpose(self, node: onnx.NodeProto) -> None:
+        """Matrices of weights are turned as they are; maps as in every graph."""
+        found = self._decoded.get(node.input[0])
+        if found is None:
+            super()._transpose(node)
+            return
+        order = attributes(node).get("perm", range(found.steps.ndim)[::-1])
+        if found.scale.ndim < 2 < found.steps.ndim and found.scale.size > 1 and order[0] != 0:
+            refuse(
+                node,
+                "turns weights with a scale an output channel; quantise them as the layer reads "
+                "them",
+            )
+        turned = found.scale.ndim == found.steps.ndim
+        scale = found.scale.transpose(order) if turned else found.scale
+        self._decoded[node.output[0]] = replace(
+            found, steps=found.steps.transpose(order), scale=scale
+        )
 
     def _undo(self, node: onnx.NodeProto, view: View) -> None:
         """Check that a DequantizeLinear gives back what was quantised."""
@@ -166,9 +250,10 @@ class QdqWalk(GraphWalk):
         if name == INPUT and self._input is None:
             self._read_codes(node)
         elif not (view.final or self._is_average(name)):
-            own = self._scale_of(node, name)
-            if self._read_scale(node, own.kind) != own:
-                refuse(node, "does not undo the QuantizeLinear before it")
+            self._scale_of(node, name)
+            said = self._codes.get(node.input[0])
+            if said is None or not said.undone_by(self._read_scale(node, said.kind)):
+                refuse(node, "does not undo the QuantizeLinear before it; quantise the model again")
 
     def _average_in_the_middle(self, layer: Layer) -> None:
         """Make an average pool of what was taken for the end."""
@@ -176,34 +261,29 @@ class QdqWalk(GraphWalk):
         shape = self._shapes[source]
         check_square(name, shape)
         if layer.behind is None:
-            raise FirebrickError(f"{name!r} is never quantised (no QuantizeLinear behind it)")
+            raise never_quantised(layer)
         layer.op = AveragePool(name, (source,), shape[0], shape[0], 0, 1, 0, 0)
         layer.own = self._said(layer.behind)
 
-    def _weights(self, node: onnx.NodeProto) -> tuple[np.ndarray, np.ndarray]:
-        """Codes and scales of a node's weights."""
+    def _weights(self, node: onnx.NodeProto) -> Decoded:
+        """A node's weights."""
         if node.input[1] not in self._decoded:
-            refuse(node, "its weights are not quantised")
-        codes, scale = self._decoded[node.input[1]]
-        if codes.min() < -128 or codes.max() > 127:
-            refuse(node, "weight codes must be 8 bits around zero")
-        return codes, scale
+            refuse(node, "its weights are not quantised; quantise all layers, or none")
+        return self._decoded[node.input[1]]
 
     def _bias(self, node: onnx.NodeProto, unit: np.ndarray) -> np.ndarray:
-        """The bias in units of the accumulator: the file's integers where its scale is that."""
+        """The bias in steps of the sums: the file's integers where its scale is that of these."""
         if len(node.input) < 3 or not node.input[2]:
-            return np.zeros(len(unit), np.int32)
+            return np.zeros(len(unit))
         if node.input[2] in self._decoded:
-            codes, scale = self._decoded[node.input[2]]
-            codes = np.broadcast_to(codes.reshape(-1), unit.shape)
-            real = codes * scale.astype(np.float64)
-            rounded = np.where(
-                np.isclose(scale, unit, rtol=1e-4, atol=0), codes, np.floor(real / unit + 0.5)
-            )
+            found = self._decoded[node.input[2]]
+            steps = np.broadcast_to(found.steps.reshape(-1), unit.shape)
+            real = steps * found.scale.astype(np.float64)
+            same = np.isclose(found.scale, unit, rtol=1e-4, atol=0)
+            bias = np.where(same, steps, real / unit)
         else:
             given = np.asarray(self._nodes.constant(node, 2), dtype=np.float64)
-            real = np.broadcast_to(given.reshape(-1), unit.shape)
-            rounded = np.floor(real / unit + 0.5)
-        if not np.abs(rounded).max() <= 2**31 - 1:
-            refuse(node, "its bias does not fit 32 bits")
-        return rounded.astype(np.int32)
+            bias = np.broadcast_to(given.reshape(-1), unit.shape) / unit
+        if not np.abs(bias).max() < BIAS_END:
+            refuse(node, "its bias does not fit 32 bits; quantise the network again")
+        return bias

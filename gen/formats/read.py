@@ -16,6 +16,7 @@ from gen.ir.graph import FloatGraph
 from gen.ir.labels import ClassNames
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
+from gen.ir.preprocessing import UNSAID, Expected
 
 
 def read_model(
@@ -26,6 +27,7 @@ def read_model(
     weights: Path | None = None,
     seed: int = 0,
     size: Size | None = None,
+    expected: Expected = UNSAID,
 ) -> FloatGraph | QuantizedNetwork:
     """A network as its file or its metaparameters have it, float or quantised.
 
@@ -44,6 +46,8 @@ def read_model(
     size : tuple of int or None
         Height and width of the input, where an ONNX file leaves them open; another than the
         family's.
+    expected : Expected
+        What the user says that a quantised ONNX file expects of pixels.
 
     Raises
     ------
@@ -60,10 +64,9 @@ def read_model(
         raise FirebrickError(f"--weights {weights} is for a network of --family; give that too")
     if path is not None and is_deep_compression(path):
         return deep_compression.load_compressed(path)
-    kind = None if path is None else path.suffix.lower()
-    if path is not None and kind not in (".npz", fbz.SUFFIX):
+    if path is not None and not is_ours(path):
         refuse_foreign(path)
-        return load_onnx(path, labels, size)
+        return load_onnx(path, labels, expected, size)
     if size is not None:
         raise FirebrickError(f"{path or 'the default'}: has a size already; leave out {OPTION}")
     network = _read_network(path)
@@ -77,21 +80,32 @@ def _read_network(path: Path | None) -> QuantizedNetwork:
     return fbz.load_fbz(path) if path.suffix.lower() == fbz.SUFFIX else load_network(path)
 
 
-def read_quantised(path: Path) -> QuantizedNetwork:
+def read_quantised(path: Path, expected: Expected = UNSAID) -> QuantizedNetwork:
     """A network that is quantised already, from any file that holds one.
+
+    Parameters
+    ----------
+    path : Path
+    expected : Expected
+        As for :func:`read_model`.
 
     Raises
     ------
     FirebrickError
         If it cannot be read or is a float network.
     """
-    network = read_model(path)
+    network = read_model(path, expected=expected)
     if isinstance(network, FloatGraph):
         raise FirebrickError(
             f"{path}: is a float model; quantise it first, with `python -m gen export --npz` or "
             "`python -m gen --board`"
         )
     return network
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a network file, by its name: what it expects of pixels is settled."""
+    return path.suffix.lower() in (".npz", fbz.SUFFIX)
 
 
 def is_deep_compression(path: Path) -> bool:

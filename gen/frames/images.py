@@ -55,7 +55,8 @@ def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
     Returns
     -------
     uint8 array (height, width, channels)
-        Raw grey, RGB or RGBA, resized and cropped as ``preprocessing`` says.
+        Raw grey, RGB or RGBA, resized and cropped as ``preprocessing`` says, or codes by its
+        tables.
 
     Raises
     ------
@@ -225,17 +226,23 @@ def _eight_bits(image: Image.Image, name: str) -> np.ndarray:
 
 
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """Resize and crop an image as ``preprocessing`` says.
+    """Resize and crop an image as ``preprocessing`` says, to pixels or codes of these.
 
     Returns
     -------
     uint8 array (height, width, channels)
     """
+    pixels = np.atleast_3d(np.asarray(_framed(image, preprocessing), dtype=np.uint8))
+    return preprocessing.coded(pixels)
+
+
+def _framed(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """An image of the network's input's size and colours."""
     height, width = preprocessing.crop
     if image.mode != MODES[preprocessing.channels]:
         image = image.convert(MODES[preprocessing.channels])
     if preprocessing.stretch:
-        return _pixels(_resized(image, (width, height)))
+        return _resized(image, (width, height))
     shorter = max(preprocessing.resize, 1)
     fits = height <= image.height <= shorter and width <= image.width <= shorter
     if not fits:
@@ -247,7 +254,7 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
             for side, least in zip(image.size, (width, height), strict=True)
         )
         image = _resized(image, size)
-    return _pixels(_cut(image, width, height))
+    return _cut(image, width, height)
 
 
 def _resized(image: Image.Image, size: tuple[int, ...]) -> Image.Image:
@@ -256,11 +263,6 @@ def _resized(image: Image.Image, size: tuple[int, ...]) -> Image.Image:
         return image.resize(size, Image.Resampling.BILINEAR)  # type: ignore[arg-type]
     planes = [plane.resize(size, Image.Resampling.BILINEAR) for plane in image.split()]  # type: ignore[arg-type]
     return Image.merge(image.mode, planes)
-
-
-def _pixels(image: Image.Image) -> np.ndarray:
-    """Height, width and channels."""
-    return np.atleast_3d(np.asarray(image, dtype=np.uint8))
 
 
 def _cut(image: Image.Image, width: int, height: int) -> Image.Image:

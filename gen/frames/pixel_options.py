@@ -15,6 +15,7 @@ from gen.ir.preprocessing import (
     PRESETS,
     STRETCH,
     WITHOUT_MARGIN,
+    Expected,
     Normalisation,
     Preprocessing,
     by_channel,
@@ -155,22 +156,37 @@ class PixelOptions(FrameOptions):
         FirebrickError
             If an option or the metadata is not understood.
         """
+        said = self.said()
+        found, source = said.normalisation, "given"
+        if found is None:
+            found, source = _unsaid(graph)
+        found = found.of_channels(graph.input_shape[2])
+        if said.channel_order is not None:
+            found = replace(found, channel_order=said.channel_order)
+        return found, f"{found.described()}; {source}"
+
+    def said(self) -> Expected:
+        """What the options say that a network expects.
+
+        Raises
+        ------
+        FirebrickError
+            If one is not understood, or two contradict each other.
+        """
         numbers = [name for name in ("--mean", "--std", "--scale") if name in self.expected]
         if self.preprocess is not None and numbers:
             raise FirebrickError(
                 f"--preprocess {self.preprocess} gives mean, deviation and scale already; leave "
                 f"out that or {' and '.join(numbers)}"
             )
-        if numbers:
-            found, source = self._numbers(), "given"
-        elif self.preprocess is not None:
-            found, source = Normalisation.preset(self.preprocess), "given"
-        else:
-            found, source = _unsaid(graph)
-        found = found.of_channels(graph.input_shape[2])
-        if self.channel_order is not None:
-            found = replace(found, channel_order=self.channel_order.upper())
-        return found, f"{found.described()}; {source}"
+        found = self._numbers() if numbers else None
+        if self.preprocess is not None:
+            found = Normalisation.preset(self.preprocess)
+        if self.channel_order is None:
+            return Expected(found, None if found is None else found.channel_order)
+        order = self.channel_order.upper()
+        checked = replace(found or Normalisation(), channel_order=order)
+        return Expected(None if found is None else checked, order)
 
     def _numbers(self) -> Normalisation:
         """Mean, deviation and scale of the options."""

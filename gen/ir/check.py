@@ -74,6 +74,11 @@ def _mistyped(part: Any) -> Iterator[str]:
             yield f"{getattr(part, 'name', 'preprocessing')}: {item.name} is {value!r}, not {name}"
 
 
+def _is_table(codes: Any) -> bool:
+    """Whether it has a code for each value of a pixel."""
+    return len(codes) == 256 and all(isinstance(c, int) and 0 <= c < 256 for c in codes)
+
+
 def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
     for key, tensor in network.tensors.items():
         if tensor.name != key:
@@ -82,6 +87,8 @@ def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
             yield f"tensor {tensor.name}: shape {tensor.shape} or {tensor.bits} bits out of range"
         if not 0 < tensor.scale < np.inf:
             yield f"tensor {tensor.name}: scale {tensor.scale} is not a positive number"
+        if not tensor.low <= tensor.zero <= tensor.high:
+            yield f"tensor {tensor.name}: its zero {tensor.zero} is none of its codes"
     if (network.input.bits, network.input.signed) != (8, False):
         yield "tensor input: pixels must have 8 bits without a sign"
     if network.input.shape[-1] not in CHANNELS:
@@ -89,6 +96,9 @@ def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
     crop, resize = network.preprocessing.crop, network.preprocessing.resize
     if (*crop, network.preprocessing.channels) != network.input.shape or resize < 1:
         yield f"preprocessing crops to {crop}, but the input is {network.input.shape}"
+    tables = network.preprocessing.tables
+    if tables and not (len(tables) == network.input.shape[2] and all(map(_is_table, tables))):
+        yield "preprocessing needs a table of 256 codes, 0 to 255, for each channel, or none"
     texts = (network.name, *network.labels, *network.source, *network.source.values())
     if not all(isinstance(text, str) for text in texts):
         yield "its name, labels and source notes must be text"

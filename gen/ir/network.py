@@ -7,6 +7,7 @@ for people and for the host's softmax.
 Numerics (all exact, two's complement)
 --------------------------------------
 - Activations are 8-bit codes, unsigned behind a ReLU, signed otherwise; real value = code * scale.
+  Networks from quantised files may have other codes of zero; then it is (code - zero) * scale.
 - Weights are signed integers of ``weight_bits`` bits with one scale an output channel. A layer may
   have a codebook: then it stores codes of ``code_bits`` bits that stand for levels of its weights.
 - Requantise: ``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
@@ -28,7 +29,7 @@ from gen.common.errors import FirebrickError
 from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Of files with what formats before it cannot say: see :func:`_format`."""
 
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Op)}
@@ -157,7 +158,7 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
         "format": _format(network),
         "name": network.name,
         "ops": ops,
-        "tensors": [asdict(t) for t in network.tensors.values()],
+        "tensors": [_tensor(t) for t in network.tensors.values()],
         "labels": list(network.labels),
         "preprocessing": _preprocessing(network.preprocessing),
         "source": network.source,
@@ -165,12 +166,21 @@ def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.nda
     return header, arrays
 
 
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    """As data, without what older formats do not know where nothing is lost by it."""
+    entry = asdict(tensor)
+    if not tensor.zero:
+        del entry["zero"]
+    return entry
+
+
 def _preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
     """As data, without what the input says, and what older formats do not know if that is usual."""
     entry = asdict(preprocessing)
     del entry["channels"]
-    if not preprocessing.stretch:
-        del entry["stretch"]
+    for name, value in (("stretch", False), ("tables", ())):
+        if entry[name] == value:
+            del entry[name]
     return entry
 
 
@@ -178,8 +188,11 @@ def _format(network: QuantizedNetwork) -> int:
     """The oldest format that can say a network.
 
     Format 2 brought codebooks; format 3 average pools, padding of max pools, groups, and kernels
-    that are not square; format 4 stretched pictures, and inputs that are not RGB.
+    that are not square; format 4 stretched pictures, and inputs that are not RGB; format 5 other
+    codes of zero than 0, and tables of codes.
     """
+    if network.preprocessing.tables or any(t.zero for t in network.tensors.values()):
+        return 5
     if network.preprocessing.stretch or network.preprocessing.channels != 3:
         return 4
     return max(op.format for op in network.ops)
@@ -199,15 +212,17 @@ def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Quantize
                 values[item.name] = arrays[key]
         ops.append(kind(**values))
     tensors = {t["name"]: Tensor(**{**t, "shape": tuple(t["shape"])}) for t in header["tensors"]}
-    preprocessing = header["preprocessing"]
+    given = header["preprocessing"]
+    tables = tuple(tuple(row) for row in given.get("tables", ()))
+    preprocessing = Preprocessing(
+        **{**given, "crop": tuple(given["crop"]), "tables": tables},
+        channels=tensors[INPUT].shape[2],
+    )
     return QuantizedNetwork(
         name=header["name"],
         ops=tuple(ops),
         tensors=tensors,
         labels=tuple(header["labels"]),
-        preprocessing=Preprocessing(
-            **{**preprocessing, "crop": tuple(preprocessing["crop"])},
-            channels=tensors[INPUT].shape[2],
-        ),
+        preprocessing=preprocessing,
         source=dict(header["source"]),
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 
+import numpy as np
+
 from gen.common.errors import FirebrickError
 
 ByChannel = tuple[float, ...]
@@ -13,6 +15,8 @@ ByChannel = tuple[float, ...]
 CHANNELS = (1, 3, 4)
 """What pixels may have: grey, RGB, and RGB with one more."""
 COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
+Tables = tuple[tuple[int, ...], ...]
+"""For each channel of a frame, the code of each pixel value."""
 STRETCH = "stretch"
 """Said in place of a size: resize all of a picture to the network's input, whatever its shape."""
 
@@ -34,12 +38,28 @@ class Preprocessing:
         Resize all of the picture to the crop instead, whatever its shape.
     channels : int
         Of the network's input, one of :data:`CHANNELS`.
+    tables : tuple of tuple of int
+        Codes that the network is sent in the place of pixels, 256 a channel, at last; empty where
+        it is sent the pixels themselves.
     """
 
     resize: int
     crop: tuple[int, int]
     stretch: bool = False
     channels: int = 3
+    tables: Tables = ()
+
+    @property
+    def raw(self) -> Preprocessing:
+        """The same up to the pixels, without what turns them into codes."""
+        return replace(self, tables=())
+
+    def coded(self, pixels: np.ndarray) -> np.ndarray:
+        """What the network is sent of raw pixels, uint8 arrays (..., channels) both."""
+        if not self.tables:
+            return pixels
+        tables = np.array(self.tables, np.uint8)
+        return np.stack([table[pixels[..., at]] for at, table in enumerate(tables)], axis=-1)
 
     @property
     def resizing(self) -> str:
@@ -74,9 +94,10 @@ class Preprocessing:
     def described(self) -> str:
         """What is done, for people."""
         size = "x".join(map(str, self.crop))
+        end = ", pixels to codes by a table" if self.tables else ""
         if self.stretch:
-            return f"all of the picture stretched to {size}"
-        return f"shorter side to {self.resize}, middle {size}"
+            return f"all of the picture stretched to {size}{end}"
+        return f"shorter side to {self.resize}, middle {size}{end}"
 
 
 @dataclass(frozen=True)
@@ -203,6 +224,15 @@ class Normalisation:
         return f"{colours}, mean {_said(self.mean)}, deviation {_said(self.std)}"
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a user says that a network expects of pixels; None where nothing is said."""
+
+    normalisation: Normalisation | None = None
+    channel_order: str | None = None
+
+
+UNSAID = Expected()
 PRESETS = {
     "imagenet": Normalisation(
         mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), std=(0.229 * 255, 0.224 * 255, 0.225 * 255)

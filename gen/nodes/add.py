@@ -75,6 +75,7 @@ class AddNode(UnitNode):
             a_shape=code_shape(a.signed),
             b_shape=code_shape(b.signed),
             o_shape=code_shape(self.output.signed),
+            offset=self.op.offset,
         )
 
     def departures(

@@ -143,7 +143,8 @@ class WindowPoolNode(Node):
         return sum_shape(self.op.kernel**2, code_shape(self.inputs[0].signed)).width
 
     def _scaler(self, family: Family) -> ScalerKind:
-        fits = self._sum_bits < DSP_OPERAND_BITS["xc7"]
+        bias = 0 if self.average is None else self.average.bias
+        fits = max(self._sum_bits, bias.bit_length() + 1) < DSP_OPERAND_BITS["xc7"]
         return "dsp48e1" if family == "xc7" and fits else "inferred"
 
     def cost(
@@ -194,4 +195,4 @@ class WindowPoolNode(Node):
 
 def average_of(op: AveragePool, y: Tensor) -> Average:
     """What makes a code of ``y`` of a window's sum."""
-    return Average(op.multiplier, op.shift, op.low, op.high, y.signed)
+    return Average(op.multiplier, op.shift, op.low, op.high, y.signed, op.offset)

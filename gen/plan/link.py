@@ -98,11 +98,16 @@ def link_frames_per_second(network: QuantizedNetwork, board: Board) -> float:
         outwards = words + OVERHEAD * (info.chunks + info.parts)
         return board.baud / UART_BITS / max(inwards, outwards)
     assert board.phy is not None
-    whole, rest = divmod(info.frame_bytes, info.chunk)
-    inwards = whole * _on_the_line(info.chunk) + (_on_the_line(rest) if rest else 0)
+    inwards = line_bytes(info.frame_bytes, info.chunk)
     results = RESULT.size + 4 * -(-info.classes // info.parts)
-    outwards = (whole + (rest > 0)) * _on_the_line(CREDIT.size) + info.parts * _on_the_line(results)
+    outwards = info.chunks * _on_the_line(CREDIT.size) + info.parts * _on_the_line(results)
     return board.phy.bits_per_second / 8 / max(inwards, outwards)
+
+
+def line_bytes(payload: int, chunk: int = CHUNK) -> int:
+    """Bytes of a line's time for so much payload, in datagrams of ``chunk`` bytes of it."""
+    whole, rest = divmod(payload, chunk)
+    return whole * _on_the_line(chunk) + (_on_the_line(rest) if rest else 0)
 
 
 def _on_the_line(payload: int) -> int:

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arith.registers import copies
+from hw.arith.registers import copies, later
 from hw.stream.block_ram import HALF_BLOCKS, Bank
 from hw.stream.dual_port import DualPortMemory, MemoryKind
 from hw.stream.fifo import wrap
@@ -37,11 +37,28 @@ def lut_columns(depth: int) -> int:
     return max(LUT_LOADS // -(-depth // 64), 1)
 
 
+NEAR_BANKS = 4
+"""Most banks among which a LUT chooses before the cycle's end; with more, a register is behind."""
+
+
+def choice_cycles(depth: int, width: int, kind: MemoryKind) -> int:
+    """Cycles more that a ROM should take for the choice among its banks.
+
+    Parameters
+    ----------
+    depth, width : int
+        Rows, and bits a row.
+    kind : "block" or "lut"
+    """
+    return int(kind == "block" and len(banks(max(depth, 2), width)) > NEAR_BANKS)
+
+
 class Rom(wiring.Component):
     """Rows that are read one after another, and again from the first one.
 
-    In block RAM, two cycles use its output register. In LUTs, each :data:`LUT_LOADS` of them have
-    address registers of their own; with two cycles, these follow the one that counts.
+    In block RAM, two cycles use its output register, and three one behind the choice among banks.
+    In LUTs, each :data:`LUT_LOADS` of them have address registers of their own; with two cycles,
+    these follow the one that counts.
 
     Parameters
     ----------
@@ -51,7 +68,7 @@ class Rom(wiring.Component):
     kind : "block" or "lut"
         Block RAM is cut as :func:`banks` says, so that nothing is left to a tool's judgement.
     latency : int
-        Cycles from ``i_next`` to the row, 1 or 2.
+        Cycles from ``i_next`` to the row: 1, 2, or 3 in block RAM.
 
     Members
     -------
@@ -78,13 +95,12 @@ class Rom(wiring.Component):
                 "block",
                 init=self._rows,
                 banks=banks(depth, self._width),
-                registered=self._latency == 2,
+                registered=self._latency > 1,
                 writable=False,
             )
-            m.d.comb += [
-                table.read.addr.eq(self._addresses(m, 1)[0]),
-                self.o_data.eq(table.read.data),
-            ]
+            m.d.comb += table.read.addr.eq(self._addresses(m, 1)[0])
+            row = table.read.data if self._latency < 3 else later(m, table.read.data, "chosen")
+            m.d.comb += self.o_data.eq(row)
         return m
 
     def _addresses(self, m: Module, count: int) -> list[Signal]:

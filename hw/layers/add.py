@@ -16,9 +16,9 @@ REGISTERS = ("operand", *multiply.REGISTERS, "total", "rounded", "clamped")
 class Add(wiring.Component):
     """Adds two streams of different scales: the weighted sum, rounded, shifted and clamped.
 
-    ``y = clamp((a * multipliers[0] + b * multipliers[1] + 2**(shift-1)) >> shift, low, high)``,
-    exact, with an arithmetic shift. Latency 8 (:data:`REGISTERS` and the output's); one transfer a
-    cycle.
+    ``y = clamp((a * m[0] + b * m[1] + offset + 2**(shift-1)) >> shift, low, high)``, where ``m``
+    are the multipliers; exact, with an arithmetic shift. Latency 8 (:data:`REGISTERS` and the
+    output's); one transfer a cycle.
 
     Parameters
     ----------
@@ -30,6 +30,7 @@ class Add(wiring.Component):
     low, high : int
         The clamp, inside ``o_shape``.
     a_shape, b_shape, o_shape : shape-like
+    offset : int
 
     Members
     -------
@@ -56,6 +57,7 @@ class Add(wiring.Component):
         a_shape: ShapeLike,
         b_shape: ShapeLike,
         o_shape: ShapeLike,
+        offset: int = 0,
     ):
         for multiplier in multipliers:
             if not 0 <= multiplier < 1 << 16:
@@ -69,6 +71,7 @@ class Add(wiring.Component):
         self._multipliers = tuple(multipliers)
         self._shift = shift
         self._clamp = low, high
+        self._rounding = offset + (1 << (shift - 1))
         super().__init__(
             {
                 "i_a": In(lane_stream(lanes, a_shape)),
@@ -82,7 +85,7 @@ class Add(wiring.Component):
         total = (
             a.astype(np.int64) * self._multipliers[0] + b.astype(np.int64) * self._multipliers[1]
         )
-        return np.clip((total + (1 << (self._shift - 1))) >> self._shift, *self._clamp)
+        return np.clip((total + self._rounding) >> self._shift, *self._clamp)
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
@@ -116,7 +119,7 @@ class Add(wiring.Component):
             products.append(multiply.multiply(m, value, multiplier, name))
         exact_total = products[0] + products[1]
         total = Signal(exact_total.shape(), name=f"total_{lane}", reset_less=True)
-        exact_rounded = (total + (1 << (self._shift - 1))).shift_right(self._shift)
+        exact_rounded = (total + self._rounding).shift_right(self._shift)
         rounded = Signal(exact_rounded.shape(), name=f"rounded_{lane}", reset_less=True)
         clamped = Signal(result.shape(), name=f"clamped_{lane}", reset_less=True)
         m.d.sync += [

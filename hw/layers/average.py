@@ -13,7 +13,7 @@ from hw.layers.requantise import Requantise, ScalerKind, requantise_model
 
 @dataclass(frozen=True)
 class Average:
-    """``y = clamp((sum * multiplier + 2**(shift-1)) >> shift, low, high)`` for all channels.
+    """``y = clamp((sum * multiplier + offset + 2**(shift-1)) >> shift, low, high)``, all channels.
 
     The multiplier contains the division by the number of pixels.
 
@@ -26,6 +26,8 @@ class Average:
     low, high : int
         The clamp.
     signed_output : bool
+    offset : int
+        0 if the multiplier is.
     """
 
     multiplier: int
@@ -33,6 +35,7 @@ class Average:
     low: int
     high: int
     signed_output: bool = False
+    offset: int = 0
 
     @property
     def o_shape(self) -> Shape:
@@ -42,7 +45,12 @@ class Average:
     def model(self, sums: np.ndarray) -> np.ndarray:
         """Codes of an int64 array of sums."""
         scale = np.array([0]), np.array([self.multiplier]), self.shift, self.low, self.high
-        return requantise_model(sums, *scale)
+        return requantise_model(sums, *scale, self.offset)
+
+    @property
+    def bias(self) -> int:
+        """What is added to sums for the offset; what it leaves is less than the multiplier."""
+        return self.offset // self.multiplier if self.offset else 0
 
     def requantise(self, lanes: int, i_shape: Shape, scaler: ScalerKind) -> Requantise:
         """The hardware: every transfer has the same constants.
@@ -55,7 +63,7 @@ class Average:
         scaler : "dsp48e1" or "inferred"
         """
         return Requantise(
-            [0] * lanes,
+            [self.bias] * lanes,
             [self.multiplier] * lanes,
             shift=self.shift,
             low=self.low,
@@ -64,6 +72,7 @@ class Average:
             i_shape=i_shape,
             o_shape=self.o_shape,
             scaler=scaler,
+            offset=self.offset - self.bias * self.multiplier,
         )
 
 

@@ -1,5 +1,7 @@
 """The matrix-vector unit: weights from a ROM times a stream of windows."""
 
+from typing import TypedDict
+
 import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
@@ -8,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arith.codebook import Decoder
 from hw.arith.mac import MacArray, MacConfig, MultiplierKind
 from hw.arith.registers import later
-from hw.arith.rom import Rom
+from hw.arith.rom import Rom, choice_cycles
 from hw.arith.sum_serialiser import SumSerialiser
 from hw.stream.counter import Counter, plus_one
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
@@ -16,14 +18,16 @@ from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.lane_stream import lane_stream
 
 ROM_LATENCY = 2
-"""Cycles from a word's arrival to its weights, without a codebook's table."""
+"""Cycles from a word's arrival to its weights, without a codebook's table and many banks."""
 _WAY_ROUND = (*FIFO_REGISTERS, "free places", "credit", "spare")
 """What keeps a result's place taken besides ROM, array and serialiser, a cycle each."""
 _SPARE_PLACES = 2
 """Places beyond the windows': the credit of windows of one word looks that far ahead."""
 
 
-def operand_cycles(config: MacConfig, *, decoded: bool = False) -> int:
+def operand_cycles(
+    config: MacConfig, *, decoded: bool = False, rom_latency: int = ROM_LATENCY
+) -> int:
     """Cycles that an activation waits for its weights, and goes to the array.
 
     Parameters
@@ -31,11 +35,19 @@ def operand_cycles(config: MacConfig, *, decoded: bool = False) -> int:
     config : MacConfig
     decoded : bool
         Weights come out of a table, a register more.
+    rom_latency : int
     """
-    return ROM_LATENCY + decoded - config.weights_delay
+    return rom_latency + decoded - config.weights_delay
 
 
-def result_depth(config: MacConfig, lanes: int, words: int, *, decoded: bool = False) -> int:
+def result_depth(
+    config: MacConfig,
+    lanes: int,
+    words: int,
+    *,
+    decoded: bool = False,
+    rom_latency: int = ROM_LATENCY,
+) -> int:
     """Results that may be under way or waiting, so that no window of ``words`` waits for them.
 
     Parameters
@@ -46,6 +58,7 @@ def result_depth(config: MacConfig, lanes: int, words: int, *, decoded: bool = F
     words : int
     decoded : bool
         Weights come out of a table, a register more.
+    rom_latency : int
 
     Returns
     -------
@@ -53,9 +66,16 @@ def result_depth(config: MacConfig, lanes: int, words: int, *, decoded: bool = F
         In transfers of ``lanes`` sums.
     """
     steps = config.pe // lanes
-    taken = operand_cycles(config, decoded=decoded) + config.latency
+    taken = operand_cycles(config, decoded=decoded, rom_latency=rom_latency) + config.latency
     taken += SumSerialiser.latency(config) + steps + len(_WAY_ROUND)
     return steps * max(2, 1 + -(-taken // words)) + _SPARE_PLACES
+
+
+class _WeightsCome(TypedDict):
+    """What decides when a word's weights are there."""
+
+    decoded: bool
+    rom_latency: int
 
 
 class MatrixVector(wiring.Component):
@@ -206,7 +226,7 @@ class MatrixVector(wiring.Component):
         """Build the hardware."""
         m = Module()
         m.submodules.rom = rom = Rom(
-            self.rom(), self._pe * self._simd * self._bits, self._kind, latency=ROM_LATENCY
+            self.rom(), self._rom_width, self._kind, latency=self._rom_latency
         )
         m.submodules.macs = macs = self._macs
         m.submodules.serialiser = serialiser = SumSerialiser(macs.config, self._lanes)
@@ -228,7 +248,7 @@ class MatrixVector(wiring.Component):
             m.submodules.decoder = self._decoder
             m.d.comb += self._decoder.i.eq(data)
             data = self._decoder.o
-        for _ in range(operand_cycles(macs.config, decoded=self._decoder is not None)):
+        for _ in range(operand_cycles(macs.config, **self._weights_come)):
             x, flags = later(m, x), _later(m, flags)
         m.d.comb += [
             macs.i_x.as_value().eq(x),
@@ -247,8 +267,23 @@ class MatrixVector(wiring.Component):
     @property
     def _depth(self) -> int:
         """Places for results."""
-        decoded = self._decoder is not None
-        return result_depth(self._macs.config, self._lanes, self.words, decoded=decoded)
+        return result_depth(self._macs.config, self._lanes, self.words, **self._weights_come)
+
+    @property
+    def _rom_width(self) -> int:
+        """Bits of a row of the ROM."""
+        return self._pe * self._simd * self._bits
+
+    @property
+    def _rom_latency(self) -> int:
+        """Cycles from a word's arrival to its row of the ROM."""
+        rows = self.folds * self.words
+        return ROM_LATENCY + choice_cycles(rows, self._rom_width, self._kind)
+
+    @property
+    def _weights_come(self) -> _WeightsCome:
+        """How late, as the functions above take it."""
+        return {"decoded": self._decoder is not None, "rom_latency": self._rom_latency}
 
     @property
     def _steps(self) -> int:

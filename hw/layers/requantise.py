@@ -40,6 +40,7 @@ def requantise_model(
     shift: int,
     low: int,
     high: int,
+    offset: int = 0,
 ) -> np.ndarray:
     """Codes of accumulators.
 
@@ -47,15 +48,15 @@ def requantise_model(
     ----------
     accumulators : int64 array (..., C)
     bias, multiplier : int array (C,)
-    shift, low, high : int
+    shift, low, high, offset : int
         As for :class:`Requantise`.
     """
     total = (accumulators + np.asarray(bias, np.int64)) * np.asarray(multiplier, np.int64)
-    return np.clip((total + (1 << (shift - 1))) >> shift, low, high)
+    return np.clip((total + offset + (1 << (shift - 1))) >> shift, low, high)
 
 
 class Requantise(wiring.Component):
-    """``y = clamp(((acc + bias[c]) * multiplier[c] + 2**(shift-1)) >> shift, low, high)``.
+    """``y = clamp(((acc + bias[c]) * multiplier[c] + offset + 2**(shift-1)) >> shift, low, high)``.
 
     The shift is arithmetic: the rounding is to nearest, halves up. One transfer a cycle,
     :data:`LATENCY` and the FIFO's two cycles after it came in; one DSP block a lane, or two where
@@ -81,6 +82,8 @@ class Requantise(wiring.Component):
     memory : "block", "lut" or None
         What holds biases and multipliers. None puts them into LUTs up to :data:`LUT_ROWS` transfers
         of all channels, into block RAM beyond.
+    offset : int
+        Unsigned, of 16 bits.
 
     Members
     -------
@@ -90,9 +93,9 @@ class Requantise(wiring.Component):
     Raises
     ------
     ValueError
-        If ``lanes`` do not divide C, the shift is not 1 to 47, a multiplier is not an unsigned
-        16-bit number, the clamp is no range within ``o_shape``, or sums with the bias are wider
-        than the 25 bits of a DSP48E1 that is asked for.
+        If ``lanes`` do not divide C, the shift is not 1 to 47, a multiplier or the offset is not an
+        unsigned 16-bit number, the clamp is no range within ``o_shape``, or sums with the bias are
+        wider than the 25 bits of a DSP48E1 that is asked for.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Requantise(wiring.Component):
         o_shape: Shape,
         scaler: ScalerKind = "inferred",
         memory: MemoryKind | None = None,
+        offset: int = 0,
     ):
         self._bias = np.asarray(bias, dtype=np.int64)
         self._multiplier = np.asarray(multiplier, dtype=np.int64)
@@ -115,14 +119,15 @@ class Requantise(wiring.Component):
             raise ValueError(f"lanes {lanes} must divide the {len(bias)} channels")
         if not 1 <= shift <= 47:
             raise ValueError(f"shift {shift} is not 1 to 47")
-        if self._multiplier.min() < 0 or self._multiplier.max() >> 16:
-            raise ValueError("multipliers must be unsigned, of 16 bits")
+        if min(self._multiplier.min(), offset) < 0 or max(self._multiplier.max(), offset) >> 16:
+            raise ValueError("multipliers and offset must be unsigned, of 16 bits")
         smallest = -(1 << (o_shape.width - 1)) if o_shape.signed else 0
         if not smallest <= low <= high < smallest + (1 << o_shape.width):
             raise ValueError(f"clamp {low}..{high} does not fit {o_shape}")
         self._shift, self._low, self._high, self._lanes = shift, low, high, lanes
         self._i_shape, self._o_shape = i_shape, o_shape
         self._scaler = scaler
+        self._offset = offset
         rows = len(bias) // lanes
         self._memory: MemoryKind = memory or ("lut" if rows <= LUT_ROWS else "block")
         if scaler == "dsp48e1" and self._sum_width > dsp48.PREADDER_BITS:
@@ -137,6 +142,11 @@ class Requantise(wiring.Component):
         return Shape.cast(range(min(int(self._bias.min()), -1), int(self._bias.max()) + 1)).width
 
     @property
+    def _rounding(self) -> int:
+        """What is added to a product."""
+        return self._offset + (1 << (self._shift - 1))
+
+    @property
     def _sum_width(self) -> int:
         """Bits of an accumulator plus its bias."""
         return max(self._i_shape.width, self.bias_width) + 1
@@ -144,7 +154,7 @@ class Requantise(wiring.Component):
     def model(self, accumulators: np.ndarray) -> np.ndarray:
         """Codes of an int64 array (..., C) of accumulators."""
         constants = self._bias, self._multiplier, self._shift, self._low, self._high
-        return requantise_model(accumulators, *constants)
+        return requantise_model(accumulators, *constants, self._offset)
 
     def rom(self) -> list[int]:
         """Rows of lanes, each a 16-bit multiplier below the bias."""
@@ -188,8 +198,9 @@ class Requantise(wiring.Component):
         value = later(m, accumulator)
         bias, multiplier = constant[16:].as_signed(), constant[:16]
         if self._scaler == "dsp48e1":
-            half = 1 << (self._shift - 1)
-            instance, operands, total = dsp48.add_multiply_add(value, bias, multiplier, half)
+            instance, operands, total = dsp48.add_multiply_add(
+                value, bias, multiplier, self._rounding
+            )
             m.submodules += instance
             m.d.comb += operands
         else:
@@ -223,5 +234,5 @@ class Requantise(wiring.Component):
         exact = Signal(signed(self._sum_width + 16), reset_less=True)
         m.d.sync += exact.eq(product)
         total = Signal(signed(max(self._sum_width + 17, self._shift) + 1), reset_less=True)
-        m.d.sync += total.eq(exact + (1 << (self._shift - 1)))
+        m.d.sync += total.eq(exact + self._rounding)
         return total

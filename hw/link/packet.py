@@ -19,13 +19,15 @@ The end follows from the header, so a link that cannot tell it leaves ``last`` l
 
 
 class Deframer(wiring.Component):
-    """Packets out of a byte stream. One byte a cycle, no latency.
+    """Packets out of a byte stream. One byte a cycle, latency 1.
+
+    It is where the line's bytes come from, and needs no reset: the next flag begins a packet.
 
     Members
     -------
     i : In(stream.Signature(8))
     o : Out(PACKETS)
-        ``last`` is low. Bytes between the end of a packet and the next flag come, too.
+        A register. ``last`` is low. Bytes between the end of a packet and the next flag come, too.
     """
 
     i: In(BYTE)
@@ -34,21 +36,27 @@ class Deframer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        first, escaped = Signal(), Signal()
+        first, escaped = Signal(reset_less=True), Signal(reset_less=True)
         byte = self.i.payload
         flag = byte == FLAG
         special = flag | (byte == ESCAPE)
+        valid, held = Signal(reset_less=True), Signal(PACKET_BYTE, reset_less=True)
         m.d.comb += [
-            self.o.valid.eq(self.i.valid & ~special),
-            self.o.payload.byte.eq(byte ^ Mux(escaped, FLIP, 0)),
-            self.o.payload.first.eq(first),
-            self.i.ready.eq(special | self.o.ready),
+            self.o.valid.eq(valid),
+            self.o.payload.eq(held),
+            self.i.ready.eq(~valid | self.o.ready),
         ]
-        with m.If(self.i.valid & self.i.ready):
+        with m.If(self.i.ready):
             m.d.sync += [
-                escaped.eq(special & ~flag),
-                first.eq(flag | (first & special)),
+                valid.eq(self.i.valid & ~special),
+                held.byte.eq(byte ^ Mux(escaped, FLIP, 0)),
+                held.first.eq(first),
             ]
+            with m.If(self.i.valid):
+                m.d.sync += [
+                    escaped.eq(special & ~flag),
+                    first.eq(flag | (first & special)),
+                ]
         return m
 
 

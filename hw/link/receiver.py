@@ -1,6 +1,8 @@
 """Packets from the host: checked, put in order, and their pixels kept until they are taken."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
+from typing import TypeAlias
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value, unsigned
 from amaranth.lib import data, enum, memory, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
@@ -14,6 +16,14 @@ from protocol.packets import CHECK_BYTES, HEADER, Kind
 SEQUENCE_BITS = HEADER.bits["sequence"]
 INDEX_BITS = HEADER.bits["index"]
 COMMAND = data.StructLayout({"kind": 8, "sequence": SEQUENCE_BITS})
+
+
+_LENGTHS = ("empty", "single", "too_long")
+"""What a payload may be, by its bytes."""
+
+
+_Edges: TypeAlias = tuple[Signal, Signal]
+"""The next packet is the first one of a frame; it is the last one."""
 
 
 class _State(enum.Enum):
@@ -31,7 +41,8 @@ class PacketReceiver(wiring.Component):
 
     A packet that is not the next one, or for which there is no place, is dropped: nothing that the
     host sends makes it wait. One byte a cycle in, less three cycles a packet; one pixel byte a
-    cycle out. What a header means is in registers before anything follows from it.
+    cycle out. What a header means is in registers before anything follows from it, and so are the
+    ends of all that is counted: no decision takes more than its own gate.
 
     Parameters
     ----------
@@ -62,8 +73,8 @@ class PacketReceiver(wiring.Component):
     o_credit : Out(range(credits + 1))
         Packets for which there is a place.
     o_bad, o_dropped, o_freed : Out(1)
-        For one cycle: a packet came damaged; came and was dropped; left its place. Those, and
-        ``o_commanded``, a cycle after it is known.
+        For one cycle: a packet came damaged; came and was dropped; left its place. Those,
+        ``o_began`` and ``o_commanded`` are registers.
 
     Raises
     ------
@@ -82,7 +93,7 @@ class PacketReceiver(wiring.Component):
                 "i": In(PACKETS),
                 "o": Out(lane_stream(1, unsigned(8))),
                 "o_first": Out(1),
-                "o_pixels": Out(range(info.frame_bytes + 1)),
+                "o_pixels": Out(range(info.frame_bytes + 1), init=info.frame_bytes),
                 "i_begin": In(1),
                 "i_sequence": In(SEQUENCE_BITS),
                 "i_block": In(1),
@@ -105,119 +116,135 @@ class PacketReceiver(wiring.Component):
         m.submodules.storage = storage = DualPortMemory(8, info.credits * info.chunk, "block")
         state = Signal(_State)
         header = Signal(data.StructLayout(HEADER.bits), reset_less=True)
-        wanted, matches, kept = Signal(reset_less=True), Signal(), Signal()
-        self._parse(m, state, header, matches)
-        self._decide(m, state, header, wanted)
-        self._judge(m, state, header, wanted, matches, kept)
+        wanted, right, kept = Signal(reset_less=True), Signal(), Signal()
+        self._parse(m, state, header, right)
+        edges = self._edges(m)
+        self._decide(m, state, header, edges, wanted)
+        self._judge(m, header, edges, wanted, right, kept)
         self._write(m, state, wanted, kept, storage.write)
-        self._read(m, storage.read)
-        # Both at once leave it as it is.
-        with m.If(kept & ~self.o_freed):
-            m.d.sync += self.o_credit.eq(self.o_credit - 1)
-        with m.Elif(self.o_freed & ~kept):
-            m.d.sync += self.o_credit.eq(self.o_credit + 1)
+        self._read(m, storage.read, kept)
         return m
 
-    def _parse(self, m: Module, state: Signal, header: Signal, matches: Signal) -> None:
+    def _parse(self, m: Module, state: Signal, header: Signal, right: Signal) -> None:
         """The bytes' way through the states; the header into its register."""
         crc = CRC32_ISO_HDLC().create()
         byte, first = self.i.payload.byte, self.i.payload.first
         taken = self.i.valid & self.i.ready
-        skips = state == _State.SKIP
-        listens = ~skips & (state != _State.DECIDE) & (state != _State.JUDGE)
-        listens &= state != _State.WEIGH
-        cut = self.i.valid & first & listens
+        skips, judged = state == _State.SKIP, state == _State.JUDGE
+        listens = state.matches(_State.HEADER, _State.PAYLOAD, _State.CHECK)
         garbage = skips & ~(self.i.valid & first)
-        judged, bad = state == _State.JUDGE, Signal()
+        bad = Signal()
         m.submodules.crc = ResetInserter(garbage | bad | judged)(crc)
         m.d.comb += [
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
             crc.valid.eq(taken),
-            matches.eq(crc.match_detected),
+            right.eq(judged & crc.match_detected),
         ]
-        left = Signal(range(max(self._info.chunk, HEADER.size)), reset_less=True)
-        length, empty, too_long = header.length, Signal(), Signal()
-        m.d.sync += [
-            self.o_bad.eq(bad | (judged & ~matches)),
-            empty.eq(length == 0),
-            too_long.eq(length > self._info.chunk),
-        ]
-        with m.If(taken):
-            m.d.sync += left.eq(left - 1)
+        m.d.sync += self.o_bad.eq(bad | (judged & ~crc.match_detected))
         with m.If(taken & (skips | (state == _State.HEADER))):
             m.d.sync += header.eq(Cat(header.as_value()[8:], byte))
+        self._step(m, state, header.length, taken, bad)
+        with m.If(self.i.valid & first & listens):
+            m.d.sync += state.eq(_State.SKIP)
+            m.d.comb += bad.eq(1)
+
+    def _step(self, m: Module, state: Signal, length: Value, taken: Value, bad: Signal) -> None:
+        """From state to state, each for as many bytes as it takes."""
+        chunk = self._info.chunk
+        left = Signal(range(max(chunk, HEADER.size) + 1), reset_less=True)
+        at_end = Signal(reset_less=True)  # A single byte is left.
+        empty, single, too_long = (Signal(name=name, reset_less=True) for name in _LENGTHS)
+        m.d.sync += [
+            empty.eq(length == 0),
+            single.eq(length == 1),
+            too_long.eq(length > chunk),
+        ]
+        with m.If(taken):
+            m.d.sync += [left.eq(left - 1), at_end.eq(left == 2)]
         with m.Switch(state):
             with m.Case(_State.SKIP):
-                m.d.sync += left.eq(HEADER.size - 2)
-                with m.If(self.i.valid & first):
+                m.d.sync += [left.eq(HEADER.size - 1), at_end.eq(0)]
+                with m.If(taken & self.i.payload.first):
                     m.d.sync += state.eq(_State.HEADER)
-            with m.Case(_State.HEADER), m.If(taken & (left == 0)):
+            with m.Case(_State.HEADER), m.If(taken & at_end):
                 m.d.sync += state.eq(_State.WEIGH)
             with m.Case(_State.WEIGH):
                 m.d.sync += state.eq(_State.DECIDE)
             with m.Case(_State.DECIDE):
-                m.d.sync += [left.eq(length - 1), state.eq(_State.PAYLOAD)]
+                m.d.sync += [left.eq(length), at_end.eq(single), state.eq(_State.PAYLOAD)]
                 with m.If(empty):
-                    m.d.sync += [left.eq(CHECK_BYTES - 1), state.eq(_State.CHECK)]
+                    m.d.sync += [left.eq(CHECK_BYTES), state.eq(_State.CHECK)]
                 with m.If(too_long):
                     m.d.sync += state.eq(_State.SKIP)
                     m.d.comb += bad.eq(1)
-            with m.Case(_State.PAYLOAD), m.If(taken & (left == 0)):
-                m.d.sync += [left.eq(CHECK_BYTES - 1), state.eq(_State.CHECK)]
-            with m.Case(_State.CHECK), m.If(taken & (left == 0)):
+            with m.Case(_State.PAYLOAD), m.If(taken & at_end):
+                m.d.sync += [left.eq(CHECK_BYTES), state.eq(_State.CHECK)]
+            with m.Case(_State.CHECK), m.If(taken & at_end):
                 m.d.sync += state.eq(_State.JUDGE)
             with m.Case(_State.JUDGE):
                 m.d.sync += state.eq(_State.SKIP)
-        with m.If(cut):
-            m.d.sync += state.eq(_State.SKIP)
-            m.d.comb += bad.eq(1)
 
-    def _decide(self, m: Module, state: Signal, header: Signal, wanted: Signal) -> None:
+    def _decide(
+        self, m: Module, state: Signal, header: Signal, edges: _Edges, wanted: Signal
+    ) -> None:
         """Whether the packet with this header is the next one and has a place."""
         info = self._info
         last_bytes = info.frame_bytes - (info.chunks - 1) * info.chunk
-        length = Mux(self.o_index == info.chunks - 1, last_bytes, info.chunk)
+        opens, closes = edges
         conditions = (
             header.kind == Kind.FRAME,
             header.sequence == self.o_sequence,
             header.index == self.o_index,
-            header.length == length,
+            header.length == Mux(closes, last_bytes, info.chunk),
             self.o_credit != 0,
-            ~((self.o_index == 0) & self.i_block),
+            ~(opens & self.i_block),
         )
-        met = Signal(len(conditions))
+        met = Signal(len(conditions), reset_less=True)
         m.d.sync += met.eq(Cat(conditions))
         with m.If(state == _State.DECIDE):
             m.d.sync += wanted.eq(met.all())
 
+    def _edges(self, m: Module) -> _Edges:
+        """Whether the next packet is a frame's first one, and its last one.
+
+        Known a cycle after ``o_index``, long before a header is there to compare with.
+        """
+        opens, closes = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [
+            opens.eq(self.o_index == 0),
+            closes.eq(self.o_index == self._info.chunks - 1),
+        ]
+        return opens, closes
+
     def _judge(
         self,
         m: Module,
-        state: Signal,
         header: Signal,
+        edges: _Edges,
         wanted: Signal,
-        matches: Signal,
+        right: Signal,
         kept: Signal,
     ) -> None:
         """What a packet with a right CRC does, a cycle after that is known."""
-        right, commands = Signal(), Signal()
+        opens, closes = edges
+        commands = Signal(reset_less=True)
         named = header.kind.matches(Kind.RESET, Kind.INFO, Kind.STATISTICS)
-        m.d.sync += [
-            right.eq((state == _State.JUDGE) & matches),
-            commands.eq(named & (header.length == 0)),
-        ]
         m.d.comb += [
             self.o_command.kind.eq(header.kind),
             self.o_command.sequence.eq(header.sequence),
-            self.o_began.eq(kept & (self.o_index == 0)),
+        ]
+        # A frame's packet is no command.
+        m.d.sync += [
+            commands.eq(named & (header.length == 0)),
+            kept.eq(right & wanted),
+            self.o_began.eq(right & wanted & opens),
             self.o_commanded.eq(right & commands),
-            kept.eq(right & ~commands & wanted),
             self.o_dropped.eq(right & ~commands & ~wanted),
         ]
         with m.If(kept):
             m.d.sync += self.o_index.eq(self.o_index + 1)
-            with m.If(self.o_index == self._info.chunks - 1):
+            with m.If(closes):
                 m.d.sync += [self.o_index.eq(0), self.o_sequence.eq(self.o_sequence + 1)]
         with m.If(self.i_begin):
             m.d.sync += self.o_sequence.eq(self.i_sequence)
@@ -245,33 +272,42 @@ class PacketReceiver(wiring.Component):
         with m.If(kept):
             m.d.sync += place.eq(place + 1)
 
-    def _read(self, m: Module, port: memory.ReadPort) -> None:
+    def _read(self, m: Module, port: memory.ReadPort, kept: Signal) -> None:
         """Pixels out of the places in turn."""
         info = self._info
         place = Signal(range(info.credits))
         within = Signal(range(info.chunk))
-        left = Signal(range(info.frame_bytes), init=info.frame_bytes - 1)
-        some = Signal()
-        fetch = some & (~self.o.valid | self.o.ready)
-        frame_end = left == 0
+        some, full = Signal(), Signal()
+        frame_begins, frame_ends = Signal(init=1), Signal(init=info.frame_bytes == 1)
+        fetch, freed = Signal(), Signal()
         m.d.comb += [
-            some.eq(self.o_credit != info.credits),
+            fetch.eq(some & (~self.o.valid | self.o.ready)),
+            freed.eq(fetch & (full | frame_ends)),
             port.addr.eq(Cat(within, place)),
             port.en.eq(fetch),
             self.o.payload[0].eq(port.data),
-            self.o_freed.eq(fetch & (frame_end | within.all())),
-            self.o_pixels.eq(left + 1),
         ]
         with m.If(fetch):
             m.d.sync += [
                 self.o.valid.eq(1),
-                self.o_first.eq(left == info.frame_bytes - 1),
+                self.o_first.eq(frame_begins),
+                frame_begins.eq(frame_ends),
+                frame_ends.eq((self.o_pixels == 2) | (info.frame_bytes == 1)),
+                self.o_pixels.eq(Mux(frame_ends, info.frame_bytes, self.o_pixels - 1)),
                 within.eq(within + 1),
-                left.eq(left - 1),
+                full.eq(within == info.chunk - 2),
             ]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-        with m.If(self.o_freed):
-            m.d.sync += [place.eq(place + 1), within.eq(0)]
-        with m.If(fetch & frame_end):
-            m.d.sync += left.eq(info.frame_bytes - 1)
+        with m.If(freed):
+            m.d.sync += [place.eq(place + 1), within.eq(0), full.eq(0)]
+        self._count_places(m, kept, freed, some)
+
+    def _count_places(self, m: Module, kept: Signal, freed: Signal, some: Signal) -> None:
+        """Places left, and whether some are taken; both at once leave it as it is."""
+        m.d.sync += self.o_freed.eq(freed)
+        with m.If(kept & ~freed):
+            m.d.sync += [self.o_credit.eq(self.o_credit - 1), some.eq(1)]
+        with m.Elif(freed & ~kept):
+            last = self.o_credit == self._info.credits - 1
+            m.d.sync += [self.o_credit.eq(self.o_credit + 1), some.eq(~last)]

@@ -52,7 +52,7 @@ class Responder(wiring.Component):
     i_cycles : In(32)
         Of that frame.
     o : Out(stream.Signature(WORD))
-        Header and payload of one packet after the other, a word in two cycles at most.
+        Header and payload of one packet after the other, a word in two cycles at most. A register.
     o_clear : Out(1)
         Reset all that holds frames.
     o_begin : Out(1)
@@ -161,12 +161,15 @@ class Responder(wiring.Component):
         Registers hold all that follows from kind and place; whoever takes words, takes longer.
         """
         position = Signal(range(HEADER_WORDS + self._longest // 4))
-        settled, first, last = Signal(), Signal(), Signal()
-        stalls, sums = Signal(), Signal()
-        early = Signal(32, reset_less=True)
-        gives = self.o.valid & self.o.ready
+        settled, first, last = Signal(), Signal(reset_less=True), Signal(reset_less=True)
+        stalls, sums = Signal(reset_less=True), Signal(reset_less=True)
+        early, word = Signal(32, reset_less=True), Signal(WORD, reset_less=True)
+        gives = Signal()
+        m.d.comb += [gives.eq(settled & ~self.o.valid), self.o.payload.eq(word)]
         with m.If(gives):
-            m.d.sync += position.eq(Mux(ends, 0, position + 1))
+            m.d.sync += [self.o.valid.eq(1), position.eq(Mux(last, 0, position + 1))]
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
         m.d.sync += [
             settled.eq(busy & ~gives),
             first.eq(position == 0),
@@ -184,16 +187,13 @@ class Responder(wiring.Component):
             m.d.sync += early.eq(places)
         with m.Elif(position == 1):
             m.d.sync += early.eq(Cat(kind | Const(0, 16), length))
-        m.d.comb += [
-            self.o.valid.eq(settled),
-            self.o.payload.word.eq(
-                Mux(sums, self.i_sums.payload, Mux(stalls, self.i_stalls, early))
-            ),
-            self.o.payload.first.eq(first),
-            self.o.payload.last.eq(last),
-            self.i_sums.ready.eq(gives & sums),
-            ends.eq(gives & last),
-        ]
+        with m.If(~self.o.valid):
+            m.d.sync += [
+                word.word.eq(Mux(sums, self.i_sums.payload, Mux(stalls, self.i_stalls, early))),
+                word.first.eq(first),
+                word.last.eq(last),
+            ]
+        m.d.comb += [self.i_sums.ready.eq(gives & sums), ends.eq(gives & last)]
 
     @property
     def _longest(self) -> int:

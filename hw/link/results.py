@@ -1,9 +1,10 @@
 """Frames on their way through the accelerator, and their class sums."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.stream.counter import Counter
 from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.lane_stream import lane_stream
 from protocol.messages import DeviceInfo
@@ -59,38 +60,37 @@ class ResultQueue(wiring.Component):
         m = Module()
         classes = self._info.classes
         m.submodules.starts = starts = StreamFifo(CYCLE_BITS, max(self._info.frames, 2))
-        m.submodules.sums = sums = StreamFifo(32, max(classes, 2), self._memory)
+        m.submodules.sums = sums = StreamFifo(32, max(classes, 2), self._memory, late=True)
         # As many frames as can be complete at once, which with a single class are all in ``sums``.
         m.submodules.cycles = cycles = StreamFifo(CYCLE_BITS, 2)
-        now = Signal(CYCLE_BITS, reset_less=True)
-        comes = self.i.valid & self.i.ready
-        goes = self.o.valid & self.o.ready
-        last_in = self._last(m, "entered", comes)
+        m.submodules.entered = entered = Counter(classes)
+        m.submodules.left = left = Counter(classes)
+        now, elapsed = (Signal(CYCLE_BITS, name=n, reset_less=True) for n in ("now", "elapsed"))
+        began, came, last_in, ended = Signal(), Signal(), Signal(), Signal()
+        # Begin and end are both seen a cycle late.
+        m.d.sync += [
+            now.eq(now + 1),
+            began.eq(self.i_began),
+            came.eq(self.i.valid & self.i.ready),
+            elapsed.eq(now - starts.o.payload),
+            ended.eq(last_in),
+        ]
         m.d.comb += [
+            last_in.eq(came & entered.o_last),
+            entered.i_step.eq(came),
+            left.i_step.eq(self.o.valid & self.o.ready),
             sums.i.valid.eq(self.i.valid),
             sums.i.payload.eq(self.i.payload[0]),
             self.i.ready.eq(sums.i.ready),
-            starts.i.valid.eq(self.i_began),
+            starts.i.valid.eq(began),
             starts.i.payload.eq(now),
             starts.o.ready.eq(last_in),
-            cycles.i.valid.eq(last_in),
-            cycles.i.payload.eq(now - starts.o.payload),
+            cycles.i.valid.eq(ended),
+            cycles.i.payload.eq(elapsed),
             cycles.o.ready.eq(self.o_done),
             self.o_complete.eq(cycles.o.valid),
             self.o_cycles.eq(cycles.o.payload),
-            self.o_done.eq(self._last(m, "left", goes)),
+            self.o_done.eq(left.i_step & left.o_last),
         ]
         wiring.connect(m, sums.o, wiring.flipped(self.o))
-        m.d.sync += now.eq(now + 1)
         return m
-
-    def _last(self, m: Module, name: str, moves: Value) -> Value:
-        """Counts the sums that move; high with the last one of a frame."""
-        classes = self._info.classes
-        if classes == 1:
-            return moves
-        index = Signal(range(classes), name=name)
-        last = index == classes - 1
-        with m.If(moves):
-            m.d.sync += index.eq(Mux(last, 0, index + 1))
-        return moves & last

@@ -5,7 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from hw.link.packet import PACKETS
+from hw.link.packet import PACKET_BYTE, PACKETS
+from hw.stream.skid_buffer import SkidBuffer
 
 WORD = data.StructLayout({"word": 32, "first": 1, "last": 1})
 
@@ -18,6 +19,7 @@ class PacketSender(wiring.Component):
     i : In(stream.Signature(WORD))
         Header and payload of a packet, ``first`` with its first word and ``last`` with its last.
     o : Out(PACKETS)
+        A register; what follows from ``ready`` crosses no path either.
     """
 
     i: In(stream.Signature(WORD))
@@ -29,15 +31,17 @@ class PacketSender(wiring.Component):
         begin = Signal()
         crc = CRC32_ISO_HDLC().create()
         m.submodules.crc = ResetInserter(begin)(crc)
+        m.submodules.skid = skid = SkidBuffer(PACKET_BYTE)
+        wiring.connect(m, skid.o, wiring.flipped(self.o))
         part, left = Signal(32, reset_less=True), Signal(2)
         first, ends, checks = Signal(), Signal(), Signal()
-        given = self.o.valid & self.o.ready
+        given = skid.i.valid & skid.i.ready
         m.d.comb += [
             crc.data.eq(part[:8]),
             crc.valid.eq(given),
-            self.o.payload.byte.eq(part[:8]),
-            self.o.payload.first.eq(first),
-            self.o.payload.last.eq(checks & (left == 3)),
+            skid.i.payload.byte.eq(part[:8]),
+            skid.i.payload.first.eq(first),
+            skid.i.payload.last.eq(checks & (left == 3)),
         ]
         with m.If(given):
             m.d.sync += [part.eq(part >> 8), left.eq(left + 1), first.eq(0)]
@@ -52,7 +56,7 @@ class PacketSender(wiring.Component):
                 with m.If(self.i.valid):
                     m.next = "SEND"
             with m.State("SEND"):
-                m.d.comb += self.o.valid.eq(1)
+                m.d.comb += skid.i.valid.eq(1)
                 with m.If(given & (left == 3)):
                     m.d.sync += [ends.eq(0), checks.eq(ends)]
                     m.next = "LOAD"

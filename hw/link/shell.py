@@ -47,8 +47,8 @@ SHELL = _members(PACKETS, PACKETS)
 class Shell(wiring.Component):
     """An accelerator that answers packets.
 
-    The accelerator and all that holds frames are in a clock domain of their own, which a ``RESET``
-    packet resets; counters and answers are not in it.
+    The accelerator, and all else that holds frames, are in clock domains of their own, which a
+    ``RESET`` packet resets; counters and answers are not in them.
 
     Parameters
     ----------
@@ -87,11 +87,13 @@ class Shell(wiring.Component):
         m = Module()
         m.submodules.responder = responder = Responder(self._info)
         m.submodules.sender = sender = PacketSender()
+        # Two registers: what they reset is much, and far apart.
         add_domain(m, "core", responder.o_clear)
+        add_domain(m, "frames", responder.o_clear)
         core = DomainRenamer("core")
         m.submodules.receiver = receiver = core(PacketReceiver(self._info))
         accelerator = self._accelerator
-        m.submodules.accelerator = core(accelerator)
+        m.submodules.accelerator = DomainRenamer("frames")(accelerator)
         m.submodules.results = results = core(ResultQueue(self._info, self._sums_memory))
         # The ports first: what is used first keeps its name, and ShellModule goes by these names.
         wiring.connect(m, sender.o, wiring.flipped(self.o))
@@ -155,7 +157,7 @@ class Shell(wiring.Component):
             "lost": self.i_lost,
         }
         for name, event in events.items():
-            happened = Signal(name=f"{name}_now")
+            happened = Signal(name=f"{name}_now", reset_less=True)
             count = Signal(STATISTICS.bits[name], name=name, reset_less=True)
             m.d.sync += [happened.eq(event), count.eq(count + happened)]
             m.d.comb += statistics[name].eq(count)

@@ -17,8 +17,8 @@ CREDIT_LOOP = (*REGISTERS, "credit", "spare")
 class StreamFifo(wiring.Component):
     """A FIFO between two streams.
 
-    One transfer a cycle in and out; a word can leave two cycles after it came in. Neither side's
-    handshake reaches the other within a cycle.
+    One transfer a cycle in and out; a word can leave two cycles after it came in, or three with
+    ``late``. Neither side's handshake reaches the other within a cycle.
 
     Parameters
     ----------
@@ -27,6 +27,9 @@ class StreamFifo(wiring.Component):
     depth : int
         Words that the memory holds; one more waits in the output register.
     kind : "block" or "lut"
+    late : bool
+        Words wait for a cycle in front of the memory, in registers that are free to be anywhere
+        between it and those that send. A depth of 2 is then good for two transfers in three cycles.
 
     Members
     -------
@@ -39,9 +42,12 @@ class StreamFifo(wiring.Component):
         If ``depth`` is below 2.
     """
 
-    def __init__(self, shape: ShapeLike, depth: int, kind: MemoryKind = "lut"):
+    def __init__(
+        self, shape: ShapeLike, depth: int, kind: MemoryKind = "lut", *, late: bool = False
+    ):
         if depth < 2:
             raise ValueError(f"a FIFO needs a depth of at least 2, not {depth}")
+        self._late = late
         self._shape = shape
         self._depth = depth
         self._kind = kind
@@ -57,22 +63,24 @@ class StreamFifo(wiring.Component):
         write, read = storage.write, storage.read
         more = Signal(range(-1, self._depth), init=-1)  # words beyond the first
         some = ~more[-1]
-        ready = Signal(init=1)
-        push, fetch = Signal(), Signal()
+        take, fetch = Signal(), Signal()
         m.d.comb += [
-            self.i.ready.eq(ready),
-            push.eq(self.i.valid & ready),
+            take.eq(self.i.valid & self.i.ready),
             fetch.eq(some & (~self.o.valid | self.o.ready)),
-            write.en.eq(push),
-            write.data.eq(self.i.payload),
             read.en.eq(fetch),
             self.o.payload.eq(read.data),
         ]
+        push, word = take, Value.cast(self.i.payload)
+        one_left = more == self._depth - 2
+        if self._late:
+            push, late_word = Signal(name="late_take"), Signal(len(word), reset_less=True)
+            m.d.sync += [push.eq(take), late_word.eq(word)]
+            word = late_word
+            one_left = Mux(push, more == self._depth - 3, one_left)
+        m.d.comb += [write.en.eq(push), Value.cast(write.data).eq(word)]
+        self._tell_ready(m, take & one_left, fetch)
         with m.If(push ^ fetch):
-            m.d.sync += [
-                more.eq(more + Mux(push, 1, -1)),
-                ready.eq(fetch | (more != self._depth - 2)),
-            ]
+            m.d.sync += more.eq(more + Mux(push, 1, -1))
         with m.If(push):
             m.d.sync += write.addr.eq(wrap(write.addr, rows))
         with m.If(fetch):
@@ -81,6 +89,15 @@ class StreamFifo(wiring.Component):
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         return m
+
+    def _tell_ready(self, m: Module, fills: Value, fetch: Value) -> None:
+        """There is a place, unless the last one is taken and none leaves the memory."""
+        ready = Signal(init=1)
+        m.d.comb += self.i.ready.eq(ready)
+        with m.If(fetch):
+            m.d.sync += ready.eq(1)
+        with m.Elif(fills):
+            m.d.sync += ready.eq(0)
 
 
 class CreditFifo(wiring.Component):

@@ -57,21 +57,29 @@ class StallSampler(wiring.Component):
         """Build the hardware."""
         m = Module()
         turn = stall_turn(self._streams)
+        # One of eight, then one of the eights: the streams come from all over the chip.
+        eights = [self.i[start : start + 8] for start in range(0, self._streams, 8)]
         m.submodules.counts = counts = memory.Memory(
             shape=COUNT_BITS, depth=turn, init=[], attrs=memory_attributes("lut")
         )
         look, show = (counts.read_port(domain="comb") for _ in range(2))
         write = counts.write_port()
         index, count = Signal(range(turn)), Signal(COUNT_BITS, reset_less=True)
+        picked, late_index = (
+            Signal(len(eights), reset_less=True),
+            Signal.like(index, reset_less=True),
+        )
         m.d.sync += [
             index.eq(Mux(index == turn - 1, 0, index + 1)),
+            picked.eq(Cat(eight.bit_select(index[:3], 1) for eight in eights)),
+            late_index.eq(index),
             # A turn is two cycles at least: what is written now is there when it is looked at next.
-            write.addr.eq(index),
-            write.en.eq(self.i.bit_select(index, 1)),
+            write.addr.eq(late_index),
+            write.en.eq(picked.bit_select(late_index >> 3, 1)),
             count.eq(look.data),
         ]
         m.d.comb += [
-            look.addr.eq(index),
+            look.addr.eq(late_index),
             write.data.eq(count + 1),
             show.addr.eq(self.i_index),
             self.o.eq(show.data),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 from PIL import Image
 
 from gen.formats.onnx_float import import_float
@@ -22,6 +23,7 @@ from sim.accuracy import Job, Tally, prepare
 from sim.cli import app
 from sim.labelled import Labelled
 from sim.workers import parts
+from tests.gen.formats.statically import quantised
 from tests.gen.onnx_models import frames, squeezenet
 from tests.generated import run_command
 
@@ -120,6 +122,24 @@ def test_against_the_float_network(case, monkeypatch, capsys):
         assert expected > 5
 
 
+def test_a_network_that_reads_codes_against_the_float_one(case, monkeypatch, capsys, tmp_path):
+    model = squeezenet(metadata=METADATA, last_relu=False)
+    onnx.save(model, tmp_path / "float.onnx")
+    made = quantised(model, tmp_path, normalisation=NORMALISATION)
+    path = tmp_path / "quantised.onnx"
+    options = ["--float", tmp_path / "float.onnx", "--processes", 1, "--mean", "120,110,100"]
+    command = ["accuracy", path, *case.options, "--json", *options, "--std", "60,58,62"]
+    helper.set_model_props(made, METADATA)
+    onnx.save(made, path)
+    assert run_command(monkeypatch, app, *command) == 0
+    entry = json.loads(capsys.readouterr().out)
+    assert entry["agree"] > 80
+    assert len(entry["signal_to_noise_db"]) > 10
+    assert min(entry["signal_to_noise_db"].values()) > 15
+    assert run_command(monkeypatch, app, *command[:5], "--mean", "1,2,3") == 2
+    assert "but the input's codes -" in capsys.readouterr().err
+
+
 def test_processes_change_nothing(case, monkeypatch, capsys):
     pytest.importorskip("onnxruntime")
     options = ("--float", case.folder / "float.onnx")
@@ -196,7 +216,7 @@ def assert_refused(monkeypatch, capsys, arguments, message):
         (("--float", "{folder}/network.npz"), "not a readable ONNX model"),
         (("--float", "{folder}/none.onnx"), "no such model file"),
         (("--float", "{folder}/other.onnx"), "compare networks of one kind"),
-        (("--preprocess", "raw"), "name that with --float"),
+        (("--preprocess", "raw"), "name a float network with --float"),
         (("--float", "{folder}/float.onnx", "--preprocess", "x"), "unknown input normalisation"),
         (("--processes", "1", "--scheduler", "tcp://127.0.0.1:1"), "leave one out"),
         (("--limit", "0"), "--limit"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from gen.ir.ops.layer import FloatLayer, Requantising, is_factor
+from gen.ir.ops.layer import FloatLayer, Requantising, is_factor, is_offset, zero_offset
 from gen.ir.ops.tensor import Shape, Tensor
 
 
@@ -40,7 +40,10 @@ class FloatAdd(_Sum, FloatLayer):
 
 @dataclass(frozen=True)
 class Add(_Sum, Requantising):
-    """``y = clamp((a * multiplier[0] + b * multiplier[1] + 2**(shift-1)) >> shift, low, high)``."""
+    """``y = clamp((a * m[0] + b * m[1] + offset + 2**(shift-1)) >> shift, low, high)``.
+
+    ``m`` is the multiplier; the offset makes up for codes of zero other than 0.
+    """
 
     name: str
     inputs: tuple[str, ...]
@@ -48,6 +51,9 @@ class Add(_Sum, Requantising):
     shift: int
     low: int
     high: int
+    offset: int = 0
+
+    left_out: ClassVar[dict[str, Any]] = {"offset": 0}
 
     @property
     def ratios(self) -> tuple[float, ...]:
@@ -68,6 +74,15 @@ class Add(_Sum, Requantising):
         a, b = map(int, multiplier)
         return replace(self, multiplier=(a, b), shift=shift, low=low, high=high)
 
+    def centred(self, zeros: Sequence[int], zero: int) -> Self:
+        """The same for other codes of zero, of its inputs and of its output."""
+        return replace(self, offset=zero_offset(self.multiplier, self.shift, zeros, zero))
+
+    @property
+    def format(self) -> int:
+        """Offsets are new."""
+        return 5 if self.offset else 1
+
     def form_problems(self) -> Iterator[str]:
         """Too few inputs."""
         if not self.inputs:
@@ -82,4 +97,6 @@ class Add(_Sum, Requantising):
         """
         if len(inputs) != 2 or not all(map(is_factor, self.multiplier)):
             yield f"{self.name}: needs two inputs, with 16-bit multipliers, not {self.multiplier}"
+        if not is_offset(self.offset, self.shift):
+            yield f"{self.name}: offset {self.offset} is out of range for its shift"
         yield from super().problems(inputs, y)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from gen.ir.ops.layer import FloatLayer, Requantising, is_factor
+from gen.ir.ops.layer import FloatLayer, Requantising, is_factor, is_offset, zero_offset
 from gen.ir.ops.tensor import Shape, Tensor
 from gen.ir.ops.windows import pool_problems, window_counts
 
@@ -53,10 +53,10 @@ class FloatAveragePool(_Average, FloatLayer):
 
 @dataclass(frozen=True)
 class AveragePool(_Average, Requantising):
-    """``y = clamp((sum * multiplier + 2**(shift-1)) >> shift, low, high)`` of each window's sum.
+    """``y = clamp((sum * multiplier + offset + 2**(shift-1)) >> shift, low, high)`` of windows.
 
     Padding (top, left, bottom, right) has code 0; the divisor, always ``kernel**2``, is inside the
-    multiplier.
+    multiplier. The offset makes up for codes of zero other than 0.
     """
 
     name: str
@@ -68,6 +68,9 @@ class AveragePool(_Average, Requantising):
     low: int
     high: int
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    offset: int = 0
+
+    left_out: ClassVar[dict[str, Any]] = {"offset": 0}
 
     @property
     def ratios(self) -> tuple[float, ...]:
@@ -87,10 +90,15 @@ class AveragePool(_Average, Requantising):
         """
         return replace(self, multiplier=int(multiplier[0]), shift=shift, low=low, high=high)
 
+    def centred(self, zeros: Sequence[int], zero: int) -> Self:
+        """The same for other codes of zero, of its input and of its output."""
+        sums = [self.kernel**2 * zeros[0]]
+        return replace(self, offset=zero_offset([self.multiplier], self.shift, sums, zero))
+
     @property
     def format(self) -> int:
-        """It is new."""
-        return 3
+        """Offsets are newer."""
+        return 5 if self.offset else 3
 
     def form_problems(self) -> Iterator[str]:
         """Windows that see nothing of the map."""
@@ -106,4 +114,6 @@ class AveragePool(_Average, Requantising):
         """
         if not is_factor(self.multiplier):
             yield f"{self.name}: needs a 16-bit multiplier, not {self.multiplier}"
+        if not is_offset(self.offset, self.shift) or (self.offset and not self.multiplier):
+            yield f"{self.name}: offset {self.offset} is out of range for its multiplier and shift"
         yield from super().problems(inputs, y)

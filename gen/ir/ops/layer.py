@@ -13,6 +13,8 @@ from gen.ir.ops.tensor import Shape, Tensor
 from gen.ir.preprocessing import Normalisation
 
 MOST_SHIFT = 47
+MOST_MOVED = 1 << 24
+"""Codes by which an offset may move an output, which real factors never come near."""
 
 
 class Layer(ABC):
@@ -169,7 +171,7 @@ class Passing(IntegerLayer):
         return (1.0,) * len(self.inputs)
 
     def problems(self, inputs: Sequence[Tensor], y: Tensor) -> Iterator[str]:
-        """Scales that differ.
+        """Scales or codes of zero that differ.
 
         Parameters
         ----------
@@ -178,6 +180,9 @@ class Passing(IntegerLayer):
         kinds = sorted({(x.scale, x.signed) for x in (*inputs, y)})
         if len(kinds) != 1:
             yield f"{self.name}: joins tensors of different scales or signs {kinds}"
+        zeros = sorted({x.zero for x in (*inputs, y)})
+        if len(zeros) != 1:
+            yield f"{self.name}: joins tensors of different codes of zero {zeros}"
         yield from super().problems(inputs, y)
 
 
@@ -186,6 +191,27 @@ def wide_activations(name: str, tensors: Sequence[Tensor]) -> Iterator[str]:
     for tensor in tensors:
         if tensor.bits != 8:
             yield f"{name}: activation {tensor.name} must have 8 bits, not {tensor.bits}"
+
+
+def zero_offset(multipliers: Sequence[int], shift: int, zeros: Sequence[int], zero: int) -> int:
+    """What is added before a shift so that codes of zero give the output's code of zero.
+
+    Parameters
+    ----------
+    multipliers : sequence of int
+    shift : int
+    zeros : sequence of int
+        What each multiplier is multiplied by where all is zero.
+    zero : int
+        The output's code of it.
+    """
+    taken = sum(m * z for m, z in zip(multipliers, zeros, strict=True))
+    return (zero << shift) - taken
+
+
+def is_offset(offset: int, shift: int) -> bool:
+    """Whether an offset moves codes of 8 bits by no more than a few of their ranges."""
+    return abs(offset) >> shift < MOST_MOVED
 
 
 def is_factor(multiplier: int) -> bool:

@@ -15,13 +15,17 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Tensor:
-    """An activation tensor: ``shape`` is (height, width, channels), real value = code * scale."""
+    """An activation tensor: ``shape`` is (height, width, channels).
+
+    A real value is ``(code - zero) * scale``. Other zeros than 0 come from quantised files.
+    """
 
     name: str
     shape: tuple[int, int, int]
     scale: float
     signed: bool = False
     bits: int = 8
+    zero: int = 0
 
     @property
     def low(self) -> int:

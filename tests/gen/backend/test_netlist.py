@@ -1,11 +1,13 @@
 """What synthesis makes of engines, simulated with the vendor's models of its cells."""
 
+import random
 from types import SimpleNamespace
 
 import pytest
 from amaranth.back import rtlil
 
-from gen.backend.netlist import simulated_netlist
+from gen.backend.netlist import CELL_MODELS, lut_models, simulated_netlist
+from gen.backend.rtlil import run_yosys
 from hw.layers.conv import ConvEngine
 from hw.layers.folding import EnginePlan
 from hw.stream.ramb import Ramb
@@ -42,3 +44,23 @@ def test_an_engines_netlist_equals_its_model(plan, tmp_path):
     design = (tmp_path / "netlist" / "top.il").read_text()
     for cell, used in (("RAMB18E1", True), ("DSP48E1", plan.multiplier == "dsp48e1")):
         assert (f"cell \\{cell} " in design) == used
+
+
+@pytest.mark.parametrize("inputs", range(1, 7))
+def test_a_lut_is_what_the_vendors_model_says(inputs, tmp_path):
+    luts, design = tmp_path / "luts.v", tmp_path / "design.v"
+    luts.write_text(lut_models())
+    size, names = 1 << inputs, ", ".join(f"i[{index}]" for index in range(inputs))
+    table = random.Random(inputs).getrandbits(size)
+    body = f"LUT{inputs} #(.INIT({size}'h{table:x})) lut(o, {names});"
+    design.write_text(f"module top(input [{inputs - 1}:0] i, output o); {body} endmodule")
+    run_yosys(
+        f"read_verilog -lib {CELL_MODELS}",
+        f'read_verilog "{design}"',
+        "copy top vendors",
+        f'techmap -map "{luts}" top',
+        f"techmap -autoproc -map {CELL_MODELS} vendors",
+        "select -assert-none top/t:LUT* vendors/t:LUT*",
+        "miter -equiv -flatten top vendors both",
+        "sat -verify -prove trigger 0 both",
+    )

@@ -284,7 +284,7 @@ def test_external_data_and_where_it_lacks(tmp_path):
     model = made.model(made.classify(body(made), 6), shape=(1, 3, *SIZE))
     path = tmp_path / "net.onnx"
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
-    request = Request(path, pixels=None)
+    request = Request(path)
     with pytest.raises(FirebrickError, match="is a float model"):
         compile_network(request)
     (tmp_path / "weights.bin").unlink()

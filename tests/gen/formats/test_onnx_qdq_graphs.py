@@ -81,6 +81,8 @@ class QdqNet(QdqBuilder):
         given = net.constant(f"{name}_ws", scale)
         parts = [x, net.node("DequantizeLinear", [codes, given], f"{name}_w_dq", axis=axis)]
         if not bias:
+            if axis == 0:
+                parts[1] = net.node("Transpose", [parts[1]], f"{name}_turn", perm=[1, 0])
             return net.node("MatMul", parts, name)
         values = rng.integers(-3000, 3000, outputs).astype(np.int32)
         unit = net.constant(f"{name}_u", scale * np.float32(self.units[x]))
@@ -122,10 +124,11 @@ def test_fully_connected_layers(axis, turned):
     assert (first.weights.shape, first.low) == ((8, 6, 6, 4), 0)
 
 
-def test_a_matrix_product_without_a_bias():
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_matrix_product_without_a_bias(axis):
     net = QdqNet()
     x = net.layer(net.x, "conv1", 3, 4, 3, strides=[2, 2])
-    y = net.settle(net.weighed(net.flat(x), "fc", 144, CLASSES, axis=1, bias=False), "fc",
+    y = net.settle(net.weighed(net.flat(x), "fc", 144, CLASSES, axis=axis, bias=False), "fc",
                    signed=True)  # fmt: skip
     assert not compare(net, y).convs[-1].bias.any()
 
@@ -150,7 +153,7 @@ def test_a_global_average_in_the_middle_that_is_not_quantised_is_refused():
     x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
     x = net.pass_on("GlobalAveragePool", x, "average")
     y = net.weighed(net.flat(x), "fc", 6, CLASSES)
-    with pytest.raises(FirebrickError, match=r"'average' is never quantised"):
+    with pytest.raises(FirebrickError, match=r"'average' \(GlobalSum\): its output is never"):
         net.imported(y)
 
 
@@ -272,7 +275,7 @@ def ends(build) -> str:
     (lambda n, x: clip(n.net, x, 0.0, 1e-3), "node 'clip' (Clip): cuts 'conv1', which is quant"),
     (lambda n, x: clip(n.net, x, -1.0, 1.0), "node 'clip' (Clip): clips to -1..1; Clip(0, c)"),
     (lambda n, x: n.net.node("Add", [x, n.net.constant("k", np.ones((1, 6, 1, 1), "f4"))], "a"),
-     "node 'a' (Add): adding a constant is not supported; make it the bias"),
+     "node 'a' (Add): is supported only directly behind a Conv, Gemm or MatMul, before what"),
     (lambda n, x: n.conv(x, "c", 3, 6, 3, 1.0, group=2),
      "node 'c' (Conv): group 2 for 6 channels to 6 is not supported; 1 is, and depthwise"),
     (lambda n, x: n.weighed(x, "fc", 6, 4), "node 'fc' (Gemm): its input of shape [1, 6, 6, 6]"),
@@ -309,3 +312,107 @@ def test_a_clip_that_cuts_nothing_behind_codes_is_left_out(clipped):
     y = net.net.node("GlobalAveragePool", [y], "sums")
     network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
     assert len(network.ops) == 3
+
+
+def clipped(net: QdqNet, x: str, name: str, bits: int) -> str:
+    """Quantise behind a ReLU to fewer codes than the type has, as Brevitas writes it."""
+    scale = float(np.abs(net.run(x)).max()) / (2**bits - 1)
+    given = [net.net.constant(f"{name}_s", np.array(scale, np.float32)),
+             net.net.constant(f"{name}_z", np.array(0, np.uint8))]  # fmt: skip
+    codes = net.net.node("QuantizeLinear", [x, *given], f"{name}_q")
+    limits = [net.net.constant(f"{name}_{end}", np.array(code, np.uint8))
+              for end, code in (("low", 0), ("high", 2**bits - 1))]  # fmt: skip
+    codes = net.net.node("Clip", [codes, *limits], f"{name}_clip")
+    y = net.net.node("DequantizeLinear", [codes, *given], f"{name}_dq")
+    net.units[y] = scale
+    return y
+
+
+def test_activations_of_fewer_bits_than_their_type():
+    net = QdqNet()
+    x = net.conv(net.x, "conv1", 3, 6, 3, 1.0, strides=[2, 2])
+    x = clipped(net, net.net.relu(x, "conv1"), "conv1", 4)
+    x = net.pass_on("MaxPool", x, "pool", kernel_shape=[2, 2], strides=[2, 2])
+    y = net.conv(x, "c", 6, 8, 3, net.units[x], pads=[1] * 4)
+    y = clipped(net, net.net.relu(y, "c"), "c", 3)
+    y = net.layer(y, "conv10", 8, CLASSES, signed=True)
+    y = net.net.node("GlobalAveragePool", [y], "sums")
+    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
+    assert [network.op(name).high for name in ("conv1", "c")] == [15, 7]
+
+
+def test_codes_that_others_read_too_are_not_cut():
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    net.net.node("MaxPool", [x], "pool", kernel_shape=[2, 2], strides=[2, 2])
+    limits = [
+        net.net.constant(name, np.array(code, np.uint8)) for name, code in (("l", 0), ("h", 9))
+    ]
+    y = net.net.node("Clip", [net.codes["conv1"], *limits], "cut")
+    with pytest.raises(
+        FirebrickError, match=r"'cut' \(Clip\): cannot be merged into 'conv1', whose"
+    ):
+        net.imported(y)
+
+
+@pytest.mark.parametrize(("kind", "message"), [
+    ("Relu", r"'on_codes' \(Relu\): computes on codes"),
+    ("AveragePool", r"'on_codes' \(AveragePool\): computes on codes, or joins codes of different"),
+])  # fmt: skip
+def test_arithmetic_on_codes_is_refused(kind, message):
+    net = QdqNet()
+    net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    values: dict[str, Any] = {"kernel_shape": [2, 2]} if kind == "AveragePool" else {}
+    y = net.net.node(kind, [net.codes["conv1"]], "on_codes", **values)
+    with pytest.raises(FirebrickError, match=message):
+        net.imported(y)
+
+
+@pytest.mark.parametrize("fill", [130, 128])
+def test_padding_of_codes_is_of_their_zero_point(fill):
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2], signed=True)
+    pads = net.net.constant("pads", np.array([0, 0, 1, 1, 0, 0, 1, 1]))
+    value = net.net.constant("fill", np.array(fill, np.uint8))
+    padded = net.net.node("Pad", [net.codes["conv1"], pads, value], "pad")
+    real = net.net.node("DequantizeLinear", [padded, "conv1_s", "conv1_z"], "real")
+    y = net.conv(real, "c", 6, CLASSES, 3, net.units[x])
+    y = net.settle(y, "c", signed=True)
+    y = net.net.node("Flatten", [net.net.node("GlobalAveragePool", [y], "sums")], "end")
+    if fill == 128:
+        assert compare(net, y, most=8).convs[-1].pad == (1, 1, 1, 1)
+    else:
+        with pytest.raises(FirebrickError, match=r"'pad' \(Pad\): puts something else than zeros"):
+            net.imported(y)
+
+
+def folding(net: QdqNet, y: str, kind: str) -> str:
+    """Something affine of a layer's six channels, in the form that a trainer leaves."""
+    rng = net.net.rng
+    if kind == "BatchNormalization":
+        return net.net.batch_norm(y, "norm", 6)
+    if kind == "Add":
+        values = rng.normal(0, 90, (1, 6, 1, 1)).astype(np.float32)
+    else:
+        values = np.array([0.5, 2, -1, -0.01, 0.2, 1], np.float32).reshape(1, 6, 1, 1)
+    return net.net.node(kind, [y, net.net.constant("values", values)], "by")
+
+
+@pytest.mark.parametrize("kind", ["BatchNormalization", "Add", "Mul", "Div"])
+def test_affine_functions_behind_a_layer(kind):
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    y = folding(net, net.conv(x, "a", 6, 6, 3, net.units[x], pads=[1] * 4), kind)
+    y = net.settle(net.net.relu(y, "a"), "a")
+    y = net.layer(y, "conv10", 6, CLASSES, signed=True)
+    y = net.net.node("GlobalAveragePool", [y], "sums")
+    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
+    assert len(network.convs) == 3
+
+
+def test_affine_functions_elsewhere_are_refused():
+    net = QdqNet()
+    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
+    y = net.settle(folding(net, x, "Mul"), "moved", signed=True)
+    with pytest.raises(FirebrickError, match=r"'by' \(Mul\): is supported only directly behind"):
+        net.imported(y)

@@ -170,3 +170,16 @@ def test_floats_that_do_not_tell_black_and_white_are_refused(tmp_path, values):
     Image.fromarray(values.astype(np.float32)).save(path)
     with pytest.raises(FirebrickError, match=r"deep\.tif: has values from .*save it with 8 bits"):
         load_frame(path, Preprocessing(16, (16, 16)))
+
+
+def test_a_table_makes_codes_of_pixels_at_last(tmp_path):
+    pixels = picture(30, 34)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    tables = tuple(tuple(int(c) for c in RNG.permutation(256)) for _ in range(3))
+    preprocessing = Preprocessing(36, (24, 20), tables=tables)
+    frame = load_frame(tmp_path / "a.png", preprocessing)
+    raw = load_frame(tmp_path / "a.png", preprocessing.raw)
+    np.testing.assert_array_equal(raw, pixels[3:27, 7:27])
+    for channel, table in enumerate(tables):
+        np.testing.assert_array_equal(frame[..., channel], np.array(table)[raw[..., channel]])
+    assert preprocessing.described().endswith("middle 24x20, pixels to codes by a table")

@@ -56,10 +56,13 @@ def test_banks_have_room_and_take_few_block_rams(depth, width, blocks):
     assert sum(bank.halves for bank in cut) == blocks
 
 
-@pytest.mark.parametrize("latency", [1, 2])
 @pytest.mark.parametrize(
-    ("depth", "width", "kind"),
-    [(1, 5, "lut"), (2, 3, "lut"), (70, 130, "lut"), (1, 9, "block"), (2600, 11, "block")],
+    ("depth", "width", "kind", "latency"),
+    [
+        *((1, 5, "lut", 1), (2, 3, "lut", 2), (70, 130, "lut", 1), (70, 130, "lut", 2)),
+        *((1, 9, "block", 1), (1, 9, "block", 3), (2600, 11, "block", 1), (2600, 11, "block", 2)),
+        (11_000, 11, "block", 3),
+    ],
 )
 def test_every_row_comes_in_turn(depth, width, kind, latency, tmp_path):
     rng = np.random.default_rng(depth)

@@ -11,6 +11,7 @@ CASES = [  # lanes, multipliers, shift, low, high, shapes
     (1, (65535, 1), 15, -128, 127, S8, U8, S8),
     (3, (300, 500), 9, 0, 200, S8, S8, U8),
     (1, (1, 1), 47, 0, 255, U8, U8, U8),
+    (1, (40000, 300), 12, -128, 127, U8, S8, S8, -(1 << 20) + 77),
 ]
 
 
@@ -30,6 +31,12 @@ def test_adds(tmp_path, case):
     result = bench.run(inputs, {"o": expected})
     assert result.bubbles("o") == 0
     assert result.first("o") == 8
+
+
+def test_model_adds_its_offset_before_the_shift():
+    add = Add(1, (3, 2), 2, -128, 127, S8, S8, S8, offset=-21)
+    # (12 + 10 - 21 + 2) >> 2 and (-12 + 8 - 21 + 2) >> 2
+    assert add.model(np.array([4, -4]), np.array([5, 4])).tolist() == [0, -6]
 
 
 def test_model_rounds_half_up_and_clamps():

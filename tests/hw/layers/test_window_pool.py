@@ -40,10 +40,10 @@ CASES = {
     "maximum of 5x5, stride 3": Case((9, 8), 2, 2, 5, 3, (2, 1, 0, 2)),
     "maximum of 1x3": Case((4, 6), 6, 2, (1, 3), 1, (0, 1, 0, 0)),
     "average of 3x3": Case(
-        (5, 6), 6, 3, 3, 1, (1, 1, 1, 1), average=NINTH, scaler="dsp48e1", memory="block"
+        (5, 6), 6, 3, 3, 1, (1, 1, 1, 1), U8, replace(NINTH, offset=1 << 22), "block", "dsp48e1"
     ),
     "average of 2x2, stride 2, signed": Case(
-        (6, 6), 4, 1, 2, 2, NO_PAD, S8, Average(1 << 14, 16, -100, 127, signed_output=True)
+        (6, 6), 4, 1, 2, 2, NO_PAD, S8, Average(1 << 14, 16, -100, 127, True, offset=-999_999)
     ),
     "average of the whole map": Case(
         (4, 3), 4, 2, (4, 3), 1, NO_PAD, average=Average(21845, 18, 0, 255)
@@ -113,6 +113,9 @@ def test_models_by_hand():
     mean = make(Case((2, 2), 1, 1, 2, 1, (1, 1, 1, 1), S8, quarter)).model(frame)
     # Padding counts as zero; -5 / 4, -8 / 4 and so on, to the nearest.
     assert mean[..., 0].tolist() == [[-1, -2, -1], [-3, -6, -3], [-2, -4, -2]]
+    moved = replace(quarter, offset=3 << 15)  # a code and a half more
+    assert moved.model(np.array([-5, -8, 2])).tolist() == [0, -0, 2]
+    assert moved.bias == 6
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,57 @@
+import random
+
 import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
 
 from hw.stream.fifo import CreditFifo, StreamFifo
 from tests.harness import StreamBench
 
 
 @pytest.mark.parametrize("depth", [2, 3, 16])
-@pytest.mark.parametrize("kind", ["lut", "block"])
-def test_order_and_throughput(depth, kind, tmp_path):
-    bench = StreamBench(StreamFifo(unsigned(12), depth, kind), "fifo", tmp_path)
+@pytest.mark.parametrize(("kind", "late"), [("lut", False), ("block", False), ("lut", True)])
+def test_order_and_throughput(depth, kind, late, tmp_path):
+    bench = StreamBench(StreamFifo(unsigned(12), depth, kind, late=late), "fifo", tmp_path)
     words = np.random.default_rng(depth).integers(0, 4096, (3, 40, 1))
     for seed, stalls in enumerate((0.5, {"o": 0.8}, {"i": 0.8})):
         bench.run({"i": words}, {"o": words}, stalls=stalls, seed=seed)
     result = bench.run({"i": words}, {"o": words})
-    assert result.first("o") - result.first("i") == 2
-    assert result.bubbles("o") == result.bubbles("i") == 0
+    assert result.first("o") - result.first("i") == 2 + late
+    if not late or depth > 2:
+        assert result.bubbles("o") == result.bubbles("i") == 0
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_all_places_can_be_taken_at_any_pace(depth, late):
+    fifo, rng = StreamFifo(unsigned(12), depth, late=late), random.Random(depth)
+    most: list[int] = []
+
+    async def testbench(ctx):
+        for _ in range(60):
+            inside, chance = 0, rng.choice((0.3, 0.6, 1))
+            while inside <= depth:
+                ctx.set(fifo.i.valid, offers := rng.random() < chance)
+                inside += offers and ctx.get(fifo.i.ready)
+                await ctx.tick()
+            ctx.set(fifo.i.valid, 1)
+            await ctx.tick().repeat(3)
+            most.append(inside)
+            assert not ctx.get(fifo.i.ready)
+            ctx.set(fifo.i.valid, 0)
+            ctx.set(fifo.o.ready, 1)
+            await ctx.tick().repeat(depth + 1)
+            assert not ctx.get(fifo.o.valid)
+            ctx.set(fifo.o.ready, 0)
+
+    simulator = Simulator(fifo)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    assert set(most) == {depth + 1}
 
 
 class DelayLine(wiring.Component):

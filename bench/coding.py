@@ -1,0 +1,184 @@
+"""Coding: bytes of coded photographs, and what larger steps cost in accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench.accuracy import BATCH, VERSIONS, evaluation
+from gen.common.progress import Progress, phases
+from gen.compile import Request, compile_network
+from gen.frames.pixel_options import PixelOptions
+from gen.ir.network import QuantizedNetwork
+from gen.ir.widths import Widths
+from gen.plan.link import line_bytes
+from protocol.coding.encode import coded_bytes
+from protocol.coding.levels import to_levels, to_pixels
+from protocol.coding.rules import Steps
+from sim.golden import class_sums
+
+VERSION = "1.1"
+"""Of SqueezeNet."""
+WIDTHS = ("8", "4")
+"""Of its weights, as ``--weight-bits`` takes them."""
+STEPS = (Steps(), Steps(2, 2), Steps(2, 4), Steps(4, 4))
+RAW = "raw"
+LINE = 100_000_000
+"""Bits a second of the line that frames are told for."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What became of the photographs in one mode.
+
+    Attributes
+    ----------
+    size : float
+        Bytes of a frame on average.
+    rate : float
+        Frames a second over the line.
+    top1, same : dict of float
+        By the weights' width, percent of the photographs that get the right class, and that get
+        the same one as raw.
+    images : int
+    """
+
+    size: float
+    rate: float
+    top1: dict[str, float]
+    same: dict[str, float]
+    images: int
+
+
+def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Mode]:
+    """Code photographs in all modes, classify what is decoded, and print a table.
+
+    Parameters
+    ----------
+    console : Console
+    shared : path
+        Folder with ``models`` and ``imagenet``.
+    limit : int or None
+        Use only about this many photographs.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder lacks a file.
+    FirebrickError
+        If it has one that cannot be read.
+    """
+    with phases(console, transient=True) as progress:
+        networks = {width: _network(shared, width, progress) for width in WIDTHS}
+        preprocessing = networks[WIDTHS[0]].preprocessing
+        frames, truth = evaluation(shared / "imagenet", preprocessing, limit)
+        modes = measure(networks, frames, truth, progress)
+    console.print(_table(modes))
+    return modes
+
+
+def _network(shared: Path, width: str, progress: Progress) -> QuantizedNetwork:
+    """SqueezeNet with weights of some width."""
+    request = Request(
+        shared / "models" / f"squeezenet{VERSION}.onnx",
+        calibrate=shared / "imagenet" / "calibration",
+        pixels=PixelOptions(preprocess=VERSIONS[VERSION]),
+        weight_bits=Widths.parse(width),
+    )
+    return compile_network(request, progress=progress)
+
+
+def measure(
+    networks: dict[str, QuantizedNetwork],
+    frames: np.ndarray,
+    truth: np.ndarray,
+    progress: Progress,
+) -> dict[str, Mode]:
+    """What becomes of frames in each mode.
+
+    Parameters
+    ----------
+    networks : dict of QuantizedNetwork
+        By their name in the table.
+    frames : uint8 array (N, H, W, C)
+    truth : integer array (N,)
+        Their class indices.
+    progress : Progress
+    """
+    raw = _classes(networks, frames, RAW, progress)
+    modes = {RAW: _mode(raw, raw, truth, float(frames[0].size))}
+    for steps in STEPS:
+        name = title(steps)
+        coded = [to_levels(frame, steps) for frame in frames]
+        decoded = np.stack([to_pixels(levels, steps) for levels in coded])
+        same = np.array_equal(decoded, frames)
+        classes = raw if same else _classes(networks, decoded, name, progress)
+        size = float(np.mean([coded_bytes(levels) for levels in coded]))
+        modes[name] = _mode(classes, raw, truth, size)
+    return modes
+
+
+def title(steps: Steps) -> str:
+    """What steps are called in the table."""
+    if steps.lossless:
+        return "lossless"
+    return f"step {steps.luma}" + (f", chroma {steps.chroma}" if steps.chroma != steps.luma else "")
+
+
+def _classes(
+    networks: dict[str, QuantizedNetwork], frames: np.ndarray, name: str, progress: Progress
+) -> dict[str, np.ndarray]:
+    """The class of each frame, by network."""
+    classes = {}
+    for width, network in networks.items():
+        progress.begin(f"{name}, {width} bits")
+        parts = []
+        for first in range(0, len(frames), BATCH):
+            parts.append(class_sums(network, frames[first : first + BATCH]).argmax(axis=1))
+            progress.advance(min(first + BATCH, len(frames)), len(frames))
+        classes[width] = np.concatenate(parts)
+    return classes
+
+
+def _mode(
+    classes: dict[str, np.ndarray], raw: dict[str, np.ndarray], truth: np.ndarray, size: float
+) -> Mode:
+    """A mode's figures.
+
+    Parameters
+    ----------
+    classes, raw : dict of arrays
+        Classes in this mode and of raw frames, by network.
+    truth : integer array
+    size : float
+        Bytes of a frame.
+    """
+
+    def percent(right: Callable[[str], np.ndarray]) -> dict[str, float]:
+        return {width: 100 * float(right(width).mean()) for width in classes}
+
+    return Mode(
+        size,
+        LINE / 8 / line_bytes(round(size)),
+        percent(lambda width: classes[width] == truth),
+        percent(lambda width: classes[width] == raw[width]),
+        len(truth),
+    )
+
+
+def _table(modes: dict[str, Mode]) -> Table:
+    widths = next(iter(modes.values())).top1
+    heads = [f"{what}, {width} bits" for width in widths for what in ("top-1 %", "same %")]
+    table = Table("coding", "bytes a frame", "frames/s at 100 Mb/s", *heads, "images")
+    table.title = f"coding, SqueezeNet v{VERSION}"
+    for name, mode in modes.items():
+        figures = [
+            f"{value:.2f}" for width in widths for value in (mode.top1[width], mode.same[width])
+        ]
+        table.add_row(name, f"{mode.size:,.0f}", f"{mode.rate:.0f}", *figures, str(mode.images))
+    return table

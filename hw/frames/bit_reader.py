@@ -1,0 +1,102 @@
+"""The bits of a frame's bytes, as many at a time as are wanted."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from protocol.coding.rules import LONGEST
+
+CODED_BYTE = data.StructLayout({"byte": 8, "last": 1})
+CODED = stream.Signature(CODED_BYTE)
+"""The bytes of coded frames, one after another; ``last`` ends one."""
+WINDOW = 32
+"""Bits at hand: with fewer, codes of 8 bits would not come at one a cycle."""
+ROOM = WINDOW - 8
+"""A byte comes in if there are no more bits than these."""
+
+
+class BitReader(wiring.Component):
+    """A window on the bits of one frame; behind its last byte come ones.
+
+    A byte a cycle comes in while up to 17 bits are taken. To be reset between two frames.
+
+    Members
+    -------
+    i : In(CODED)
+        The bytes behind the first one. No more are taken behind ``last``.
+    i_end : In(1)
+        For one cycle, in place of all bytes: there are none.
+    i_length : In(range(LONGEST + 1))
+        How many bits to take at the end of this cycle; 0 unless ``o_enough``.
+    o_window : Out(LONGEST)
+        The bits that come next, the first one as the most significant.
+    o_enough : Out(1)
+        All bits of ``o_window`` are there. Follows from registers, as ``o_window`` does.
+    o_ended : Out(1)
+        The last byte is in.
+    o_spent : Out(1)
+        It is, and what is left is its padding.
+    """
+
+    i: In(CODED)
+    i_end: In(1)
+    i_length: In(range(LONGEST + 1))
+    o_window: Out(LONGEST)
+    o_enough: Out(1)
+    o_ended: Out(1)
+    o_spent: Out(1)
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the hardware."""
+        m = Module()
+        # What is behind the bits at hand is always ones.
+        window = Signal(WINDOW, init=-1)
+        count = Signal(range(-WINDOW, WINDOW + 1))
+        spare = Signal(range(-WINDOW - LONGEST, WINDOW - LONGEST + 1), init=-LONGEST)
+        missed = Signal()
+        fill = self.i.valid & self.i.ready
+        m.d.comb += [
+            self.i.ready.eq((count[:-1] <= ROOM) & ~self.o_ended),
+            self.o_window.eq(window[-LONGEST:]),
+            self.o_enough.eq(self.o_ended | (spare >= 0)),
+            self.o_spent.eq(
+                self.o_ended & ~missed & ~count[3:].any() & window[-8:].all(),
+            ),
+        ]
+        m.d.sync += [
+            window.eq(_shift(_insert(window, count, self.i.payload.byte, fill), self.i_length)),
+            count.eq((count + Mux(fill, 8, 0)) - self.i_length),
+            spare.eq((spare + Mux(fill, 8, 0)) - self.i_length),
+            missed.eq(missed | (count < 0)),
+            self.o_ended.eq(self.o_ended | self.i_end | (fill & self.i.payload.last)),
+        ]
+        return m
+
+
+def _insert(window: Signal, count: Signal, byte: Value, fill: Value) -> Value:
+    """The window with a byte behind the first ``count`` bits, at most :data:`ROOM`.
+
+    Parameters
+    ----------
+    window, count : Signal
+    byte, fill : Value
+        The byte, and whether there is one.
+    """
+    whole, part = count[3:5], count[:3]
+    turned = (Cat(byte, byte) >> part)[:8]
+    bits = []
+    for place in range(WINDOW):
+        row, within = divmod(place, 8)
+        begins = (whole == row) & (part <= within)
+        # Of a byte that began in the row before.
+        goes_on = (whole == row - 1) & (part > within) if row else 0
+        bits.append(Mux(fill & (begins | goes_on), turned[7 - within], window[-1 - place]))
+    return Cat(reversed(bits))
+
+
+def _shift(value: Value, length: Value) -> Value:
+    """Left, by up to 31, with ones from the right."""
+    for bit in range(len(length)):
+        by = 1 << bit
+        value = Mux(length[bit], Cat((~Value.cast(0)[:1]).replicate(by), value[:-by]), value)
+    return value

@@ -1,0 +1,182 @@
+"""QONNX files, as Brevitas exports them, against an executor of our own for their operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+
+from gen.common.errors import FirebrickError
+from gen.formats.onnx_float import load_onnx
+from gen.formats.onnx_qdq import import_qdq
+from gen.ir.graph import FloatGraph
+from gen.ir.preprocessing import PRESETS, Expected
+from sim import golden, reference
+from tests.gen.formats.statically import FRAMES
+from tests.gen.onnx_models import CLASSES, OnnxBuilder
+
+DOMAIN = "qonnx.custom_op.general"
+UNIT = PRESETS["unit"]
+
+
+class Quant(OpRun):
+    """The operator as its specification has it."""
+
+    op_domain = DOMAIN
+
+    def _run(self, x, scale, zero, bits, narrow=0, rounding_mode="ROUND", signed=1):
+        assert rounding_mode == "ROUND"
+        low = -(2 ** (bits - 1)) + narrow if signed else 0
+        high = 2 ** (bits - 1) - 1 if signed else 2**bits - 1 - narrow
+        steps = np.rint(np.clip(x / scale + zero, low, high))
+        return (((steps - zero) * scale).astype(np.float32),)
+
+
+class Net(OnnxBuilder):
+    """Layers of a Brevitas network."""
+
+    def quant(self, x: str, name: str, scale: Any, bits: float, zero: int = 0, **said: Any) -> str:
+        parts = [
+            self.constant(f"{name}_{part}", np.asarray(value, np.float32))
+            for part, value in (("s", scale), ("z", zero), ("bits", bits))
+        ]
+        values: dict[str, Any] = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND", **said}
+        return self.node("Quant", [x, *parts], name, domain=DOMAIN, **values)
+
+    def layer(
+        self, x: str, name: str, cin: int, cout: int, *, kernel: int = 1, bits: int = 4,
+        act_bits: int = 8, step: float = 0.02, norm: bool = False, **values: Any,
+    ) -> str:  # fmt: skip
+        spread = 1.4 / np.sqrt(cin * kernel**2)
+        weight = self.rng.normal(0, spread, (cout, cin, kernel, kernel)).astype(np.float32)
+        scale = np.abs(weight).max(axis=(1, 2, 3), keepdims=True) / (2 ** (bits - 1) - 1)
+        given = self.constant(f"{name}.weight", weight)
+        parts = [self.quant(given, f"{name}_weight_quant", scale, bits, narrow=1)]
+        bias = self.constant(f"{name}.bias", self.rng.normal(0, 0.2, cout).astype("f4"))
+        if norm:
+            unit = np.full(cout, 0.001, np.float32)
+            parts.append(self.quant(bias, f"{name}_bias_quant", unit, 16))
+            y = self.batch_norm(self.node("Conv", [x, *parts], name, **values), name, cout)
+        else:
+            y = self.node("Conv", [x, *parts, bias], name, **values)
+        return self.quant(self.relu(y, name), f"{name}_act", step, act_bits, signed=0)
+
+
+def network(**options: Any) -> onnx.ModelProto:
+    net = Net(17)
+    x = net.quant("data", "input", 1 / 255, 8, signed=0)
+    x = net.layer(x, "conv1", 3, 8, kernel=3, bits=8, strides=[2, 2])
+    s = net.layer(x, "squeeze", 8, 6, **options)
+    a = net.layer(s, "expand1", 6, 4, **options)
+    b = net.layer(s, "expand3", 6, 4, kernel=3, pads=[1] * 4, **options)
+    x = net.node("Concat", [a, b], "cat", axis=1)
+    x = net.node("MaxPool", [x], "pool", kernel_shape=[3, 3], strides=[2, 2])
+    x = net.layer(x, "conv10", 8, CLASSES, bits=8, step=0.01)
+    x = net.node("Flatten", [net.node("GlobalAveragePool", [x], "mean")], "flat")
+    model = net.model(x)
+    model.opset_import.append(helper.make_opsetid(DOMAIN, 2))
+    return model
+
+
+def logits(model: onnx.ModelProto, pictures: np.ndarray) -> np.ndarray:
+    evaluator = ReferenceEvaluator(model, new_ops=[Quant])
+    end = model.graph.output[0].name
+    fed = reference.normalise(pictures, UNIT)
+    outputs = [evaluator.run([end], {"data": one[None]}) for one in fed]
+    return np.concatenate([np.asarray(next(iter(output))) for output in outputs])
+
+
+@pytest.mark.parametrize(("bits", "act_bits", "step", "norm"), [
+    (4, 8, 0.01, False), (4, 8, 0.01, True), (3, 4, 0.1, True), (2, 2, 0.4, False),
+])  # fmt: skip
+def test_networks_of_few_bits(bits, act_bits, step, norm):
+    """Also with what trainers leave: batch norms, and biases with a scale of their own."""
+    model = network(bits=bits, act_bits=act_bits, step=step, norm=norm)
+    made = import_qdq(model, "test")
+    assert [op.code_bits for op in made.convs] == [8, bits, bits, bits, 8]
+    assert made.op("squeeze").high == 2**act_bits - 1
+    assert not made.preprocessing.tables
+    expected = logits(model, FRAMES[:8])
+    got = golden.class_sums(made, FRAMES[:8]) * made.output.scale
+    assert expected.std() > 0.05
+    away = np.abs(got - expected)
+    assert np.median(away) < 2e-3
+    assert away.max() < 0.12 * step + 0.01  # a code of an inner layer in some of the pixels
+    np.testing.assert_array_equal(got.argmax(axis=1), expected.argmax(axis=1))
+
+
+def edited(**said: Any) -> onnx.ModelProto:
+    """With other attributes at an activation's Quant."""
+    model = network()
+    node = next(n for n in model.graph.node if n.name == "squeeze_act")
+    for name, value in said.items():
+        left = [a for a in node.attribute if a.name != name]
+        del node.attribute[:]
+        node.attribute.extend([*left, helper.make_attribute(name, value)])
+    return model
+
+
+def constant(model: onnx.ModelProto, name: str, value: Any) -> onnx.ModelProto:
+    tensor = next(t for t in model.graph.initializer if t.name == name)
+    tensor.CopyFrom(onnx.numpy_helper.from_array(np.asarray(value, np.float32), name))
+    return model
+
+
+@pytest.mark.parametrize(("model", "message"), [
+    (edited(rounding_mode="FLOOR"), r"'squeeze_act' \(Quant\): rounds activations by FLOOR; ROUND"),
+    (edited(rounding_mode="ODD"), r"\(Quant\): has the unknown rounding_mode ODD; ROUND is"),
+    (constant(network(), "squeeze_act_bits", 16), r"\(Quant\): makes activations of 16 bits;"),
+    (constant(network(), "squeeze_act_bits", 3.5), r"\(Quant\): has a bit width of 3.5; whole"),
+    (constant(network(), "squeeze_act_z", 0.5), r"\(Quant\): has a zero point that is no code;"),
+])  # fmt: skip
+def test_what_a_board_cannot_round_is_refused(model, message):
+    with pytest.raises(FirebrickError, match=message):
+        import_qdq(model, "test")
+
+
+def test_narrow_codes_lack_their_last():
+    made = import_qdq(edited(narrow=1), "test")
+    assert (made.op("squeeze").low, made.op("squeeze").high) == (0, 254)
+
+
+def test_weights_alone_make_a_float_network(tmp_path):
+    model = network()
+    for node in list(model.graph.node):
+        if node.op_type == "Quant" and "weight" not in node.name:
+            node.CopyFrom(helper.make_node("Identity", node.input[:1], node.output, node.name))
+    onnx.save(model, tmp_path / "weights.onnx")
+    graph = load_onnx(tmp_path / "weights.onnx")
+    assert isinstance(graph, FloatGraph)
+    parts = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    scale = parts["squeeze_weight_quant_s"]
+    expected = np.rint(parts["squeeze.weight"] / scale) * scale
+    np.testing.assert_allclose(graph.convs[1].weights, expected.transpose(0, 2, 3, 1), rtol=1e-6)
+
+
+def test_one_bit_weights_have_two_values():
+    net = Net(17)
+    x = net.quant("data", "input", 1 / 255, 8, signed=0)
+    weight = net.rng.normal(0, 1, (CLASSES, 3, 3, 3)).astype(np.float32)
+    parts = [net.constant("w", weight), net.constant("w_s", np.full((), 0.2, "f4"))]
+    y = net.node("Conv", [x, net.node("BipolarQuant", parts, "two", domain=DOMAIN)], "conv")
+    y = net.quant(net.relu(y, "conv"), "act", 0.02, 8, signed=0)
+    made = import_qdq(net.model(net.node("GlobalAveragePool", [y], "mean")), "test")
+    (conv,) = made.convs
+    assert conv.weight_bits == 2
+    np.testing.assert_array_equal(conv.weights, np.where(weight >= 0, 1, -1).transpose(0, 2, 3, 1))
+
+
+def test_signed_codes_of_pixels_are_a_table():
+    model = network()
+    node = next(n for n in model.graph.node if n.name == "input")
+    next(a for a in node.attribute if a.name == "signed").i = 1
+    constant(model, "input_s", 1 / 128)
+    made = import_qdq(model, "test", expected=Expected(UNIT))
+    (red, green, blue) = made.preprocessing.tables
+    assert red == green == blue
+    assert [red[pixel] for pixel in (0, 1, 2, 128, 255)] == [128, 129, 129, 192, 255]
