@@ -119,4 +119,5 @@ def _manifest(
         link=link,
         files=files,
         coded=board.coded,
+        model=network.source.get("model", ""),
     )

@@ -100,6 +100,8 @@ class Manifest:
         What was written beside the manifest, in order.
     coded : bool
         Whether it takes coded frames, too.
+    model : str
+        Where the model was fetched from, with its checksum; empty if it was a file.
     """
 
     version: str
@@ -113,10 +115,11 @@ class Manifest:
     link: UartLink | EthernetLink
     files: tuple[str, ...]
     coded: bool = False
+    model: str = ""
 
     def to_json(self) -> str:
         """The manifest as a JSON document."""
-        entry = {
+        entry: dict[str, object] = {
             "generator": GENERATOR,
             "version": self.version,
             "network": self.network,
@@ -130,6 +133,8 @@ class Manifest:
             "coded": self.coded,
             "files": self.files,
         }
+        if self.model:
+            entry["model"] = self.model
         return json.dumps(entry, indent=2) + "\n"
 
     @staticmethod
@@ -156,6 +161,7 @@ class Manifest:
                 link=_LINKS[entry["link"]](entry),
                 files=tuple(files),
                 coded=_flag(entry, "coded"),
+                model=_text({"model": "", **entry}, "model"),
             )
         except _MALFORMED as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None

@@ -288,8 +288,7 @@ class _QdqImport(QdqAffine):
 
     def _preprocessing(self, tables: Tables) -> Preprocessing:
         """As usual for the input's size, unless the metadata says otherwise."""
-        height, width, _ = self._shapes[INPUT]
-        usual, said = default_preprocessing(height, width), self._metadata.get("resize")
+        usual, said = default_preprocessing(*self._shapes[INPUT]), self._metadata.get("resize")
         usual = replace(usual, tables=tables or stored_tables(self._metadata))
         return usual if said is None else usual.resized(said, "model metadata 'resize'")
 
