@@ -1,13 +1,14 @@
 """A board on a serial line: all but its clock and its pads."""
 
 from amaranth.build import Platform
-from amaranth.hdl import Module
+from amaranth.hdl import DomainRenamer, Module, ResetSignal
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out
 
 from boards.clocking import ClockGenerator
 from hw.link.shell import FrameServer
 from hw.link.uart import UartReceiver, UartTransmitter
+from hw.stream.reset_domain import add_domain
 
 
 class SerialBoard(wiring.Component):
@@ -47,8 +48,12 @@ class SerialBoard(wiring.Component):
         """Build the hardware."""
         m = Module()
         m.submodules.server = server = self._server
-        m.submodules.receiver = receiver = UartReceiver(self._clock_hz, self._baud)
-        m.submodules.transmitter = transmitter = UartTransmitter(self._clock_hz, self._baud)
+        # Pads may be far from all else: what is beside them has a reset of its own.
+        add_domain(m, "line", ResetSignal())
+        receiver = UartReceiver(self._clock_hz, self._baud)
+        transmitter = UartTransmitter(self._clock_hz, self._baud)
+        m.submodules.receiver = DomainRenamer("line")(receiver)
+        m.submodules.transmitter = DomainRenamer("line")(transmitter)
         wiring.connect(m, receiver.o, server.i)
         wiring.connect(m, server.o, transmitter.i)
         m.d.comb += [

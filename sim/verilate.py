@@ -36,6 +36,10 @@ _OPTIONS = (
     *("-Wno-WIDTH", "-Wno-CASEINCOMPLETE", "-Wno-CASEOVERLAP", "-Wno-UNSIGNED", "-Wno-CMPCONST"),
     *("-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
 )
+_SMALL = 2_000_000
+"""Bytes of Verilog up to which all C++ is compiled at once: to compile ahead what files have in
+common takes longer."""
+_ONE_FILE = ("-MAKEFLAGS", "OPT_FAST=-O3 VM_PARALLEL_BUILDS=0")
 _DESIGN = (
     *("--output-split", "5000", "--output-split-cfuncs", "500"),
     *("-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0"),
@@ -94,7 +98,7 @@ def build(
             path.parent.mkdir(exist_ok=True)
             with replacing(path) as file:  # other processes read it when a simulation starts
                 file.write(text.encode())
-        arguments = [*_OPTIONS, *(_CELLS if cells else _DESIGN), *tool.extra_args]
+        arguments = [*_OPTIONS, *_options(design, cells=cells), *tool.extra_args]
         if waves:
             arguments += _wave_options(tool)
         library, stamp = folder / _LIBRARY, folder / "stamp"
@@ -111,6 +115,13 @@ def build(
                 file.write((Path(work) / _LIBRARY).read_bytes())
         stamp.write_text(key)
     return library
+
+
+def _options(design: str, *, cells: bool) -> tuple[str, ...]:
+    """How to compile a design, by its size and kind."""
+    if cells:
+        return _CELLS
+    return _ONE_FILE if len(design) < _SMALL else _DESIGN
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from gen.common.errors import FirebrickError
 from gen.timing import ecp5, xc7
 from gen.timing.cell_timing import Library
 from gen.timing.graph import TimingGraph, build_graph
-from gen.timing.netlist import CONSTANT, Cell, Netlist
+from gen.timing.netlist import Cell, Netlist
 from gen.timing.paths import Analysis, Path
+from gen.timing.resets import reset_pins
 from gen.timing.wires import WireModel
 
 LIBRARIES: Mapping[Family, Library] = {"xc7": xc7.CELLS, "ecp5": ecp5.CELLS}
@@ -62,8 +63,9 @@ class Estimate:
         The slowest that ends in each layer, the slowest first.
     clocks : dict of Path
         The slowest within each clock, the clock with the most registers first.
-    flip_flops, reset : int
-        How many there are, and how many of them have a reset.
+    flip_flops, reset, cleared : int
+        How many there are, how many of them have a reset, and how many others logic clears through
+        the pin for it.
     fan_outs : tuple of FanOut
         Nets with the most loads, the most first; clocks are left out.
     routed : float
@@ -77,6 +79,7 @@ class Estimate:
     clocks: Mapping[str, Path]
     flip_flops: int
     reset: int
+    cleared: int
     fan_outs: tuple[FanOut, ...]
     routed: float
     error: float | None
@@ -163,17 +166,14 @@ def estimate(
     clocks = _by_clock(analysis)
     if not clocks:
         raise FirebrickError("the netlist has no path from one register to another")
-    resets = [
-        any(net != CONSTANT for net in cell.inputs.get(timing.reset, ()))
-        for cell, timing in zip(netlist.cells, graph.timings, strict=True)
-        if timing.reset is not None
-    ]
+    resets = reset_pins(graph)
     return Estimate(
         paths=_different(analysis),
         layers=_by_layer(analysis, layer_of),
         clocks=clocks,
         flip_flops=len(resets),
-        reset=sum(resets),
+        reset=resets.count(True),
+        cleared=resets.count(False),
         fan_outs=_fan_outs(graph),
         routed=wires.routed,
         error=wires.error,

@@ -100,8 +100,11 @@ def _summary(found: Estimate) -> Table:
     others = list(found.clocks.items())[1:]
     for clock, path in others:
         table.add_row(Text(f"clock {short(clock)}"), f"{path.ns:.2f} ns")
-    share = found.reset / max(found.flip_flops, 1)
-    table.add_row("flip-flops", f"{found.flip_flops}, {share:.1%} of them with a reset")
+    reset, cleared = (n / max(found.flip_flops, 1) for n in (found.reset, found.cleared))
+    table.add_row(
+        "flip-flops",
+        f"{found.flip_flops}, {reset:.1%} of them with a reset; logic clears {cleared:.1%}",
+    )
     return table
 
 

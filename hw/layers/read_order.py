@@ -89,20 +89,19 @@ class ReadOrder(wiring.Component):
         ]
         # What the second stage needs to know of this word: how to go on.
         move = Signal(Move, reset_less=True)
+        following = Signal(Move)
         _, columns_end, rows_end = inner
         within = Mux(rows_end, Move.AGAIN, Mux(columns_end, Move.TAP_ROW, Move.WORD))
+        m.d.comb += following.eq(Mux(window_end, Cat(window.payload, 1), within))
         with m.If(self.i_advance):
-            m.d.sync += [
-                self.o_valid.eq(window.valid),
-                move.eq(Mux(window_end, Cat(window.payload, 1), within)),
-            ]
+            m.d.sync += [self.o_valid.eq(window.valid), move.eq(following)]
             if self._tap is not None:
                 m.d.sync += self.o_tap.eq(self._is_tap(loops))
         step = self.i_advance & self.o_valid
         onward = Signal(Onward, reset_less=True)
         m.d.sync += [self.o_left.eq(step & move.as_value()[2]), onward.eq(move)]
         m.d.comb += self.o_onward.eq(onward)
-        self._address(m, move, step)
+        self._address(m, following, step)
         return m
 
     def _loops(self) -> list[Counter]:
@@ -119,15 +118,24 @@ class ReadOrder(wiring.Component):
         _, column, row, round_ = (loop.o_inside for loop in loops)
         return column & row if self._geometry.channelwise else column & row & round_
 
-    def _address(self, m: Module, move: Value, step: Value) -> None:
-        """The second stage: the address, and the distance to the next one."""
+    def _address(self, m: Module, following: Value, step: Value) -> None:
+        """The second stage: the address, and the distance to the next one.
+
+        That is in registers of its own, rather than in look-up tables in front of the adders.
+        """
         g, capacity = self._geometry, self._capacity
         moves = [*g.inner_steps, 0]
         moves += [s - g.span + 1 for s in (g.column_step, g.row_step, g.frame_step)]
-        # Both differences side by side, so that no carry waits for another.
+        backwards = [-distance % capacity for distance in moves]
+        back = Signal(range(capacity), reset_less=True)
+        around = Signal(range(capacity + 1), reset_less=True)
+        with m.If(self.i_advance):
+            m.d.sync += [
+                back.eq(chosen(following, backwards)),
+                around.eq(chosen(following, [capacity - distance for distance in backwards])),
+            ]
+        # Both sums side by side, so that no carry waits for another.
         below = Signal(signed(len(self.o_address) + 2))
-        back = chosen(move, [-distance % capacity for distance in moves])
         m.d.comb += below.eq(self.o_address - back)
-        around = chosen(move, [-distance % capacity - capacity for distance in moves])
         with m.If(step):
-            m.d.sync += self.o_address.eq(Mux(below[-1], self.o_address - around, below))
+            m.d.sync += self.o_address.eq(Mux(below[-1], self.o_address + around, below))

@@ -72,6 +72,7 @@ class Reducer(wiring.Component):
         old = Signal(self._totals, reset_less=True)
         total = Signal(self._totals)
         kept = Signal(self._totals)
+        alone = Signal(reset_less=True)
         take, write = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~valid | ~held.emit | self.o.ready),
@@ -81,12 +82,17 @@ class Reducer(wiring.Component):
             self.o.payload.eq(total),
         ]
         with m.If(self.i.ready):
-            m.d.sync += [valid.eq(self.i.valid), held.eq(self.i.payload)]
+            m.d.sync += [
+                valid.eq(self.i.valid),
+                held.eq(self.i.payload),
+                alone.eq(self.i.payload.fresh | self.i.payload.restart),
+            ]
         for lane in range(self._lanes):
             value = held["values"][lane]
+            combined = self._combine(old[lane], value)
             m.d.comb += [
-                total[lane].eq(Mux(held.fresh, value, self._combine(old[lane], value))),
-                kept[lane].eq(Mux(held.restart, value, total[lane])),
+                total[lane].eq(Mux(held.fresh, value, combined)),
+                kept[lane].eq(Mux(alone, value, combined)),
             ]
         if self._depth == 1:
             with m.If(write):

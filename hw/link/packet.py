@@ -21,6 +21,8 @@ The end follows from the header, so a link that cannot tell it leaves ``last`` l
 class Deframer(wiring.Component):
     """Packets out of a byte stream. One byte a cycle, latency 1.
 
+    It is where the line's bytes come from, and needs no reset: the next flag begins a packet.
+
     Members
     -------
     i : In(stream.Signature(8))
@@ -34,15 +36,19 @@ class Deframer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        first, escaped = Signal(), Signal()
+        first, escaped = Signal(reset_less=True), Signal(reset_less=True)
         byte = self.i.payload
         flag = byte == FLAG
         special = flag | (byte == ESCAPE)
-        held = Signal(PACKET_BYTE, reset_less=True)
-        m.d.comb += [self.o.payload.eq(held), self.i.ready.eq(~self.o.valid | self.o.ready)]
+        valid, held = Signal(reset_less=True), Signal(PACKET_BYTE, reset_less=True)
+        m.d.comb += [
+            self.o.valid.eq(valid),
+            self.o.payload.eq(held),
+            self.i.ready.eq(~valid | self.o.ready),
+        ]
         with m.If(self.i.ready):
             m.d.sync += [
-                self.o.valid.eq(self.i.valid & ~special),
+                valid.eq(self.i.valid & ~special),
                 held.byte.eq(byte ^ Mux(escaped, FLIP, 0)),
                 held.first.eq(first),
             ]

@@ -157,7 +157,7 @@ class Shell(wiring.Component):
             "lost": self.i_lost,
         }
         for name, event in events.items():
-            happened = Signal(name=f"{name}_now")
+            happened = Signal(name=f"{name}_now", reset_less=True)
             count = Signal(STATISTICS.bits[name], name=name, reset_less=True)
             m.d.sync += [happened.eq(event), count.eq(count + happened)]
             m.d.comb += statistics[name].eq(count)

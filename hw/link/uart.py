@@ -112,6 +112,8 @@ class UartReceiver(wiring.Component):
         phase = Signal(self._width, reset_less=True)
         tick = Signal()
         bits = Signal(8, reset_less=True)
+        byte = Signal(8, reset_less=True)
+        m.d.comb += self.o.payload.eq(byte)
         m.d.sync += Cat(phase, tick).eq(phase + self._step)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -134,7 +136,7 @@ class UartReceiver(wiring.Component):
                 with m.If(bits[0]):
                     m.next = "stop"
             with m.State("stop"), m.If(tick):
-                self._deliver(m, line, bits)
+                self._deliver(m, line, bits, byte)
                 with m.If(line):
                     m.next = "idle"
                 with m.Else():
@@ -143,10 +145,10 @@ class UartReceiver(wiring.Component):
                 m.next = "idle"
         return m
 
-    def _deliver(self, m: Module, line: Signal, bits: Signal) -> None:
+    def _deliver(self, m: Module, line: Signal, bits: Signal, byte: Signal) -> None:
         with m.If(~line):
             m.d.sync += self.o_frame_error.eq(1)
         with m.Elif(self.o.valid & ~self.o.ready):
             m.d.sync += self.o_overrun.eq(1)
         with m.Else():
-            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(bits)]
+            m.d.sync += [self.o.valid.eq(1), byte.eq(bits)]

@@ -65,7 +65,10 @@ class StallSampler(wiring.Component):
         look, show = (counts.read_port(domain="comb") for _ in range(2))
         write = counts.write_port()
         index, count = Signal(range(turn)), Signal(COUNT_BITS, reset_less=True)
-        picked, late_index = Signal(len(eights), reset_less=True), Signal.like(index)
+        picked, late_index = (
+            Signal(len(eights), reset_less=True),
+            Signal.like(index, reset_less=True),
+        )
         m.d.sync += [
             index.eq(Mux(index == turn - 1, 0, index + 1)),
             picked.eq(Cat(eight.bit_select(index[:3], 1) for eight in eights)),

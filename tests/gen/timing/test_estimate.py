@@ -79,7 +79,18 @@ def test_the_clock_of_most_registers_is_the_accelerators(found):
 
 
 def test_resets_are_counted(found):
-    assert (found.flip_flops, found.reset) == (7, 2)
+    assert (found.flip_flops, found.reset, found.cleared) == (7, 0, 2)
+
+
+def test_a_reset_is_one_behind_logic_too():
+    cells = [
+        *(ff("0", 2), ff("0", 3)),
+        *(cell("LUT2", I0=2, I1=3, O=20), cell("LUT2", I0=20, I1="0", O=21)),
+        *(ff("0", 4, R=2), ff("0", 5, R=21), ff("0", 6, R=3), ff("0", 7)),
+    ]
+    for name, reset, cleared in (("at_conv1_reset", 2, 1), ("conv1.presets", 0, 3)):
+        found = estimate(netlist(*cells, **{f"{INSIDE}.{name}": 2}), "xc7")
+        assert (found.flip_flops, found.reset, found.cleared) == (6, reset, cleared)
 
 
 def test_fan_outs_say_what_they_lead_to_and_leave_clocks_out(found):
@@ -102,7 +113,7 @@ def test_the_report_has_every_layer_and_warns(found):
     path = found.layers["conv1"]
     assert rows["conv1"][1:4] == [f"{path.ns:.2f}", f"{path.wire_ns:.2f}", "2"]
     assert "conv1.total" in " ".join(rows["conv1"])
-    assert "7, 28.6% of them with a reset" in text
+    assert "7, 0.0% of them with a reset; logic clears 28.6%" in text
     assert "5: conv1.last (2 FDRE.R" in text
     assert "Warning" not in text
     assert warning(found, found.mhz * 1e6) is None
