@@ -109,9 +109,9 @@ Model = Annotated[
     typer.Option(
         metavar="FILE",
         help="Network: float or quantised (QDQ) ONNX, the Deep Compression authors' "
-        "compressed_SqueezeNet.net, a network.npz, or a compressed .fbz. hf://OWNER/NAME[/FILE] is "
-        "fetched from the Hugging Face hub, torchvision:NAME exported from an installed "
-        "torchvision.",
+        "compressed_SqueezeNet.net, a network.npz, or a compressed .fbz. hf://OWNER/NAME, or "
+        "hf://OWNER/NAME/FILE, is fetched from the Hugging Face hub, torchvision:NAME exported "
+        "from an installed torchvision.",
     ),
 ]
 FamilyMember = Annotated[
