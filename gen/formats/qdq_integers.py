@@ -77,7 +77,7 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
 
     Raises
     ------
-    FirebrickError
+    RefusedNode
         If scales are too far apart to requantise.
     """
     op, own, final = layer.op, layer.own, layer.final or layer.own

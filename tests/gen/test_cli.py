@@ -58,6 +58,7 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
     assert "frames/s of photographs, without loss" in out
     folder = tmp_path / "build" / "arty_a7_35"
     assert json.loads((folder / "manifest.json").read_text())["clock_hz"] == 80_000_000
+    assert "at 80 MHz" in (folder / "report.html").read_text()
     assert "fire2/squeeze" in out
     assert f"{sys.executable} -m sim --build build/arty_a7_35" in out
 
@@ -283,6 +284,7 @@ def test_a_bitstream_in_one_command(call, tiny_file, tmp_path, routed):
     assert folder.bitstream.read_text() == "made\n"
     for text in (out, folder.report.read_text()):
         assert re.search(r"accelerator \(board.receiver.clk\) +80 +84\.1 +met", text)
+    assert "met" in folder.page.read_text().partition('id="routing"')[2]
     assert "-m host program build/ulx3s_85" in out
     assert "build_open.sh" not in out
     assert "Kept in" not in out
