@@ -77,7 +77,13 @@ class Target:
         return replace(self._linked(), coded=self.frames == CODED)
 
     def _linked(self) -> Board:
-        """The board that is named, with its link."""
+        """The board that is named, with its link.
+
+        Raises
+        ------
+        FirebrickError
+            As :meth:`found` does.
+        """
         known = ", ".join(BOARDS)
         if self.board is None:
             raise FirebrickError(f"say which board with --board; known are {known}")

@@ -57,8 +57,7 @@ def classify(
         for entry in results_json(network, answers):
             print_line(entry)
         summary = {"frames": len(answers), "clock_hz": clock, "seconds": round(seconds, 3)}
-        summary |= {"coding": coding}
-        print_line(summary | keys(losses))
+        print_line(summary | {"coding": coding} | keys(losses))
         return
     console = Console()
     console.print(results_table(network, answers))
