@@ -176,14 +176,19 @@ def _steps(model: Model, asked: onnx.ModelProto | Path | None, hardware: bool) -
         yield _golden(model, network, normalisation, frames)
     else:
         network = model
-        yield _compared(
-            golden.class_sums(network, frames) * network.output.scale,
-            asked,
-            frames,
-            Normalisation(std=(1 / network.input.scale,) * 3),
-        )
+        frames = network.preprocessing.coded(frames)
+        sums = golden.class_sums(network, frames) * network.output.scale
+        yield _compared(sums, asked, frames, _decoding(network))
     if hardware:
         yield _simulated(network, frames)
+
+
+def _decoding(network: QuantizedNetwork) -> Normalisation:
+    """What makes a quantised model's input of codes: the real values that they stand for."""
+    channels = network.input.shape[2]
+    order = "BGR" if network.source.get("pixels", "").startswith("BGR") else "RGB"
+    zero, std = float(network.input.zero), 1 / network.input.scale
+    return Normalisation((zero,) * channels, (std,) * channels, order)
 
 
 def _pictures(shape: tuple[int, int, int]) -> np.ndarray:
