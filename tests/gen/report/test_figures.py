@@ -41,10 +41,12 @@ def test_what_limits_follows_from_the_rates(figures):
     assert figures.link_limits
     assert figures.frames_per_second == figures.link.frames_per_second
     slow = Figures(figures.network, figures.plan, figures.board)
-    slow.__dict__["link"] = type(figures.link)("fast", 1e9, 1, 1, 1)
+    slow.__dict__["link"] = type(figures.link)("fast", 1e9, None, 1, 1, 1)
     assert not slow.link_limits
     assert slow.frames_per_second == figures.plan.frames_per_second
     assert slow.what_limits.startswith("the accelerator")
+    coded = type(figures.link)("coded", 1.0, 1e9, 1, 1, 1)
+    assert coded.frames_per_second == 1e9
 
 
 def test_numbers_and_names():
