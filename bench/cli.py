@@ -116,6 +116,31 @@ def same(
     _write(console, json, {"same": found})
 
 
+@app.command()
+def wild(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Folder of model files; a zoo of our own if none."),
+    ] = None,
+    only: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Only files whose names match, say 'opset*'.")
+    ] = "*",
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="Plan and simulate each network, too.")
+    ] = False,
+    json: Json = None,
+) -> None:
+    """Import, run and compare every model file of a folder."""
+    if json is not None:
+        check_output(json)
+    console = Console()
+    module = _module("wild")
+    rows = module.run(console, folder, only, hardware)
+    _write(console, json, {"wild": rows})
+    if any(row.fault for row in rows):
+        raise typer.Exit(1)
+
+
 def _write(console: Console, json: Path | None, figures: dict[str, Any]) -> None:
     if json is None:
         return
@@ -132,6 +157,6 @@ def _module(name: str) -> ModuleType:
 def _list() -> Table:
     table = Table("benchmark", "what it measures", title="python -m bench NAME")
     table.title_justify = "left"
-    for name in (*BENCHMARKS, "same"):
+    for name in (*BENCHMARKS, "same", "wild"):
         table.add_row(name, (_module(name).__doc__ or "").splitlines()[0])
     return table

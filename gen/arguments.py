@@ -11,6 +11,7 @@ import typer
 from boards import BOARDS
 from gen.compile import Capacity, Request
 from gen.formats.family import SMALLEST, Family
+from gen.formats.input_size import parse_size
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.widths import Widths
 from gen.link_options import ADDRESS
@@ -108,7 +109,9 @@ Model = Annotated[
     typer.Option(
         metavar="FILE",
         help="Network: float or quantised (QDQ) ONNX, the Deep Compression authors' "
-        "compressed_SqueezeNet.net, a network.npz, or a compressed .fbz.",
+        "compressed_SqueezeNet.net, a network.npz, or a compressed .fbz. hf://OWNER/NAME, or "
+        "hf://OWNER/NAME/FILE, is fetched from the Hugging Face hub, torchvision:NAME exported "
+        "from an installed torchvision.",
     ),
 ]
 FamilyMember = Annotated[
@@ -164,6 +167,14 @@ Seed = Annotated[
         "--family.",
     ),
 ]
+InputSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="H,W",
+        help="Height and width of the network's input, for a model that leaves them open, or of "
+        "--family.",
+    ),
+]
 Labels = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Text file of class names, one a line.")
 ]
@@ -184,6 +195,7 @@ class NetworkOptions:
     prune: float = 0.0
     family: str | None = None
     weights: Path | None = None
+    input_size: str | None = None
 
     @property
     def files(self) -> tuple[Path | None, ...]:
@@ -196,7 +208,7 @@ class NetworkOptions:
         Raises
         ------
         FirebrickError
-            If the widths or the family cannot be understood.
+            If the widths, the family or the size cannot be understood.
         """
         return Request(
             model=self.model,
@@ -211,4 +223,5 @@ class NetworkOptions:
             pruned=self.prune,
             family=None if self.family is None else Family.parse(self.family),
             weights=self.weights,
+            input_size=None if self.input_size is None else parse_size(self.input_size),
         )

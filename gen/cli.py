@@ -14,7 +14,7 @@ from gen.common.build_folder import BUILD
 from gen.common.console import GenerateByDefault, ProcessCount, Scheduler
 from gen.common.options import with_options
 from gen.compare import compare as compare_builds
-from gen.explore.options import Choice
+from gen.explore.options import Choice, with_input_size
 from gen.explore.run import Means
 from gen.explore.run import explore as run_sweep
 from gen.export import Targets
@@ -90,6 +90,7 @@ def generate(
     model: arguments.Model = None,
     family: arguments.FamilyMember = None,
     weights: arguments.Weights = None,
+    input_size: arguments.InputSize = None,
     calibrate: arguments.Calibrate = None,
     out: arguments.Out = None,
     clock: arguments.Clock = None,
@@ -123,6 +124,7 @@ def generate(
             labels,
             family=family,
             weights=weights,
+            input_size=input_size,
         ),
         Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port), frames),
         Wishes(fps, utilisation, synth, bitstream, route_seed),
@@ -167,6 +169,7 @@ def export(
     model: arguments.Model = None,
     family: arguments.FamilyMember = None,
     weights: arguments.Weights = None,
+    input_size: arguments.InputSize = None,
     calibrate: arguments.Calibrate = None,
     size: Annotated[
         int | None,
@@ -201,6 +204,7 @@ def export(
             prune,
             family,
             weights,
+            input_size,
         ),
         Targets(qdq, fbz, npz),
     )
@@ -279,6 +283,7 @@ def explore(
             help="Metaparameters that are not swept; the paper's if not given.",
         ),
     ] = None,
+    input_size: arguments.InputSize = None,
     bits: Annotated[
         str,
         typer.Option(
@@ -299,5 +304,6 @@ def explore(
     ] = True,
 ) -> None:
     """Plan a sweep; the help text is ``_EXPLORE_HELP``."""
-    choice = Choice(board, tuple(sweep or ()), family, bits, clock, utilisation)
+    fixed = with_input_size(family, input_size)
+    choice = Choice(board, tuple(sweep or ()), fixed, bits, clock, utilisation)
     run_sweep(choice.space(), Means(jobs, scheduler, out, plot))

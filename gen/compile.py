@@ -12,7 +12,9 @@ import numpy as np
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
 from gen.formats.family import Family
+from gen.formats.input_size import Size
 from gen.formats.read import is_deep_compression, is_ours, read_model
+from gen.formats.remote import fetched, is_remote
 from gen.frames.images import list_images, load_frames
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
@@ -78,6 +80,8 @@ class Request:
         A member of the paper's family, in place of a model.
     weights : Path or None
         The family's weights; drawn at random if None.
+    input_size : tuple of int or None
+        Height and width of the input, where the model leaves them open.
     """
 
     model: Path | None = None
@@ -92,6 +96,7 @@ class Request:
     pruned: float = 0.0
     family: Family | None = None
     weights: Path | None = None
+    input_size: Size | None = None
 
 
 def compile_network(request: Request, *, progress: Progress = SILENT) -> QuantizedNetwork:
@@ -104,16 +109,40 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
     """
     labels = read_labels(request.labels) if request.labels else None
     progress.begin("import")
-    model = read_model(
-        request.model,
+    if request.model is not None and is_remote(request.model):
+        with fetched(request.model) as file:
+            model, about = _read(request, file.path, labels), {"model": file.about}
+    else:
+        model, about = _read(request, request.model, labels), {}
+    if isinstance(model, FloatGraph):
+        network = _quantise(model, request, labels, progress)
+    else:
+        network = _as_it_is(model, request)
+    return replace(network, source={**network.source, **about})
+
+
+def _read(
+    request: Request, path: Path | None, labels: ClassNames | None
+) -> FloatGraph | QuantizedNetwork:
+    return read_model(
+        path,
         labels,
         family=request.family,
         weights=request.weights,
         seed=request.seed,
+        size=request.input_size,
         expected=request.pixels.said(),
     )
-    if isinstance(model, FloatGraph):
-        return _quantise(model, request, labels, progress)
+
+
+def _as_it_is(model: QuantizedNetwork, request: Request) -> QuantizedNetwork:
+    """A network that is quantised already.
+
+    Raises
+    ------
+    FirebrickError
+        If something is asked for that only a float one can have, or there is no hardware for it.
+    """
     settled = request.model is None or is_ours(request.model)
     for option, value in (
         *(request.pixels.expected.items() if settled else ()),
@@ -147,8 +176,7 @@ def _quantise(
     names = choose_labels(graph.classes, graph.metadata, labels)
     normalisation, pixels = request.pixels.normalisation(graph)
     folded = graph.fold_input(normalisation)
-    height, width, _ = graph.input_shape
-    preprocessing = request.pixels.preprocessing(height, width)
+    preprocessing = request.pixels.preprocessing(*graph.input_shape)
     widths = _widths(request)
     bits = widths.of(graph)
     source = {"pixels": pixels, "frames": preprocessing.described(), **_drawn(request)}

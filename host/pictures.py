@@ -16,7 +16,7 @@ from gen.ir.preprocessing import Preprocessing
 
 CAMERA = "camera"
 Picture = tuple[str, np.ndarray]
-"""What it is called, and its pixels, uint8 (height, width, 3)."""
+"""What it is called, and its pixels, uint8 (height, width, channels)."""
 
 
 def pictures(source: str, preprocessing: Preprocessing) -> Iterator[Picture]:

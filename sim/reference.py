@@ -38,10 +38,9 @@ def session(
 
 
 def normalise(frames: np.ndarray, normalisation: Normalisation) -> np.ndarray:
-    """Frames uint8 (N, H, W, 3) as a float network wants them, float32 (N, 3, H, W)."""
-    x = frames.astype(np.float32)
-    if normalisation.channel_order == "BGR":
-        x = x[..., ::-1]
+    """Frames uint8 (N, H, W, C) as a float network wants them, float32 (N, C, H, W)."""
+    normalisation = normalisation.of_channels(frames.shape[3])
+    x = frames[..., normalisation.order].astype(np.float32)
     mean, std = (np.array(v, np.float32) for v in (normalisation.mean, normalisation.std))
     x = (x - mean) / std
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
@@ -55,7 +54,7 @@ def logits(
     Parameters
     ----------
     runtime : onnxruntime.InferenceSession
-    frames : uint8 array (N, H, W, 3)
+    frames : uint8 array (N, H, W, C)
     normalisation : Normalisation
         What the model's input wants; its channels may come first or last.
 
@@ -65,7 +64,8 @@ def logits(
     """
     (fed,) = runtime.get_inputs()
     size = fed.shape[0] if isinstance(fed.shape[0], int) else BATCH
-    channels_last = fed.shape[1] != 3 and fed.shape[3] == 3
+    channels = frames.shape[3]
+    channels_last = fed.shape[1] != channels and fed.shape[3] == channels
     parts = []
     for batch in _split(frames, size):
         x = normalise(batch, normalisation)

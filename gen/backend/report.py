@@ -187,9 +187,10 @@ def _rates(figures: Figures) -> Table:
         f"{plan.frames_per_second:.1f} frames/s (slowest: {escape(_some(plan.slowest))})",
     )
     link = figures.link
-    table.add_row("link", f"{link.name}: {link.frames_per_second:.1f} frames/s")
-    if figures.coded is not None:
-        table.add_row("coded frames", f"{figures.coded:.1f} frames/s of photographs, without loss")
+    table.add_row("link", f"{link.name}: {link.raw:.1f} frames/s")
+    if link.coded is not None:
+        rate = f"{link.coded:.1f} frames/s of photographs, without loss"
+        table.add_row("coded frames", rate)
     table.add_row("what limits", figures.what_limits)
     if plan.headroom:
         table.add_row("a tenth more of", _more(figures))

@@ -34,7 +34,7 @@ class RefusedNode(FirebrickError):
         return RefusedNode(self.node, self.operator, self.told, where)
 
 
-def require_package(name: str, what: str) -> None:
+def require_package(name: str, what: str, extra: str = "") -> None:
     """Check that a Python package is there.
 
     Parameters
@@ -42,6 +42,8 @@ def require_package(name: str, what: str) -> None:
     name : str
     what : str
         Of what it does, for the message: "writing Verilog needs Yosys".
+    extra : str
+        Of ours that installs it, if it is optional.
 
     Raises
     ------
@@ -49,8 +51,9 @@ def require_package(name: str, what: str) -> None:
         Naming the package to install.
     """
     if importlib.util.find_spec(name) is None:
+        sync = f"uv sync --extra {extra}" if extra else "uv sync"
         raise FirebrickError(
-            f"{what}, the Python package `{name}`; install it (`uv sync`, or `pip install {name}`)"
+            f"{what}, the Python package `{name}`; install it (`{sync}`, or `pip install {name}`)"
         )
 
 

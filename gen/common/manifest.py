@@ -98,6 +98,10 @@ class Manifest:
     link : UartLink or EthernetLink
     files : tuple of str
         What was written beside the manifest, in order.
+    coded : bool
+        Whether it takes coded frames, too.
+    model : str
+        Where the model was fetched from, with its checksum; empty if it was a file.
     """
 
     version: str
@@ -110,10 +114,12 @@ class Manifest:
     clock_hz: int
     link: UartLink | EthernetLink
     files: tuple[str, ...]
+    coded: bool = False
+    model: str = ""
 
     def to_json(self) -> str:
         """The manifest as a JSON document."""
-        entry = {
+        entry: dict[str, object] = {
             "generator": GENERATOR,
             "version": self.version,
             "network": self.network,
@@ -124,8 +130,11 @@ class Manifest:
             "idcode": self.idcode,
             "clock_hz": self.clock_hz,
             **self.link.to_entry(),
+            "coded": self.coded,
             "files": self.files,
         }
+        if self.model:
+            entry["model"] = self.model
         return json.dumps(entry, indent=2) + "\n"
 
     @staticmethod
@@ -151,6 +160,8 @@ class Manifest:
                 clock_hz=_positive(entry, "clock_hz"),
                 link=_LINKS[entry["link"]](entry),
                 files=tuple(files),
+                coded=_flag(entry, "coded"),
+                model=_text({"model": "", **entry}, "model"),
             )
         except _MALFORMED as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None
@@ -160,6 +171,13 @@ def _text(entry: dict[str, Any], name: str) -> str:
     value = entry[name]
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r} and no text")
+    return value
+
+
+def _flag(entry: dict[str, Any], name: str) -> bool:
+    value = entry[name]
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r} and neither true nor false")
     return value
 
 

@@ -70,17 +70,16 @@ def drawn_integers(graph: FloatGraph, width: Width, seed: int = 0) -> QuantizedN
         If some layer has nothing left to compute on.
     """
     rng = np.random.default_rng(seed)
-    graph = graph.fold_input(Normalisation.preset(ASSUMED))
+    graph = graph.fold_input(Normalisation.preset(ASSUMED[graph.input_shape[2]]))
     tensors, widths = _tensors(graph), Widths(width).of(graph)
     ops = tuple(_integer(op, tensors, widths, rng) for op in graph.ops)
-    height, wide, _ = graph.input_shape
     classes = tensors[graph.ops[-1].name].shape[2]
     network = QuantizedNetwork(
         name=graph.name,
         ops=ops,
         tensors=tensors,
         labels=tuple(f"class {index}" for index in range(classes)),
-        preprocessing=default_preprocessing(height, wide),
+        preprocessing=default_preprocessing(*graph.input_shape),
         source={"quantised": "not at all: drawn to be planned with"},
     )
     check(network)

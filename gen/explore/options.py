@@ -8,8 +8,25 @@ from math import isfinite
 from boards import BOARDS
 from gen.common.errors import FirebrickError
 from gen.explore.space import Space, Sweep, parse_fixed, parse_widths
+from gen.formats.input_size import parse_size
 from gen.plan.link import check_clock
 from gen.plan.planner import check_constraints
+
+
+def with_input_size(family: str | None, text: str | None) -> str | None:
+    """Metaparameters with a size that the command line gives by itself.
+
+    Raises
+    ------
+    FirebrickError
+        If it is not understood or not square.
+    """
+    if text is None:
+        return family
+    height, width = parse_size(text)
+    if height != width:
+        raise FirebrickError(f"--input-size {text}: the family's input is square; give one number")
+    return f"{family + ',' if family else ''}size={height}"
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import inliner
 
 from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.classifier_head import ending_in_sum
 from gen.formats.float_walk import FloatWalk
 from gen.formats.fully_connected import as_kernels, read_matrix
+from gen.formats.input_size import Size, fix_size
 from gen.formats.onnx_activations import LIMITS, SLOPES, read_limits, read_slope
 from gen.formats.onnx_advice import advice, gate
 from gen.formats.onnx_affine import Affine, read_affine, read_batch_norm
@@ -36,7 +38,10 @@ from gen.ir.preprocessing import UNSAID, Expected
 
 
 def load_onnx(
-    path: str | Path, labels: ClassNames | None = None, expected: Expected = UNSAID
+    path: str | Path,
+    labels: ClassNames | None = None,
+    expected: Expected = UNSAID,
+    size: Size | None = None,
 ) -> FloatGraph | QuantizedNetwork:
     """Read an ONNX network.
 
@@ -49,6 +54,8 @@ def load_onnx(
     expected : Expected
         What the user says that a quantised network expects of pixels. (For a float network it goes
         the same way.)
+    size : tuple of int or None
+        Height and width of the input, where the file leaves them open.
 
     Returns
     -------
@@ -65,9 +72,9 @@ def load_onnx(
     model = read_model(path)
     name = Path(path).stem
     try:
-        if is_quantised(model):
-            return import_qdq(model, name, labels, expected)
-        return import_float(model, name)
+        if size is not None:
+            fix_size(model, size)
+        return import_onnx(model, name, labels, expected)
     except RefusedNode as error:
         raise error.of(str(path)) from None
     except FirebrickError as error:
@@ -77,6 +84,35 @@ def load_onnx(
         raise FirebrickError(
             f"{path}: malformed model ({error!r}); check how it was made"
         ) from None
+
+
+def import_onnx(
+    model: onnx.ModelProto,
+    name: str,
+    labels: ClassNames | None = None,
+    expected: Expected = UNSAID,
+) -> FloatGraph | QuantizedNetwork:
+    """Turn an ONNX model into a network; see :func:`load_onnx`.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    name : str
+        Of the network.
+    labels : ClassNames or None
+    expected : Expected
+
+    Raises
+    ------
+    FirebrickError
+        If the model is no CNN or holds something that is not supported. One that breaks ONNX's own
+        rules may raise other errors.
+    """
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    if is_quantised(model):
+        return import_qdq(model, name, labels, expected)
+    return import_float(model, name)
 
 
 def import_float(model: onnx.ModelProto, name: str) -> FloatGraph:

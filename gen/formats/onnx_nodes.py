@@ -19,6 +19,7 @@ from onnx.reference import ReferenceEvaluator
 from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.onnx_forms import Forms
 from gen.ir.ops import BOARD, INPUT
+from gen.ir.preprocessing import CHANNELS
 
 STANDARD = ("", "ai.onnx")
 """Names of the domain of the standard operators."""
@@ -274,8 +275,10 @@ class Nodes:
     def _input(self) -> onnx.ValueInfoProto:
         fed = [value for value in self.model.graph.input if value.name not in self.constants]
         if len(fed) != 1:
-            names = ", ".join(repr(value.name) for value in fed) or "none"
-            raise FirebrickError(f"the model must have one input, not {len(fed)} ({names})")
+            names = ", ".join(value.name for value in fed) or "none"
+            raise RefusedNode(
+                names, "input", f"is not the only one, there are {len(fed)}; export one input"
+            )
         return fed[0]
 
     @property
@@ -297,9 +300,11 @@ class Nodes:
 
     @property
     def input_layout(self) -> str:
-        """``NCHW``, or ``NHWC`` where only the last dimension can be the colours."""
+        """``NCHW``, or ``NHWC`` where the last dimension is rather the colours."""
         sizes = [dim.dim_value for dim in self._input().type.tensor_type.shape.dim]
-        return "NHWC" if len(sizes) == 4 and sizes[1] != 3 and sizes[3] == 3 else "NCHW"
+        if len(sizes) != 4 or sizes[1] == 3 or sizes[3] not in CHANNELS:
+            return "NCHW"
+        return "NHWC" if sizes[3] == 3 or sizes[1] not in CHANNELS else "NCHW"
 
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the input.
@@ -307,33 +312,32 @@ class Nodes:
         Raises
         ------
         FirebrickError
-            If there is more than one input, or it is no map of three channels with a fixed size
-            that a board can take.
+            If there is more than one input, or it is no map of one, three or four channels with a
+            fixed size that a board can take.
         """
-        value = self._input()
-        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        shape = [dim.dim_value for dim in self._input().type.tensor_type.shape.dim]
         if len(shape) != 4:
-            raise FirebrickError(
-                f"model input {value.name!r} has {len(shape)} dimensions: this is no network on "
-                "images (batch, 3, height, width)"
+            self._refuse_input(
+                f"has {len(shape)} dimensions; a network on images has four, (batch, 3, height, "
+                "width)"
             )
         height, width, channels = (shape[self.input_layout.index(axis)] for axis in "HWC")
-        if channels != 3:
-            raise FirebrickError(
-                f"model input {value.name!r} has shape {shape}: it must be (batch, 3, height, "
-                "width) or (batch, height, width, 3), three colours"
+        if channels not in CHANNELS:
+            self._refuse_input(
+                f"has shape {shape}; it must be (batch, channels, height, width) or (batch, "
+                "height, width, channels), with 1, 3 or 4 channels"
             )
         if height < 1 or width < 1:
-            raise FirebrickError(
-                f"model input {value.name!r} has no fixed height and width; export the model "
-                "with fixed ones (say 224 by 224)"
-            )
+            self._refuse_input("has no fixed height and width; give them with --input-size H,W")
         if height * width * channels > MOST_PIXELS or max(height, width) > MOST_SIDE:
-            raise FirebrickError(
-                f"model input {value.name!r} has shape {shape}: a frame may have {MOST_PIXELS} "
-                f"bytes and sides of {MOST_SIDE} pixels; export the model with smaller ones"
+            self._refuse_input(
+                f"has shape {shape}; a frame may have {MOST_PIXELS} bytes and sides of {MOST_SIDE} "
+                "pixels: export the model with smaller ones"
             )
         return height, width, channels
+
+    def _refuse_input(self, told: str) -> NoReturn:
+        raise RefusedNode(self.input_name, "input", told)
 
     def constant(self, node: onnx.NodeProto, index: int) -> np.ndarray | None:
         """Input ``index`` of a node as a constant; ``None`` if it is left out.

@@ -36,11 +36,11 @@ class PixelMap:
 
     Attributes
     ----------
-    matrix : float64 array (C, 3)
+    matrix : float64 array (C, channels)
     offset : float64 array (C,)
     pad : tuple of int
         Border: top, left, bottom, right.
-    border : float64 array (3,)
+    border : float64 array (channels,)
         The pixel that gives the border's value.
     """
 
@@ -164,7 +164,7 @@ class _Trial:
         self._fed = fed
 
     def _run(self, frame: np.ndarray) -> np.ndarray:
-        """What a frame (H, W, 3) becomes: (H', W', C)."""
+        """What a frame (H, W, channels) becomes: (H', W', C)."""
         kind = helper.tensor_dtype_to_np_dtype(self._fed.type.tensor_type.elem_type)
         fed = np.stack([frame.astype(kind)] * self._batch)
         if self._layout == "NCHW":
@@ -197,7 +197,7 @@ class _Trial:
         ))  # fmt: skip
         offset = black[top, left]
         matrix = np.stack([colour[top, left] - offset for colour in colours], axis=1) / WHITE
-        found = PixelMap(matrix, offset, (top, left, below, right), np.zeros(3))
+        found = PixelMap(matrix, offset, (top, left, below, right), np.zeros(self._shape[2]))
         outside = black[0, 0] if top or left else black[-1, -1]
         if any(found.pad):
             found = PixelMap(matrix, offset, found.pad, found._pixel(outside))
@@ -206,7 +206,7 @@ class _Trial:
 
     def _plain_frames(self) -> Iterator[np.ndarray]:
         """A black frame, and one of each colour."""
-        for colour in (np.zeros(3), *np.eye(3)):
+        for colour in (np.zeros(self._shape[2]), *np.eye(self._shape[2])):
             yield np.broadcast_to(WHITE * colour, self._shape)
 
     def _check(self, found: PixelMap, outside: np.ndarray) -> None:
@@ -225,7 +225,7 @@ class _Trial:
         if got.shape != expected.shape or not np.allclose(
             got, expected, rtol=CLOSE, atol=CLOSE * scale
         ):
-            self._refuse("is no affine function, the same for every pixel, of its three colours")
+            self._refuse("is no affine function, the same for every pixel, of its colours")
         if any(found.pad) and not found.gives(found.border, outside):
             self._refuse("puts a border around the frame that is no pixel's value")
 

@@ -107,7 +107,7 @@ class _Writer:
         """What an import finds again; how photographs become frames only if it is not as usual."""
         said = {"labels": json.dumps(self._network.labels)}
         preprocessing = self._network.preprocessing
-        if preprocessing.raw != default_preprocessing(*preprocessing.crop):
+        if preprocessing.raw != default_preprocessing(*preprocessing.crop, preprocessing.channels):
             said["resize"] = preprocessing.resizing
         if preprocessing.tables:
             said[TABLES] = json.dumps(preprocessing.tables)

@@ -18,7 +18,7 @@ from gen.common.errors import FirebrickError
 from gen.formats.onnx_nodes import refuse
 from gen.formats.onnx_pixels import PixelMap
 from gen.formats.qdq_scales import Scale, code_limits
-from gen.ir.preprocessing import ASSUMED, PRESETS, Expected, Normalisation, Tables
+from gen.ir.preprocessing import ASSUMED, CHANNELS, PRESETS, Expected, Normalisation, Tables
 
 PIXELS = np.arange(256, dtype=np.float32)
 CLOSE = 0.2
@@ -83,7 +83,7 @@ class Entry:
         if self.front is None:
             return fed
         read = np.abs(self.front.matrix).argmax(axis=1)
-        gain = self.front.matrix[np.arange(3), read]
+        gain = self.front.matrix[np.arange(len(read)), read]
         return (fed[:, read] * gain + self.front.offset).astype(np.float32)
 
 
@@ -95,6 +95,7 @@ def read_entry(
     *,
     fed: bool = False,
     front: PixelMap | None = None,
+    channels: int = 3,
 ) -> Entry:
     """How pixels become codes at a node that quantises or decodes the input.
 
@@ -111,6 +112,8 @@ def read_entry(
         Codes are fed: they are the pixels unless somebody says what else.
     front : PixelMap or None
         What the graph does to pixels before.
+    channels : int
+        Of a frame.
 
     Raises
     ------
@@ -122,9 +125,10 @@ def read_entry(
     own = "RGB" if found is None else found.channel_order
     said = expected.channel_order or metadata.get("channel_order", own).strip().upper()
     if found is not None:
-        found = replace(found, channel_order=said)
+        found = replace(found.of_channels(channels), channel_order=said)
         source = f"{found.described()}; {source}"
-    order = np.arange(3) if said == "RGB" else np.arange(3)[::-1]
+    whole = Normalisation(channel_order=said).of_channels(channels)
+    order = np.array(whole.order)
     return Entry(found, source, order if front is None else order[_channels(node, front)], front)
 
 
@@ -184,11 +188,11 @@ def _ends(normalisation: Normalisation) -> tuple[float, float]:
 
 def _customary(scale: Scale) -> str | None:
     """The preset whose values the codes reach best, the usual one first; None if none is near."""
-    names = [ASSUMED, *(name for name in PRESETS if name != ASSUMED)]
+    names = [ASSUMED[3], *(name for name in PRESETS if name != ASSUMED[3])]
     misses = {name: _miss(PRESETS[name], scale) for name in names}
     best = min(names, key=misses.__getitem__)
-    usual = misses[ASSUMED] < CLOSE and misses[best] > misses[ASSUMED] / 4
-    best = ASSUMED if usual else best
+    usual = misses[ASSUMED[3]] < CLOSE and misses[best] > misses[ASSUMED[3]] / 4
+    best = ASSUMED[3] if usual else best
     return best if misses[best] < CLOSE else None
 
 
@@ -251,7 +255,7 @@ def stored_tables(metadata: Mapping[str, str]) -> Tables:
     Raises
     ------
     FirebrickError
-        If they are no table of 256 codes for each of three channels.
+        If they are no table of 256 codes for each channel.
     """
     if TABLES not in metadata:
         return ()
@@ -259,9 +263,10 @@ def stored_tables(metadata: Mapping[str, str]) -> Tables:
         rows = tuple(tuple(int(code) for code in row) for row in json.loads(metadata[TABLES]))
     except (RecursionError, TypeError, ValueError):
         rows = ()
-    if [len(row) for row in rows] != [256] * 3 or not all(0 <= c < 256 for r in rows for c in r):
+    whole = len(rows) in CHANNELS and all(len(row) == 256 for row in rows)
+    if not whole or not all(0 <= code < 256 for row in rows for code in row):
         raise FirebrickError(
-            f"model metadata {TABLES!r} is no JSON list of 256 codes for each of three channels; "
+            f"model metadata {TABLES!r} is no JSON list of 256 codes for each channel; "
             "export the network again"
         )
     return rows

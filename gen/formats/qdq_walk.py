@@ -45,7 +45,7 @@ class QdqWalk(GraphWalk):
         self._shapes = {INPUT: self._input_shape}
         self._input: Scale | None = None
         self._entry: Entry | None = None
-        self._border = np.zeros(3, np.int64)
+        self._border = np.zeros(self._input_shape[2], np.int64)
 
     def _shape_of(self, tensor: str) -> tuple[int, int, int]:
         return self._shapes[tensor]
@@ -157,7 +157,10 @@ class QdqWalk(GraphWalk):
             refuse(node, "quantises the input once more, otherwise; quantise it once")
         front = self._pixels.get(node.input[0])
         self._input, self._border = scale, zeros.astype(np.int64)
-        self._entry = read_entry(node, scale, self._expected, self._metadata, fed=fed, front=front)
+        channels = self._input_shape[2]
+        self._entry = read_entry(
+            node, scale, self._expected, self._metadata, fed=fed, front=front, channels=channels
+        )
 
     def _read_codes(self, node: onnx.NodeProto) -> None:
         """Take codes that are fed; their zero points, one a channel, are what zeros pad with."""

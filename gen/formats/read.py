@@ -10,6 +10,7 @@ from gen.formats import deep_compression, fbz
 from gen.formats.default import default_network
 from gen.formats.family import Family
 from gen.formats.foreign import refuse_foreign
+from gen.formats.input_size import OPTION, Size
 from gen.formats.onnx_float import load_onnx
 from gen.ir.graph import FloatGraph
 from gen.ir.labels import ClassNames
@@ -25,6 +26,7 @@ def read_model(
     family: Family | None = None,
     weights: Path | None = None,
     seed: int = 0,
+    size: Size | None = None,
     expected: Expected = UNSAID,
 ) -> FloatGraph | QuantizedNetwork:
     """A network as its file or its metaparameters have it, float or quantised.
@@ -41,6 +43,9 @@ def read_model(
         Its weights; drawn at random if None.
     seed : int
         Of those that are drawn.
+    size : tuple of int or None
+        Height and width of the input, where an ONNX file leaves them open; another than the
+        family's.
     expected : Expected
         What the user says that a quantised ONNX file expects of pixels.
 
@@ -53,14 +58,17 @@ def read_model(
     if family is not None and path is not None:
         raise FirebrickError(f"--family takes the place of --model {path}; leave one out")
     if family is not None:
-        return family.graph(weights, seed)
+        graph = family.graph(weights, seed)
+        return graph if size is None else replace(graph, input_shape=(*size, 3))
     if weights is not None:
         raise FirebrickError(f"--weights {weights} is for a network of --family; give that too")
     if path is not None and is_deep_compression(path):
         return deep_compression.load_compressed(path)
     if path is not None and not is_ours(path):
         refuse_foreign(path)
-        return load_onnx(path, labels, expected)
+        return load_onnx(path, labels, expected, size)
+    if size is not None:
+        raise FirebrickError(f"{path or 'the default'}: has a size already; leave out {OPTION}")
     network = _read_network(path)
     return network if labels is None else replace(network, labels=labels.of(len(network.labels)))
 

@@ -14,7 +14,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from gen.common.errors import FirebrickError
 from gen.ir.preprocessing import Preprocessing
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+ARRAY = ".npy"
+"""NumPy's own files: pixels as they are, uint8 (height, width) or (height, width, channels)."""
+SUFFIXES = {
+    ".bmp", ".gif", ".jpeg", ".jpg", ARRAY, ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+}  # fmt: skip
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""What Pillow calls pixels of so many channels."""
 MAX_PIXELS = 1 << 27
 MAX_ASPECT = 16
 """Longer pictures are cut to this before they are resized, which bounds the memory."""
@@ -48,8 +54,9 @@ def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
 
     Returns
     -------
-    uint8 array (height, width, 3)
-        Raw RGB, resized and cropped as ``preprocessing`` says, or codes by its tables.
+    uint8 array (height, width, channels)
+        Raw grey, RGB or RGBA, resized and cropped as ``preprocessing`` says, or codes by its
+        tables.
 
     Raises
     ------
@@ -62,11 +69,11 @@ def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
     if not path.is_file():
         raise FirebrickError(f"{path}: no such image; check the path")
     with path.open("rb") as file:
-        return prepare(_decode(file, str(path)), preprocessing)
+        return prepare(_decode(file, str(path), preprocessing.channels), preprocessing)
 
 
 def load_frames(paths: list[Path], preprocessing: Preprocessing) -> np.ndarray:
-    """Several photographs as one uint8 array (N, height, width, 3).
+    """Several photographs as one uint8 array (N, height, width, channels).
 
     Raises
     ------
@@ -77,7 +84,7 @@ def load_frames(paths: list[Path], preprocessing: Preprocessing) -> np.ndarray:
 
 
 def with_mirror_images(frames: np.ndarray) -> np.ndarray:
-    """Frames (N, height, width, 3), and behind them the mirror image of each."""
+    """Frames (N, height, width, channels), and behind them the mirror image of each."""
     return np.concatenate([frames, frames[:, :, ::-1]])
 
 
@@ -95,7 +102,7 @@ def load_tar(
 
     Returns
     -------
-    frames : uint8 array (N, height, width, 3)
+    frames : uint8 array (N, height, width, channels)
     classes : list of str
         The class folder of each.
 
@@ -116,7 +123,8 @@ def load_tar(
                 members = [members[i] for i in picks]
             for member in members:
                 data = io.BytesIO(tar.extractfile(member).read())  # type: ignore[union-attr]
-                frames.append(prepare(_decode(data, f"{path}: {member.name}"), preprocessing))
+                image = _decode(data, f"{path}: {member.name}", preprocessing.channels)
+                frames.append(prepare(image, preprocessing))
                 classes.append(PurePosixPath(member.name).parent.name)
     except tarfile.TarError as error:
         raise FirebrickError(f"{path}: not a readable tar file ({error})") from None
@@ -125,7 +133,16 @@ def load_tar(
     return np.stack(frames), classes
 
 
-def _decode(file: BinaryIO, name: str) -> Image.Image:
+def _decode(file: BinaryIO, name: str, channels: int) -> Image.Image:
+    """An image with so many channels, the right way up.
+
+    Raises
+    ------
+    FirebrickError
+        If there is none that can be had.
+    """
+    if name.lower().endswith(ARRAY):
+        return _array(file, name, channels)
     try:
         with warnings.catch_warnings():  # our own limit is below
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -134,7 +151,7 @@ def _decode(file: BinaryIO, name: str) -> Image.Image:
             raise FirebrickError(
                 f"{name}: {image.width}x{image.height} pixels is too large; resize it first"
             )
-        return _to_rgb(ImageOps.exif_transpose(image), name)
+        return _converted(ImageOps.exif_transpose(image), name, channels)
     except FirebrickError:
         raise
     except Image.DecompressionBombError:
@@ -145,10 +162,41 @@ def _decode(file: BinaryIO, name: str) -> Image.Image:
         raise FirebrickError(f"{name}: damaged image ({error}); replace it") from None
 
 
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """8-bit RGB; transparency lies on black, deep greys keep their upper byte."""
+def _array(file: BinaryIO, name: str, channels: int) -> Image.Image:
+    """Pixels of a NumPy file.
+
+    Raises
+    ------
+    FirebrickError
+        If they are no uint8, or of other channels.
+    """
+    try:
+        pixels = np.load(file, allow_pickle=False)
+    except Exception as error:  # damaged files fail in many ways
+        raise FirebrickError(
+            f"{name}: not a readable NumPy file ({error}); save it again"
+        ) from None
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.dtype != np.uint8 or pixels.shape[2:] != (channels,) or not pixels.size:
+        raise FirebrickError(
+            f"{name}: has {pixels.dtype} of shape {list(pixels.shape)}; this network wants uint8 "
+            f"(height, width, {channels})"
+        )
+    return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+
+
+def _converted(image: Image.Image, name: str, channels: int) -> Image.Image:
+    """8 bits, grey, RGB or RGBA; deep greys keep their upper byte."""
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return Image.fromarray(_eight_bits(image, name)).convert("RGB")
+        image = Image.fromarray(_eight_bits(image, name))
+    if channels == 4:
+        return image.convert("RGBA")
+    return _to_rgb(image).convert(MODES[channels])
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB; transparency lies on black."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert(
@@ -178,14 +226,23 @@ def _eight_bits(image: Image.Image, name: str) -> np.ndarray:
 
 
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """Resize and crop an RGB image as ``preprocessing`` says, to pixels or codes of these."""
-    return preprocessing.coded(np.asarray(_resized(image, preprocessing), dtype=np.uint8))
+    """Resize and crop an image as ``preprocessing`` says, to pixels or codes of these.
+
+    Returns
+    -------
+    uint8 array (height, width, channels)
+    """
+    pixels = np.atleast_3d(np.asarray(_framed(image, preprocessing), dtype=np.uint8))
+    return preprocessing.coded(pixels)
 
 
-def _resized(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+def _framed(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """An image of the network's input's size and colours."""
     height, width = preprocessing.crop
+    if image.mode != MODES[preprocessing.channels]:
+        image = image.convert(MODES[preprocessing.channels])
     if preprocessing.stretch:
-        return image.resize((width, height), Image.Resampling.BILINEAR)
+        return _resized(image, (width, height))
     shorter = max(preprocessing.resize, 1)
     fits = height <= image.height <= shorter and width <= image.width <= shorter
     if not fits:
@@ -196,8 +253,16 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
             max(round(side * factor), least)
             for side, least in zip(image.size, (width, height), strict=True)
         )
-        image = image.resize(size, Image.Resampling.BILINEAR)  # type: ignore[arg-type]
+        image = _resized(image, size)
     return _cut(image, width, height)
+
+
+def _resized(image: Image.Image, size: tuple[int, ...]) -> Image.Image:
+    """Another size; a fourth channel is one like the others, not how opaque they are."""
+    if image.mode != MODES[4]:
+        return image.resize(size, Image.Resampling.BILINEAR)  # type: ignore[arg-type]
+    planes = [plane.resize(size, Image.Resampling.BILINEAR) for plane in image.split()]  # type: ignore[arg-type]
+    return Image.merge(image.mode, planes)
 
 
 def _cut(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -18,9 +18,9 @@ from gen.ir.preprocessing import (
     Expected,
     Normalisation,
     Preprocessing,
+    by_channel,
     default_preprocessing,
     scaled,
-    triple,
     with_margin,
 )
 
@@ -99,7 +99,7 @@ class PixelOptions(FrameOptions):
         typer.Option(
             metavar="NAME",
             help=f"Pixels that a float model expects: {', '.join(PRESETS)}; if not given, what "
-            f"the file says, else {ASSUMED}.",
+            f"the file says, else {ASSUMED[3]} ({ASSUMED[1]} unless it is of three colours).",
         ),
     ] = None
     mean: Annotated[
@@ -126,15 +126,20 @@ class PixelOptions(FrameOptions):
         said = {f"--{name.replace('_', '-')}": getattr(self, name) for name in names}
         return {name: value for name, value in said.items() if value is not None}
 
-    def preprocessing(self, height: int, width: int) -> Preprocessing:
+    def preprocessing(self, height: int, width: int, channels: int = 3) -> Preprocessing:
         """How photographs become frames of a float network's input.
+
+        Parameters
+        ----------
+        height, width, channels : int
+            Of that.
 
         Raises
         ------
         FirebrickError
             As :meth:`apply` does.
         """
-        usual = default_preprocessing(height, width)
+        usual = default_preprocessing(height, width, channels)
         if self.preprocess in WITHOUT_MARGIN:
             usual = replace(usual, resize=min(height, width))
         return self.apply(usual)
@@ -155,6 +160,7 @@ class PixelOptions(FrameOptions):
         found, source = said.normalisation, "given"
         if found is None:
             found, source = _unsaid(graph)
+        found = found.of_channels(graph.input_shape[2])
         if said.channel_order is not None:
             found = replace(found, channel_order=said.channel_order)
         return found, f"{found.described()}; {source}"
@@ -184,11 +190,11 @@ class PixelOptions(FrameOptions):
 
     def _numbers(self) -> Normalisation:
         """Mean, deviation and scale of the options."""
-        mean, std = triple("--mean", self.mean, 0.0), triple("--std", self.std, 1.0)
+        mean, std = by_channel("--mean", self.mean, 0.0), by_channel("--std", self.std, 1.0)
         if self.scale is None:
             return Normalisation.of_any_pixels(mean, std)
         scale = _number(self.scale)
-        return Normalisation(scaled(mean, 1 / scale), scaled(std, 1 / scale))
+        return Normalisation.of(scaled(mean, 1 / scale), scaled(std, 1 / scale))
 
 
 def _unsaid(graph: FloatGraph) -> tuple[Normalisation, str]:
@@ -199,7 +205,8 @@ def _unsaid(graph: FloatGraph) -> tuple[Normalisation, str]:
     if graph.white is not None:
         found = Normalisation(std=(255 / graph.white,) * 3)
         return found, f"the model normalises pixels of 0 to {graph.white:g} itself"
-    return Normalisation.preset(ASSUMED), f"{ASSUMED}, assumed; --preprocess, --mean to change"
+    assumed = ASSUMED[graph.input_shape[2]]
+    return Normalisation.preset(assumed), f"{assumed}, assumed; --preprocess, --mean to change"
 
 
 def _number(text: str) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD, INPUT, GlobalSum
+from gen.ir.preprocessing import CHANNELS
 
 _TYPES: dict[str, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
 
@@ -90,8 +91,10 @@ def _tensor_problems(network: QuantizedNetwork) -> Iterator[str]:
             yield f"tensor {tensor.name}: its zero {tensor.zero} is none of its codes"
     if (network.input.bits, network.input.signed) != (8, False):
         yield "tensor input: pixels must have 8 bits without a sign"
+    if network.input.shape[-1] not in CHANNELS:
+        yield f"tensor input: {network.input.shape[-1]} channels; pixels have 1, 3 or 4"
     crop, resize = network.preprocessing.crop, network.preprocessing.resize
-    if crop != network.input.shape[:2] or resize < 1:
+    if (*crop, network.preprocessing.channels) != network.input.shape or resize < 1:
         yield f"preprocessing crops to {crop}, but the input is {network.input.shape}"
     tables = network.preprocessing.tables
     if tables and not (len(tables) == network.input.shape[2] and all(map(_is_table, tables))):

@@ -175,8 +175,9 @@ def _tensor(tensor: Tensor) -> dict[str, Any]:
 
 
 def _preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
-    """As data, without what older formats do not know where nothing is lost by it."""
+    """As data, without what the input says, and what older formats do not know if that is usual."""
     entry = asdict(preprocessing)
+    del entry["channels"]
     for name, value in (("stretch", False), ("tables", ())):
         if entry[name] == value:
             del entry[name]
@@ -187,12 +188,12 @@ def _format(network: QuantizedNetwork) -> int:
     """The oldest format that can say a network.
 
     Format 2 brought codebooks; format 3 average pools, padding of max pools, groups, and kernels
-    that are not square; format 4 stretched pictures; format 5 other codes of zero than 0, and
-    tables of codes.
+    that are not square; format 4 stretched pictures, and inputs that are not RGB; format 5 other
+    codes of zero than 0, and tables of codes.
     """
     if network.preprocessing.tables or any(t.zero for t in network.tensors.values()):
         return 5
-    if network.preprocessing.stretch:
+    if network.preprocessing.stretch or network.preprocessing.channels != 3:
         return 4
     return max(op.format for op in network.ops)
 
@@ -213,7 +214,10 @@ def unflatten(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Quantize
     tensors = {t["name"]: Tensor(**{**t, "shape": tuple(t["shape"])}) for t in header["tensors"]}
     given = header["preprocessing"]
     tables = tuple(tuple(row) for row in given.get("tables", ()))
-    preprocessing = Preprocessing(**{**given, "crop": tuple(given["crop"]), "tables": tables})
+    preprocessing = Preprocessing(
+        **{**given, "crop": tuple(given["crop"]), "tables": tables},
+        channels=tensors[INPUT].shape[2],
+    )
     return QuantizedNetwork(
         name=header["name"],
         ops=tuple(ops),

@@ -10,8 +10,11 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 
-Triple = tuple[float, float, float]
+ByChannel = tuple[float, ...]
 """A number for each channel."""
+CHANNELS = (1, 3, 4)
+"""What pixels may have: grey, RGB, and RGB with one more."""
+COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
 Tables = tuple[tuple[int, ...], ...]
 """For each channel of a frame, the code of each pixel value."""
 STRETCH = "stretch"
@@ -20,7 +23,7 @@ STRETCH = "stretch"
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photograph becomes a frame of raw RGB ``uint8`` pixels.
+    """How a photograph becomes a frame of raw ``uint8`` pixels, grey, RGB or RGBA.
 
     The shorter side is resized to ``resize`` pixels, then the centre is cropped to the network's
     input. A picture that is already between the crop and ``resize`` in both directions is only
@@ -33,6 +36,8 @@ class Preprocessing:
         Height and width of the network's input.
     stretch : bool
         Resize all of the picture to the crop instead, whatever its shape.
+    channels : int
+        Of the network's input, one of :data:`CHANNELS`.
     tables : tuple of tuple of int
         Codes that the network is sent in the place of pixels, 256 a channel, at last; empty where
         it is sent the pixels themselves.
@@ -41,6 +46,7 @@ class Preprocessing:
     resize: int
     crop: tuple[int, int]
     stretch: bool = False
+    channels: int = 3
     tables: Tables = ()
 
     @property
@@ -49,7 +55,7 @@ class Preprocessing:
         return replace(self, tables=())
 
     def coded(self, pixels: np.ndarray) -> np.ndarray:
-        """What the network is sent of raw pixels, uint8 arrays (..., 3) both."""
+        """What the network is sent of raw pixels, uint8 arrays (..., channels) both."""
         if not self.tables:
             return pixels
         tables = np.array(self.tables, np.uint8)
@@ -103,26 +109,53 @@ class Normalisation:
     mean, std : tuple of float
         One a channel, in the network's channel order.
     channel_order : "RGB" or "BGR"
-        The network's; frames are always RGB.
+        The network's; frames are always RGB. A fourth channel stays where it is.
 
     Raises
     ------
     FirebrickError
-        If there are not three means and three positive deviations, or the order is another.
+        If there are not as many means as positive deviations, or not those of :data:`CHANNELS`, or
+        the order is another.
     """
 
-    mean: Triple = (0.0, 0.0, 0.0)
-    std: Triple = (1.0, 1.0, 1.0)
+    mean: ByChannel = (0.0, 0.0, 0.0)
+    std: ByChannel = (1.0, 1.0, 1.0)
     channel_order: str = "RGB"
 
     def __post_init__(self) -> None:
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
+        count = len(self.mean)
+        if count not in CHANNELS or len(self.std) != count or not all(s > 0 for s in self.std):
             raise FirebrickError(
-                f"input normalisation needs 3 means and 3 positive standard deviations, not "
-                f"{self.mean} and {self.std}"
+                f"input normalisation needs 3 means and 3 positive standard deviations, or 1 or 4, "
+                f"not {self.mean} and {self.std}"
             )
         if self.channel_order not in ("RGB", "BGR"):
             raise FirebrickError(f"channel order {self.channel_order!r} is neither RGB nor BGR")
+
+    def of_channels(self, count: int) -> Normalisation:
+        """The same for pixels of so many channels, if it is alike for all or has as many.
+
+        Raises
+        ------
+        FirebrickError
+            If not.
+        """
+        mean, std = (_spread(values, count) for values in (self.mean, self.std))
+        if not len(mean) == len(std) == count:
+            raise FirebrickError(
+                f"mean {_said(self.mean)} and standard deviation {_said(self.std)} are of "
+                f"{len(self.mean)} channels, but the network's pixels have {count}; give --mean "
+                "and --std of that many, or `--preprocess unit`"
+            )
+        return replace(self, mean=mean, std=std)
+
+    @property
+    def order(self) -> list[int]:
+        """Which channel of a frame each of the network's is."""
+        count = len(self.mean)
+        return (
+            [2, 1, 0, 3][:count] if self.channel_order == "BGR" and count > 1 else [*range(count)]
+        )
 
     @staticmethod
     def preset(name: str) -> Normalisation:
@@ -153,15 +186,21 @@ class Normalisation:
         if not {"mean", "std", "channel_order"} & metadata.keys():
             return None
         mean, std = (
-            triple(f"model metadata {key!r}", metadata.get(key), default)
+            by_channel(f"model metadata {key!r}", metadata.get(key), default)
             for key, default in (("mean", 0.0), ("std", 1.0))
         )
         order = metadata.get("channel_order", "RGB").strip().upper()
         return replace(Normalisation.of_any_pixels(mean, std), channel_order=order)
 
     @staticmethod
-    def of_any_pixels(mean: Triple, std: Triple) -> Normalisation:
+    def of(mean: ByChannel, std: ByChannel) -> Normalisation:
+        """Of both; where one is alike for all channels, it is for as many as the other has."""
+        return Normalisation(_spread(mean, len(std)), _spread(std, len(mean)))
+
+    @staticmethod
+    def of_any_pixels(mean: ByChannel, std: ByChannel) -> Normalisation:
         """Mean and deviation of pixels of 0 to 255, or of 0 to 1 if any is a fraction.
+
 
         Raises
         ------
@@ -169,18 +208,20 @@ class Normalisation:
             If one is a fraction and another more than 1.
         """
         if not any(0 < value < 1 for value in (*mean, *std)):
-            return Normalisation(mean, std)
+            return Normalisation.of(mean, std)
         if max(*mean, *std) > 1:
             raise FirebrickError(
                 f"mean {_said(mean)} and standard deviation {_said(std)} are not of the same "
                 "pixels, 0 to 1 or 0 to 255; say what the network expects with --mean, --std and "
                 "--scale, or with --preprocess"
             )
-        return Normalisation(scaled(mean, 255), scaled(std, 255))
+        return Normalisation.of(scaled(mean, 255), scaled(std, 255))
 
     def described(self) -> str:
         """What the network expects, for people."""
-        return f"{self.channel_order}, mean {_said(self.mean)}, deviation {_said(self.std)}"
+        count = len(self.mean)
+        colours = COLOURS[count].replace("RGB", self.channel_order)
+        return f"{colours}, mean {_said(self.mean)}, deviation {_said(self.std)}"
 
 
 @dataclass(frozen=True)
@@ -212,12 +253,12 @@ WITHOUT_MARGIN = ("cifar10",)
 """Presets for which photographs lose no margin, however large the network's input is."""
 SMALLEST_WITH_MARGIN = 128
 """Pixels of the shorter side of the smallest input for which photographs lose a margin."""
-ASSUMED = "imagenet"
-"""Normalisation of a float model whose file carries none."""
+ASSUMED = {1: "unit", 3: "imagenet", 4: "unit"}
+"""Normalisation of a float model whose file carries none, by its channels."""
 
 
-def triple(name: str, text: str | None, default: float) -> Triple:
-    """Three numbers from text with commas, or one for all.
+def by_channel(name: str, text: str | None, default: float) -> ByChannel:
+    """Numbers from text with commas, three or four, or one for all.
 
     Parameters
     ----------
@@ -240,28 +281,39 @@ def triple(name: str, text: str | None, default: float) -> Triple:
         numbers = []
     if len(numbers) == 1:
         numbers *= 3
-    if len(numbers) != 3 or not all(map(isfinite, numbers)):
-        raise FirebrickError(f"{name} is {text!r}, not three numbers with commas, or one for all")
-    first, second, third = numbers
-    return first, second, third
+    if len(numbers) not in CHANNELS or not all(map(isfinite, numbers)):
+        raise FirebrickError(
+            f"{name} is {text!r}, not three numbers with commas (four for RGBA), or one for all"
+        )
+    return tuple(numbers)
 
 
-def scaled(values: Triple, factor: float) -> Triple:
+def scaled(values: ByChannel, factor: float) -> ByChannel:
     """Each times a factor."""
-    first, second, third = values
-    return first * factor, second * factor, third * factor
+    return tuple(value * factor for value in values)
 
 
-def _said(values: Triple) -> str:
+def _spread(values: ByChannel, count: int) -> ByChannel:
+    """One number for so many channels, if it is the same for all."""
+    return values[:1] * count if len(set(values)) == 1 else values
+
+
+def _said(values: ByChannel) -> str:
     """One number if all are the same."""
     return ",".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))
 
 
-def default_preprocessing(height: int, width: int) -> Preprocessing:
-    """The customary preprocessing: photographs lose a margin (256 to 224), thumbnails do not."""
+def default_preprocessing(height: int, width: int, channels: int = 3) -> Preprocessing:
+    """The customary preprocessing: photographs lose a margin (256 to 224), thumbnails do not.
+
+    Parameters
+    ----------
+    height, width, channels : int
+        Of the network's input.
+    """
     short = min(height, width)
     resize = with_margin(short) if short >= SMALLEST_WITH_MARGIN else short
-    return Preprocessing(resize=resize, crop=(height, width))
+    return Preprocessing(resize=resize, crop=(height, width), channels=channels)
 
 
 def with_margin(short: int) -> int:

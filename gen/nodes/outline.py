@@ -20,12 +20,11 @@ def check_hardware(graph: FloatGraph) -> None:
         As :meth:`gen.nodes.graph.Graph.of` does.
     """
     shapes = graph.shapes()
-    height, width, _ = graph.input_shape
     outline = QuantizedNetwork(
         name=graph.name,
         ops=tuple(op.outline() for op in graph.ops),
         tensors={name: Tensor(name, shape, scale=1.0) for name, shape in shapes.items()},
         labels=(),
-        preprocessing=default_preprocessing(height, width),
+        preprocessing=default_preprocessing(*graph.input_shape),
     )
     Graph.of(outline)

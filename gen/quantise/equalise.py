@@ -41,7 +41,7 @@ def equalise(graph: FloatGraph, frames: np.ndarray, names: Collection[str]) -> F
     ----------
     graph : FloatGraph
         With its input normalisation folded in.
-    frames : uint8 array (N, H, W, 3)
+    frames : uint8 array (N, H, W, C)
     names : collection of str
         Of the convolutions.
     """

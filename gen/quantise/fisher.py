@@ -42,7 +42,7 @@ def channel_couplings(
     ----------
     graph : FloatGraph
         With its input normalisation folded in.
-    frames : uint8 array (N, H, W, 3)
+    frames : uint8 array (N, H, W, C)
     names : collection of str
         Of the convolutions.
     progress : Progress

@@ -53,7 +53,7 @@ def quantise_in_sequence(
     ----------
     graph : FloatGraph
         With its input normalisation folded in.
-    frames : uint8 array (N, H, W, 3)
+    frames : uint8 array (N, H, W, C)
         Twice :func:`frames_in_memory`, at most.
     tensors : mapping
         Every tensor with its scale.

@@ -68,8 +68,8 @@ def quantise(
     Parameters
     ----------
     graph : FloatGraph
-    frames : uint8 array (N, H, W, 3)
-        Calibration frames, raw RGB, of the network's input size.
+    frames : uint8 array (N, H, W, C)
+        Calibration frames, raw pixels, of the network's input size.
     normalisation : Normalisation
         What the float network expects; folded into the first layer.
     weight_bits : int, Width or mapping
@@ -100,13 +100,12 @@ def quantise(
     # BLAS adds up in another order on another number of cores, which changes codes.
     with threadpool_limits(1):
         tensors, ops = _integers(graph, frames, widths, rounding, progress)
-    height, width, _ = graph.input_shape
     network = QuantizedNetwork(
         name=graph.name,
         ops=ops,
         tensors=tensors,
         labels=labels or choose_labels(graph.classes, graph.metadata),
-        preprocessing=preprocessing or default_preprocessing(height, width),
+        preprocessing=preprocessing or default_preprocessing(*graph.input_shape),
         source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
     )
     check(network)

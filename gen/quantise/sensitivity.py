@@ -52,7 +52,7 @@ def measure(
     ----------
     graph : FloatGraph
         With its input normalisation folded in.
-    frames : uint8 array (N, H, W, 3)
+    frames : uint8 array (N, H, W, C)
     progress : Progress
         Told how much is done.
 

@@ -144,33 +144,22 @@ class Figures:
     def link(self) -> LinkLoad:
         """What connects it to the host."""
         info = packet_format(self.network, self.board)
+        raw, coded = (
+            link_frames_per_second(self.network, self.board, part=part) for part in (1, LOSSLESS)
+        )
         return LinkLoad(
             link_name(self.board),
-            link_frames_per_second(self.network, self.board),
+            raw,
+            coded if self.board.coded else None,
             info.frame_bytes,
             info.chunks,
             4 * info.classes,
         )
 
     @property
-    def coded(self) -> float | None:
-        """Frames a second over the link if they are photographs that are coded without loss.
-
-        None if the board takes raw frames alone.
-        """
-        if not self.board.coded:
-            return None
-        return link_frames_per_second(self.network, self.board, part=LOSSLESS)
-
-    @property
-    def carried(self) -> float:
-        """Frames a second that the link carries at best."""
-        return self.coded or self.link.frames_per_second
-
-    @property
     def link_limits(self) -> bool:
         """Whether the link carries no more than the accelerator makes."""
-        return self.carried <= self.plan.frames_per_second
+        return self.link.frames_per_second <= self.plan.frames_per_second
 
     @property
     def what_limits(self) -> str:
@@ -182,7 +171,7 @@ class Figures:
     @property
     def frames_per_second(self) -> float:
         """What host and board make together."""
-        return min(self.carried, self.plan.frames_per_second)
+        return min(self.link.frames_per_second, self.plan.frames_per_second)
 
     @property
     def headroom(self) -> dict[str, float]:

@@ -18,6 +18,7 @@ from gen.report.comparison import Build, layer_cycles, rows
 from gen.report.figures import Figures
 from gen.report.layout import BOX, lay_out
 from gen.report.measured import Measured
+from gen.report.roofline import roofline
 from gen.report.rows import TITLES, Layer, Stream
 from gen.report.svg import style
 from gen.report.words import elided, number, printable
@@ -92,7 +93,7 @@ def _charts(figures: Figures, measured: Measured) -> dict[str, Markup]:
     """The charts by name, as elements of the page."""
     with style():
         made = [
-            charts.roofline(figures),
+            roofline(figures),
             charts.cycles(figures),
             charts.resources(figures),
             charts.weights(figures),

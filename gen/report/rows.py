@@ -135,8 +135,10 @@ class LinkLoad:
     Attributes
     ----------
     name : str
-    frames_per_second : float
-        Most that it carries.
+    raw : float
+        Frames a second that it carries as they are.
+    coded : float or None
+        Photographs a second that it carries coded without loss; None if the board takes none.
     frame_bytes, packets : int
         Pixels of a frame, and the packets that they come in.
     result_bytes : int
@@ -144,10 +146,16 @@ class LinkLoad:
     """
 
     name: str
-    frames_per_second: float
+    raw: float
+    coded: float | None
     frame_bytes: int
     packets: int
     result_bytes: int
+
+    @property
+    def frames_per_second(self) -> float:
+        """Most that it carries."""
+        return self.raw if self.coded is None else max(self.raw, self.coded)
 
 
 @dataclass(frozen=True)

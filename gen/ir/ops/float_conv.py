@@ -99,20 +99,16 @@ class FloatConv(FloatLayer):
             As :meth:`FloatLayer.on_pixels` does.
         """
         op = replace(self, weights=dense(self.weights, self.groups), groups=1)
-        if op.weights.shape[3] != 3:
-            raise FirebrickError(
-                f"{op.name}: reads {op.weights.shape[3]} input channels, but frames are RGB"
-            )
+        normalisation = normalisation.of_channels(op.weights.shape[3])
         mean, std = (np.asarray(v, np.float64) for v in (normalisation.mean, normalisation.std))
-        border = mean + std * (op.pad_value or np.zeros(3))
+        border = mean + std * (op.pad_value or np.zeros(len(mean)))
         if any(op.pad) and not (np.all(border >= -0.5) and np.all(border <= 255.5)):
             raise FirebrickError(
                 f"{op.name}: pads with what would be the pixel {border.tolist()}, and there is none"
             )
         weights = op.weights.astype(np.float64) / std
         bias = op.bias - (weights * mean).sum(axis=(1, 2, 3))
-        if normalisation.channel_order == "BGR":
-            weights, border = weights[..., ::-1], border[::-1]
+        weights, border = weights[..., normalisation.order], border[normalisation.order]
         return replace(
             op,
             weights=np.ascontiguousarray(weights, dtype=np.float32),
@@ -167,8 +163,7 @@ class SharedConv(FloatConv):
                 f"scales differently, by {normalisation.std}; choose another normalisation"
             )
         values = (self.values / np.float64(normalisation.std[0])).astype(np.float32)
-        codes = self.codes if normalisation.channel_order == "RGB" else self.codes[..., ::-1]
-        codes = np.ascontiguousarray(codes)
+        codes = np.ascontiguousarray(self.codes[..., normalisation.order])
         return replace(op, weights=values[codes], codes=codes, values=values)
 
 

@@ -292,7 +292,7 @@ def test_no_global_average_and_open_input_size():
         import_float(net.model(x, shape=(1, 24, 24, 3)), "test")
     with pytest.raises(FirebrickError, match="a frame may have 33554432 bytes"):
         import_float(net.model(x, shape=(1, 3, 20000, 20000)), "test")
-    with pytest.raises(FirebrickError, match="this is no network on images"):
+    with pytest.raises(FirebrickError, match="a network on images has four"):
         import_float(net.model(x, shape=(1, 10)), "test")
 
 

@@ -232,11 +232,11 @@ def test_the_one_input():
     assert (found.input_name, found.batch, found.input_shape()) == ("data", 4, (8, 9, 3))
     other = helper.make_tensor_value_info("mask", TensorProto.FLOAT, (3,))
     model.graph.input.append(other)
-    expected = "the model must have one input, not 2 ('data', 'mask')"
+    expected = "node 'data, mask' (input): is not the only one, there are 2; export one input"
     assert refusal(lambda: Nodes(model).input_name) == expected
     assert refusal(Nodes(model).input_shape) == expected
     del model.graph.input[:]
-    expected = "the model must have one input, not 0 (none)"
+    expected = "node 'none' (input): is not the only one, there are 0; export one input"
     assert refusal(lambda: Nodes(model).batch) == expected
 
 
@@ -246,15 +246,15 @@ def test_one_frame_at_once_where_the_batch_is_open(batch):
 
 
 @pytest.mark.parametrize(("shape", "message"), [
-    ((1, 10), "model input 'data' has 2 dimensions: this is no network on images"),
-    ((1, 3, 8, 8, 8), "model input 'data' has 5 dimensions: this is no network on images"),
-    ((1, 1, 8, 9), "model input 'data' has shape [1, 1, 8, 9]: it must be (batch, 3, height, "
-                   "width) or (batch, height, width, 3), three colours"),
-    ((1, 3, "H", 9), "model input 'data' has no fixed height and width; export the model with "
-                     "fixed ones (say 224 by 224)"),
-    ((1, 3, 8, "W"), "model input 'data' has no fixed height and width; export the model with"),
-    ((1, 3, MOST_SIDE + 1, 1), f"sides of {MOST_SIDE} pixels; export the model with smaller ones"),
-    ((1, 3, 1, MOST_SIDE + 1), f"sides of {MOST_SIDE} pixels; export the model with smaller ones"),
+    ((1, 10), "node 'data' (input): has 2 dimensions; a network on images has four"),
+    ((1, 3, 8, 8, 8), "node 'data' (input): has 5 dimensions; a network on images has four"),
+    ((1, 2, 8, 9), "node 'data' (input): has shape [1, 2, 8, 9]; it must be (batch, channels, "
+                   "height, width) or (batch, height, width, channels), with 1, 3 or 4 channels"),
+    ((1, 3, "H", 9), "node 'data' (input): has no fixed height and width; give them with "
+                     "--input-size H,W"),
+    ((1, 3, 8, "W"), "has no fixed height and width; give them with --input-size H,W"),
+    ((1, 3, MOST_SIDE + 1, 1), f"sides of {MOST_SIDE} pixels: export the model with smaller ones"),
+    ((1, 3, 1, MOST_SIDE + 1), f"sides of {MOST_SIDE} pixels: export the model with smaller ones"),
     ((1, 3, MOST_PIXELS // 3 // 4096 + 1, 4096), f"a frame may have {MOST_PIXELS} bytes and"),
 ])  # fmt: skip
 def test_inputs_that_are_no_pictures(shape, message: str):
@@ -266,6 +266,16 @@ def test_colours_last():
     assert (found.input_layout, found.input_shape()) == ("NHWC", (8, 9, 3))
     both = nodes(OnnxBuilder(), (1, 3, 9, 3))
     assert (both.input_layout, both.input_shape()) == ("NCHW", (9, 3, 3))
+
+
+@pytest.mark.parametrize(("shape", "expected"), [
+    ((1, 1, 8, 9), ("NCHW", (8, 9, 1))), ((1, 4, 8, 9), ("NCHW", (8, 9, 4))),
+    ((1, 8, 9, 1), ("NHWC", (8, 9, 1))), ((1, 8, 9, 4), ("NHWC", (8, 9, 4))),
+    ((1, 4, 8, 3), ("NHWC", (4, 8, 3))), ((1, 1, 8, 1), ("NCHW", (8, 1, 1))),
+])  # fmt: skip
+def test_grey_and_four_channels(shape, expected):
+    found = nodes(OnnxBuilder(), shape)
+    assert (found.input_layout, found.input_shape()) == expected
 
 
 @pytest.mark.parametrize("shape", [

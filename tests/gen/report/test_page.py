@@ -91,7 +91,17 @@ def test_what_tools_found_is_shown(figures, tmp_path):
     folder = BuildFolder(tmp_path)
     count = CellCount(lut=4321, ff=17, dsp=3, bram36=2, bram18=5, lutram=9)
     path = Path(4.25, (Hop("FDRE", "a", 1, 1.0, 1.0),), "b", "FDRE.D", 0.1, "clk")
-    timing = Estimate((path,), {"conv1": path}, {"clk": path}, 17, 3, (), 1.25, None)
+    timing = Estimate(
+        paths=(path,),
+        layers={"conv1": path},
+        clocks={"clk": path},
+        flip_flops=17,
+        reset=3,
+        cleared=0,
+        fan_outs=(),
+        routed=1.25,
+        error=None,
+    )
     folder.report.write_text("")
     counts = dict.fromkeys(figures.plan.costs, count)
     save(folder, "xc7", figures.plan, Synthesis(counts, timing))

@@ -22,6 +22,7 @@ from protocol.packets import HEADER, Form, Kind, Packet
 from protocol.session import Session
 from sim.simulator import Simulator
 from sim.verilate import build
+from tests.harness.shared import shared_folder
 from tests.harness.verilog import write_verilog
 
 INFO = DeviceInfo(
@@ -80,10 +81,10 @@ def make_frames(count: int, seed: int) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("server")
+    verilog = tmp_path_factory.mktemp("server") / "server.v"
     server = FrameServer(Shell(INFO, Weigher(INFO.frame_bytes, INFO.classes), "lut"))
-    write_verilog(server, folder / "server.v", "simtop")
-    return build(folder / "server.v", folder / "sim")
+    write_verilog(server, verilog, "simtop")
+    return build(verilog, shared_folder(tmp_path_factory, "server"))
 
 
 @pytest.fixture
