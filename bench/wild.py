@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ from gen.formats.read import read_model
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
-from gen.ir.preprocessing import Normalisation
+from gen.ir.preprocessing import Normalisation, by_channel
 from gen.quantise.calibrate import float_logits
 from gen.quantise.post_training import quantise
 from sim import golden, reference
@@ -47,6 +48,8 @@ BOARD, ROOMY = "arty_a7", "genesys2"
 CYCLES = 20_000
 """A frame, or as many as it has pixels: the smallest design that is as fast simulates soonest."""
 
+SAID = re.compile(r"(\w+), mean (\S+), deviation ([^;]+);")
+"""How a network's notes say what it expects of pixels."""
 IMPORTED, REFUSED, WRONG, FAULTY = "imported", "refused", "wrong", "faulty"
 
 
@@ -176,19 +179,22 @@ def _steps(model: Model, asked: onnx.ModelProto | Path | None, hardware: bool) -
         yield _golden(model, network, normalisation, frames)
     else:
         network = model
-        frames = network.preprocessing.coded(frames)
+        pixels, frames = frames, network.preprocessing.coded(frames)
         sums = golden.class_sums(network, frames) * network.output.scale
-        yield _compared(sums, asked, frames, _decoding(network))
+        yield _compared(sums, asked, pixels, _fed(network))
     if hardware:
         yield _simulated(network, frames)
 
 
-def _decoding(network: QuantizedNetwork) -> Normalisation:
-    """What makes a quantised model's input of codes: the real values that they stand for."""
-    channels = network.input.shape[2]
-    order = "BGR" if network.source.get("pixels", "").startswith("BGR") else "RGB"
-    zero, std = float(network.input.zero), 1 / network.input.scale
-    return Normalisation((zero,) * channels, (std,) * channels, order)
+def _fed(network: QuantizedNetwork) -> Normalisation:
+    """What a quantised model's file is fed: as its notes say, else its codes' real values."""
+    said = SAID.match(network.source.get("pixels", ""))
+    if said is None:
+        channels = network.input.shape[2]
+        return Normalisation((0.0,) * channels, (1 / network.input.scale,) * channels)
+    order, mean, std = said.groups()
+    found = Normalisation.of(by_channel("mean", mean, 0.0), by_channel("deviation", std, 1.0))
+    return replace(found, channel_order="BGR" if order.startswith("BGR") else "RGB")
 
 
 def _pictures(shape: tuple[int, int, int]) -> np.ndarray:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -143,7 +143,9 @@ def _manifests() -> Iterator[bytes]:
         yield made.to_json().encode()
 
 
+@cache
 def _info() -> DeviceInfo:
+    """Of a board with a small network."""
     network = tiny_network(1)
     height, width, channels = network.input.shape
     return DeviceInfo(
