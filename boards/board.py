@@ -148,6 +148,8 @@ class Board:
     station : Station or None
         Where it is on the LAN, if its link is Ethernet; that needs a ``phy``. Otherwise the
         link is its UART.
+    coded : bool
+        It is to take coded frames, too.
     """
 
     name: str
@@ -163,6 +165,7 @@ class Board:
     family: Family = "xc7"
     phy: Phy | None = None
     station: Station | None = None
+    coded: bool = False
 
     @property
     def memory_bits(self) -> int:

@@ -51,6 +51,14 @@ Link = Annotated[
         f"{' and '.join(_GIGABIT)} answer on links of 1 Gb/s only, not on 100 Mb/s.",
     ),
 ]
+Frames = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What the host may send: raw frames, or coded ones too, which take some 44 % of the "
+        "bytes of photographs, and the board some 820 LUTs.",
+    ),
+]
 Address = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help=f"Its IPv4 address on Ethernet; {ADDRESS} if not given."),
@@ -101,9 +109,9 @@ Model = Annotated[
     typer.Option(
         metavar="FILE",
         help="Network: float or quantised (QDQ) ONNX, the Deep Compression authors' "
-        "compressed_SqueezeNet.net, a network.npz, or a compressed .fbz. hf://OWNER/NAME[/FILE] is "
-        "fetched from the Hugging Face hub, torchvision:NAME exported from an installed "
-        "torchvision.",
+        "compressed_SqueezeNet.net, a network.npz, or a compressed .fbz. hf://OWNER/NAME, or "
+        "hf://OWNER/NAME/FILE, is fetched from the Hugging Face hub, torchvision:NAME exported "
+        "from an installed torchvision.",
     ),
 ]
 FamilyMember = Annotated[

@@ -16,6 +16,7 @@ from gen.common.progress import Progress
 from gen.ir.network import QuantizedNetwork
 from gen.plan.plan import Plan
 from gen.plan.planner import Goal
+from gen.report.figures import Figures
 from gen.timing.estimate import Estimate
 
 
@@ -88,6 +89,7 @@ class Builder:
             save(folder, self.board.family, made, synthesis)
         if self.bitstream:
             routing = build_bitstream(folder, self.board, seed=self.seed, progress=self.progress)
+        self._draw(made, folder)
         return Built(made, synthesis, routing)
 
     def estimated(self, clock_hz: int, folder: BuildFolder) -> Estimate:
@@ -115,6 +117,12 @@ class Builder:
         made = replace(made, headroom=goal.headroom(self.network, made))
         emit(self.network, made, self.board, folder, progress=self.progress)
         return made
+
+    def _draw(self, made: Plan, folder: BuildFolder) -> None:
+        from gen.report.page import write_report  # Matplotlib takes a second to import
+
+        self.progress.begin("draw the report")
+        write_report(Figures(self.network, made, self.board), folder)
 
     def _synthesise(self, folder: BuildFolder) -> Synthesis:
         self.progress.begin("synthesise")

@@ -13,6 +13,7 @@ from gen.arguments import NetworkOptions
 from gen.common.build_folder import BUILD
 from gen.common.console import GenerateByDefault, ProcessCount, Scheduler
 from gen.common.options import with_options
+from gen.compare import compare as compare_builds
 from gen.explore.options import Choice, with_input_size
 from gen.explore.run import Means
 from gen.explore.run import explore as run_sweep
@@ -66,12 +67,17 @@ python -m gen export --help
 python -m gen explore --help
 
 \b
+[bold]Builds side by side[/bold]: rates, resources, layers
+python -m gen compare --help
+
+\b
 [bold]What comes out[/bold], in build/BOARD unless --out says otherwise
 [bold]top.il, top.v, top.xdc or top.lpf[/bold]: the design and its constraints
 [bold]liteeth_core.v[/bold]: with --link ethernet, the Ethernet core beside it
 [bold]build_open.sh, build_vivado.tcl[/bold]: make the bitstream from them
 [bold]top.bit, routing.json[/bold]: with --bitstream, that, and how fast its clocks are
 [bold]network.npz, plan.json, report.txt[/bold]: integers, folding, the tables shown
+[bold]report.html[/bold]: the same and more in pictures, for a browser
 [bold]sim_top.il, sim_top.v[/bold]: what python -m sim and python -m host --sim run
 """
 
@@ -93,6 +99,7 @@ def generate(
     ip: arguments.Address = None,
     mac: arguments.Mac = None,
     udp_port: arguments.UdpPort = None,
+    frames: arguments.Frames = "raw",
     fps: arguments.Fps = None,
     utilisation: arguments.Utilisation = UTILISATION,
     weight_bits: arguments.WeightBits = None,
@@ -119,7 +126,7 @@ def generate(
             weights=weights,
             input_size=input_size,
         ),
-        Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port)),
+        Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port), frames),
         Wishes(fps, utilisation, synth, bitstream, route_seed),
     )
 
@@ -201,6 +208,32 @@ def export(
         ),
         Targets(qdq, fbz, npz),
     )
+
+
+_COMPARE_HELP = """
+Put builds side by side: rates, what limits them, resources, and cycles layer by layer.
+
+\b
+[bold]Examples[/bold]
+python -m gen compare build/arty_a7 build/genesys2
+python -m gen compare build/a build/b build/c --html compared.html
+"""
+
+
+@app.command(help=_COMPARE_HELP)
+def compare(
+    builds: Annotated[
+        list[Path], typer.Argument(metavar="BUILD...", help="Build folders, two or more.")
+    ],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a page, with charts.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON in the place of the table.")
+    ] = False,
+) -> None:
+    """Compare builds; the help text is ``_COMPARE_HELP``."""
+    compare_builds(builds, html, json=json)
 
 
 _EXPLORE_HELP = """

@@ -31,6 +31,8 @@ from gen.plan.link import check_clock
 from gen.plan.planner import Goal
 from protocol.packets import UDP_PORT
 
+RAW, CODED = "raw", "coded"
+"""What ``--frames`` takes."""
 AUTO = "auto"
 """The ``--clock`` that is to be found."""
 
@@ -50,6 +52,8 @@ class Target:
         ``build/BOARD`` if None.
     network : Address or None
         Where the board is on the network if its link is Ethernet; a UART if None.
+    frames : str
+        What it takes: ``raw`` ones, or ``coded`` ones too.
     """
 
     board: str | None
@@ -57,14 +61,28 @@ class Target:
     baud: int | None = None
     out: Path | None = None
     network: Address | None = None
+    frames: str = RAW
 
     def found(self) -> Board:
-        """The board that is named.
+        """The board that is named, with all that was chosen.
 
         Raises
         ------
         FirebrickError
-            If none is, or one that we do not know, or its bridge cannot do that baud rate.
+            If none is, or one that we do not know, or its bridge cannot do that baud rate, or
+            there are no such frames.
+        """
+        if self.frames not in (RAW, CODED):
+            raise FirebrickError(f"unknown --frames {self.frames!r}; there are {RAW} and {CODED}")
+        return replace(self._linked(), coded=self.frames == CODED)
+
+    def _linked(self) -> Board:
+        """The board that is named, with its link.
+
+        Raises
+        ------
+        FirebrickError
+            As :meth:`found` does.
         """
         known = ", ".join(BOARDS)
         if self.board is None:

@@ -13,6 +13,7 @@ import numpy as np
 from gen.common.closing import Closing
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
+from host.coding import Coding
 from host.transport import PATIENCE, ByteLink, Link, Transport
 from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics
 from protocol.packets import OVERHEAD
@@ -40,11 +41,13 @@ class Driver(Closing):
         What the board should hold; refused if it holds another.
     timeout : float
         Seconds without any progress after which the board is given up.
+    coding : Coding, optional
+        How frames travel; coded without loss, if the board takes coded frames, and raw otherwise.
 
     Raises
     ------
     FirebrickError
-        If the board does not answer, or holds another network.
+        If the board does not answer, holds another network, or takes no frames that are coded so.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Driver(Closing):
         network: QuantizedNetwork | None = None,
         *,
         timeout: float = 5.0,
+        coding: Coding | None = None,
     ):
         self._link = transport if isinstance(transport, Link) else ByteLink(transport)
         self._network = network
@@ -71,6 +75,7 @@ class Driver(Closing):
         try:
             while self._session.phase is not Phase.READY:
                 self._step()
+            self._coding = Coding.chosen(coding, self.info())
         except BaseException:
             self._link.close()
             raise
@@ -84,6 +89,11 @@ class Driver(Closing):
     def session(self) -> Session:
         """The talk with the board, for those who want to know what was lost."""
         return self._session
+
+    @property
+    def coding(self) -> Coding:
+        """How frames travel."""
+        return self._coding
 
     def losses(self) -> dict[str, int]:
         """What the link has cost so far; zeros where it lost and damaged nothing."""
@@ -233,19 +243,19 @@ class Driver(Closing):
         return self._session.may_submit and (in_flight is None or len(tickets) < in_flight)
 
     def _submit(self, frame: np.ndarray, tickets: deque[int]) -> None:
-        info = self.info()
-        expected = (info.height, info.width, info.channels)
+        expected = self.info().shape
         if frame.shape != expected or frame.dtype != np.uint8:
             raise FirebrickError(
                 f"a frame for this board is uint8 of shape {expected}, "
                 f"not {frame.dtype} of {frame.shape}"
             )
+        data, coded = self._coding.data(frame)
         with self._turn:
             while not self._session.may_submit:  # others may have sent since it was looked at
                 self._step()
             if not self._session.unanswered:
                 self._begin()
-            ticket = self._session.submit(frame.tobytes())
+            ticket = self._session.submit(data, coded=coded)
         tickets.append(ticket)
         self._wanted.add(ticket)
 
@@ -305,6 +315,11 @@ class Driver(Closing):
             ) from None
         while session.results:
             ticket, result = session.results.popleft()
+            if result.refused:
+                raise FirebrickError(
+                    f"{link.name}: the board says that a coded frame is malformed, so host and "
+                    "board are not of one version; generate its sources again, or use --coding raw"
+                )
             if ticket in self._wanted:
                 self._results[ticket] = result
         said = session.statistics

@@ -17,6 +17,7 @@ from gen.common.outputs import check_output
 from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
+from host.coding import Coding
 from host.driver import Driver
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
@@ -68,6 +69,15 @@ class BoardOptions:
     timeout: Annotated[
         float, typer.Option(metavar="S", min=0.1, help="Seconds without progress to put up with.")
     ] = 5.0
+    coding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="raw|lossless|STEP[,STEP]",
+            help="How frames travel to a board that takes coded ones: raw, in fewer bytes without "
+            "loss, or in still fewer with levels that are multiples of STEP: 1, 2, 4 or 8, of "
+            "chroma too if it is given; lossless if not given.",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         choices = (self.sim, self.port, self.udp, self.replay)
@@ -121,14 +131,15 @@ def open_board(options: BoardOptions, network: QuantizedNetwork | None) -> Drive
     Raises
     ------
     FirebrickError
-        If there is none, or it is not the right one.
+        If there is none, it is not the right one, or takes no frames that are coded as asked.
     """
     options.check_record()
+    coding = None if options.coding is None else Coding.parse(options.coding)
     link = link_opener(options)()
     if options.record is not None:
         transport = link if isinstance(link, Transport) else FramedLink(link)
         link = RecordingTransport(transport, options.record)
-    return Driver(link, network, timeout=options.timeout)
+    return Driver(link, network, timeout=options.timeout, coding=coding)
 
 
 def time_scale(options: BoardOptions, board: Driver) -> float:

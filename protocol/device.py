@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from protocol.coding.decode import decode
 from protocol.messages import DeviceInfo, Result, Statistics
-from protocol.packets import CREDIT, Kind, Packet
+from protocol.packets import CREDIT, Form, Kind, Packet
 
 Classify = Callable[[np.ndarray], np.ndarray]
 """Class sums int32 (classes,) of a frame uint8 (height, width, channels)."""
@@ -31,10 +32,11 @@ class Device:
     def __init__(self, info: DeviceInfo, classify: Classify):
         self.info, self.classify = info, classify
         self.statistics = Statistics(
-            0, 0, info.frame_bytes, 0, 0, info.credits, 0, 0, 0, 0, 0, (0,) * info.streams
+            0, 0, info.frame_bytes, 0, 0, info.credits, 0, 0, 0, 0, 0, 0, (0,) * info.streams
         )
         self._sequence = self._index = 0
-        self._pixels = bytearray()
+        self._form = 0
+        self._bytes = bytearray()
 
     def receive(self, data: bytes) -> Iterator[bytes]:
         """Answers to a packet, damaged or not."""
@@ -46,7 +48,7 @@ class Device:
             yield from self._frame(packet)
         elif packet.kind == Kind.RESET:
             self._sequence, self._index = packet.sequence, 0
-            self._pixels.clear()
+            self._bytes.clear()
             self._update_pixels()
             yield Packet(Kind.RESET, packet.sequence).encode()
         elif packet.kind == Kind.INFO:
@@ -59,32 +61,51 @@ class Device:
             yield self._place(Kind.NACK)
 
     def _frame(self, packet: Packet) -> Iterator[bytes]:
-        due = min(self.info.chunk, self.info.frame_bytes - len(self._pixels))
-        place = (packet.sequence, packet.index, len(packet.payload))
-        if place != (self._sequence, self._index, due):
+        last = self._ends(packet)
+        if last is None:
             self._count("dropped")
             yield self._place(Kind.NACK)
             return
-        self._pixels += packet.payload
+        self._form = packet.form & Form.CODED
+        self._bytes += packet.payload
         self._index += 1
-        complete = len(self._pixels) == self.info.frame_bytes
-        if complete:
+        if last:
             self._sequence, self._index = (self._sequence + 1) % (1 << 16), 0
         yield self._place(Kind.ACK)
-        if complete:
+        if last:
             yield from self._answer(packet.sequence)
         self._update_pixels()
 
+    def _ends(self, packet: Packet) -> bool | None:
+        """Whether this is a frame's last packet; None if it is not the one that is next."""
+        if (packet.sequence, packet.index) != (self._sequence, self._index):
+            return None
+        length = len(packet.payload)
+        if packet.index and packet.form & Form.CODED != self._form:
+            return None
+        if packet.form & Form.CODED:
+            last = bool(packet.form & Form.LAST)
+            fits = 0 < length <= self.info.chunk if last else length == self.info.chunk
+            return last if fits and self.info.coded else None
+        left = self.info.frame_bytes - len(self._bytes)
+        return length == left if length == min(self.info.chunk, left) else None
+
     def _answer(self, sequence: int) -> Iterator[bytes]:
-        info = self.info
-        frame = np.frombuffer(bytes(self._pixels), dtype=np.uint8)
-        self._pixels.clear()
-        sums = self.classify(frame.reshape(info.height, info.width, info.channels))
-        result = Result(np.asarray(sums, dtype=np.int32), info.frame_bytes)
+        info, data, fault = self.info, bytes(self._bytes), ""
+        self._bytes.clear()
+        if self._form:
+            made = decode(data, info.shape)
+            frame, fault = made.frame, made.fault
+        else:
+            frame = np.frombuffer(data, dtype=np.uint8).reshape(info.shape)
+        result = Result(np.asarray(self.classify(frame), dtype=np.int32), info.frame_bytes)
         self._count("answered")
+        if fault:
+            self._count("refused")
         self.statistics = replace(self.statistics, cycles=result.cycles)
+        form = Form.REFUSED if fault else 0
         for index, payload in enumerate(result.encode(info.digest)):
-            yield Packet(Kind.RESULT, sequence, index, payload).encode()
+            yield Packet(Kind.RESULT, sequence, index, payload, form).encode()
 
     def _place(self, kind: Kind) -> bytes:
         credit = CREDIT.encode(credit=self.info.credits, spare=0)
@@ -94,5 +115,7 @@ class Device:
         self.statistics = replace(self.statistics, **{name: getattr(self.statistics, name) + 1})
 
     def _update_pixels(self) -> None:
-        left = self.info.frame_bytes - len(self._pixels)
+        # Of a coded frame, pixels are made only once all of it is here.
+        taken = 0 if self._form else len(self._bytes)
+        left = self.info.frame_bytes - taken
         self.statistics = replace(self.statistics, pixels=left)

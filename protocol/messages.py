@@ -41,6 +41,8 @@ class DeviceInfo:
         Frames that may be on the board without an answer.
     streams : int
         Streams between layers whose stalls it counts: one a layer, in the network's order; or none.
+    coded : bool
+        It takes coded frames, too.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class DeviceInfo:
     credits: int = 8
     frames: int = 8
     streams: int = 0
+    coded: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels", "classes", "chunk", "credits", "frames"):
@@ -78,8 +81,13 @@ class DeviceInfo:
 
     @property
     def chunks(self) -> int:
-        """``FRAME`` packets a frame."""
+        """``FRAME`` packets a raw frame."""
         return -(-self.frame_bytes // self.chunk)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a frame."""
+        return self.height, self.width, self.channels
 
     @property
     def parts(self) -> int:
@@ -101,7 +109,7 @@ class DeviceInfo:
     def encode(self) -> bytes:
         """The payload of an ``INFO``."""
         values = asdict(self) | {"digest": int.from_bytes(self.digest, "little")}
-        return packets.INFO.encode(magic=packets.MAGIC, version=packets.VERSION, spare=0, **values)
+        return packets.INFO.encode(magic=packets.MAGIC, version=packets.VERSION, **values)
 
     @staticmethod
     def decode(payload: bytes) -> DeviceInfo:
@@ -122,10 +130,10 @@ class DeviceInfo:
                 f"it speaks protocol version {version}, this host version {packets.VERSION}; "
                 "generate the board's sources again with this version"
             )
-        del values["spare"]
         digest = values.pop("digest").to_bytes(8, "little")
+        coded = bool(values.pop("coded"))
         try:
-            return DeviceInfo(**values, digest=digest)
+            return DeviceInfo(**values, digest=digest, coded=coded)
         except ValueError as error:
             raise ProtocolError(f"it describes itself wrongly: {error}") from None
 
@@ -154,6 +162,8 @@ class Statistics:
         Packets that came whole and were not the one that was next, or came without credit.
     lost : int
         Bytes that a serial line's receiver lost, or datagrams that came damaged.
+    refused : int
+        Coded frames that were malformed.
     stalls : tuple of int
         For each stream between layers, samples in which it was stalled, modulo 2^32; see
         :meth:`stall_cycles`.
@@ -170,6 +180,7 @@ class Statistics:
     bad: int
     dropped: int
     lost: int
+    refused: int = 0
     stalls: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
@@ -177,7 +188,7 @@ class Statistics:
         values = asdict(self)
         stalls = values.pop("stalls")
         counts = b"".join(packets.STALL.encode(samples=samples) for samples in stalls)
-        return packets.STATISTICS.encode(**values) + counts
+        return packets.STATISTICS.encode(**values, spare=0) + counts
 
     @staticmethod
     def decode(payload: bytes) -> Statistics:
@@ -195,7 +206,9 @@ class Statistics:
             packets.STALL.decode(payload[start : start + size])["samples"]
             for start in range(head, len(payload), size)
         )
-        return Statistics(**packets.STATISTICS.decode(payload), stalls=stalls)
+        values = packets.STATISTICS.decode(payload)
+        del values["spare"]
+        return Statistics(**values, stalls=stalls)
 
     def stall_cycles(self, before: Statistics | None = None) -> tuple[int, ...]:
         """About how many cycles each stream was stalled, in all or since ``before``.
@@ -217,10 +230,13 @@ class Result:
     sums : int32 array (classes,)
     cycles : int
         Clock cycles from the frame's first pixel byte to its last class sum.
+    refused : bool
+        The frame was coded and malformed, and the class sums mean nothing.
     """
 
     sums: np.ndarray
     cycles: int
+    refused: bool = False
 
     def encode(self, network: bytes) -> list[bytes]:
         """The payloads of a frame's ``RESULT`` packets."""

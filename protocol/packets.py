@@ -14,9 +14,10 @@ kind           from the host                     from the board
 ``INFO``       what are you?                     the same ``sequence``, :data:`INFO`
 ``STATISTICS`` how are you?                      the same ``sequence``, :data:`STATISTICS` and
                                                  :data:`STALL`
-``FRAME``      pixels ``index * chunk`` and on
+``FRAME``      bytes ``index * chunk`` and on
                of frame ``sequence``: ``chunk``
-               bytes, but for the last one
+               of them, but for the last one;
+               :data:`Form` says what bytes
 ``ACK``                                          ``sequence`` and ``index`` are those of the
                                                  ``FRAME`` that the board takes next; credit
                                                  for some packets from there on:
@@ -25,8 +26,12 @@ kind           from the host                     from the board
                                                  since the last of these: damaged, or not the
                                                  one that was next
 ``RESULT``                                       of frame ``sequence``: :data:`RESULT`, then the
-                                                 class sums from ``index * SUMS`` on, int32
+                                                 class sums from ``index * SUMS`` on, int32;
+                                                 :data:`Form` says whether they mean anything
 ============== ================================= ===============================================
+
+A frame's bytes are its pixels, or a coded frame's (``docs/coding.md``) if the board takes such:
+frame by frame, as the host likes. How long a coded frame is, its last packet says.
 
 The board takes frames in the order of their sequence numbers, and packets in that of their indices.
 So what was lost is sent again, and a frame reaches the accelerator whole unless a reset cuts it.
@@ -36,9 +41,9 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
-VERSION = 3
+VERSION = 4
 MAGIC = int.from_bytes(b"FBRK", "little")
 FLAG = 0x7E
 ESCAPE = 0x7D
@@ -62,6 +67,17 @@ class Kind(IntEnum):
     ACK = 5
     NACK = 6
     RESULT = 7
+
+
+class Form(IntFlag):
+    """What is special about a packet."""
+
+    CODED = 1
+    """The bytes of a ``FRAME`` are those of a coded frame."""
+    LAST = 2
+    """They are the last ones of a coded frame."""
+    REFUSED = 4
+    """The frame of a ``RESULT`` was malformed, and its class sums mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +132,7 @@ class Block:
         return values
 
 
-HEADER = Block((("sequence", 2), ("index", 2), ("kind", 1), ("spare", 1), ("length", 2)))
+HEADER = Block((("sequence", 2), ("index", 2), ("kind", 1), ("form", 1), ("length", 2)))
 
 OVERHEAD = 1 + HEADER.size + CHECK_BYTES
 """Bytes around a payload on a byte stream: flag, header, CRC."""
@@ -133,7 +149,7 @@ INFO = Block(
         ("channels", 2),
         ("classes", 2),
         ("streams", 2),
-        ("spare", 2),
+        ("coded", 2),
         ("clock_hz", 4),
         ("digest", 8),
     )
@@ -153,6 +169,8 @@ STATISTICS = Block(
         ("bad", 2),
         ("dropped", 2),
         ("lost", 2),
+        ("refused", 2),
+        ("spare", 2),
     )
 )
 """How the board does; see :class:`protocol.messages.Statistics`. A :data:`STALL` for each of its
@@ -185,6 +203,7 @@ class Packet:
     sequence: int
     index: int = 0
     payload: bytes = b""
+    form: int = 0
 
     def encode(self) -> bytes:
         """Header, payload and CRC."""
@@ -192,7 +211,7 @@ class Packet:
             sequence=self.sequence,
             index=self.index,
             kind=self.kind,
-            spare=0,
+            form=self.form,
             length=len(self.payload),
         )
         return check(head + self.payload)
@@ -204,7 +223,7 @@ class Packet:
             return None
         head = HEADER.decode(data)
         payload = data[HEADER.size : -CHECK_BYTES]
-        return Packet(head["kind"], head["sequence"], head["index"], payload)
+        return Packet(head["kind"], head["sequence"], head["index"], payload, head["form"])
 
 
 def check(body: bytes) -> bytes:

@@ -21,7 +21,8 @@ from enum import Enum
 import numpy as np
 
 from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics, decode_part
-from protocol.packets import CREDIT, Kind, Packet
+from protocol.packets import CREDIT, Form, Kind, Packet
+from protocol.places import Places
 
 _NUMBERS = 1 << 16
 """Sequence numbers: the lower bits of a frame's number."""
@@ -40,8 +41,10 @@ class _Job:
     """A frame without its result."""
 
     ticket: int
-    pixels: bytes
+    data: bytes
+    coded: bool
     cycles: int = 0
+    refused: bool = False
     parts: dict[int, np.ndarray] = field(default_factory=dict)
 
 
@@ -85,7 +88,7 @@ class Session:
         self._control = deque([Packet(Kind.RESET, self._base)])
         self._jobs: dict[int, _Job] = {}
         self._tickets = 0
-        self._frames = 0  # numbers given to frames since the reset
+        self._places = Places()  # of the packets of all frames since the reset
         self._cursor = 0  # packet to send next, counted from the reset
         self._sent = 0  # one more than the last packet sent
         self._accepted = 0  # packet that the board takes next
@@ -112,7 +115,7 @@ class Session:
     @property
     def unaccepted(self) -> int:
         """``FRAME`` packets of those frames that the board has not said it has."""
-        return self._frames * self._chunks - self._accepted
+        return self._places.end - self._accepted
 
     @property
     def may_submit(self) -> bool:
@@ -125,36 +128,38 @@ class Session:
         assert self.info is not None
         return self.info
 
-    @property
-    def _chunks(self) -> int:
-        return self.info.chunks if self.info is not None else 1
-
-    def submit(self, pixels: bytes) -> int:
+    def submit(self, data: bytes, *, coded: bool = False) -> int:
         """Take a frame to send while :attr:`may_submit` allows it; returns its result's ticket.
 
         Parameters
         ----------
-        pixels : bytes
-            Row by row, channels last.
+        data : bytes
+            Pixels, row by row, channels last; or what they are coded as.
+        coded : bool
+            Which of both.
 
         Raises
         ------
         ValueError
-            If :attr:`may_submit` does not allow it, or the frame has another size than the board's.
+            If :attr:`may_submit` does not allow it, or the frame has another size than the board's,
+            or it is coded and the board takes no such frames.
         """
+        info = self._described
         if not self.may_submit:
             raise ValueError("no credit for another frame")
-        if len(pixels) != self._described.frame_bytes:
-            raise ValueError(f"a frame is {self._described.frame_bytes} bytes, not {len(pixels)}")
-        job = _Job(self._tickets, pixels)
+        if coded and not (info.coded and data):
+            raise ValueError("the board takes no coded frames" if data else "a frame has no bytes")
+        if not coded and len(data) != info.frame_bytes:
+            raise ValueError(f"a frame is {info.frame_bytes} bytes, not {len(data)}")
+        job = _Job(self._tickets, data, coded)
         self._tickets += 1
         self._append(job)
         return job.ticket
 
     def _append(self, job: _Job) -> None:
         job.parts.clear()
-        self._jobs[self._frames] = job
-        self._frames += 1
+        packets = -(-len(job.data) // self._described.chunk)
+        self._jobs[self._places.append(packets)] = job
 
     def ask(self) -> None:
         """Ask for statistics; what was heard before is forgotten."""
@@ -172,27 +177,32 @@ class Session:
         """What may be sent now."""
         while self._control:
             yield self._control.popleft().encode()
-        while self._phase is Phase.READY and self._cursor < min(
-            self._limit, self._frames * self._chunks
-        ):
-            number, index = divmod(self._cursor, self._chunks)
+        while self._phase is Phase.READY and self._cursor < min(self._limit, self._places.end):
+            number, index = self._places.find(self._cursor)
             job = self._jobs.get(number)
             if job is None:
                 # Answered already, though the board has not said yet that it has all of it.
-                self._cursor = (number + 1) * self._chunks
+                self._cursor = self._places.start(number + 1)
                 continue
-            start = index * self._described.chunk
-            payload = job.pixels[start : start + self._described.chunk]
             self._cursor += 1
             self._sent = max(self._sent, self._cursor)
-            yield Packet(Kind.FRAME, self._wire(number), index, payload).encode()
+            yield self._packet(job, number, index).encode()
+
+    def _packet(self, job: _Job, number: int, index: int) -> Packet:
+        """A packet of a frame."""
+        start = index * self._described.chunk
+        end = start + self._described.chunk
+        form = 0
+        if job.coded:
+            form = Form.CODED | (Form.LAST if end >= len(job.data) else 0)
+        return Packet(Kind.FRAME, self._wire(number), index, job.data[start:end], form)
 
     def _wire(self, number: int) -> int:
         return (self._base + number) % _NUMBERS
 
     def _number(self, sequence: int) -> int:
         """The number nearest to where the board should be that has this sequence number."""
-        near = self._accepted // self._chunks
+        near, _ = self._places.find(self._accepted)
         ahead = (sequence - self._wire(near) + _NUMBERS // 2) % _NUMBERS - _NUMBERS // 2
         return near + ahead
 
@@ -254,7 +264,7 @@ class Session:
         if len(packet.payload) != CREDIT.size:
             raise ProtocolError(f"an acknowledgement came with {len(packet.payload)} bytes")
         credit = CREDIT.decode(packet.payload)["credit"]
-        place = self._number(packet.sequence) * self._chunks + packet.index
+        place = self._places.place(self._number(packet.sequence), packet.index)
         self._place(place, credit)
         if packet.kind == Kind.NACK and self._returned_to != place == self._accepted:
             self._cursor = self._returned_to = place
@@ -267,6 +277,7 @@ class Session:
         elif place >= self._accepted:  # or else it is older than what we know
             self.progress += place > self._accepted
             self._accepted = place
+            self._places.forget(place)
             self._limit = place + min(credit, self._described.credits)
             self._cursor = max(self._cursor, place)
 
@@ -278,11 +289,12 @@ class Session:
         job.cycles, job.parts[packet.index] = decode_part(
             packet.payload, packet.index, self._described
         )
+        job.refused = bool(packet.form & Form.REFUSED)
         self.progress += 1
         if len(job.parts) < self._described.parts:
             return
         sums = np.concatenate([job.parts[index] for index in range(self._described.parts)])
-        self.results.append((job.ticket, Result(sums, job.cycles)))
+        self.results.append((job.ticket, Result(sums, job.cycles, job.refused)))
         del self._jobs[number]
         # The board answers in turn: what is older was answered, and that was lost.
         self._send_again([other for other in self._jobs if other < number])
@@ -298,7 +310,7 @@ class Session:
             self.progress += 1
         if question != self._question:
             return
-        place = self._number(statistics.sequence) * self._chunks + statistics.index
+        place = self._places.place(self._number(statistics.sequence), statistics.index)
         if place < self._accepted:
             self.reset()  # the board has forgotten what it had
             return
@@ -320,8 +332,8 @@ class Session:
 
     def reset(self) -> None:
         """Start again, with all frames that have no result."""
-        self._base = self._wire(self._frames)
-        jobs, self._jobs, self._frames = list(self._jobs.values()), {}, 0
+        self._base = self._wire(self._places.frames)
+        jobs, self._jobs, self._places = list(self._jobs.values()), {}, Places()
         for job in jobs:
             self._append(job)
         self._cursor = self._sent = self._accepted = self._limit = 0

@@ -19,8 +19,8 @@ from gen.plan.planner import plan
 from gen.plan.queues import QueuePlan
 from hw.stream.lane_stream import lane_stream
 from sim import golden
-from tests.harness import Monitor, StreamBench
-from tests.harness.stream_bench import Result
+from tests.harness import Monitor
+from tests.harness.stream_bench import Bench, Result
 from tests.networks import random_frames
 
 
@@ -88,7 +88,7 @@ class Design:
         shape: Shape = signed(8) if self.network.tensors[tensor].signed else unsigned(8)
         return Monitor(lane_stream(lanes, shape), codes)
 
-    def run(self, bench: StreamBench, monitors: dict[str, Monitor], **stalls: Any) -> Result:
+    def run(self, bench: Bench, monitors: dict[str, Monitor], **stalls: Any) -> Result:
         """Play all frames; the class sums and what is monitored must be the golden model's."""
         frames, sums = (self.tensors[name] for name in ("input", self.network.ops[-1].name))
         return bench.run({"i": frames}, {"o": sums}, monitors=monitors, **stalls)

@@ -1,8 +1,7 @@
 """Boards generated from the tiny network, each once for all tests that need it."""
 
-import fcntl
-import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +18,8 @@ from gen.link_options import Address, on_lan
 from gen.plan.planner import plan
 from sim.frames import GeneratedBoard
 from sim.verilate import build
+from tests.harness.shared import locked, shared_folder
 from tests.networks import tiny_network
-
-
-def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
-    """A folder that all processes of a test run have in common."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    folder = base / name
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> GeneratedBoard:
@@ -37,8 +27,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> 
     shared = shared_folder(tmp_path_factory, "boards")
     folder = BuildFolder(shared / name)
     network = tiny_network(1)
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(shared):
         if not folder.path.exists():
             emit(network, plan(network, target), target, folder)
     return GeneratedBoard.load(folder)
@@ -46,8 +35,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> 
 
 @pytest.fixture(scope="session")
 def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
-    """The tiny network for an Arty A7, its simulation compiled."""
-    board = tiny(tmp_path_factory, "tiny", BOARDS["arty_a7"])
+    """The tiny network for an Arty A7 that takes coded frames too, its simulation compiled."""
+    board = tiny(tmp_path_factory, "tiny", replace(BOARDS["arty_a7"], coded=True))
     build(board.folder.sim_verilog, board.folder.simulation)
     return board
 

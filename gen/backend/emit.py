@@ -118,5 +118,6 @@ def _manifest(
         clock_hz=plan.clock_hz,
         link=link,
         files=files,
+        coded=board.coded,
         model=network.source.get("model", ""),
     )

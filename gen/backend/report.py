@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import fields
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -15,11 +14,9 @@ from rich.text import Text
 from boards.board import Board, Resources
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD
-from gen.nodes.graph import Graph
-from gen.nodes.node import Node
-from gen.plan.link import link_frames_per_second, link_name
 from gen.plan.plan import Plan
-from gen.plan.queues import waits
+from gen.report.figures import Figures
+from gen.report.rows import TITLES, Layer
 
 WIDTH = 124
 """Columns of ``report.txt``."""
@@ -27,7 +24,6 @@ WIDE = 105
 """Columns that the widest table needs."""
 NAMED = 3
 """Most of the slowest layers that are named."""
-_TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
 
 
 def text_report(network: QuantizedNetwork, plan: Plan, board: Board) -> str:
@@ -75,21 +71,21 @@ def report(
     width : int
         Columns of what it is printed on.
     """
-    graph = Graph.of(network)
-    layers = _layers(network, graph, plan, resources=width >= WIDE)
+    figures = Figures(network, plan, board)
     parts = (
-        (f"{network.name} on {plan.board}", layers),
-        *_waiting(graph, plan),
-        (f"{board.title} ({board.part})", _totals(plan, board)),
+        (f"{network.name} on {plan.board}", _layers(figures, resources=width >= WIDE)),
+        *_waiting(figures),
+        (f"{board.title} ({board.part})", _totals(figures)),
         ("Network", _about(network)),
-        ("Rates", _rates(network, graph, plan, board)),
+        ("Rates", _rates(figures)),
     )
     # Titles of their own, since those of tables are wrapped to the table's width.
     titled = ((Text(title, "bold"), table) for title, table in parts)
     return Group(*(item for pair in titled for item in pair))
 
 
-def _layers(network: QuantizedNetwork, graph: Graph, plan: Plan, *, resources: bool) -> Table:
+def _layers(figures: Figures, *, resources: bool) -> Table:
+    slowest = figures.plan.slowest
     table = _table(
         caption="bits stored>multiplied; cycles a frame, the slowest in bold; what multiplies; "
         "memory of weights/window\n"
@@ -99,18 +95,17 @@ def _layers(network: QuantizedNetwork, graph: Graph, plan: Plan, *, resources: b
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("by", "memory"):
         table.add_column(name, no_wrap=True)
-    for title in _TITLES.values() if resources else ():
+    for title in TITLES.values() if resources else ():
         table.add_column(title, justify="right", no_wrap=True)
-    for op in network.ops:
-        cost = plan.costs[op.name]
-        style = "bold" if op.name in plan.slowest else None
-        shape = "x".join(str(size) for size in network.tensors[op.name].shape)
-        numbers = _numbers(cost.resources) if resources else ()
-        table.add_row(Text(op.name), shape, *_engine(graph[op.name], plan), *numbers, style=style)
-    board = plan.costs[BOARD]
-    numbers = _numbers(board.resources) if resources else ()
-    style = "bold" if BOARD in plan.slowest else "dim"
-    table.add_row(BOARD, *[""] * 5, str(board.cycles), "", "", *numbers, style=style)
+    for layer in figures.layers:
+        style = "bold" if layer.name in slowest else None
+        shape = "x".join(str(size) for size in layer.shape)
+        numbers = _numbers(layer.cost.resources) if resources else ()
+        table.add_row(Text(layer.name), shape, *_engine(layer), *numbers, style=style)
+    shell = figures.shell
+    numbers = _numbers(shell.resources) if resources else ()
+    style = "bold" if BOARD in slowest else "dim"
+    table.add_row(BOARD, *[""] * 5, str(shell.cycles), "", "", *numbers, style=style)
     return table
 
 
@@ -124,13 +119,13 @@ def _table(*, caption: str | None = None, header: bool = True) -> Table:
     )
 
 
-def _engine(node: Node, plan: Plan) -> tuple[str, ...]:
+def _engine(layer: Layer) -> tuple[str, ...]:
     """Cells from weights to memory."""
-    cycles, folding = str(plan.costs[node.name].cycles), node.folding(plan.nodes[node.name])
+    cycles, folding = str(layer.cost.cycles), layer.folding
     if folding is None:
         return "", "", "", "", cycles, "", ""
     return (
-        str(node.weight_count),
+        str(layer.weights),
         folding.bits,
         str(folding.pe),
         str(folding.simd),
@@ -141,36 +136,30 @@ def _engine(node: Node, plan: Plan) -> tuple[str, ...]:
 
 
 def _numbers(resources: Resources) -> tuple[str, ...]:
-    return tuple(f"{getattr(resources, name):g}" for name in _TITLES)
+    return tuple(f"{getattr(resources, name):g}" for name in TITLES)
 
 
-def _waiting(graph: Graph, plan: Plan) -> Iterator[tuple[str, Table]]:
+def _waiting(figures: Figures) -> Iterator[tuple[str, Table]]:
     """The queues where paths rejoin, if there are any that wait for a longer path."""
-    found = waits(graph, plan.cycles, plan.nodes)
     table = _table(caption="pixels of room; the longest that one waits, as analysed; its memory\n")
     table.add_column("input of", overflow="fold")
     table.add_column("queued behind", overflow="fold")
     for name in ("pixels", "waits us", "transfers", "lanes", "memory"):
         table.add_column(name, justify="right", no_wrap=True)
-    for edge in (edge for edges in graph.edges.values() for edge in edges):
-        queue = plan.queues.get(edge.name)
-        if queue is not None and found[queue.join].pixels:
-            longest = found[queue.join].cycles / plan.clock_hz * 1e6
-            numbers = str(queue.pixels), f"{longest:.1f}", str(queue.depth), str(queue.lanes)
-            table.add_row(Text(edge.target), Text(edge.tensor), *numbers, queue.memory)
+    for stream in figures.waiting:
+        times = str(stream.queued), f"{stream.waits * 1e6:.1f}"
+        words = str(stream.transfers), str(stream.queue_lanes), stream.memory
+        table.add_row(Text(stream.target), Text(stream.tensor), *times, *words)
     if table.row_count:
         yield "Queues where paths rejoin", table
 
 
-def _totals(plan: Plan, board: Board) -> Table:
+def _totals(figures: Figures) -> Table:
     table = _table()
     for name in ("resource", "planned", "available", "used"):
         table.add_column(name, justify="left" if name == "resource" else "right")
-    total = plan.resources
-    for item in fields(Resources):
-        used, available = getattr(total, item.name), getattr(board.resources, item.name)
-        share = f"{used / available:.1%}"
-        table.add_row(_TITLES[item.name], f"{used:g}", f"{available:g}", share)
+    for use in figures.uses:
+        table.add_row(use.title, f"{use.used:g}", f"{use.available:g}", f"{use.share:.1%}")
     return table
 
 
@@ -186,29 +175,25 @@ def _about(network: QuantizedNetwork) -> Table:
     return table
 
 
-def _rates(network: QuantizedNetwork, graph: Graph, plan: Plan, board: Board) -> Table:
+def _rates(figures: Figures) -> Table:
     table = _table(header=False)
     table.add_column(no_wrap=True)
     table.add_column()
-    busy = graph.multipliers(plan.nodes)
-    link = link_frames_per_second(network, board)
-    own = plan.frames_per_second
-    table.add_row(
-        "multipliers", f"{busy}, busy {network.macs / plan.cycles / busy:.1%} of the time"
-    )
+    plan = figures.plan
+    table.add_row("multipliers", f"{figures.multipliers}, busy {figures.busy:.1%} of the time")
     table.add_row(
         "accelerator",
-        f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: {own:.1f} frames/s "
-        f"(slowest: {escape(_some(plan.slowest))})",
+        f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: "
+        f"{plan.frames_per_second:.1f} frames/s (slowest: {escape(_some(plan.slowest))})",
     )
-    table.add_row("link", f"{link_name(board)}: {link:.1f} frames/s")
-    if link <= own:
-        limit = "the link; the accelerator takes every byte as it comes"
-    else:
-        limit = "the accelerator; the host sends no more than it has room for"
-    table.add_row("what limits", limit)
+    link = figures.link
+    table.add_row("link", f"{link.name}: {link.raw:.1f} frames/s")
+    if link.coded is not None:
+        rate = f"{link.coded:.1f} frames/s of photographs, without loss"
+        table.add_row("coded frames", rate)
+    table.add_row("what limits", figures.what_limits)
     if plan.headroom:
-        table.add_row("a tenth more of", _more(plan))
+        table.add_row("a tenth more of", _more(figures))
     return table
 
 
@@ -219,12 +204,11 @@ def _some(names: list[str]) -> str:
     return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
-def _more(plan: Plan) -> str:
+def _more(figures: Figures) -> str:
     """What a tenth more of each resource would bring."""
-    rates = {name: plan.clock_hz / cycles for name, cycles in plan.headroom.items()}
     gains = [
-        f"{_TITLES.get(name, name)} {rate:.1f}"
-        for name, rate in rates.items()
-        if rate > plan.frames_per_second
+        f"{title} {rate:.1f}"
+        for title, rate in figures.headroom.items()
+        if rate > figures.plan.frames_per_second
     ]
     return f"{', '.join(gains)} frames/s" if gains else "anything on the chip: nothing"

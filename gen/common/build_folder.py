@@ -57,6 +57,11 @@ class BuildFolder:
         return self.path / "report.txt"
 
     @property
+    def page(self) -> Path:
+        """The same and more as pictures, for a browser."""
+        return self.path / "report.html"
+
+    @property
     def design(self) -> Path:
         """The board top, as RTLIL."""
         return self.path / "top.il"
@@ -174,7 +179,13 @@ class BuildFolder:
             return []
         files = self._said().get("files")
         ours = {*map(str, files)} if isinstance(files, list) else set()
-        written = self.manifest_path, self.synthesis, self.routing, *self._simulations
+        written = (
+            self.manifest_path,
+            self.page,
+            self.synthesis,
+            self.routing,
+            *self._simulations,
+        )
         ours |= {path.name for path in written}
         return [name for name in self.names() if name not in ours]
 

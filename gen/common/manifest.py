@@ -98,6 +98,8 @@ class Manifest:
     link : UartLink or EthernetLink
     files : tuple of str
         What was written beside the manifest, in order.
+    coded : bool
+        Whether it takes coded frames, too.
     model : str
         Where the model was fetched from, with its checksum; empty if it was a file.
     """
@@ -112,6 +114,7 @@ class Manifest:
     clock_hz: int
     link: UartLink | EthernetLink
     files: tuple[str, ...]
+    coded: bool = False
     model: str = ""
 
     def to_json(self) -> str:
@@ -127,6 +130,7 @@ class Manifest:
             "idcode": self.idcode,
             "clock_hz": self.clock_hz,
             **self.link.to_entry(),
+            "coded": self.coded,
             "files": self.files,
         }
         if self.model:
@@ -156,6 +160,7 @@ class Manifest:
                 clock_hz=_positive(entry, "clock_hz"),
                 link=_LINKS[entry["link"]](entry),
                 files=tuple(files),
+                coded=_flag(entry, "coded"),
                 model=_text({"model": "", **entry}, "model"),
             )
         except _MALFORMED as error:
@@ -166,6 +171,13 @@ def _text(entry: dict[str, Any], name: str) -> str:
     value = entry[name]
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r} and no text")
+    return value
+
+
+def _flag(entry: dict[str, Any], name: str) -> bool:
+    value = entry[name]
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r} and neither true nor false")
     return value
 
 

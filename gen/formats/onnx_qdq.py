@@ -1,4 +1,4 @@
-"""Import of quantised (QDQ) ONNX networks: their integers and scales are kept."""
+"""Import of quantised ONNX networks: their integers and scales are kept."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def import_qdq(
 ) -> QuantizedNetwork:
     """Turn a QDQ model into a :class:`QuantizedNetwork`; see :mod:`gen.formats.onnx_float`.
 
-    Activations must be 8 bits with codes that start at zero (behind a ReLU) or are symmetric. The
-    input may be fed as uint8 codes, as :mod:`gen.formats.qdq_export` has it: zero points pad.
-    Where a concat's branches have scales of their own they requantise straight to the concat's,
-    clamped where their own scale would have clamped; so do signed codes that a ReLU reads, to the
-    scale behind it.
+    Other forms are written as QDQ before (:mod:`gen.formats.qoperator`, :mod:`gen.formats.qonnx`).
+    Activations have up to 8 bits and any zero point. The input may be fed as codes, as
+    :mod:`gen.formats.qdq_export` has it: zero points pad. Where a concat's branches have scales of
+    their own they requantise straight to the concat's, clamped where their own scale would have
+    clamped; so do signed codes that a ReLU reads, to the scale behind it.
 
     Parameters
     ----------

@@ -49,7 +49,8 @@ def stored_width(node: onnx.NodeProto, weights: Decoded) -> tuple[int, np.ndarra
     """Bits that a multiplier takes of weights, and their codebook.
 
     The fewest bits that hold all of them. Where these are more than the file's, since zero points
-    are off the middle, a codebook of all steps that the file's codes stand for keeps its width.
+    are off the middle, a codebook of all steps that the file's codes stand for keeps its width. So
+    does one of the multiples of a power of two, where all weights are such.
 
     Returns
     -------
@@ -69,6 +70,11 @@ def stored_width(node: onnx.NodeProto, weights: Decoded) -> tuple[int, np.ndarra
             f"its weights are {least} to {most} steps from their zero points, but only -128 to 127 "
             "can be stored; quantise weights symmetrically (QInt8, zero point 0)",
         )
+    coarse = int(np.gcd.reduce(weights.steps, axis=None))
+    shared = max(min((coarse & -coarse).bit_length() - 1, bits - NARROWEST), 0)
+    if shared:
+        end = 1 << (bits - shared - 1)
+        return bits, (np.arange(-end, end) << shared).astype(np.int8)
     if not NARROWEST <= weights.bits < bits or most - least >= 1 << weights.bits:
         return bits, None
     first = max(least, most + 1 - (1 << weights.bits))

@@ -8,8 +8,9 @@ from boards.board import Board, Resources
 from gen.common.errors import FirebrickError
 from gen.cost.memories import memory_cost, total
 from gen.ir.network import QuantizedNetwork
+from hw.frames.pipeline import row_memory
 from hw.link.uart import FEWEST_CYCLES
-from hw.stream.fifo import MemoryKind
+from hw.stream.fifo import LUT_BITS, MemoryKind
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, CREDIT, HEADER, OVERHEAD, RESULT
 
@@ -28,6 +29,10 @@ ETHERNET_CORE = {
     "rgmii": Resources(lut=3500, ff=2470, dsp=0, bram36=3.5),
 }
 """What Ethernet takes more than a UART, by how the PHY is wired; as Yosys counts it."""
+DECODER = Resources(lut=655, ff=480, dsp=0, bram36=0)
+"""What takes coded frames, but for the memory of a row; as Yosys counts it."""
+LOSSLESS = 0.44
+"""Part of a photograph's bytes that is left without loss, as ``python -m bench coding`` tells."""
 STALLS = Resources(lut=70, ff=45, dsp=0, bram36=0)
 STALLS_PER_STREAM = Resources(lut=1, ff=1, dsp=0, bram36=0)
 """Counting the cycles in which layers wait."""
@@ -41,7 +46,9 @@ _LINE = 8 + 4 + 12
 def packet_format(network: QuantizedNetwork, board: Board) -> DeviceInfo:
     """What the board will say of itself, but for its clock and the network's digest."""
     classes, streams = network.output.shape[2], len(network.ops)
-    info = DeviceInfo(*network.input.shape, classes, 1, bytes(8), streams=streams)
+    info = DeviceInfo(
+        *network.input.shape, classes, 1, bytes(8), streams=streams, coded=board.coded
+    )
     return info if board.station is None else replace(info, chunk=CHUNK, credits=CREDITS)
 
 
@@ -61,6 +68,10 @@ def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
     if board.station is not None:
         assert board.phy is not None
         parts.append(ETHERNET_CORE[board.phy.kind])
+    if board.coded:
+        depth, bits = row_memory(network.input.shape)
+        # With one address, a LUT holds 64 bits.
+        parts += [DECODER, Resources(bits * (-(-depth // LUT_BITS) + 1), bits, 0, 0)]
     return total(parts)
 
 
@@ -86,21 +97,30 @@ def shell_cycles(network: QuantizedNetwork, board: Board) -> int:
     return info.frame_bytes + info.chunks * (HEADER.size + CHECK_BYTES)
 
 
-def link_frames_per_second(network: QuantizedNetwork, board: Board) -> float:
+def link_frames_per_second(network: QuantizedNetwork, board: Board, *, part: float = 1.0) -> float:
     """Frames a second that the link carries: pixels in, acknowledgements and a result out, at once.
 
-    Escaped bytes are counted as in :func:`shell_cycles`, but for those of results.
+    Of random bytes on a UART, 1 in 128 is taken to be escaped; those of results are not counted.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    board : Board
+    part : float
+        Of a frame's bytes that go over the link.
     """
     info = packet_format(network, board)
+    size = round(part * info.frame_bytes)
+    packets = -(-size // info.chunk)
     if board.station is None:
-        inwards = shell_cycles(network, board)
-        words = CREDIT.size * info.chunks + RESULT.size * info.parts + 4 * info.classes
-        outwards = words + OVERHEAD * (info.chunks + info.parts)
+        inwards = size + size // RARE + packets * OVERHEAD
+        words = CREDIT.size * packets + RESULT.size * info.parts + 4 * info.classes
+        outwards = words + OVERHEAD * (packets + info.parts)
         return board.baud / UART_BITS / max(inwards, outwards)
     assert board.phy is not None
-    inwards = line_bytes(info.frame_bytes, info.chunk)
+    inwards = line_bytes(size, info.chunk)
     results = RESULT.size + 4 * -(-info.classes // info.parts)
-    outwards = info.chunks * _on_the_line(CREDIT.size) + info.parts * _on_the_line(results)
+    outwards = packets * _on_the_line(CREDIT.size) + info.parts * _on_the_line(results)
     return board.phy.bits_per_second / 8 / max(inwards, outwards)
 
 

@@ -52,19 +52,19 @@ def classify(
                 answers.append(ClassResult(str(path), result.sums, result.cycles))
                 progress.advance(len(answers), len(frames))
         seconds = time.monotonic() - start
-        clock, losses = board.info().clock_hz, board.losses()
+        clock, losses, coding = board.info().clock_hz, board.losses(), str(board.coding)
     if json:
         for entry in results_json(network, answers):
             print_line(entry)
         summary = {"frames": len(answers), "clock_hz": clock, "seconds": round(seconds, 3)}
-        print_line(summary | keys(losses))
+        print_line(summary | {"coding": coding} | keys(losses))
         return
     console = Console()
     console.print(results_table(network, answers))
     slowest = max(answer.cycles for answer in answers)
     console.print(
-        f"{len(answers)} frame{'s' * (len(answers) != 1)} in {seconds:.2f} s; at most {slowest} "
-        f"clock cycles from first pixel to last class sum, "
+        f"{len(answers)} frame{'s' * (len(answers) != 1)} in {seconds:.2f} s, sent {coding}; at "
+        f"most {slowest} clock cycles from first pixel to last class sum, "
         f"{1e3 * slowest / clock:.3f} ms at {clock / 1e6:g} MHz",
         soft_wrap=True,
     )

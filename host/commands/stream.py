@@ -60,6 +60,7 @@ def stream(
             ((label, probability),) = top_k(result.sums, network, 1)
             console.print(f"{name}: {label} {probability:.1%}", markup=False, soft_wrap=True)
         rate, losses = count / (time.monotonic() - start), board.losses()
+        coding = board.coding
     if not json:
-        console.print(f"{count} frames, {rate:.1f} frames/s")
+        console.print(f"{count} frames, {rate:.1f} frames/s, sent {coding}")
         tell_losses(console, losses)

@@ -1,6 +1,6 @@
 """The bits of a frame's bytes, as many at a time as are wanted."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -55,6 +55,7 @@ class BitReader(wiring.Component):
         spare = Signal(range(-WINDOW - LONGEST, WINDOW - LONGEST + 1), init=-LONGEST)
         missed = Signal()
         fill = self.i.valid & self.i.ready
+        byte = (fill, self.i.payload.byte)
         m.d.comb += [
             self.i.ready.eq((count[:-1] <= ROOM) & ~self.o_ended),
             self.o_window.eq(window[-LONGEST:]),
@@ -64,7 +65,7 @@ class BitReader(wiring.Component):
             ),
         ]
         m.d.sync += [
-            window.eq(_shift(_insert(window, count, self.i.payload.byte, fill), self.i_length)),
+            window.eq(_shift(m, _insert(m, window, count, byte), self.i_length)),
             count.eq((count + Mux(fill, 8, 0)) - self.i_length),
             spare.eq((spare + Mux(fill, 8, 0)) - self.i_length),
             missed.eq(missed | (count < 0)),
@@ -73,30 +74,47 @@ class BitReader(wiring.Component):
         return m
 
 
-def _insert(window: Signal, count: Signal, byte: Value, fill: Value) -> Value:
+def _insert(m: Module, window: Signal, count: Signal, byte: tuple[Value, Value]) -> Signal:
     """The window with a byte behind the first ``count`` bits, at most :data:`ROOM`.
 
     Parameters
     ----------
+    m : Module
     window, count : Signal
-    byte, fill : Value
-        The byte, and whether there is one.
+    byte : (Value, Value)
+        Whether there is one, and the byte.
     """
+    fill, bits = byte
     whole, part = count[3:5], count[:3]
-    turned = (Cat(byte, byte) >> part)[:8]
-    bits = []
+    turned, filled = Signal(8), Signal(WINDOW)
+    # Whether a byte begins in this row of eight places, and up to which place in a row.
+    row = [Signal(name=f"row{number}") for number in range(WINDOW // 8)]
+    begun = [Signal(name=f"begun{place}") for place in range(8)]
+    m.d.comb += turned.eq(Cat(bits, bits) >> part)
+    m.d.comb += [here.eq(fill & (whole == number)) for number, here in enumerate(row)]
+    m.d.comb += [here.eq(part <= place) for place, here in enumerate(begun)]
     for place in range(WINDOW):
-        row, within = divmod(place, 8)
-        begins = (whole == row) & (part <= within)
+        number, within = divmod(place, 8)
         # Of a byte that began in the row before.
-        goes_on = (whole == row - 1) & (part > within) if row else 0
-        bits.append(Mux(fill & (begins | goes_on), turned[7 - within], window[-1 - place]))
-    return Cat(reversed(bits))
+        goes_on = row[number - 1] & ~begun[within] if number else Const(0, 1)
+        covered = (row[number] & begun[within]) | goes_on
+        m.d.comb += filled[-1 - place].eq(Mux(covered, turned[7 - within], window[-1 - place]))
+    return filled
 
 
-def _shift(value: Value, length: Value) -> Value:
-    """Left, by up to 31, with ones from the right."""
+def _shift(m: Module, value: Signal, length: Value) -> Signal:
+    """Left, by up to 31, with ones from the right.
+
+    Parameters
+    ----------
+    m : Module
+    value : Signal
+    length : Value
+    """
     for bit in range(len(length)):
         by = 1 << bit
-        value = Mux(length[bit], Cat((~Value.cast(0)[:1]).replicate(by), value[:-by]), value)
+        shifted = Signal(len(value), name=f"shifted{by}")
+        ones = Const(-1, by)
+        m.d.comb += shifted.eq(Mux(length[bit], Cat(ones, value[:-by]), value))
+        value = shifted
     return value

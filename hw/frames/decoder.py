@@ -13,6 +13,34 @@ from hw.stream.skid_buffer import SkidBuffer
 from protocol.coding.rules import COLOURS, STEP_BITS, Shape
 
 
+class _Now:
+    """What a decoder does; with none of these, it waits for a frame's first byte.
+
+    Attributes
+    ----------
+    reads, flushes : Signal
+        It reads codes; the samples of the last ones are under way.
+    judges : Signal
+        For one cycle: all pixels of the frame are made.
+    drops : Signal
+        It skips the rest of the frame's bytes.
+    """
+
+    def __init__(self) -> None:
+        self.reads, self.flushes = Signal(name="reads"), Signal(name="flushes")
+        self.judges, self.drops = Signal(name="judges"), Signal(name="drops")
+
+    @property
+    def moves(self) -> Value:
+        """The pipeline may move."""
+        return self.reads | self.flushes
+
+    @property
+    def waits(self) -> Value:
+        """It waits."""
+        return ~(self.reads | self.flushes | self.judges | self.drops)
+
+
 class FrameDecoder(wiring.Component):
     """Decodes frames of one shape.
 
@@ -50,44 +78,55 @@ class FrameDecoder(wiring.Component):
         """Build the hardware."""
         m = Module()
         m.submodules.skid = skid = SkidBuffer(8)
-        # What it does, one at a time; with none of them, it waits for a frame's first byte.
-        reads, flushes, judges, drops = (
-            Signal(name=name) for name in ("reads", "flushes", "judges", "drops")
-        )
-        step = Signal()
+        now, step = _Now(), Signal()
         reader, pipeline = BitReader(), SamplePipeline(self._shape)
-        m.submodules.reader = ResetInserter(judges)(reader)
-        m.submodules.pipeline = ResetInserter(judges)(EnableInserter(step)(pipeline))
-        waits = ~(reads | flushes | judges | drops)
+        m.submodules.reader = ResetInserter(now.judges)(reader)
+        m.submodules.pipeline = ResetInserter(now.judges)(EnableInserter(step)(pipeline))
         may = reader.o_enough & skid.i.ready
         m.d.comb += [
-            step.eq(may & (reads | flushes)),
+            step.eq(may & now.moves),
             pipeline.i_window.eq(reader.o_window),
-            pipeline.i_reads.eq(reads),
+            pipeline.i_reads.eq(now.reads),
             reader.i_length.eq(Mux(may & pipeline.o_takes, pipeline.o_length, 0)),
-            reader.i.valid.eq(self.i.valid & (reads | flushes)),
+            reader.i.valid.eq(self.i.valid & now.moves),
             reader.i.payload.eq(self.i.payload),
-            reader.i_end.eq(waits & self.i.valid & self.i.payload.last),
-            self.i.ready.eq(waits | drops | ((reads | flushes) & reader.i.ready)),
+            reader.i_end.eq(now.waits & self.i.valid & self.i.payload.last),
+            self.i.ready.eq(now.waits | now.drops | (now.moves & reader.i.ready)),
             skid.i.valid.eq(step & pipeline.o_valid),
             skid.i.payload.eq(pipeline.o),
             self.o.valid.eq(skid.o.valid),
             self.o.payload[0].eq(skid.o.payload),
             skid.o.ready.eq(self.o.ready),
-            self.o_done.eq(judges),
-            self.o_refused.eq(self._head(m, waits, pipeline) | ~reader.o_spent),
+            self.o_done.eq(now.judges),
+            self.o_refused.eq(self._head(m, now.waits, pipeline) | ~reader.o_spent),
         ]
-        with m.If(waits & self.i.valid):
-            m.d.sync += reads.eq(1)
-        with m.If(step & reads & pipeline.o_last):
-            m.d.sync += [reads.eq(0), flushes.eq(1)]
-        with m.If(step & flushes & pipeline.o_empty):
-            m.d.sync += [flushes.eq(0), judges.eq(1)]
-        with m.If(judges):
-            m.d.sync += [judges.eq(0), drops.eq(~reader.o_ended)]
-        with m.If(drops & self.i.valid & self.i.payload.last):
-            m.d.sync += drops.eq(0)
+        self._sequence(m, now, step, reader, pipeline)
         return m
+
+    def _sequence(
+        self, m: Module, now: _Now, step: Signal, reader: BitReader, pipeline: SamplePipeline
+    ) -> None:
+        """What comes after what.
+
+        Parameters
+        ----------
+        m : Module
+        now : _Now
+        step : Signal
+            The pipeline moves.
+        reader : BitReader
+        pipeline : SamplePipeline
+        """
+        with m.If(now.waits & self.i.valid):
+            m.d.sync += now.reads.eq(1)
+        with m.If(step & now.reads & pipeline.o_last):
+            m.d.sync += [now.reads.eq(0), now.flushes.eq(1)]
+        with m.If(step & now.flushes & pipeline.o_empty):
+            m.d.sync += [now.flushes.eq(0), now.judges.eq(1)]
+        with m.If(now.judges):
+            m.d.sync += [now.judges.eq(0), now.drops.eq(~reader.o_ended)]
+        with m.If(now.drops & self.i.valid & self.i.payload.last):
+            m.d.sync += now.drops.eq(0)
 
     def _head(self, m: Module, waits: Value, pipeline: SamplePipeline) -> Signal:
         """Keep what the first byte of a frame says; returns whether it is wrong.

@@ -30,6 +30,16 @@ def slots(shape: Shape) -> int:
     return max(shape[2], LOOP, -(-_SHORTEST_ROW // (columns(shape) - 1)))
 
 
+def row_memory(shape: Shape) -> tuple[int, int]:
+    """How many values a row's memory holds, and the bits of each."""
+    return _row_steps(shape) - 1, MAGNITUDE_BITS + LEVEL_BITS
+
+
+def _row_steps(shape: Shape) -> int:
+    """Steps from when a sample is known to when it is wanted as what is above right."""
+    return (columns(shape) - 1) * slots(shape) - (_LEVEL - _AHEAD)
+
+
 class SamplePipeline(wiring.Component):
     """Makes pixels of bits.
 
@@ -110,11 +120,10 @@ class SamplePipeline(wiring.Component):
     def _levels(self, m: Module) -> Value:
         """Levels, in step :data:`_LEVEL`."""
         count = slots(self._shape)
-        steps = (columns(self._shape) - 1) * count - (_LEVEL - _AHEAD)
         m.submodules.rice = rice = RiceDecoder()
         m.submodules.chooser = chooser = ParameterChooser(count)
         m.submodules.predictor = predictor = Predictor(count)
-        m.submodules.row = row = RowDelay(MAGNITUDE_BITS + LEVEL_BITS, steps)
+        m.submodules.row = row = RowDelay(MAGNITUDE_BITS + LEVEL_BITS, _row_steps(self._shape))
         m.d.comb += [
             rice.i_window.eq(self.i_window),
             rice.i_parameter.eq(chooser.o_parameter),

@@ -1,15 +1,15 @@
-"""Packets from the host: checked, put in order, and their pixels kept until they are taken."""
+"""Packets from the host: checked, put in order, and their bytes kept until they are taken."""
 
 from typing import TypeAlias
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, enum, memory, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
+from hw.frames.frame_input import FRAME_BYTES
 from hw.link.packet import PACKETS
-from hw.stream.dual_port import DualPortMemory
-from hw.stream.lane_stream import lane_stream
+from hw.stream.dual_port import DualPortMemory, memory_attributes
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, HEADER, Kind
 
@@ -23,7 +23,12 @@ _LENGTHS = ("empty", "single", "too_long")
 
 
 _Edges: TypeAlias = tuple[Signal, Signal]
-"""The next packet is the first one of a frame; it is the last one."""
+"""The next packet is the first one of a frame; the one that is here is the last one."""
+
+
+def _contents(chunk: int) -> data.StructLayout:
+    """What is in a place: bytes modulo the most that there can be, and what they are of."""
+    return data.StructLayout({"length": range(chunk), "last": 1, "coded": 1})
 
 
 class _State(enum.Enum):
@@ -40,9 +45,9 @@ class PacketReceiver(wiring.Component):
     """Takes frames' packets in order, each into a place of its own if its CRC is right.
 
     A packet that is not the next one, or for which there is no place, is dropped: nothing that the
-    host sends makes it wait. One byte a cycle in, less three cycles a packet; one pixel byte a
-    cycle out. What a header means is in registers before anything follows from it, and so are the
-    ends of all that is counted: no decision takes more than its own gate.
+    host sends makes it wait. One byte a cycle in, less three cycles a packet; one byte a cycle
+    out, less one cycle a packet. What a header means is in registers before anything follows from
+    it, and so are the ends of all that is counted: no decision takes more than its own gate.
 
     Parameters
     ----------
@@ -53,12 +58,8 @@ class PacketReceiver(wiring.Component):
     -------
     i : In(PACKETS)
         A byte is taken within three cycles.
-    o : Out(lane_stream(1, unsigned(8)))
-        Pixels: of packets whose CRC is right, in order.
-    o_first : Out(1)
-        The pixel in ``o`` is the first of a frame.
-    o_pixels : Out(range)
-        Bytes of the frame that have not left yet; all of them between two frames.
+    o : Out(FRAME_BYTES)
+        Of packets whose CRC is right, in order.
     i_begin : In(1)
         For one cycle, before the first frame: frames begin with sequence number ``i_sequence``.
     i_sequence : In(16)
@@ -91,9 +92,7 @@ class PacketReceiver(wiring.Component):
         super().__init__(
             {
                 "i": In(PACKETS),
-                "o": Out(lane_stream(1, unsigned(8))),
-                "o_first": Out(1),
-                "o_pixels": Out(range(info.frame_bytes + 1), init=info.frame_bytes),
+                "o": Out(FRAME_BYTES),
                 "i_begin": In(1),
                 "i_sequence": In(SEQUENCE_BITS),
                 "i_block": In(1),
@@ -118,12 +117,24 @@ class PacketReceiver(wiring.Component):
         header = Signal(data.StructLayout(HEADER.bits), reset_less=True)
         wanted, right, kept = Signal(reset_less=True), Signal(), Signal()
         self._parse(m, state, header, right)
-        edges = self._edges(m)
-        self._decide(m, state, header, edges, wanted)
+        edges = self._edges(m, header)
+        codes = self._decide(m, state, header, edges, wanted)
         self._judge(m, header, edges, wanted, right, kept)
+        with m.If(kept):
+            m.d.sync += codes.eq(self._is_coded(header))
         self._write(m, state, wanted, kept, storage.write)
-        self._read(m, storage.read, kept)
+        contents = Signal(_contents(info.chunk))
+        m.d.comb += [
+            contents.length.eq(header.length),
+            contents.last.eq(edges[1]),
+            contents.coded.eq(self._is_coded(header)),
+        ]
+        self._read(m, storage.read, kept, contents)
         return m
+
+    def _is_coded(self, header: Signal) -> Value:
+        """Whether a packet says that its frame is coded; never, if the board takes no such ones."""
+        return header.form[0] if self._info.coded else Const(0, 1)
 
     def _parse(self, m: Module, state: Signal, header: Signal, right: Signal) -> None:
         """The bytes' way through the states; the header into its register."""
@@ -187,35 +198,54 @@ class PacketReceiver(wiring.Component):
 
     def _decide(
         self, m: Module, state: Signal, header: Signal, edges: _Edges, wanted: Signal
-    ) -> None:
-        """Whether the packet with this header is the next one and has a place."""
-        info = self._info
+    ) -> Signal:
+        """Whether the packet with this header is the next one and has a place.
+
+        Returns what is to be told when one is kept: whether its frame is coded.
+
+        Parameters
+        ----------
+        m : Module
+        state, header, wanted : Signal
+        edges : _Edges
+        """
+        info, codes = self._info, Signal(name="codes", reset_less=True)
         last_bytes = info.frame_bytes - (info.chunks - 1) * info.chunk
-        opens, closes = edges
+        opens, ends = edges
+        whole = header.length == info.chunk
+        fits = header.length == last_bytes if last_bytes != info.chunk else whole
+        # A coded frame's last packet is as long as it likes, which is not too long.
+        coded, short = self._is_coded(header), Mux(header.form[0], header.length != 0, fits)
         conditions = (
             header.kind == Kind.FRAME,
             header.sequence == self.o_sequence,
             header.index == self.o_index,
-            header.length == Mux(closes, last_bytes, info.chunk),
+            opens | (coded == codes) if info.coded else ~header.form[0],
             self.o_credit != 0,
             ~(opens & self.i_block),
         )
         met = Signal(len(conditions), reset_less=True)
-        m.d.sync += met.eq(Cat(conditions))
+        is_whole, is_short = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [met.eq(Cat(conditions)), is_whole.eq(whole), is_short.eq(short)]
         with m.If(state == _State.DECIDE):
-            m.d.sync += wanted.eq(met.all())
+            m.d.sync += wanted.eq(met.all() & Mux(ends, is_short, is_whole))
+        return codes
 
-    def _edges(self, m: Module) -> _Edges:
-        """Whether the next packet is a frame's first one, and its last one.
+    def _edges(self, m: Module, header: Signal) -> _Edges:
+        """Whether the next packet is a frame's first one, and the one that is here its last.
 
-        Known a cycle after ``o_index``, long before a header is there to compare with.
+        Known a cycle after ``o_index``, long before a header is there to compare with; of a coded
+        frame, the header tells its end.
         """
-        opens, closes = Signal(reset_less=True), Signal(reset_less=True)
+        opens, closes, ends = (
+            Signal(name=name, reset_less=True) for name in ("opens", "closes", "ends")
+        )
         m.d.sync += [
             opens.eq(self.o_index == 0),
             closes.eq(self.o_index == self._info.chunks - 1),
+            ends.eq(Mux(self._is_coded(header), header.form[1], closes)),
         ]
-        return opens, closes
+        return opens, ends
 
     def _judge(
         self,
@@ -227,7 +257,7 @@ class PacketReceiver(wiring.Component):
         kept: Signal,
     ) -> None:
         """What a packet with a right CRC does, a cycle after that is known."""
-        opens, closes = edges
+        opens, ends = edges
         commands = Signal(reset_less=True)
         named = header.kind.matches(Kind.RESET, Kind.INFO, Kind.STATISTICS)
         m.d.comb += [
@@ -244,7 +274,7 @@ class PacketReceiver(wiring.Component):
         ]
         with m.If(kept):
             m.d.sync += self.o_index.eq(self.o_index + 1)
-            with m.If(closes):
+            with m.If(ends):
                 m.d.sync += [self.o_index.eq(0), self.o_sequence.eq(self.o_sequence + 1)]
         with m.If(self.i_begin):
             m.d.sync += self.o_sequence.eq(self.i_sequence)
@@ -272,36 +302,76 @@ class PacketReceiver(wiring.Component):
         with m.If(kept):
             m.d.sync += place.eq(place + 1)
 
-    def _read(self, m: Module, port: memory.ReadPort, kept: Signal) -> None:
-        """Pixels out of the places in turn."""
+    def _read(self, m: Module, port: memory.ReadPort, kept: Signal, contents: Signal) -> None:
+        """Bytes out of the places in turn; between two of them it looks up what is in the next.
+
+        Parameters
+        ----------
+        m : Module
+        port : memory.ReadPort
+        kept : Signal
+            The next place is filled.
+        contents : Signal
+            With what.
+        """
         info = self._info
-        place = Signal(range(info.credits))
-        within = Signal(range(info.chunk))
-        some, full = Signal(), Signal()
-        frame_begins, frame_ends = Signal(init=1), Signal(init=info.frame_bytes == 1)
+        place, within = Signal(range(info.credits)), Signal(range(info.chunk))
+        here = self._contents(m, kept, contents, place)
+        some, opened, at_end = Signal(), Signal(), Signal(reset_less=True)
+        left = Signal(contents.shape(), reset_less=True)
         fetch, freed = Signal(), Signal()
         m.d.comb += [
-            fetch.eq(some & (~self.o.valid | self.o.ready)),
-            freed.eq(fetch & (full | frame_ends)),
+            fetch.eq(opened & (~self.o.valid | self.o.ready)),
+            freed.eq(fetch & at_end),
             port.addr.eq(Cat(within, place)),
             port.en.eq(fetch),
-            self.o.payload[0].eq(port.data),
+            self.o.payload.byte.eq(port.data),
         ]
+        with m.If(~opened):
+            m.d.sync += [left.eq(here), at_end.eq(here.length == 1), opened.eq(some)]
         with m.If(fetch):
             m.d.sync += [
                 self.o.valid.eq(1),
-                self.o_first.eq(frame_begins),
-                frame_begins.eq(frame_ends),
-                frame_ends.eq((self.o_pixels == 2) | (info.frame_bytes == 1)),
-                self.o_pixels.eq(Mux(frame_ends, info.frame_bytes, self.o_pixels - 1)),
+                self.o.payload.last.eq(left.last & at_end),
+                self.o.payload.coded.eq(left.coded),
                 within.eq(within + 1),
-                full.eq(within == info.chunk - 2),
+                left.length.eq(left.length - 1),
+                at_end.eq(left.length == 2),
             ]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(freed):
-            m.d.sync += [place.eq(place + 1), within.eq(0), full.eq(0)]
+            m.d.sync += [place.eq(place + 1), within.eq(0), opened.eq(0)]
         self._count_places(m, kept, freed, some)
+
+    def _contents(self, m: Module, kept: Signal, contents: Signal, place: Signal) -> Signal:
+        """Keep what is in each place; returns what is in this one.
+
+        Parameters
+        ----------
+        m : Module
+        kept, contents : Signal
+            As :meth:`_read` takes them.
+        place : Signal
+        """
+        filled, here = Signal.like(place, name="filled"), Signal(contents.shape())
+        m.submodules.contents = kinds = memory.Memory(
+            shape=contents.shape(),
+            depth=self._info.credits,
+            init=[],
+            attrs=memory_attributes("lut"),
+        )
+        read, write = kinds.read_port(domain="comb"), kinds.write_port()
+        m.d.comb += [
+            read.addr.eq(place),
+            here.eq(read.data),
+            write.addr.eq(filled),
+            write.data.eq(contents),
+            write.en.eq(kept),
+        ]
+        with m.If(kept):
+            m.d.sync += filled.eq(filled + 1)
+        return here
 
     def _count_places(self, m: Module, kept: Signal, freed: Signal, some: Signal) -> None:
         """Places left, and whether some are taken; both at once leave it as it is."""

@@ -8,7 +8,7 @@ from hw.link.receiver import COMMAND, INDEX_BITS, SEQUENCE_BITS
 from hw.link.results import CYCLE_BITS
 from hw.link.sender import WORD
 from protocol.messages import NETWORK_BYTES, DeviceInfo
-from protocol.packets import CREDIT, HEADER, INFO, RESULT, STALL, STATISTICS, SUMS, Kind
+from protocol.packets import CREDIT, HEADER, INFO, RESULT, STALL, STATISTICS, SUMS, Form, Kind
 
 STATISTICS_LAYOUT = data.StructLayout(STATISTICS.bits)
 HEADER_WORDS = HEADER.size // 4
@@ -51,6 +51,8 @@ class Responder(wiring.Component):
         All sums of the next frame are in ``i_sums``.
     i_cycles : In(32)
         Of that frame.
+    i_malformed : In(1)
+        It was refused.
     o : Out(stream.Signature(WORD))
         Header and payload of one packet after the other, a word in two cycles at most. A register.
     o_clear : Out(1)
@@ -77,6 +79,7 @@ class Responder(wiring.Component):
                 "i_sums": In(stream.Signature(32)),
                 "i_complete": In(1),
                 "i_cycles": In(CYCLE_BITS),
+                "i_malformed": In(1),
                 "o": Out(stream.Signature(WORD)),
                 "o_clear": Out(1),
                 "o_begin": Out(1),
@@ -186,7 +189,9 @@ class Responder(wiring.Component):
         with m.If(position == 0):
             m.d.sync += early.eq(places)
         with m.Elif(position == 1):
-            m.d.sync += early.eq(Cat(kind | Const(0, 16), length))
+            refused = (kind == Kind.RESULT) & self.i_malformed
+            form = Mux(refused, Form.REFUSED, Const(0, 8))
+            m.d.sync += early.eq(Cat(kind | Const(0, 8), form, length))
         with m.If(~self.o.valid):
             m.d.sync += [
                 word.word.eq(Mux(sums, self.i_sums.payload, Mux(stalls, self.i_stalls, early))),

@@ -31,10 +31,17 @@ class ResultQueue(wiring.Component):
     i : In(lane_stream(1, signed(32)))
         Class sums, one a cycle; a frame's last one comes at least ``LATENCY`` cycles behind its
         first pixel.
+    i_judged : In(1)
+        For one cycle, for each frame in turn: all its pixels are on their way. Only looked at if
+        ``info.coded``, as ``i_refused``.
+    i_refused : In(1)
+        That frame was malformed.
     o : Out(stream.Signature(32))
         The same.
     o_complete : Out(1)
         All sums of the frame in ``o`` are here; its first one may be taken from then on.
+    o_refused : Out(1)
+        The frame in ``o`` was malformed.
     o_cycles : Out(32)
         Clock cycles of that frame, from its first pixel to its last class sum.
     o_done : Out(1)
@@ -48,8 +55,11 @@ class ResultQueue(wiring.Component):
             {
                 "i_began": In(1),
                 "i": In(lane_stream(1, signed(32))),
+                "i_judged": In(1),
+                "i_refused": In(1),
                 "o": Out(stream.Signature(32)),
                 "o_complete": Out(1),
+                "o_refused": Out(1),
                 "o_cycles": Out(CYCLE_BITS),
                 "o_done": Out(1),
             }
@@ -93,4 +103,13 @@ class ResultQueue(wiring.Component):
             self.o_done.eq(left.i_step & left.o_last),
         ]
         wiring.connect(m, sums.o, wiring.flipped(self.o))
+        if self._info.coded:
+            m.submodules.verdicts = verdicts = StreamFifo(1, max(self._info.frames, 2))
+            m.d.comb += [
+                verdicts.i.valid.eq(self.i_judged),
+                verdicts.i.payload.eq(self.i_refused),
+                verdicts.o.ready.eq(self.o_done),
+                self.o_complete.eq(cycles.o.valid & verdicts.o.valid),
+                self.o_refused.eq(verdicts.o.payload),
+            ]
         return m

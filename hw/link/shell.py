@@ -16,6 +16,7 @@ from amaranth.hdl import (
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.frames.frame_input import FrameInput
 from hw.link.packet import BYTE, PACKETS, Deframer, Framer
 from hw.link.receiver import PacketReceiver
 from hw.link.responder import Responder
@@ -92,19 +93,25 @@ class Shell(wiring.Component):
         add_domain(m, "frames", responder.o_clear)
         core = DomainRenamer("core")
         m.submodules.receiver = receiver = core(PacketReceiver(self._info))
+        frames = FrameInput(self._info.shape, coded=self._info.coded)
+        m.submodules.frames = core(frames)
         accelerator = self._accelerator
         m.submodules.accelerator = DomainRenamer("frames")(accelerator)
         m.submodules.results = results = core(ResultQueue(self._info, self._sums_memory))
         # The ports first: what is used first keeps its name, and ShellModule goes by these names.
         wiring.connect(m, sender.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.i), receiver.i)
-        wiring.connect(m, receiver.o, accelerator.i)
+        wiring.connect(m, receiver.o, frames.i)
+        wiring.connect(m, frames.o, accelerator.i)
         wiring.connect(m, accelerator.o, results.i)
         wiring.connect(m, results.o, responder.i_sums)
         wiring.connect(m, responder.o, sender.i)
         refused = receiver.o_bad | receiver.o_dropped
         m.d.comb += [
-            results.i_began.eq(receiver.o.valid & receiver.o.ready & receiver.o_first),
+            results.i_began.eq(frames.o.valid & frames.o.ready & frames.o_first),
+            results.i_judged.eq(frames.o_judged),
+            results.i_refused.eq(frames.o_refused),
+            responder.i_malformed.eq(results.o_refused),
             receiver.i_begin.eq(responder.o_begin),
             receiver.i_sequence.eq(responder.o_sequence),
             responder.i_command.eq(receiver.o_command),
@@ -120,7 +127,7 @@ class Shell(wiring.Component):
         ]
         with m.If(refused | self.i_lost):
             m.d.sync += self.o_wrong.eq(1)
-        self._statistics(m, receiver, results, responder.i_statistics)
+        self._statistics(m, receiver, frames, results, responder.i_statistics)
         if self._info.streams:
             m.submodules.stalls = stalls = StallSampler(self._info.streams)
             m.d.comb += [
@@ -131,7 +138,12 @@ class Shell(wiring.Component):
         return m
 
     def _statistics(
-        self, m: Module, receiver: PacketReceiver, results: ResultQueue, statistics: Value
+        self,
+        m: Module,
+        receiver: PacketReceiver,
+        frames: FrameInput,
+        results: ResultQueue,
+        statistics: Value,
     ) -> None:
         """Count what happens, since configuration."""
         in_flight = Signal(range(self._info.frames + 1))
@@ -143,18 +155,19 @@ class Shell(wiring.Component):
             self.o_busy.eq(in_flight != 0),
             receiver.i_block.eq(in_flight == self._info.frames),
             statistics.cycles.eq(results.o_cycles),
-            statistics.pixels.eq(receiver.o_pixels),
+            statistics.pixels.eq(frames.o_pixels),
             statistics.sequence.eq(receiver.o_sequence),
             statistics.index.eq(receiver.o_index),
             statistics.credit.eq(receiver.o_credit),
             statistics.in_flight.eq(in_flight),
         ]
         events = {
-            "stalled": receiver.o.valid & ~receiver.o.ready,
+            "stalled": frames.o.valid & ~frames.o.ready,
             "answered": results.o_done,
             "bad": receiver.o_bad,
             "dropped": receiver.o_dropped,
             "lost": self.i_lost,
+            "refused": frames.o_refused,
         }
         for name, event in events.items():
             happened = Signal(name=f"{name}_now", reset_less=True)

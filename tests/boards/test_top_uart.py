@@ -17,7 +17,7 @@ from protocol.framing import Deframer, frame
 from protocol.messages import DeviceInfo, decode_part
 from protocol.packets import CREDIT, INFO, OVERHEAD, RESULT, Kind, Packet
 from sim import golden
-from tests.harness.verilated import TOP, VerilatedDesign
+from tests.harness.verilated import TOP, VerilatedDesign, build
 from tests.networks import random_frames, tiny_network
 
 BOARD = replace(BOARDS["arty_a7"], baud=12_500_000)
@@ -122,7 +122,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     emit(network, plan(network, BOARD), BOARD, BuildFolder(folder / "board"))
     source = folder / f"{TOP}.v"
     _add_primitives(folder / "board" / "top.il", source)
-    return Bench(VerilatedDesign(source, folder, ("*__io",)), network)
+    build(source, folder, ("*__io",))
+    return Bench(VerilatedDesign(folder, folder), network)
 
 
 def _add_primitives(rtlil: Path, verilog: Path) -> None:

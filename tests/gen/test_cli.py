@@ -51,10 +51,14 @@ def tiny_file(tmp_path_factory):
 
 
 def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
-    status, out, err = call("--board", "arty_a7_35", "--model", tiny_file, "--clock", "80")
+    status, out, err = call(
+        "--board", "arty_a7_35", "--model", tiny_file, "--clock", "80", "--frames", "coded"
+    )
     assert (status, err) == (0, "")
+    assert "frames/s of photographs, without loss" in out
     folder = tmp_path / "build" / "arty_a7_35"
     assert json.loads((folder / "manifest.json").read_text())["clock_hz"] == 80_000_000
+    assert "at 80 MHz" in (folder / "report.html").read_text()
     assert "fire2/squeeze" in out
     assert f"{sys.executable} -m sim --build build/arty_a7_35" in out
 
@@ -76,6 +80,10 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         (["--board", "ulx3s_85", "--route-seed", "2"], "--route-seed is for --bitstream"),
         (["--board", "genesys2", "--bitstream"], "vivado is missing; genesys2 wants Vivado ML Ent"),
         (["--board", "genesys2", "--baud", "4000000"], "bridge does at most 3000000 baud"),
+        (
+            ["--board", "arty_a7", "--frames", "short"],
+            "unknown --frames 'short'; there are raw and",
+        ),
         (["--board", "arty_a7", "--model", "."], "error: "),
         (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
         (["--board", "arty_a7", "--calibrate", "."], "leave out --calibrate"),
@@ -276,6 +284,7 @@ def test_a_bitstream_in_one_command(call, tiny_file, tmp_path, routed):
     assert folder.bitstream.read_text() == "made\n"
     for text in (out, folder.report.read_text()):
         assert re.search(r"accelerator \(board.receiver.clk\) +80 +84\.1 +met", text)
+    assert "met" in folder.page.read_text().partition('id="routing"')[2]
     assert "-m host program build/ulx3s_85" in out
     assert "build_open.sh" not in out
     assert "Kept in" not in out

@@ -9,7 +9,7 @@ from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, ReadOnly, Timer, Trigger
+from cocotb.triggers import FallingEdge, ReadOnly
 
 from tests.harness.packing import Packing
 
@@ -39,7 +39,7 @@ class Port:
         self.words = [word for frame in entry["frames"] for word in frame]
         self.frame_lengths = [len(frame) for frame in entry["frames"]]
         self.stall = entry["stall"]
-        *path, member = name.split(".")
+        *path, member = entry["path"].split(".")
         scope = dut
         for part in path:
             scope = getattr(scope, part)
@@ -148,37 +148,29 @@ class Sink(Port):
             self.ready_wire.value = self.driven = ready
 
 
-async def reset(
-    dut: Any, sources: list[Source], sinks: list[Sink], tick: Callable[[], Trigger]
-) -> None:
+async def reset(clock: Any, wire: Any, sources: list[Source], sinks: list[Sink]) -> None:
     for source in sources:
         source.valid_wire.value = 0
         source.payload_wire.value = 0
     for sink in sinks:
         sink.ready_wire.value = 0
-    if hasattr(dut, "rst"):
-        dut.rst.value = 1
-        await tick()
-        await tick()
-        dut.rst.value = 0
+    wire.value = 1
+    await FallingEdge(clock)
+    await FallingEdge(clock)
+    wire.value = 0
 
 
 async def _play(dut: Any, spec: dict, ports: dict[str, list[Any]]) -> None:
     """Run until every stream has carried its transfers, then watch that nothing follows."""
     sources, sinks, monitors = ports["inputs"], ports["outputs"], ports["monitors"]
-    clocked = hasattr(dut, "clk")
-    if clocked:
-        cocotb.start_soon(Clock(dut.clk, PERIOD_NS, "ns", impl="gpi").start())
-
-    def tick() -> Trigger:
-        return FallingEdge(dut.clk) if clocked else Timer(PERIOD_NS, "ns")
-
-    await reset(dut, sources, sinks, tick)
+    clock = getattr(dut, f"{spec['unit']}_clk")
+    cocotb.start_soon(Clock(clock, PERIOD_NS, "ns", impl="gpi").start())
+    await reset(clock, getattr(dut, f"{spec['unit']}_rst"), sources, sinks)
     rng = random.Random(spec["seed"])
     everything = [*monitors, *sources, *sinks]
     cycle, moved, left = 0, 0, DRAIN_CYCLES
     while left:
-        await tick()
+        await FallingEdge(clock)
         for port in (*sources, *sinks):
             port.drive(rng)
         await ReadOnly()

@@ -1,6 +1,6 @@
 """Build a component once with Verilator, then test it many times through its streams."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,12 @@ import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data, stream, wiring
 
-from gen.backend.rtlil import run_yosys, write_rtlil
 from tests.harness.packing import Packing
-from tests.harness.verilated import TOP, VerilatedDesign
-from tests.harness.verilog import write_verilog
+from tests.harness.side_by_side import build_side_by_side, stream_members, unit_name
+from tests.harness.verilated import VerilatedDesign
+from tests.harness.verilog import Write, write_verilog
 
 Frames = Iterable[np.ndarray | Sequence[int]]
-_VISIBLE = ("clk", "rst", "*__valid", "*__ready", "*__payload")
-"""Clock, reset and all streams."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,8 @@ class Result:
         return self.last(name) - self.first(name) + 1 - len(self.stamps[name])
 
 
-class StreamBench:
-    """A component in Verilator, driven and watched through its streams by cocotb.
+class Bench:
+    """A component that stands in a simulated design, driven and watched through its streams.
 
     Every run plays frames back to back into the inputs, stalls both sides at random from a seed,
     and checks: each transfer of each output and monitor equals what is expected; valid and payload
@@ -83,32 +81,18 @@ class StreamBench:
     ----------
     component : wiring.Component
         All its ports are streams (``i``, ``o``, ``i_*``, ``o_*``).
-    name : str
-        Of the build folder, which is made inside ``folder``.
-    folder : Path
-        pytest's ``tmp_path``, or one of ``tmp_path_factory`` for a bench that several tests share.
-    vendor_cells : bool
-        Simulate Yosys' models of the vendor's primitives, and not our behavioural model.
-    write : callable, optional
-        What writes the component as Verilog: a function of it, the file and the top module's name.
+    design : VerilatedDesign
+        Made of a :class:`SideBySide`.
+    unit : str
+        The component's name in it.
     """
 
-    def __init__(
-        self,
-        component: wiring.Component,
-        name: str,
-        folder: Path,
-        *,
-        vendor_cells: bool = False,
-        write: Callable[[wiring.Component, Path, str], None] | None = None,
-    ):
-        self._packings = _stream_packings(component)
-        self._folder = Path(folder) / name
-        self._folder.mkdir()
-        source = self._folder / f"{TOP}.v"
-        write = write or (_write_with_vendor_cells if vendor_cells else write_verilog)
-        write(component, source, TOP)
-        self._design = VerilatedDesign(source, self._folder, _VISIBLE)
+    def __init__(self, component: wiring.Component, design: VerilatedDesign, unit: str):
+        self.component = component
+        self._packings = {
+            name: _packing(member.signature) for name, member in stream_members(component).items()
+        }
+        self._design, self._unit = design, unit
 
     def run(
         self,
@@ -142,19 +126,23 @@ class StreamBench:
         """
         self._check_ports(inputs, outputs)
         entries = {
-            name: (self._packings[name], frames) for name, frames in {**inputs, **outputs}.items()
+            name: (f"{self._unit}__{name}", self._packings[name], frames)
+            for name, frames in {**inputs, **outputs}.items()
         }
         for name, monitor in (monitors or {}).items():
-            entries[name] = (_packing(monitor.signature), monitor.frames)
+            path = f"{self._unit}.dut.{name}"
+            entries[name] = (path, _packing(monitor.signature), monitor.frames)
         described: dict[str, dict[str, Any]] = {
             name: {
+                "path": path,
                 "packing": packing.to_json(),
                 "frames": [packing.pack(np.ravel(frame).tolist()) for frame in frames],
                 "stall": stalls.get(name, 0.0) if isinstance(stalls, Mapping) else stalls,
             }
-            for name, (packing, frames) in entries.items()
+            for name, (path, packing, frames) in entries.items()
         }
         spec = {
+            "unit": self._unit,
             "seed": seed,
             "patience": patience,
             "inputs": {name: described[name] for name in inputs},
@@ -162,7 +150,9 @@ class StreamBench:
             "monitors": {name: described[name] for name in monitors or {}},
         }
         outcome = self._design.run("tests.harness.bench", spec)
-        assert outcome["failure"] is None, f"{outcome['failure']} (seed {seed}, {self._folder})"
+        assert outcome["failure"] is None, (
+            f"{outcome['failure']} (seed {seed}, {self._design.last_run})"
+        )
         lengths = {n: [len(frame) for frame in d["frames"]] for n, d in described.items()}
         return Result({n: np.array(s) for n, s in outcome["stamps"].items()}, lengths)
 
@@ -172,30 +162,33 @@ class StreamBench:
             raise ValueError(f"streams {sorted(named)} given, ports are {sorted(self._packings)}")
 
 
-def _write_with_vendor_cells(component: wiring.Component, verilog: Path, name: str) -> None:
-    design = verilog.with_suffix(".il")
-    write_rtlil(component, design, name)
-    run_yosys(
-        f'read_rtlil "{design}"',
-        "read_verilog -defer +/xilinx/cells_sim.v",
-        f"hierarchy -check -top {name}",
-        "proc -nomux -norom",
-        "memory_collect",
-        "delete t:$scopeinfo",
-        f'write_verilog -norename -noattr "{verilog}"',
-    )
+class StreamBench(Bench):
+    """A component in a simulator of its own, see :class:`Bench`.
 
+    Parameters
+    ----------
+    component : wiring.Component
+        All its ports are streams (``i``, ``o``, ``i_*``, ``o_*``).
+    name : str
+        Of the build folder, which is made inside ``folder``.
+    folder : Path
+        pytest's ``tmp_path``.
+    write : callable, optional
+        What writes the design as Verilog.
+    """
 
-def _stream_packings(component: wiring.Component) -> dict[str, Packing]:
-    """Of all streams; other outputs are left alone."""
-    packings = {}
-    for name, member in component.signature.members.items():
-        if member.is_port and member.flow is wiring.Out:
-            continue
-        if not (member.is_signature and isinstance(member.signature, stream.Signature)):
-            raise ValueError(f"port {name} is no stream")
-        packings[name] = _packing(member.signature)
-    return packings
+    def __init__(
+        self,
+        component: wiring.Component,
+        name: str,
+        folder: Path,
+        *,
+        write: Write = write_verilog,
+    ):
+        made = Path(folder) / name
+        made.mkdir()
+        build_side_by_side([component], made, write)
+        super().__init__(component, VerilatedDesign(made, made), unit_name(0))
 
 
 def _packing(signature: stream.Signature) -> Packing:

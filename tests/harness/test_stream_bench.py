@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.stream.lane_stream import lane_stream
 from hw.stream.skid_buffer import SkidBuffer
-from tests.harness import Monitor, StreamBench
+from tests.harness import Monitor, StreamBench, bench_group
 
 PORT = lane_stream(2, unsigned(8))
 FRAMES = list(np.arange(48).reshape(3, 2, 4, 2))
@@ -20,7 +20,7 @@ class Broken(wiring.Component):
     i: In(PORT)
     o: Out(PORT)
 
-    def __init__(self, fault=None):
+    def __init__(self, fault="none"):
         self._fault = fault
         super().__init__()
 
@@ -50,28 +50,29 @@ class Broken(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        (
-            "value",
-            r"o: transfer 10 \(frame 1, its transfer 2\).* expected \[20, 21\], got \[20, 20",
-        ),
-        ("dropped valid", "o: hold rule broken .* valid was dropped"),
-        (
-            "changed payload",
-            r"o: hold rule broken .* \[\d+, (\d+)\] was not taken yet, then \[\d+, \1\]",
-        ),
-        ("stuck", "time-out: .*i: 7 of 24 transfers, STALLED.*; o: 7 of 24 transfers, STARVED"),
-        ("waits for ready", "o: hold rule broken|time-out: .*; o: "),
-        ("one too many", "o: transfer 24 at cycle .* only 24 were expected"),
-    ],
-)
-def test_faults_are_found(tmp_path, fault, message):
-    bench = StreamBench(Broken(fault), "broken", tmp_path)
+FAULTS = {
+    "value": r"o: transfer 10 \(frame 1, its transfer 2\).* expected \[20, 21\], got \[20, 20",
+    "dropped valid": "o: hold rule broken .* valid was dropped",
+    "changed payload": r"o: hold rule broken .* \[\d+, (\d+)\] was not taken yet, then \[\d+, \1\]",
+    "stuck": "time-out: .*i: 7 of 24 transfers, STALLED.*; o: 7 of 24 transfers, STARVED",
+    "waits for ready": "o: hold rule broken|time-out: .*; o: ",
+    "one too many": "o: transfer 24 at cycle .* only 24 were expected",
+}
+buffers = bench_group(Broken, ["none", *FAULTS])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_found(fault, buffers):
     # The first transfers meet a stall, so that a hold rule is put to the test.
-    with pytest.raises(AssertionError, match=message):
-        bench.run({"i": FRAMES}, {"o": FRAMES}, stalls={"o": 0.8}, seed=2, patience=200)
+    with pytest.raises(AssertionError, match=FAULTS[fault]):
+        buffers[fault].run({"i": FRAMES}, {"o": FRAMES}, stalls={"o": 0.8}, seed=2, patience=200)
+
+
+def test_benches_of_a_group_have_their_own_streams(buffers):
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="expected"):
+            buffers["value"].run({"i": FRAMES}, {"o": FRAMES})
+        assert buffers["none"].run({"i": FRAMES}, {"o": FRAMES}).bubbles("o") == 0
 
 
 def test_result_and_monitors(tmp_path):

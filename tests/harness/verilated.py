@@ -1,6 +1,5 @@
 """Compile Verilog with Verilator for cocotb, and run cocotb benches on it."""
 
-import fcntl
 import hashlib
 import json
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import cocotb_tools.config
 
 from sim.toolchain import VerilatorTool, verilator_environment
+from tests.harness.shared import locked
 from tests.harness.simulator import Simulator
 
 TOP = "top"
@@ -18,51 +18,37 @@ _CACHE = _HERE.parents[1] / "build" / "verilated"
 """Where what is the same in every build is kept, for the next run of the tests too."""
 
 
-class VerilatedDesign:
-    """A design in Verilator.
+class _Build:
+    """The steps from Verilog to a program, in a folder."""
 
-    Parameters
-    ----------
-    source : Path
-        Verilog, its top module called ``top``.
-    folder : Path
-        Where to build and to run.
-    visible : sequence of str
-        Patterns of the wires that cocotb may see, in every module. Showing all of them makes
-        builds many times slower.
-    """
-
-    def __init__(self, source: Path, folder: Path, visible: Sequence[str]):
-        self.folder = folder
+    def __init__(self, folder: Path):
+        self._folder = folder
         self._log = folder / "build.log"
         self._tool = verilator_environment()
-        self._build(source, visible)
-        self._simulator = Simulator(folder / "obj" / TOP, TOP, folder)
-        self._runs = 0
 
-    def _build(self, source: Path, visible: Sequence[str]) -> None:
-        rules = self.folder / "visible.vlt"
+    def verilate(self, source: Path, visible: Sequence[str]) -> None:
+        rules = self._folder / "visible.vlt"
         lines = [f'public_flat_rw -module "*" -var "{name}"\n' for name in visible]
         rules.write_text("`verilator_config\n" + "".join(lines))
         arguments = ["-cc", "--vpi", "-Wno-fatal", "--prefix", "Vtop", "--top-module", TOP]
         arguments += ["--timescale", "1ns/1ps", "--x-assign", "unique", "--output-split", "0"]
-        arguments += ["-Mdir", str(self.folder / "obj")]
+        arguments += ["-Mdir", str(self._folder / "obj")]
         self._execute([self._tool.path, *arguments, rules, source])
+
+    def compile(self) -> None:
         self._make(f"RUNTIME={self._runtime()}", TOP)
 
     def _runtime(self) -> Path:
         """The folder with what is the same in every build; made by the first one."""
         folder = _CACHE / _cache_key(self._tool)
         if not folder.exists():
-            _CACHE.mkdir(parents=True, exist_ok=True)
-            with (_CACHE / "lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked(_CACHE):
                 if not folder.exists():
                     self._make(f"RUNTIME={folder}", "-j", "2", "runtime")
         return folder
 
     def _make(self, *arguments: str) -> None:
-        make = ["make", "-C", str(self.folder / "obj"), "-f", str(_HERE / "verilated.mk")]
+        make = ["make", "-C", str(self._folder / "obj"), "-f", str(_HERE / "verilated.mk")]
         files = [f"MAIN={_HERE / 'main.cpp'}", f"COCOTB={cocotb_tools.config.libs_dir.parent}"]
         self._execute([*make, *files, *arguments, *self._tool.make_args])
 
@@ -73,6 +59,56 @@ class VerilatedDesign:
             )
         if done.returncode:
             raise AssertionError(f"{command[0]} failed\n{_tail(self._log)}")
+
+
+def build(source: Path, folder: Path, visible: Sequence[str]) -> None:
+    """Compile a design with cocotb.
+
+    Parameters
+    ----------
+    source : Path
+        Verilog, its top module called ``top``.
+    folder : Path
+        Where to build.
+    visible : sequence of str
+        Patterns of the wires that cocotb may see, in every module. Showing all of them makes
+        builds many times slower.
+
+    Raises
+    ------
+    AssertionError
+        With the end of what the tool printed.
+    """
+    made = _Build(folder)
+    made.verilate(source, visible)
+    made.compile()
+
+
+def program(folder: Path) -> Path:
+    """What :func:`build` makes in a folder."""
+    return folder / "obj" / TOP
+
+
+class VerilatedDesign:
+    """A design in Verilator, waiting at power-up.
+
+    Attributes
+    ----------
+    last_run : Path
+        The folder of the last run.
+
+    Parameters
+    ----------
+    built : Path
+        Where :func:`build` has compiled it.
+    folder : Path
+        Where to run.
+    """
+
+    def __init__(self, built: Path, folder: Path):
+        self._folder = self.last_run = folder
+        self._simulator = Simulator(program(built), TOP, folder)
+        self._runs = 0
 
     def run(self, bench: str, spec: dict) -> dict:
         """Simulate from power-up under a bench.
@@ -89,7 +125,7 @@ class VerilatedDesign:
         dict
             What the bench returned.
         """
-        folder = self.folder / f"run{self._runs}"
+        folder = self.last_run = self._folder / f"run{self._runs}"
         folder.mkdir()
         self._runs += 1
         log, result = folder / "simulation.log", folder / "result.json"

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from gen.common.errors import FirebrickError
+from host.coding import Coding
 from host.driver import Driver
 from protocol import framing
+from protocol.coding.levels import to_levels, to_pixels
 from protocol.packets import Kind, Packet, stall_turn
 from tests.host.fake_board import FakeBoard, MemoryTransport, device_info
 from tests.networks import random_frames, tiny_network
@@ -40,6 +42,66 @@ def test_info_and_infer(network, transport):
     np.testing.assert_array_equal(result.sums, classify(frame))
     assert result.cycles == frame.size
     assert transport.closed
+
+
+@pytest.fixture
+def coding_transport(network):
+    return MemoryTransport(FakeBoard(replace(device_info(network), coded=True), classify))
+
+
+@pytest.mark.parametrize("asked", [None, "raw", "lossless", "2", "4,8"])
+def test_frames_travel_as_asked(network, coding_transport, asked):
+    frames = random_frames(network, 8)
+    frames[::2] >>= 4  # Those are shorter coded without loss, the others are not.
+    coding = None if asked is None else Coding.parse(asked)
+    with Driver(coding_transport, network, coding=coding) as board:
+        results = list(board.stream(frames))
+    steps = board.coding.steps
+    assert (steps is None) == (asked == "raw")
+    seen = frames if steps is None else [to_pixels(to_levels(f, steps), steps) for f in frames]
+    np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in seen])
+    assert (asked in (None, "raw", "lossless")) == np.array_equal(seen, frames)
+
+
+def test_without_loss_no_frame_is_longer_than_raw(network):
+    noise = random_frames(network, 1)[0]
+    lossless = Coding.parse("lossless")
+    assert lossless.data(noise) == (noise.tobytes(), False)
+    data, coded = lossless.data(noise >> np.uint8(4))
+    assert coded
+    assert len(data) < noise.size
+    assert Coding.parse("1,1").data(noise) == (noise.tobytes(), False)
+    assert Coding.parse("2").data(noise)[1]
+
+
+def test_a_board_for_raw_frames_gets_raw_ones(network, transport):
+    with Driver(transport, network) as board:
+        assert str(board.coding) == "raw"
+    with pytest.raises(FirebrickError, match="raw frames alone; leave --coding out"):
+        Driver(transport, network, coding=Coding.parse("2,4"))
+
+
+@pytest.mark.parametrize("text", ["", "3", "2,4,8", "two", "0", "-1"])
+def test_codings_that_there_are_not_are_refused(text):
+    with pytest.raises(FirebrickError, match="--coding takes raw, lossless, or steps"):
+        Coding.parse(text)
+
+
+def test_steps_of_grey_frames_are_those_of_luma(network):
+    grey = replace(device_info(network), channels=1, coded=True)
+    assert str(Coding.chosen(Coding.parse("2,4"), grey)) == (
+        "coded with steps of 2 (luma) and 1 (chroma)"
+    )
+    assert str(Coding.chosen(None, grey)) == "coded without loss"
+
+
+def test_a_frame_that_the_board_refuses_is_an_error(network, coding_transport, monkeypatch):
+    monkeypatch.setattr(Coding, "data", lambda *_: (b"\xf0", True))
+    with (
+        Driver(coding_transport, network) as board,
+        pytest.raises(FirebrickError, match="says that a coded frame is malformed"),
+    ):
+        board.infer(random_frames(network, 1)[0])
 
 
 @pytest.mark.parametrize("in_flight", [1, 2, 5, None])

@@ -25,6 +25,7 @@ from protocol.packets import (
     STATISTICS,
     SUMS,
     Block,
+    Form,
     Kind,
     Packet,
     stall_turn,
@@ -63,6 +64,11 @@ def test_damaged_packets_are_refused(payload, data):
     assert Packet.decode(bytes(packet)) is None
 
 
+def test_the_form_of_a_packet_comes_back():
+    packet = Packet(Kind.FRAME, 3, 2, b"abc", Form.CODED | Form.LAST)
+    assert Packet.decode(packet.encode()) == packet
+
+
 @given(RAW)
 def test_any_bytes_are_no_packet(data):
     assert Packet.decode(data) is None or Packet.decode(data).encode() == data
@@ -85,13 +91,15 @@ def test_whatever_was_before_the_next_flag_begins_a_packet(garbage, payload):
 
 
 def test_a_length_beyond_all_bounds_is_not_waited_for():
-    head = HEADER.encode(sequence=0, index=0, kind=4, spare=0, length=MOST_PAYLOAD + 1)
+    head = HEADER.encode(sequence=0, index=0, kind=4, form=0, length=MOST_PAYLOAD + 1)
     (found,) = Deframer().feed(frame(head))
     assert Packet.decode(found) is None
 
 
 def test_device_info_round_trip():
     assert DeviceInfo.decode(DEVICE.encode()) == DEVICE
+    coded = replace(DEVICE, coded=True)
+    assert DeviceInfo.decode(coded.encode()) == coded
     assert DEVICE.frame_bytes == 224 * 227 * 3
     assert (DEVICE.chunks, DEVICE.parts) == (298, 8)
 
@@ -117,7 +125,7 @@ def test_device_info_that_cannot_be(change, message):
 def test_another_version_says_so():
     data = bytearray(DEVICE.encode())
     data[4] = 9
-    with pytest.raises(ProtocolError, match="protocol version 9, this host version 3"):
+    with pytest.raises(ProtocolError, match="protocol version 9, this host version 4"):
         DeviceInfo.decode(bytes(data))
 
 
@@ -155,7 +163,7 @@ def test_any_result_is_read_or_refused(payload, index):
 
 
 def test_statistics_round_trip_with_stalls():
-    statistics = replace(Statistics(*range(11)), stalls=(7, 0, 2**32 - 1))
+    statistics = replace(Statistics(*range(12)), stalls=(7, 0, 2**32 - 1))
     assert Statistics.decode(statistics.encode()) == statistics
     later = replace(statistics, stalls=(8, 0, 1))
     turn = stall_turn(3)

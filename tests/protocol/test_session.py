@@ -1,19 +1,22 @@
 """Both ends of the protocol in plain Python, with a link between them that does its worst."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.coding.encode import encode
+from protocol.coding.rules import Steps
 from protocol.device import Device
 from protocol.framing import Deframer, frame
 from protocol.messages import DeviceInfo, ProtocolError
-from protocol.packets import Kind, Packet
+from protocol.packets import Form, Kind, Packet
 from protocol.session import Phase, Session
 
-INFO = DeviceInfo(6, 5, 3, 300, 50_000_000, b"network1", chunk=32, credits=4, frames=4)
+INFO = DeviceInfo(6, 5, 3, 300, 50_000_000, b"network1", chunk=32, credits=4, frames=4, coded=True)
 
 
 def classify(pixels: np.ndarray) -> np.ndarray:
@@ -22,7 +25,16 @@ def classify(pixels: np.ndarray) -> np.ndarray:
 
 def make_frames(count: int, seed: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
-    return list(rng.integers(0, 256, (count, 6, 5, 3), dtype=np.uint8))
+    noise = rng.integers(0, 256, (count, 6, 5, 3), dtype=np.uint8)
+    # Some take fewer packets when they are coded, some more.
+    return [frame >> np.uint8(rng.integers(0, 8)) for frame in noise]
+
+
+def submit(session, pixels: np.ndarray) -> int:
+    """Some frames raw and some coded, which takes more packets or fewer."""
+    if pixels[0, 0, 0] % 2:
+        return session.submit(pixels.tobytes())
+    return session.submit(encode(pixels, Steps()), coded=True)
 
 
 def run(session, device, frames, spoil=lambda data: data, retries=400):
@@ -35,7 +47,7 @@ def run(session, device, frames, spoil=lambda data: data, retries=400):
             moved = False
             while waiting and session.may_submit:
                 pixels = waiting.pop(0)
-                tickets[session.submit(pixels.tobytes())] = pixels
+                tickets[submit(session, pixels)] = pixels
             line = spoil(b"".join(frame(packet) for packet in session.packets()))
             for packet in to_device.feed(line):
                 answers = b"".join(frame(answer) for answer in device.receive(packet))
@@ -189,3 +201,53 @@ def test_no_more_frames_than_the_board_takes():
     assert len(list(session.packets())) == 1 + INFO.credits  # a question came first
     with pytest.raises(ValueError, match="no credit"):
         session.submit(bytes(INFO.frame_bytes))
+
+
+def test_a_malformed_frame_is_refused_and_the_next_one_is_right():
+    session, device = Session(INFO.digest, first=9), Device(INFO, classify)
+    run(session, device, [])
+    pixels = make_frames(1, 6)[0]
+    good = encode(pixels, Steps())
+    for data in (good + b"\xff", good[:-1], b"\xf0", good):
+        session.submit(data, coded=True)
+    while len(session.results) < 4:
+        for packet in list(session.packets()):
+            for answer in device.receive(packet):
+                session.receive(answer)
+    assert [result.refused for _, result in session.results] == [True, True, True, False]
+    np.testing.assert_array_equal(session.results[-1][1].sums, classify(pixels))
+    assert (device.statistics.refused, device.statistics.answered) == (3, 4)
+
+
+def test_a_board_for_raw_frames_alone_gets_no_others():
+    info = replace(INFO, coded=False)
+    session, device = Session(first=9), Device(info, classify)
+    while session.phase is not Phase.READY:
+        for packet in list(session.packets()):
+            for answer in device.receive(packet):
+                session.receive(answer)
+    with pytest.raises(ValueError, match="takes no coded frames"):
+        session.submit(b"x", coded=True)
+    coded = Packet(Kind.FRAME, 9, 0, b"x", Form.CODED | Form.LAST)
+    (answer,) = device.receive(coded.encode())
+    assert Packet.decode(answer).kind == Kind.NACK
+    assert device.statistics.dropped == 1
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [
+        [(32, Form.CODED), (32, 0)],
+        [(32, 0), (1, Form.CODED | Form.LAST)],
+        [(31, Form.CODED)],
+        [(33, Form.CODED | Form.LAST)],
+        [(0, Form.CODED | Form.LAST)],
+    ],
+)
+def test_packets_that_make_no_frame_are_dropped(packets):
+    session, device = Session(INFO.digest, first=9), Device(INFO, classify)
+    run(session, device, [])
+    for index, (length, form) in enumerate(packets):
+        answer = next(device.receive(Packet(Kind.FRAME, 9, index, bytes(length), form).encode()))
+    assert Packet.decode(answer).kind == Kind.NACK
+    assert device.statistics.dropped == 1

@@ -7,7 +7,7 @@ from gen.backend.rtlil import rtlil_to_verilog, write_rtlil
 from gen.common.errors import FirebrickError
 from sim.simulator import Simulator
 from sim.verilate import build, split_memories
-from tests.generated import shared_folder
+from tests.harness.shared import shared_folder
 from tests.recorder import Recorder
 from tests.sim.translator import STOP, Translator, table
 

@@ -1,5 +1,6 @@
 """Networks of many shapes, from integers to the simulated accelerator: tensors, pace and queues."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from gen.plan.queues import waits
 from tests.designs import Design, most_held
 from tests.gen.backend.test_assemble import small_board
 from tests.graphs import GRAPHS
-from tests.harness import StreamBench
+from tests.harness import StreamBench, bench_group
 from tests.harness.stream_bench import Result
 from tests.networks import NetworkBuilder
 
@@ -23,9 +24,13 @@ FILLED = 0.6
 """Part of the pixels that wait by the analysis, which thinks of the worst, that really do."""
 
 
-def design(name: str, frames: int = 4) -> Design:
+@cache
+def design(name: str) -> Design:
     """One of the networks, for a small board."""
-    return Design.of(GRAPHS[name](), small_board(dsp=100), TARGET, frames)
+    return Design.of(GRAPHS[name](), small_board(dsp=100), TARGET)
+
+
+benches = bench_group(lambda name: design(name).hardware, GRAPHS)
 
 
 def check_queues(design: Design, result: Result) -> None:
@@ -41,9 +46,8 @@ def check_queues(design: Design, result: Result) -> None:
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_every_tensor_and_the_pace_are_as_told(name: str, tmp_path: Path):
-    made = design(name)
-    bench = StreamBench(made.hardware, "accelerator", tmp_path)
+def test_every_tensor_and_the_pace_are_as_told(name: str, benches):
+    made, bench = design(name), benches[name]
     for seed, stalls in enumerate(STALLS):
         made.run(bench, made.inner(), stalls=stalls, seed=seed)
     result = made.run(bench, made.waiting())
@@ -55,7 +59,7 @@ def test_queues_of_rejoining_paths_are_among_them():
     telling = {
         name
         for name in GRAPHS
-        for made in [design(name, frames=1)]
+        for made in [design(name)]
         for wait in waits(made.graph, made.plan.cycles, made.plan.nodes).values()
         if wait.pixels > TELLING
     }

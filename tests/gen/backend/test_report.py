@@ -6,7 +6,7 @@ from gen.nodes.graph import Graph
 from gen.plan.link import link_frames_per_second
 from gen.plan.planner import plan
 from gen.plan.queues import waits
-from tests.networks import fire_network, tiny_network
+from tests.networks import conv_network, tiny_network
 
 BOARD = BOARDS["arty_a7"]
 
@@ -49,4 +49,5 @@ def test_queues_of_rejoining_paths_are_told():
     longest = waits(Graph.of(network), made.cycles, made.nodes)["fire3/add[1]"].cycles
     told = [str(queue.pixels), f"{longest / made.clock_hz * 1e6:.1f}", str(queue.depth)]
     assert rows == [["fire3/add", "fire2/concat", *told, str(queue.lanes), queue.memory]]
-    assert "Queues" not in text_report(fire_network(), plan(fire_network(), BOARD), BOARD)
+    straight = conv_network()
+    assert "Queues" not in text_report(straight, plan(straight, BOARD), BOARD)

@@ -45,6 +45,7 @@ TEXT = """\
   "clock_hz": 100000000,
   "link": "uart",
   "baud": 1000000,
+  "coded": false,
   "files": [
     "network.npz",
     "plan.json"

@@ -14,6 +14,7 @@ from onnx.reference.op_run import OpRun
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
 from gen.formats.onnx_qdq import import_qdq
+from gen.formats.qdq_export import to_qdq
 from gen.ir.graph import FloatGraph
 from gen.ir.preprocessing import PRESETS, Expected
 from sim import golden, reference
@@ -108,6 +109,16 @@ def test_networks_of_few_bits(bits, act_bits, step, norm):
     assert np.median(away) < 2e-3
     assert away.max() < 0.12 * step + 0.01  # a code of an inner layer in some of the pixels
     np.testing.assert_array_equal(got.argmax(axis=1), expected.argmax(axis=1))
+
+
+def test_narrow_weights_stay_narrow_in_an_exported_file():
+    made = import_qdq(network(bits=2, act_bits=2, step=0.4), "test")
+    assert [op.weight_bits > op.code_bits for op in made.convs].count(True) >= 2
+    again = import_qdq(to_qdq(made), "test")
+    assert [op.code_bits for op in again.convs] == [op.code_bits for op in made.convs]
+    for op, other in zip(made.convs, again.convs, strict=True):
+        np.testing.assert_array_equal(op.weights, other.weights)
+        np.testing.assert_array_equal(op.bias, other.bias)
 
 
 def edited(**said: Any) -> onnx.ModelProto:

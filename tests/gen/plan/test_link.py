@@ -7,11 +7,13 @@ from boards.board import Resources
 from gen.common.errors import FirebrickError
 from gen.link_options import Address, on_lan
 from gen.plan.link import (
+    DECODER,
     UART_AND_SHELL,
     check_clock,
     link_cost,
     link_frames_per_second,
     link_name,
+    packet_format,
     shell_cycles,
     slowest_clock,
     sums_memory,
@@ -66,3 +68,14 @@ def test_the_clock_must_keep_up_with_the_line(name, slowest):
 )
 def test_many_class_sums_wait_in_block_ram(classes, memory):
     assert sums_memory(conv_network(channels=classes)) == memory
+
+
+def test_coded_frames_cost_luts_and_take_less_of_the_line():
+    network = tiny_network(1)
+    coded = replace(ARTY, coded=True)
+    assert packet_format(network, coded) == replace(packet_format(network, ARTY), coded=True)
+    more = link_cost(coded, network).lut - link_cost(ARTY, network).lut
+    # A short row takes a LUT a bit, and another one to choose.
+    assert more == DECODER.lut + 2 * 14
+    raw, half = (link_frames_per_second(network, coded, part=part) for part in (1.0, 0.5))
+    assert 1.8 < half / raw < 2

@@ -12,6 +12,7 @@ from hw.arith import dsp48
 from hw.stream.lane_stream import lane_stream
 from tests.harness import StreamBench
 from tests.harness.cycles import BehaviouralInstance, run, unpacked
+from tests.harness.verilog import write_with_vendor_cells
 
 BITS = range(2, 9)
 PACKINGS = [(bits, symmetric) for bits in BITS for symmetric in (True, False)]
@@ -216,5 +217,5 @@ def test_the_behavioural_model_does_what_the_vendors_model_does(tmp_path):
         scaled = dsp48.add_multiply_add_model(a, d, b, C)
         transfers.append([value % (1 << 32) for value in (begins, lower, upper, a, d, b)])
         expected.append([total, total, scaled, scaled])
-    bench = StreamBench(Both(offset, bits), "both", tmp_path, vendor_cells=True)
+    bench = StreamBench(Both(offset, bits), "both", tmp_path, write=write_with_vendor_cells)
     bench.run({"i": [np.array(transfers)]}, {"o": [np.array(expected)]})

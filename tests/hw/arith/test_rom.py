@@ -13,7 +13,7 @@ from boards import seven_series
 from gen.backend.rtlil import run_yosys, write_rtlil
 from hw.arith.rom import LUT_LOADS, Rom, banks
 from hw.stream.lane_stream import lane_stream
-from tests.harness import StreamBench
+from tests.harness import bench_group
 
 
 class Reader(wiring.Component):
@@ -56,19 +56,29 @@ def test_banks_have_room_and_take_few_block_rams(depth, width, blocks):
     assert sum(bank.halves for bank in cut) == blocks
 
 
-@pytest.mark.parametrize(
-    ("depth", "width", "kind", "latency"),
-    [
-        *((1, 5, "lut", 1), (2, 3, "lut", 2), (70, 130, "lut", 1), (70, 130, "lut", 2)),
-        *((1, 9, "block", 1), (1, 9, "block", 3), (2600, 11, "block", 1), (2600, 11, "block", 2)),
-        (11_000, 11, "block", 3),
-    ],
-)
-def test_every_row_comes_in_turn(depth, width, kind, latency, tmp_path):
+CASES = [  # depth, width, kind, latency
+    *((1, 5, "lut", 1), (2, 3, "lut", 2), (70, 130, "lut", 1), (70, 130, "lut", 2)),
+    *((1, 9, "block", 1), (1, 9, "block", 3), (2600, 11, "block", 1), (2600, 11, "block", 2)),
+    (11_000, 11, "block", 3),
+]
+
+
+def random_rows(depth, width):
     rng = np.random.default_rng(depth)
-    rows = [int.from_bytes(rng.bytes(17), "little") % (1 << width) for _ in range(depth)]
-    rom = Rom(rows, width, kind, latency=latency)
-    bench = StreamBench(Reader(rom, latency, width), "rom", tmp_path)
+    return [int.from_bytes(rng.bytes(17), "little") % (1 << width) for _ in range(depth)]
+
+
+def make(depth, width, kind, latency):
+    rom = Rom(random_rows(depth, width), width, kind, latency=latency)
+    return Reader(rom, latency, width)
+
+
+readers = bench_group(make, CASES)
+
+
+@pytest.mark.parametrize(("depth", "width", "kind", "latency"), CASES)
+def test_every_row_comes_in_turn(depth, width, kind, latency, readers):
+    bench, rows = readers[depth, width, kind, latency], random_rows(depth, width)
     words = np.array(rows * 2 + rows[:1], dtype=object)
     bench.run({"i": [np.zeros(len(words), int)]}, {"o": [words]}, stalls={"i": 0.5})
     result = bench.run({"i": [np.zeros(len(words), int)]}, {"o": [words]})

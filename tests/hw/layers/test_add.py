@@ -3,7 +3,7 @@ import pytest
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.add import Add
-from tests.harness import StreamBench
+from tests.harness import bench_group
 
 U8, S8 = unsigned(8), signed(8)
 CASES = [  # lanes, multipliers, shift, low, high, shapes
@@ -15,16 +15,18 @@ CASES = [  # lanes, multipliers, shift, low, high, shapes
 ]
 
 
+adders = bench_group(Add, CASES)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_adds(tmp_path, case):
-    add = Add(*case)
+def test_adds(case, adders):
+    bench = adders[case]
     rng = np.random.default_rng(6)
     ranges = [(-128, 128) if shape.signed else (0, 256) for shape in case[5:7]]
     a, b = (list(rng.integers(low, high, (3, 4, 5, 6))) for low, high in ranges)
     a.append(np.full((1, 1, 6), ranges[0][1] - 1))
     b.append(np.full((1, 1, 6), ranges[1][1] - 1))
-    expected = [add.model(x, y) for x, y in zip(a, b, strict=True)]
-    bench = StreamBench(add, "add", tmp_path)
+    expected = [bench.component.model(x, y) for x, y in zip(a, b, strict=True)]
     inputs = {"i_a": a, "i_b": b}
     for seed, stalls in enumerate([0.4, {"i_a": 0.6}, {"o": 0.7}]):
         bench.run(inputs, {"o": expected}, stalls=stalls, seed=seed)

@@ -3,17 +3,18 @@ import pytest
 from amaranth.hdl import unsigned
 
 from hw.layers.concat import Concat
-from tests.harness import StreamBench
+from tests.harness import bench_group
+
+CASES = [((4, 6), 2), ((2, 2), 2), ((1, 3, 2, 4, 1), 1), ((4,), 2)]  # parts, lanes
+concats = bench_group(lambda parts, lanes: Concat(parts, lanes, unsigned(8)), CASES)
 
 
-@pytest.mark.parametrize(
-    ("parts", "lanes"), [((4, 6), 2), ((2, 2), 2), ((1, 3, 2, 4, 1), 1), ((4,), 2)]
-)
-def test_joins_pixel_by_pixel(tmp_path, parts, lanes):
+@pytest.mark.parametrize(("parts", "lanes"), CASES)
+def test_joins_pixel_by_pixel(parts, lanes, concats):
+    bench = concats[parts, lanes]
     rng = np.random.default_rng(5)
     inputs = {f"i{k}": list(rng.integers(0, 256, (3, 2, 3, c))) for k, c in enumerate(parts)}
     expected = [Concat.model(*frames) for frames in zip(*inputs.values(), strict=True)]
-    bench = StreamBench(Concat(parts, lanes, unsigned(8)), "concat", tmp_path)
     for seed, stalls in enumerate([0.4, {"i0": 0.7}, {"o": 0.7}]):
         bench.run(inputs, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run(inputs, {"o": expected})

@@ -17,7 +17,7 @@ from hw.layers.folding import EnginePlan
 from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.lane_stream import lane_stream
 from sim import golden
-from tests.harness import StreamBench
+from tests.harness import bench_group
 from tests.hw.layers.convolutions import frames_for, random_conv, roomy_pixels
 from tests.networks import conv_network, random_frames
 
@@ -53,28 +53,43 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_engine_equals_golden_model(name, tmp_path):
-    case = CASES[name]
+def integers_of(case):
     network = conv_network(3, **case.network)
     conv = network.convs[0]
-    integers = conv_integers(conv, network.input, network.tensors[conv.name])
-    plan = EnginePlan(
-        case.pe, case.simd, case.lanes, case.multiplier, case.memory, "lut", window_pixels=1
-    )
-    geometry = integers.geometry(plan)
-    plan = replace(plan, window_pixels=roomy_pixels(geometry))
-    engine = ConvEngine(integers, plan, case.i_lanes)
+    return network, conv_integers(conv, network.input, network.tensors[conv.name])
 
+
+def roomy(conv, pe, simd, lanes, multiplier="lut", memory="lut"):
+    """A plan in which frames follow one another without a bubble."""
+    plan = EnginePlan(pe, simd, lanes, multiplier, memory, "lut", window_pixels=1)
+    return replace(plan, window_pixels=roomy_pixels(conv.geometry(plan)))
+
+
+def plan_of(case, conv):
+    return roomy(conv, case.pe, case.simd, case.lanes, case.multiplier, case.memory)
+
+
+def make(case):
+    _, conv = integers_of(case)
+    return ConvEngine(conv, plan_of(case, conv), case.i_lanes)
+
+
+engines = bench_group(lambda name: make(CASES[name]), CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_engine_equals_golden_model(name, engines):
+    case, bench = CASES[name], engines[name]
+    network, integers = integers_of(case)
     frames = random_frames(network, 3)
-    expected = golden.run(network, frames)[conv.name]
+    expected = golden.run(network, frames)[network.convs[0].name]
     assert np.array_equal([integers.model(frame) for frame in frames], expected)
-    bench = StreamBench(engine, "conv", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8})):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, {"o": expected})
 
     height, width, _ = network.input.shape
+    geometry = integers.geometry(plan_of(case, integers))
     compute = geometry.rows * geometry.columns * geometry.folds * geometry.words
     writes = geometry.height * geometry.width * geometry.chunks
     assert result.period("o") == max(compute, writes, height * width * 3 // case.i_lanes)
@@ -92,23 +107,29 @@ TAPPED: dict[str, tuple] = {  # convolution; pe, simd and lanes; tap
 }
 
 
-@pytest.mark.parametrize("name", TAPPED)
-def test_kernels_of_any_shape_and_their_taps(name, tmp_path):
+def make_tapped(name):
     (size, weights, options), (pe, simd, lanes), tap = TAPPED[name]
     conv = random_conv(size, weights, **options)
-    plan = EnginePlan(pe, simd, lanes, "lut", "lut", "lut", window_pixels=1)
-    geometry, i_lanes = conv.geometry(plan), gcd(conv.channels[0], simd)
-    plan = replace(plan, window_pixels=roomy_pixels(geometry))
+    return ConvEngine(conv, roomy(conv, pe, simd, lanes), gcd(conv.channels[0], simd), tap)
+
+
+tapped = bench_group(make_tapped, TAPPED)
+
+
+@pytest.mark.parametrize("name", TAPPED)
+def test_kernels_of_any_shape_and_their_taps(name, tapped):
+    (size, weights, options), (pe, simd, lanes), tap = TAPPED[name]
+    bench, conv = tapped[name], random_conv(size, weights, **options)
+    geometry = conv.geometry(roomy(conv, pe, simd, lanes))
     frames = frames_for(conv, 4)
     expected = {"o": [conv.model(frame) for frame in frames]}
     if tap is not None:
         expected["o_tap"] = [tap_words(conv, geometry, simd, frame, tap) for frame in frames]
-    bench = StreamBench(ConvEngine(conv, plan, i_lanes, tap), "conv", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"o_tap": 0.9})):
         bench.run({"i": frames}, expected, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, expected)
     compute = geometry.rows * geometry.columns * geometry.folds * geometry.words
-    assert result.period("o") == max(compute, frames[0].size // i_lanes)
+    assert result.period("o") == max(compute, frames[0].size // gcd(conv.channels[0], simd))
 
 
 def tap_words(conv, geometry, simd, frame, tap):
@@ -145,18 +166,25 @@ class Reconvergence(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize(("large_pe", "one_pe"), [(4, 1), (1, 2)])
-def test_branches_on_one_window_memory_never_wait_for_each_other_forever(
-    large_pe, one_pe, tmp_path
-):
-    large = random_conv((8, 8), (4, 3, 3, 5), stride=2, pad=(0, 0, 1, 1))
-    one = random_conv((8, 8), (6, 1, 1, 5), stride=2, seed=2)
+LARGE = random_conv((8, 8), (4, 3, 3, 5), stride=2, pad=(0, 0, 1, 1))
+ONE = random_conv((8, 8), (6, 1, 1, 5), stride=2, seed=2)
+BRANCHES = [(4, 1), (1, 2)]  # pe of each
+
+
+def make_branches(large_pe, one_pe):
     plan = EnginePlan(large_pe, 3, 1, "lut", "lut", "lut", window_pixels=21)
     one_plan = EnginePlan(one_pe, 3, 1, "lut", "lut", "lut", window_pixels=4)
-    frames = frames_for(large, 4)
-    expected = [Concat.model(one.model(frame), large.model(frame)) for frame in frames]
-    on_taps = replace(one.widened(plan.simd), size=(4, 4), stride=1)
-    bench = StreamBench(Reconvergence(large, plan, on_taps, one_plan), "branches", tmp_path)
+    on_taps = replace(ONE.widened(plan.simd), size=(4, 4), stride=1)
+    return Reconvergence(LARGE, plan, on_taps, one_plan)
+
+
+branches = bench_group(make_branches, BRANCHES)
+
+
+@pytest.mark.parametrize("pes", BRANCHES, ids=str)
+def test_branches_on_one_window_memory_never_wait_for_each_other_forever(pes, branches):
+    bench, frames = branches[pes], frames_for(LARGE, 4)
+    expected = [Concat.model(ONE.model(frame), LARGE.model(frame)) for frame in frames]
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8}, 0.0)):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
 

@@ -14,7 +14,7 @@ from hw.layers.requantise import LATENCY
 from hw.layers.window import REGISTERS as WINDOW_REGISTERS
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
 from hw.stream.fifo import MemoryKind
-from tests.harness import StreamBench
+from tests.harness import bench_group
 from tests.hw.layers.convolutions import frames_for, random_conv, roomy_pixels
 
 
@@ -64,20 +64,36 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_engine_equals_its_model(name, tmp_path):
-    case = CASES[name]
+def integers_of(case):
     channels = case.channels
-    conv = random_conv(case.size, (channels, *case.kernel, 1), groups=channels, **case.conv)
+    return random_conv(case.size, (channels, *case.kernel, 1), groups=channels, **case.conv)
+
+
+def plan_of(case, conv):
+    """A plan in which frames follow one another without a bubble."""
     plan = DepthwisePlan(
         case.pe or case.lanes, case.lanes, case.multiplier, case.memory, case.memory, 1
     )
+    return replace(plan, window_pixels=roomy_pixels(conv.geometry(plan)))
+
+
+def make(case):
+    conv = integers_of(case)
+    return DepthwiseEngine(conv, plan_of(case, conv), case.i_lanes)
+
+
+engines = bench_group(lambda name: make(CASES[name]), CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_engine_equals_its_model(name, engines):
+    case, bench = CASES[name], engines[name]
+    conv = integers_of(case)
+    plan = plan_of(case, conv)
     geometry = conv.geometry(plan)
-    plan = replace(plan, window_pixels=roomy_pixels(geometry))
     frames = frames_for(conv, 4)
     expected = [conv.model(frame) for frame in frames]
     assert len(np.unique(expected)) > 10
-    bench = StreamBench(DepthwiseEngine(conv, plan, case.i_lanes), "depthwise", tmp_path)
     for seed, stalls in enumerate((0.4, {"i": 0.7}, {"o": 0.8})):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, {"o": expected})
@@ -85,18 +101,27 @@ def test_engine_equals_its_model(name, tmp_path):
     height, width = case.size
     compute = geometry.rows * geometry.columns * geometry.words
     writes = geometry.height * geometry.width * geometry.chunks
-    reads = height * width * channels // np.gcd(case.i_lanes, plan.simd)
+    reads = height * width * case.channels // np.gcd(case.i_lanes, plan.simd)
     assert result.period("o") == max(compute, writes, reads)
 
 
-@pytest.mark.parametrize(("multiplier", "scaler"), [("dsp48e1", "dsp48e1"), ("lut", "inferred")])
-def test_latency_is_the_sum_of_its_registers(multiplier, scaler, tmp_path):
-    conv = random_conv((3, 3), (4, 3, 3, 1), groups=4, weight_bits=4)
+SMALL = random_conv((3, 3), (4, 3, 3, 1), groups=4, weight_bits=4)
+ARITHMETIC = [("dsp48e1", "dsp48e1"), ("lut", "inferred")]  # multiplier and scaler
+
+
+def make_small(multiplier, scaler):
     plan = DepthwisePlan(4, 2, multiplier, "lut", "lut", 18, scaler)
-    frames = frames_for(conv, 3)[:1]
-    bench = StreamBench(DepthwiseEngine(conv, plan, i_lanes=4), "depthwise", tmp_path)
-    result = bench.run({"i": frames}, {"o": [conv.model(frames[0])]})
-    config = MacConfig(multiplier, 4, 1, 4, conv.accumulator_shape.width, False, depthwise=True)
+    return DepthwiseEngine(SMALL, plan, i_lanes=4)
+
+
+small = bench_group(make_small, ARITHMETIC)
+
+
+@pytest.mark.parametrize(("multiplier", "scaler"), ARITHMETIC)
+def test_latency_is_the_sum_of_its_registers(multiplier, scaler, small):
+    frames = frames_for(SMALL, 3)[:1]
+    result = small[multiplier, scaler].run({"i": frames}, {"o": [SMALL.model(frames[0])]})
+    config = MacConfig(multiplier, 4, 1, 4, SMALL.accumulator_shape.width, False, depthwise=True)
     window, taps, operands = len(WINDOW_REGISTERS), 9 - 1, operand_cycles(config)
     arithmetic = config.latency + SumSerialiser.latency(config) + LATENCY[scaler]
     queues = 2 * len(FIFO_REGISTERS)

@@ -6,7 +6,7 @@ from hw.layers.average import Average, sum_shape
 from hw.layers.global_average import GlobalAverage
 from hw.layers.requantise import LATENCY
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
-from tests.harness import StreamBench
+from tests.harness import bench_group
 
 CASES = [  # pixels, channels, lanes, shape, average, scaler, memory
     (6, 10, 2, unsigned(8), Average(43691, 18, 0, 255), "inferred", "lut"),
@@ -15,17 +15,22 @@ CASES = [  # pixels, channels, lanes, shape, average, scaler, memory
 ]
 
 
+def make(pixels, channels, lanes, shape, average, scaler, memory):
+    return GlobalAverage(pixels, channels, lanes, shape, average, scaler=scaler, memory=memory)
+
+
+units = bench_group(make, CASES)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_averages(case, tmp_path):
-    pixels, channels, lanes, shape, average, scaler, memory = case
-    unit = GlobalAverage(pixels, channels, lanes, shape, average, scaler=scaler, memory=memory)
+def test_averages(case, units):
+    bench, (pixels, channels, lanes, shape, average, scaler, _) = units[case], case
     low = -128 if shape.signed else 0
     frames = np.random.default_rng(4).integers(low, low + 256, (4, 1, pixels, channels))
     frames[2], frames[3] = low, low + 255
-    expected = [unit.model(frame) for frame in frames]
+    expected = [bench.component.model(frame) for frame in frames]
     # A frame of equal pixels is its own average.
     assert np.array_equal(expected[2], np.clip(frames[2][:, :1], average.low, average.high))
-    bench = StreamBench(unit, "average", tmp_path)
     for seed, stalls in enumerate((0.4, {"i": 0.6}, {"o": 0.8})):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, {"o": expected})

@@ -3,7 +3,7 @@ import pytest
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.global_sum import GlobalSum
-from tests.harness import StreamBench
+from tests.harness import bench_group
 
 CASES = [  # pixels, channels, lanes, shape, width, memory
     (6, 10, 2, unsigned(8), 12, "lut"),
@@ -13,13 +13,16 @@ CASES = [  # pixels, channels, lanes, shape, width, memory
 ]
 
 
-@pytest.mark.parametrize(("pixels", "channels", "lanes", "shape", "width", "memory"), CASES)
-def test_sums(tmp_path, pixels, channels, lanes, shape, width, memory):
+units = bench_group(GlobalSum, CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_sums(case, units):
+    bench, (pixels, channels, lanes, shape, *_) = units[case], case
     low, high = (-128, 128) if shape.signed else (0, 256)
     frames = list(np.random.default_rng(4).integers(low, high, (3, 1, pixels, channels)))
     frames.append(np.full((1, pixels, channels), high - 1))
     expected = [GlobalSum.model(frame) for frame in frames]
-    bench = StreamBench(GlobalSum(pixels, channels, lanes, shape, width, memory), "sum", tmp_path)
     for seed, stalls in enumerate([0.4, {"i": 0.6}, {"o": 0.8}]):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, {"o": expected})

@@ -1,9 +1,12 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.matvec import MatrixVector
-from tests.harness import StreamBench
+from tests.harness import bench_group
+from tests.harness.verilog import write_with_vendor_cells
 
 # channels, words, simd, pe, lanes, weight bits, signed activations
 CASES = [
@@ -19,61 +22,67 @@ CASES = [
 KINDS = ("dsp48e1", "mult18x18d", "lut")
 
 
-def make(case, seed=0, kind="block", multiplier="lut"):
+def make(case, multiplier="lut"):
     channels, words, simd, pe, lanes, bits, is_signed = case
-    rng = np.random.default_rng(seed)
     half = 1 << (bits - 1)
-    weights = rng.integers(-half, half, (channels, words * simd))
-    unit = MatrixVector(
-        weights,
+    return MatrixVector(
+        np.random.default_rng(0).integers(-half, half, (channels, words * simd)),
         weight_bits=bits,
         pe=pe,
         simd=simd,
         lanes=lanes,
         shape=signed(8) if is_signed else unsigned(8),
         accumulator=signed(20),
-        kind=kind,
+        kind="lut" if words < 4 else "block",
         multiplier=multiplier,
     )
+
+
+def windows_for(case):
+    _, words, simd, *_, is_signed = case
     low, high = (-128, 128) if is_signed else (0, 256)
-    windows = rng.integers(low, high, (2, 5, words * simd))
+    windows = np.random.default_rng(1).integers(low, high, (2, 5, words * simd))
     windows[0, 0], windows[0, 1] = low, high - 1
-    return unit, windows
+    return windows
 
 
-@pytest.mark.parametrize("multiplier", KINDS)
-@pytest.mark.parametrize("case", CASES)
-def test_products(case, multiplier, tmp_path):
-    unit, windows = make(case, kind="lut" if case[1] < 4 else "block", multiplier=multiplier)
-    inputs = [np.repeat(frame, unit.folds, axis=0) for frame in windows]
-    expected = [unit.model(frame) for frame in windows]
-    bench = StreamBench(unit, "matvec", tmp_path)
+def check(bench, windows, expected):
+    """With stalls on both sides, and at full speed without."""
+    inputs = [np.repeat(frame, bench.component.folds, axis=0) for frame in windows]
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
         bench.run({"i": inputs}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": inputs}, {"o": expected})
     assert result.bubbles("i") == 0
 
 
-# level bits, codebook: with and without zero, as wide as its levels, and with a level twice
-CODEBOOKS = [
-    (4, [-7, -4, -2, -1, 1, 2, 4, 7]),
-    (5, [-16, 0, 3, 15]),
-    (3, [-4, -3, -2, -1, 0, 1, 2, 3]),
-    (8, [-128, -5, -5, *range(-4, 9)]),
-]
+products = bench_group(make, product(CASES, KINDS))
 
 
 @pytest.mark.parametrize("multiplier", KINDS)
-@pytest.mark.parametrize(("bits", "codebook"), CODEBOOKS)
-def test_codebooks(bits, codebook, multiplier, tmp_path):
-    rng = np.random.default_rng(bits)
-    codebook = np.array(codebook)
-    weights = rng.choice(codebook, (10, 4, 4))
+@pytest.mark.parametrize("case", CASES)
+def test_products(case, multiplier, products):
+    bench, windows = products[case, multiplier], windows_for(case)
+    check(bench, windows, [bench.component.model(frame) for frame in windows])
+
+
+# level bits, codebook: with and without zero, as wide as its levels, and with a level twice
+CODEBOOKS = {
+    4: [-7, -4, -2, -1, 1, 2, 4, 7],
+    5: [-16, 0, 3, 15],
+    3: [-4, -3, -2, -1, 0, 1, 2, 3],
+    8: [-128, -5, -5, *range(-4, 9)],
+}
+
+
+def coded_weights(bits):
+    weights = np.random.default_rng(bits).choice(np.array(CODEBOOKS[bits]), (10, 4, 4))
     weights[:, :, 3] = 0  # a column of padding
-    windows = rng.integers(0, 256, (2, 6, 4, 4))
-    windows[:, :, :, 3] = 0
-    unit = MatrixVector(
-        weights.reshape(10, -1),
+    return weights.reshape(10, -1)
+
+
+def make_coded(bits, multiplier):
+    return MatrixVector(
+        coded_weights(bits),
         weight_bits=bits,
         pe=4,
         simd=4,
@@ -82,32 +91,35 @@ def test_codebooks(bits, codebook, multiplier, tmp_path):
         accumulator=signed(bits + 13),
         kind="block",
         multiplier=multiplier,
-        codebook=codebook,
+        codebook=np.array(CODEBOOKS[bits]),
     )
-    code_bits = (len(codebook) - 1).bit_length()
-    assert max(unit.rom()).bit_length() <= 16 * code_bits
+
+
+coded = bench_group(make_coded, product(CODEBOOKS, KINDS))
+
+
+@pytest.mark.parametrize("multiplier", KINDS)
+@pytest.mark.parametrize("bits", CODEBOOKS)
+def test_codebooks(bits, multiplier, coded):
+    bench = coded[bits, multiplier]
+    windows = np.random.default_rng(bits).integers(0, 256, (2, 6, 4, 4))
+    windows[:, :, :, 3] = 0
     windows = windows.reshape(2, 6, -1)
-    inputs = [np.repeat(frame, unit.folds, axis=0) for frame in windows]
-    expected = [frame @ weights.reshape(10, -1).T for frame in windows]
-    bench = StreamBench(unit, "matvec", tmp_path)
-    for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
-        bench.run({"i": inputs}, {"o": expected}, stalls=stalls, seed=seed)
-    result = bench.run({"i": inputs}, {"o": expected})
-    assert result.bubbles("i") == 0
+    code_bits = (len(CODEBOOKS[bits]) - 1).bit_length()
+    assert max(bench.component.rom()).bit_length() <= 16 * code_bits
+    check(bench, windows, [frame @ coded_weights(bits).T for frame in windows])
 
 
-@pytest.mark.parametrize("vendor_cells", [False, True], ids=["behavioural", "vendor"])
-@pytest.mark.parametrize("bits", [2, 4, 8])
-def test_dsp48e1_and_its_behavioural_model_on_random_and_corner_operands(
-    bits, vendor_cells, tmp_path
-):
-    top, words = (1 << (bits - 1)) - 1, 6
-    rng = np.random.default_rng(bits)
-    corners = [[-top - 1] * words, [-top - 1] * words, [top] * words, [-top - 1] * words]
-    corners += [[top] * words, [0] * words, [-1] * words, [1] * words]
-    weights = np.vstack([corners, rng.integers(-top - 1, top + 1, (8, words))])
-    unit = MatrixVector(
-        weights,
+WORDS = 6
+
+
+def make_dsp48e1(bits):
+    top = (1 << (bits - 1)) - 1
+    corners = [[-top - 1] * WORDS, [-top - 1] * WORDS, [top] * WORDS, [-top - 1] * WORDS]
+    corners += [[top] * WORDS, [0] * WORDS, [-1] * WORDS, [1] * WORDS]
+    random = np.random.default_rng(bits).integers(-top - 1, top + 1, (8, WORDS))
+    return MatrixVector(
+        np.vstack([corners, random]),
         weight_bits=bits,
         pe=8,
         simd=1,
@@ -116,19 +128,27 @@ def test_dsp48e1_and_its_behavioural_model_on_random_and_corner_operands(
         accumulator=signed(bits + 11),
         multiplier="dsp48e1",
     )
-    windows = np.vstack([np.full((1, words), 255), np.zeros((1, words), int)])
-    windows = np.vstack([windows, rng.integers(0, 256, (60, words))])[None]
-    inputs = [np.repeat(windows[0], unit.folds, axis=0)]
-    bench = StreamBench(unit, "matvec", tmp_path, vendor_cells=vendor_cells)
-    bench.run({"i": inputs}, {"o": [unit.model(windows[0])]}, stalls=0.3)
 
 
-@pytest.mark.parametrize("multiplier", KINDS)
-def test_extreme_sums_are_exact(multiplier, tmp_path):
-    words = 8
-    weights = np.stack([np.full(words, -128), np.full(words, 127)])
-    unit = MatrixVector(
-        weights,
+BITS = (2, 4, 8)
+behavioural = bench_group(make_dsp48e1, BITS)
+vendor = bench_group(make_dsp48e1, BITS, write=write_with_vendor_cells)
+
+
+@pytest.mark.parametrize("cells", ["behavioural", "vendor"])
+@pytest.mark.parametrize("bits", BITS)
+def test_dsp48e1_and_its_behavioural_model_on_random_and_corner_operands(bits, cells, request):
+    bench = request.getfixturevalue(cells)[bits]
+    unit = bench.component
+    random = np.random.default_rng(bits).integers(0, 256, (60, WORDS))
+    windows = np.vstack([np.full((1, WORDS), 255), np.zeros((1, WORDS), int), random])
+    inputs = np.repeat(windows, unit.folds, axis=0)
+    bench.run({"i": [inputs]}, {"o": [unit.model(windows)]}, stalls=0.3)
+
+
+def make_extreme(multiplier):
+    return MatrixVector(
+        np.stack([np.full(8, -128), np.full(8, 127)]),
         weight_bits=8,
         pe=2,
         simd=1,
@@ -137,10 +157,17 @@ def test_extreme_sums_are_exact(multiplier, tmp_path):
         accumulator=signed(19),
         multiplier=multiplier,
     )
-    windows = np.full((1, 1, words), 255)
-    assert unit.model(windows[0]).tolist() == [[-261120, 259080]]
-    bench = StreamBench(unit, "matvec", tmp_path)
-    bench.run({"i": windows}, {"o": [unit.model(windows[0])]})
+
+
+extreme = bench_group(make_extreme, KINDS)
+
+
+@pytest.mark.parametrize("multiplier", KINDS)
+def test_extreme_sums_are_exact(multiplier, extreme):
+    bench = extreme[multiplier]
+    windows = np.full((1, 1, 8), 255)
+    assert bench.component.model(windows[0]).tolist() == [[-261120, 259080]]
+    bench.run({"i": windows}, {"o": [bench.component.model(windows[0])]})
 
 
 def test_rom_is_in_schedule_order():

@@ -1,9 +1,11 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.pad import Padder
-from tests.harness import StreamBench
+from tests.harness import bench_group
 
 CASES = [  # height, width, chunks, lanes, pad, shape
     (3, 4, 2, 2, (1, 1, 1, 1), unsigned(8)),
@@ -13,15 +15,22 @@ CASES = [  # height, width, chunks, lanes, pad, shape
 ]
 
 
-@pytest.mark.parametrize("uniform", [True, False])
-@pytest.mark.parametrize(("height", "width", "chunks", "lanes", "pad", "shape"), CASES)
-def test_pads(tmp_path, height, width, chunks, lanes, pad, shape, uniform):
+def make(case, uniform):
+    height, width, chunks, lanes, pad, shape = case
     channels = chunks * lanes
     code = [7] * channels if uniform else list(range(3, 3 + channels))
-    padder = Padder(height, width, chunks, lanes, shape, pad, code)
-    frames = list(np.random.default_rng(2).integers(0, 128, (3, height, width, channels)))
-    expected = [padder.model(frame) for frame in frames]
-    bench = StreamBench(padder, "pad", tmp_path)
+    return Padder(height, width, chunks, lanes, shape, pad, code)
+
+
+padders = bench_group(make, product(CASES, (True, False)))
+
+
+@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_pads(case, uniform, padders):
+    bench, (height, width, chunks, lanes, *_) = padders[case, uniform], case
+    frames = np.random.default_rng(2).integers(0, 128, (3, height, width, chunks * lanes))
+    expected = [bench.component.model(frame) for frame in frames]
     for seed, stalls in enumerate([0.4, {"i": 0.7}, {"o": 0.7}]):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, {"o": expected})

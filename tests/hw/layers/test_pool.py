@@ -3,7 +3,7 @@ import pytest
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.pool import MaxPool
-from tests.harness import StreamBench
+from tests.harness import bench_group
 
 CASES = [  # height, width, channels, lanes, kernel, stride, ceil, shape, memory
     (7, 7, 4, 2, 3, 2, True, unsigned(8), "lut"),
@@ -17,14 +17,16 @@ CASES = [  # height, width, channels, lanes, kernel, stride, ceil, shape, memory
 ]
 
 
+pools = bench_group(MaxPool, CASES)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_pools(tmp_path, case):
-    pool = MaxPool(*case)
+def test_pools(case, pools):
+    bench = pools[case]
     height, width, channels, lanes, *_ = case
     low = -128 if case[7].signed else 0
     frames = list(np.random.default_rng(3).integers(low, 128, (3, height, width, channels)))
-    expected = [pool.model(frame) for frame in frames]
-    bench = StreamBench(pool, "pool", tmp_path)
+    expected = [bench.component.model(frame) for frame in frames]
     for seed, stalls in enumerate([0.4, {"i": 0.6}, {"o": 0.8}]):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, {"o": expected})

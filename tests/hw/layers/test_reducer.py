@@ -1,15 +1,25 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.reducer import Reducer, reducer_layout
-from tests.harness import StreamBench
+from tests.harness import bench_group
+
+DEPTHS, KINDS = (1, 2, 3, 5), ("lut", "block")
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3, 5])
-@pytest.mark.parametrize("kind", ["lut", "block"])
-def test_sums_in_turn(tmp_path, depth, kind):
-    reducer = Reducer(depth, 1, unsigned(8), signed(16), lambda old, value: old + value, kind)
+def make(depth, kind):
+    return Reducer(depth, 1, unsigned(8), signed(16), lambda old, value: old + value, kind)
+
+
+reducers = bench_group(make, product(DEPTHS, KINDS))
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_sums_in_turn(depth, kind, reducers):
     rng = np.random.default_rng(depth)
     totals, words, expected = [0] * depth, [], []
     for index in range(12 * depth):
@@ -20,7 +30,7 @@ def test_sums_in_turn(tmp_path, depth, kind):
         total = value if fresh else totals[index % depth] + value
         totals[index % depth] = value if restart else total
         expected += [total] * int(emit)
-    bench = StreamBench(reducer, "reducer", tmp_path)
+    bench = reducers[depth, kind]
     bench.run({"i": [words]}, {"o": [expected]}, stalls=0.5)
     result = bench.run({"i": [words]}, {"o": [expected]})
     assert result.bubbles("i") == 0

@@ -1,10 +1,13 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import signed, unsigned
 
 from hw.layers.requantise import Requantise
-from tests.harness import StreamBench
+from tests.harness import StreamBench, bench_group
+from tests.harness.verilog import write_verilog, write_with_vendor_cells
 
 SCALERS = ("dsp48e1", "inferred")
 
@@ -29,21 +32,28 @@ def make(channels, lanes, *, is_signed, scaler, seed=0, shift=24, memory=None):
     )
 
 
-@pytest.mark.parametrize(
-    ("channels", "lanes", "memory"),
-    [(6, 2, None), (5, 5, "block"), (3, 1, "lut"), (160, 2, "block")],
-)
+SIZES = [(6, 2, None), (5, 5, "block"), (3, 1, "lut"), (160, 2, "block")]
+
+
+def make_sized(size, is_signed, scaler):
+    channels, lanes, memory = size
+    return make(channels, lanes, is_signed=is_signed, scaler=scaler, memory=memory)
+
+
+units = bench_group(make_sized, product(SIZES, (False, True), SCALERS))
+
+
+@pytest.mark.parametrize(("channels", "lanes", "memory"), SIZES)
 @pytest.mark.parametrize("is_signed", [False, True])
 @pytest.mark.parametrize("scaler", SCALERS)
-def test_codes(channels, lanes, memory, is_signed, scaler, tmp_path):
-    unit = make(channels, lanes, is_signed=is_signed, scaler=scaler, memory=memory)
+def test_codes(channels, lanes, memory, is_signed, scaler, units):
+    bench = units[(channels, lanes, memory), is_signed, scaler]
     rng = np.random.default_rng(3)
     spread = rng.choice([1 << 12, 1 << 15, 1 << 21], (3, 4, channels))
     accumulators = rng.integers(-spread, spread)
     accumulators[0, 0], accumulators[0, 1] = -(1 << 21), (1 << 21) - 1
-    expected = [unit.model(frame) for frame in accumulators]
+    expected = [bench.component.model(frame) for frame in accumulators]
     assert len(np.unique(expected)) > 3
-    bench = StreamBench(unit, "requantise", tmp_path)
     for seed, stalls in enumerate((0.4, {"o": 0.8}, {"i": 0.8})):
         bench.run({"i": accumulators}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": accumulators}, {"o": expected})
@@ -89,8 +99,10 @@ def test_rounds_to_nearest_with_halves_up(scaler, tmp_path):
     check(unit, accumulators, tmp_path)
 
 
-@pytest.mark.parametrize("vendor_cells", [False, True], ids=["behavioural", "vendor"])
-def test_a_dsp48e1_at_the_ends_of_its_range(vendor_cells, tmp_path):
+@pytest.mark.parametrize(
+    "write", [write_verilog, write_with_vendor_cells], ids=["behavioural", "vendor"]
+)
+def test_a_dsp48e1_at_the_ends_of_its_range(write, tmp_path):
     top = (1 << 23) - 1
     options = {"low": -128, "high": 127, "o_shape": signed(8), "scaler": "dsp48e1"}
     unit = Requantise(
@@ -99,7 +111,7 @@ def test_a_dsp48e1_at_the_ends_of_its_range(vendor_cells, tmp_path):
     rng = np.random.default_rng(1)
     values = [[top] * 3, [-top - 1] * 3, [0] * 3, *rng.integers(-top - 1, top + 1, (40, 3))]
     assert len(np.unique(unit.model(np.array(values)))) > 40
-    check(unit, np.array([values]), tmp_path, vendor_cells=vendor_cells)
+    check(unit, np.array([values]), tmp_path, write=write)
 
 
 @pytest.mark.parametrize("scaler", SCALERS)

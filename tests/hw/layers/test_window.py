@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 
 from hw.layers.window import WindowBuffer
 from hw.layers.window_geometry import WindowGeometry
-from tests.harness import StreamBench
+from tests.harness import StreamBench, bench_group
 from tests.harness.waves import trace
 
 LANES = 2
@@ -47,12 +47,13 @@ CASES = {  # geometry, tap
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("spare", ["least", "most"])
-def test_windows(case, spare, tmp_path):
+SPARE = ("least", "most")
+
+
+def make(case, spare):
     geometry, tap = CASES[case]
     capacity = geometry.span + (max(geometry.longest_step, 3) if spare == "most" else 0)
-    buffer = WindowBuffer(
+    return WindowBuffer(
         geometry,
         lanes=LANES,
         shape=unsigned(8),
@@ -60,12 +61,21 @@ def test_windows(case, spare, tmp_path):
         kind="block" if spare == "most" else "lut",
         tap=tap,
     )
+
+
+buffers = bench_group(make, itertools.product(CASES, SPARE))
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("spare", SPARE)
+def test_windows(case, spare, buffers):
+    geometry, tap = CASES[case]
+    bench = buffers[case, spare]
     rng = np.random.default_rng(7)
     frames = rng.integers(0, 256, (3, geometry.height, geometry.width, geometry.chunks, LANES))
     expected = {"o": [geometry.model(frame) for frame in frames]}
     if tap is not None:
         expected["o_tap"] = [geometry.tap_model(frame, tap) for frame in frames]
-    bench = StreamBench(buffer, "window", tmp_path)
     for seed, stalls in enumerate((0.4, {"i": 0.7}, {"o": 0.7}, {"o_tap": 0.8}, 0.0)):
         result = bench.run({"i": frames}, expected, stalls=stalls, seed=seed)
     if spare == "most":

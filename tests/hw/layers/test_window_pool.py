@@ -12,7 +12,7 @@ from hw.layers.window_geometry import WindowGeometry
 from hw.layers.window_pool import WindowPool
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
 from hw.stream.fifo import MemoryKind
-from tests.harness import StreamBench
+from tests.harness import bench_group
 from tests.hw.layers.convolutions import roomy_pixels
 
 U8, S8 = unsigned(8), signed(8)
@@ -81,12 +81,14 @@ def frames_of(case: Case) -> np.ndarray:
     return frames
 
 
+pools = bench_group(lambda name: make(CASES[name]), CASES)
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_pools(name, tmp_path):
-    case = CASES[name]
-    pool, frames = make(case), frames_of(case)
-    expected = [pool.model(frame) for frame in frames]
-    bench = StreamBench(pool, "pool", tmp_path)
+def test_pools(name, pools):
+    case, bench = CASES[name], pools[name]
+    frames = frames_of(case)
+    expected = [bench.component.model(frame) for frame in frames]
     for seed, stalls in enumerate((0.4, {"i": 0.6}, {"o": 0.8})):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
     result = bench.run({"i": frames}, {"o": expected})
@@ -94,12 +96,17 @@ def test_pools(name, tmp_path):
     assert result.period("o") == max(g.rows * g.columns * g.words, g.height * g.width * g.chunks)
 
 
-@pytest.mark.parametrize("average", [None, NINTH], ids=["maximum", "average"])
-def test_latency_is_the_sum_of_its_registers(average, tmp_path):
-    case = Case((3, 3), 2, 2, 3, 1, NO_PAD, average=average)
-    pool, frames = make(case), frames_of(case)[:1]
-    bench = StreamBench(pool, "pool", tmp_path)
-    result = bench.run({"i": frames}, {"o": [pool.model(frames[0])]})
+SMALL = {
+    "maximum": Case((3, 3), 2, 2, 3, 1, NO_PAD),
+    "average": Case((3, 3), 2, 2, 3, 1, NO_PAD, average=NINTH),
+}
+small = bench_group(lambda name: make(SMALL[name]), SMALL)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_latency_is_the_sum_of_its_registers(name, small):
+    average, bench, frames = SMALL[name].average, small[name], frames_of(SMALL[name])[:1]
+    result = bench.run({"i": frames}, {"o": [bench.component.model(frames[0])]})
     window, taps, running = len(WINDOW_REGISTERS), 9 - 1, 1
     end = 1 if average is None else LATENCY["inferred"] + len(FIFO_REGISTERS)
     assert result.first("o") - result.last("i") == window + taps + running + end

@@ -12,17 +12,21 @@ from amaranth.lib.wiring import In, Out
 from hw.link.receiver import PacketReceiver
 from hw.link.shell import FrameServer, Shell
 from hw.stream.lane_stream import lane_stream
+from protocol.coding.decode import decode
+from protocol.coding.encode import encode
+from protocol.coding.rules import Steps
 from protocol.device import Device
 from protocol.framing import Deframer, frame
 from protocol.messages import DeviceInfo, Result, Statistics
-from protocol.packets import HEADER, Kind, Packet
+from protocol.packets import HEADER, Form, Kind, Packet
 from protocol.session import Session
 from sim.simulator import Simulator
 from sim.verilate import build
+from tests.harness.shared import shared_folder
 from tests.harness.verilog import write_verilog
 
 INFO = DeviceInfo(
-    6, 5, 3, 150, 50_000_000, bytes(range(8)), chunk=32, credits=4, frames=4, streams=3
+    6, 5, 3, 150, 50_000_000, bytes(range(8)), 32, credits=4, frames=4, streams=3, coded=True
 )
 SETTLED = 20_000
 """Clock cycles after which nothing more comes of what was sent."""
@@ -77,10 +81,10 @@ def make_frames(count: int, seed: int) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("server")
+    verilog = tmp_path_factory.mktemp("server") / "server.v"
     server = FrameServer(Shell(INFO, Weigher(INFO.frame_bytes, INFO.classes), "lut"))
-    write_verilog(server, folder / "server.v", "simtop")
-    return build(folder / "server.v", folder / "sim")
+    write_verilog(server, verilog, "simtop")
+    return build(verilog, shared_folder(tmp_path_factory, "server"))
 
 
 @pytest.fixture
@@ -115,12 +119,23 @@ class Board:
 
 
 def chunks(pixels: np.ndarray, sequence: int) -> list[Packet]:
-    data = pixels.tobytes()
+    return packets(pixels.tobytes(), sequence)
+
+
+def packets(data: bytes, sequence: int, form: int = 0) -> list[Packet]:
     starts = range(0, len(data), INFO.chunk)
-    return [
-        Packet(Kind.FRAME, sequence, index, data[start : start + INFO.chunk])
+    found = [
+        Packet(Kind.FRAME, sequence, index, data[start : start + INFO.chunk], form)
         for index, start in enumerate(starts)
     ]
+    found[-1] = replace(found[-1], form=form and form | Form.LAST)
+    return found
+
+
+def coded_data(pixels: np.ndarray, number: int) -> bytes:
+    """A frame as it is coded; every third one is malformed."""
+    data = encode(pixels, Steps(1, 2))
+    return [data, data[: len(data) // 2], data, data, data + b"\xff", data][number % 6]
 
 
 def model_answers(device: Device, packets: list[Packet]) -> list[Packet]:
@@ -137,18 +152,27 @@ def test_one_thing_at_a_time_equals_the_model(board):
     device = Device(INFO, weigh)
     rng = random.Random(1)
     asked = [Packet(Kind.RESET, 40_000), Packet(Kind.INFO, 3), Packet(Kind.ACK, 1, 1)]
-    for number, pixels in enumerate(make_frames(4, 1)):
+    for number, pixels in enumerate(make_frames(8, 1)):
         parts = chunks(pixels, 40_000 + number)
+        if number % 2:
+            parts = packets(coded_data(pixels, number), 40_000 + number, Form.CODED)
+        # Of another form, empty, or short without being the last.
+        asked += [
+            Packet(Kind.FRAME, 40_000 + number, 1, bytes(32), Form.CODED * (1 - number % 2)),
+            Packet(Kind.FRAME, 40_000 + number, 0, b"", Form.CODED | Form.LAST),
+            Packet(Kind.FRAME, 40_000 + number, 0, bytes(31), Form.CODED),
+        ]
         asked += [*parts[:2], rng.choice(parts), Packet(Kind.INFO, 9), *parts[2:], parts[-1]]
     for packet in asked:
         expected = model_answers(device, [packet])
         found = board.ask(packet)
         assert list(map(without_cycles, found)) == list(map(without_cycles, expected))
     statistics = board.statistics()
-    assert statistics.answered == device.statistics.answered == 4
+    assert statistics.answered == device.statistics.answered == 8
+    assert statistics.refused == device.statistics.refused == 2
     assert statistics.dropped == device.statistics.dropped
     assert (statistics.bad, statistics.in_flight, statistics.pixels) == (0, 0, INFO.frame_bytes)
-    assert (statistics.sequence, statistics.index, statistics.credit) == (40_004, 0, INFO.credits)
+    assert (statistics.sequence, statistics.index, statistics.credit) == (40_008, 0, INFO.credits)
 
 
 def test_cycles_count_from_first_pixel_to_last_sum(board):
@@ -191,7 +215,10 @@ def test_frames_back_to_back(library, stalls):
         simulator.stall(5, *stalls)
         while len(found) < len(frames):
             while session.may_submit and submitted < len(frames):
-                session.submit(frames[submitted].tobytes())
+                # One raw, two coded, of which some are malformed.
+                coded = submitted % 3 > 0
+                data = coded_data(frames[submitted], submitted)
+                session.submit(data if coded else frames[submitted].tobytes(), coded=coded)
                 submitted += 1
             line += b"".join(map(frame, session.packets()))
             moved = simulator.advance(line, 50)
@@ -202,7 +229,13 @@ def test_frames_back_to_back(library, stalls):
             session.results.clear()
             assert simulator.cycles < 500_000
     assert session.info == INFO
-    np.testing.assert_array_equal([result.sums for result in found], list(map(weigh, frames)))
+    for number, (pixels, result) in enumerate(zip(frames, found, strict=True)):
+        fault = ""
+        if number % 3:
+            made = decode(coded_data(pixels, number), INFO.shape)
+            pixels, fault = made.frame, made.fault
+        assert result.refused == bool(fault)
+        np.testing.assert_array_equal(result.sums, weigh(pixels))
     assert (session.damaged, session.resent, session.resets) == (0, 0, 0)
     assert min(result.cycles for result in found) >= INFO.frame_bytes + INFO.classes - 1
 
@@ -282,9 +315,9 @@ def test_sizes_that_are_no_powers_of_two_are_refused(change):
         PacketReceiver(replace(INFO, **change))
 
 
-@pytest.mark.parametrize("classes", [1, 2])
-def test_few_classes_need_no_signals_without_bits(classes, tmp_path):
-    info = replace(INFO, classes=classes)
+@pytest.mark.parametrize(("classes", "coded"), [(1, True), (2, False)])
+def test_few_classes_need_no_signals_without_bits(classes, coded, tmp_path):
+    info = replace(INFO, classes=classes, coded=coded)
     server = FrameServer(Shell(info, Weigher(info.frame_bytes, classes), "lut"))
     path = tmp_path / "server.v"
     write_verilog(server, path, "simtop")

@@ -1,4 +1,5 @@
 import random
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,13 +9,23 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hw.stream.fifo import CreditFifo, StreamFifo
-from tests.harness import StreamBench
+from tests.harness import bench_group
+
+DEPTHS, KINDS = (2, 3, 16), (("lut", False), ("block", False), ("lut", True))
 
 
-@pytest.mark.parametrize("depth", [2, 3, 16])
-@pytest.mark.parametrize(("kind", "late"), [("lut", False), ("block", False), ("lut", True)])
-def test_order_and_throughput(depth, kind, late, tmp_path):
-    bench = StreamBench(StreamFifo(unsigned(12), depth, kind, late=late), "fifo", tmp_path)
+def make(depth, kind):
+    memory, late = kind
+    return StreamFifo(unsigned(12), depth, memory, late=late)
+
+
+fifos = bench_group(make, product(DEPTHS, KINDS))
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize(("kind", "late"), KINDS)
+def test_order_and_throughput(depth, kind, late, fifos):
+    bench = fifos[depth, (kind, late)]
     words = np.random.default_rng(depth).integers(0, 4096, (3, 40, 1))
     for seed, stalls in enumerate((0.5, {"o": 0.8}, {"i": 0.8})):
         bench.run({"i": words}, {"o": words}, stalls=stalls, seed=seed)
@@ -79,9 +90,13 @@ class DelayLine(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize(("latency", "depth"), [(1, 5), (5, 9), (5, 2)])
-def test_credits_lose_nothing(latency, depth, tmp_path):
-    bench = StreamBench(DelayLine(latency, depth), "delay", tmp_path)
+LINES = [(1, 5), (5, 9), (5, 2)]  # latency, depth
+lines = bench_group(DelayLine, LINES)
+
+
+@pytest.mark.parametrize(("latency", "depth"), LINES)
+def test_credits_lose_nothing(latency, depth, lines):
+    bench = lines[latency, depth]
     words = np.random.default_rng(latency).integers(0, 256, (3, 40, 1))
     for seed, stalls in enumerate((0.5, {"o": 0.9}, {"i": 0.8})):
         bench.run({"i": words}, {"o": words}, stalls=stalls, seed=seed)

@@ -4,12 +4,15 @@ from amaranth.hdl import unsigned
 from amaranth.sim import Simulator
 
 from hw.stream.fork import Fork
-from tests.harness import StreamBench
+from tests.harness import bench_group
+
+BRANCHES = (1, 3, 6)
+forks = bench_group(lambda branches: Fork(unsigned(8), branches), BRANCHES)
 
 
-@pytest.mark.parametrize("branches", [1, 3, 6])
-def test_every_branch_gets_every_transfer(branches, tmp_path):
-    bench = StreamBench(Fork(unsigned(8), branches), "fork", tmp_path)
+@pytest.mark.parametrize("branches", BRANCHES)
+def test_every_branch_gets_every_transfer(branches, forks):
+    bench = forks[branches]
     frames = list(np.random.default_rng(1).integers(0, 256, (3, 40)))
     outputs = {f"o{k}": frames for k in range(branches)}
     last = f"o{branches - 1}"

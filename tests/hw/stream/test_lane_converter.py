@@ -3,7 +3,7 @@ import pytest
 from amaranth.hdl import signed, unsigned
 
 from hw.stream.lane_converter import LaneConverter
-from tests.harness import StreamBench
+from tests.harness import bench_group
 
 CASES = [  # channels, i_lanes, o_lanes
     (12, 3, 3),
@@ -18,12 +18,16 @@ CASES = [  # channels, i_lanes, o_lanes
 ]
 
 
+converters = bench_group(
+    lambda channels, i_lanes, o_lanes: LaneConverter(channels, i_lanes, o_lanes, signed(8)), CASES
+)
+
+
 @pytest.mark.parametrize(("channels", "i_lanes", "o_lanes"), CASES)
-def test_regroups(tmp_path, channels, i_lanes, o_lanes):
-    converter = LaneConverter(channels, i_lanes, o_lanes, signed(8))
+def test_regroups(channels, i_lanes, o_lanes, converters):
+    bench = converters[channels, i_lanes, o_lanes]
     frames = list(np.random.default_rng(channels).integers(-128, 128, (3, 3, 4, channels)))
-    expected = [converter.model(frame) for frame in frames]
-    bench = StreamBench(converter, "lanes", tmp_path)
+    expected = [bench.component.model(frame) for frame in frames]
     for seed, stalls in enumerate([0.3, 0.6, {"i": 0.7}, {"o": 0.7}]):
         bench.run({"i": frames}, {"o": expected}, stalls=stalls, seed=seed)
 

@@ -1,0 +1,1 @@
+"""What a plan amounts to: its figures, ``report.html``, and plans side by side."""
