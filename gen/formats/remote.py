@@ -108,7 +108,9 @@ class _Hub:
             If that fails, with a remedy; or if the file is not what the hub says.
         """
         require_package("huggingface_hub", f"{self}: the Hugging Face hub takes", "hub")
-        hub = importlib.import_module("huggingface_hub")
+        constants = importlib.import_module("huggingface_hub.constants")
+        # Named, since some versions keep for good what it was when they were imported.
+        hub = importlib.import_module("huggingface_hub").HfApi(endpoint=constants.ENDPOINT)
         importlib.import_module("huggingface_hub.utils").disable_progress_bars()
         try:
             file = self.file or self._only_network(hub)

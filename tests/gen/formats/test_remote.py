@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -42,11 +43,18 @@ def hub(data, tmp_path, monkeypatch):
         "owner/none": {"model.tflite": b""},
     }
     with serving(repositories) as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        ask(monkeypatch, constants, server.url)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         yield SimpleNamespace(server=server, constants=constants)
+
+
+def ask(monkeypatch, constants, url: str) -> None:
+    """Have the hub at another address, as HF_ENDPOINT would before the library is imported."""
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
 def load(text: str) -> tuple[Any, str]:
@@ -95,7 +103,8 @@ def test_what_the_hub_does_not_have(hub):
 
 
 def test_no_hub_at_all(hub, monkeypatch):
-    monkeypatch.setattr(hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    ask(monkeypatch, hub.constants, "http://127.0.0.1:9")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between tries
     assert "fetch it once" in told("hf://owner/two/a.onnx")
     assert "check the network" in told("hf://owner/two")
 
