@@ -110,7 +110,7 @@ class FarEnd(wiring.Component):
         m.submodules.receiver = receiver = UartReceiver(line.clock_hz, line.baud)
         m.submodules.board = Instance(
             MODULE,
-            i_clk=ClockSignal(),
+            i_line_clk=ClockSignal(),
             i_rst=ResetSignal(),
             i_i_rx=transmitter.o_tx,
             o_o_tx=receiver.i_rx,

@@ -10,7 +10,7 @@ from gen.plan.queues import waits
 from tests.designs import Design, most_held
 from tests.gen.backend.test_assemble import small_board
 from tests.graphs import GRAPHS
-from tests.harness import StreamBench, bench_group
+from tests.harness import StreamBench
 from tests.harness.stream_bench import Result
 from tests.networks import NetworkBuilder
 
@@ -30,9 +30,6 @@ def design(name: str) -> Design:
     return Design.of(GRAPHS[name](), small_board(dsp=100), TARGET)
 
 
-benches = bench_group(lambda name: design(name).hardware, GRAPHS)
-
-
 def check_queues(design: Design, result: Result) -> None:
     """Check that no queue overflows, and that those for a longer path are needed."""
     analysed = waits(design.graph, design.plan.cycles, design.plan.nodes)
@@ -46,8 +43,9 @@ def check_queues(design: Design, result: Result) -> None:
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_every_tensor_and_the_pace_are_as_told(name: str, benches):
-    made, bench = design(name), benches[name]
+def test_every_tensor_and_the_pace_are_as_told(name: str, tmp_path: Path):
+    made = design(name)
+    bench = StreamBench(made.hardware, "accelerator", tmp_path)
     for seed, stalls in enumerate(STALLS):
         made.run(bench, made.inner(), stalls=stalls, seed=seed)
     result = made.run(bench, made.waiting())
