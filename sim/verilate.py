@@ -45,7 +45,15 @@ _DESIGN = (
     *("-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0"),
 )
 _CELLS = (
-    *("-fno-dfg", "-Wno-PINMISSING", "--output-split", "100000", "--output-split-cfuncs", "5000"),
+    *(
+        "-fno-dfg",
+        "-Wno-PINMISSING",
+        "-Wno-LATCH",
+        "--output-split",
+        "100000",
+        "--output-split-cfuncs",
+        "5000",
+    ),
     *("-MAKEFLAGS", "OPT_FAST=-O0 OPT_SLOW=-O0"),
 )
 """For a hundred thousand cells of single bits. Every file that is compiled reads what declares them
