@@ -101,28 +101,40 @@ def build(
     if not verilog.is_file():
         raise FirebrickError(f"{verilog}: no such Verilog file; run `python -m gen` first")
     with _locked(folder):
-        design, memories = split_memories(verilog.read_text(), folder / "memories")
-        for path, text in memories.items():
-            path.parent.mkdir(exist_ok=True)
-            with replacing(path) as file:  # other processes read it when a simulation starts
-                file.write(text.encode())
+        design = _without_memories(verilog, folder / "memories")
         arguments = [*_OPTIONS, *_options(design, cells=cells), *tool.extra_args]
         if waves:
             arguments += _wave_options(tool)
         library, stamp = folder / _LIBRARY, folder / "stamp"
         key = _key(design, arguments, tool)
-        if library.is_file() and stamp.is_file() and stamp.read_text() == key:
-            return library
-        stamp.unlink(missing_ok=True)
-        with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
-            # Elsewhere, since it leaves 200 MB behind, and makefiles cannot have blanks in paths.
-            (Path(work) / "design.v").write_text(design)
-            shutil.copytree(NATIVE, Path(work) / "native")
-            _verilate(tool, arguments, Path(work), folder / "build.log", progress)
-            with replacing(library) as file:  # a process that runs the old one keeps it
-                file.write((Path(work) / _LIBRARY).read_bytes())
-        stamp.write_text(key)
+        if not (library.is_file() and stamp.is_file() and stamp.read_text() == key):
+            stamp.unlink(missing_ok=True)
+            _compile(design, arguments, tool, library, progress)
+            stamp.write_text(key)
     return library
+
+
+def _without_memories(verilog: Path, folder: Path) -> str:
+    """The design, whose memories are initialised from files that are written into the folder."""
+    design, memories = split_memories(verilog.read_text(), folder)
+    for path, text in memories.items():
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as file:  # other processes read it when a simulation starts
+            file.write(text.encode())
+    return design
+
+
+def _compile(
+    design: str, arguments: list[str], tool: VerilatorTool, library: Path, progress: Progress
+) -> None:
+    """Compile a design in a scratch folder, and put the library where it is wanted."""
+    with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
+        # Elsewhere, since it leaves 200 MB behind, and makefiles cannot have blanks in paths.
+        (Path(work) / "design.v").write_text(design)
+        shutil.copytree(NATIVE, Path(work) / "native")
+        _verilate(tool, arguments, Path(work), library.with_name("build.log"), progress)
+        with replacing(library) as file:  # a process that runs the old one keeps it
+            file.write((Path(work) / _LIBRARY).read_bytes())
 
 
 def _options(design: str, *, cells: bool) -> tuple[str, ...]:
