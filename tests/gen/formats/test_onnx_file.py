@@ -1,6 +1,7 @@
 """ONNX files that are models, and files that are none."""
 
 import onnx
+import pytest
 from onnx import helper
 
 from gen.formats.onnx_file import read_model, without_functions
@@ -35,14 +36,27 @@ def test_files_that_are_no_models(tmp_path):
     )
 
 
-def test_functions_that_are_used_otherwise_than_written():
+def with_function(times: int, inputs: int) -> onnx.ModelProto:
+    """A model with a function of one input, which is given some times, and used with some."""
     net = OnnxBuilder()
-    net.node("Own", ["data", "data"], "it", domain="mine")
+    net.node("Own", ["data"] * inputs, "it", domain="mine")
     model = net.model(net.nodes[-1].output[0])
     model.opset_import.append(helper.make_opsetid("mine", 1))
     inner = [helper.make_node("Relu", ["x"], ["y"])]
     versions = [helper.make_opsetid("", 13)]
-    model.functions.append(helper.make_function("mine", "Own", ["x"], ["y"], inner, versions))
-    message = refusal(without_functions, model)
-    assert message.startswith("its local functions cannot be written out (Number of actual")
+    made = helper.make_function("mine", "Own", ["x"], ["y"], inner, versions)
+    model.functions.extend([made] * times)
+    return model
+
+
+def test_functions_are_written_out():
+    assert [n.op_type for n in without_functions(with_function(1, 1)).graph.node] == ["Relu"]
+
+
+@pytest.mark.parametrize(("times", "inputs", "told"), [
+    (1, 2, "Number of actual"), (2, 1, "Model contains multiple local functions"),
+])  # fmt: skip
+def test_functions_that_do_not_fit(times, inputs, told):
+    message = refusal(without_functions, with_function(times, inputs))
+    assert message.startswith(f"its local functions cannot be written out ({told}")
     assert message.endswith("); export it without them")
