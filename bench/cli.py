@@ -39,6 +39,9 @@ BENCHMARKS = (
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
 
+NAMES = (*BENCHMARKS, "same", "wild")
+"""All that there are."""
+
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -157,6 +160,11 @@ def _module(name: str) -> ModuleType:
 def _list() -> Table:
     table = Table("benchmark", "what it measures", title="python -m bench NAME")
     table.title_justify = "left"
-    for name in (*BENCHMARKS, "same", "wild"):
-        table.add_row(name, (_module(name).__doc__ or "").splitlines()[0])
+    for name in NAMES:
+        table.add_row(name, about(name))
     return table
+
+
+def about(name: str) -> str:
+    """What a benchmark measures, in a line."""
+    return (_module(name).__doc__ or "").splitlines()[0]
