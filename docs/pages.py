@@ -1,4 +1,4 @@
-"""Pages that follow from the code: the protocol's, and the list of benchmarks.
+"""Pages that follow from the code: the protocol's, benchmarks and their results.
 
 ``python -m docs.pages`` writes them from their templates; a test holds them against what it would
 write.
@@ -14,12 +14,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import bench.cli
+from bench.results import stored
+from docs.tables import tables
 from protocol import messages, packets
 from protocol.framing import frame
 from protocol.packets import Block, Form, Kind, Packet
 
 FOLDER = Path(__file__).parent
-PAGES = ("protocol.md", "benchmarks.md")
+PAGES = ("protocol.md", "benchmarks.md", "results.md")
 _SHOWN = 24
 """Bytes of a packet that are shown."""
 
@@ -48,7 +50,9 @@ def _contents() -> dict[str, Any]:
         "hex": lambda value: f"{value:02X}",
         "conversation": _conversation(),
         "example": [(who, what, _line(packet)) for who, what, packet in _example()],
-        "benchmarks": [(name, bench.cli.about(name)) for name in bench.cli.NAMES],
+        "about": {name: bench.cli.about(name) for name in bench.cli.NAMES},
+        "results": stored(bench.cli.BENCHMARKS),
+        "tables": tables,
     }
 
 
