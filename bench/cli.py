@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.results import RESULTS, Result, commit
+from gen.common.console import WRONG
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
 from gen.common.outputs import check_output
@@ -143,7 +144,7 @@ def run_all(
     failed = [name for name in names or BENCHMARKS if not _keep(console, name, out, shared, limit)]
     if failed:
         console.print(f"failed: {', '.join(failed)}")
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
 
 
 def _keep(console: Console, name: str, out: Path, shared: Path, limit: int | None) -> bool:
@@ -196,7 +197,7 @@ def wild(
     rows = module.run(console, folder, only, hardware)
     _write(console, json, {"wild": rows})
     if any(row.fault for row in rows):
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
 
 
 def _write(console: Console, json: Path | None, figures: dict[str, Any]) -> None:

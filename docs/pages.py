@@ -6,22 +6,27 @@ write.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import typer.main
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import bench.cli
 from bench.results import stored
 from docs.tables import tables
+from gen.common.console import BAD_INPUT, WRONG
+from gen.common.errors import INTERRUPTED
 from protocol import messages, packets
 from protocol.framing import frame
 from protocol.packets import Block, Form, Kind, Packet
 
 FOLDER = Path(__file__).parent
-PAGES = ("protocol.md", "benchmarks.md", "results.md")
+PAGES = ("commands.md", "protocol.md", "benchmarks.md", "results.md")
 _SHOWN = 24
 """Bytes of a packet that are shown."""
 
@@ -51,9 +56,19 @@ def _contents() -> dict[str, Any]:
         "conversation": _conversation(),
         "example": [(who, what, _line(packet)) for who, what, packet in _example()],
         "about": {name: bench.cli.about(name) for name in bench.cli.NAMES},
+        "commands": {program: list(_commands(program)) for program in ("gen", "sim", "host")},
+        "statuses": {"fine": 0, "wrong": WRONG, "bad": BAD_INPUT, "interrupted": INTERRUPTED},
         "results": stored(bench.cli.BENCHMARKS),
         "tables": tables,
     }
+
+
+def _commands(program: str) -> Iterator[tuple[str, str]]:
+    """The commands of a program, and what each does."""
+    app = importlib.import_module(f"{program}.cli").app
+    for name, command in typer.main.get_group(app).commands.items():
+        first = (command.help or "").replace("\b", "").strip().split("\n\n")[0]
+        yield name, " ".join(first.split())
 
 
 def _table(block: Block) -> str:
