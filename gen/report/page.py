@@ -67,6 +67,7 @@ def report_page(figures: Figures, measured: Measured) -> str:
             slowest=figures.plan.slowest,
             synthesised=measured.synthesised,
             routed=measured.routed,
+            observed=measured.observed,
             charts=_charts(figures, measured),
             wide=lay_out(figures, WIDE),
             narrow=lay_out(figures, NARROW),
@@ -102,6 +103,8 @@ def _charts(figures: Figures, measured: Measured) -> dict[str, Markup]:
         if measured.synthesised is not None:
             made.append(charts.synthesis(measured.synthesised, figures.uses))
             made.append(charts.clock(measured.synthesised.clock, figures.plan.clock_hz))
+        if measured.observed is not None:
+            made.append(charts.activity(measured.observed))
         return {chart.name: Markup(chart.svg()) for chart in made}
 
 
