@@ -39,7 +39,7 @@ class Entry:
         What the network expects; None where codes are fed that are the pixels.
     source : str
         Who says so, for people.
-    order : int array (3,)
+    order : int array (channels,)
         For each of the network's channels, the channel of a frame that it reads.
     front : PixelMap or None
         What the graph itself does to pixels before it quantises them.
@@ -51,7 +51,7 @@ class Entry:
     front: PixelMap | None = None
 
     def framed(self, values: np.ndarray) -> np.ndarray:
-        """Values (..., 3) of the network's channels, in the order of a frame's."""
+        """Values (..., channels) of the network's channels, in the order of a frame's."""
         return values[..., np.argsort(self.order)]
 
     def tables(self, scale: Scale, zeros: np.ndarray) -> Tables:
@@ -61,7 +61,7 @@ class Entry:
         ----------
         scale : Scale
             Of the input.
-        zeros : int array (3,)
+        zeros : int array (channels,)
             Code of zero of each of the network's channels, counted from the smallest code.
         """
         if self.normalisation is None:
@@ -74,7 +74,7 @@ class Entry:
         return tuple(tuple(row.tolist()) for row in codes)
 
     def _values(self) -> np.ndarray:
-        """What each pixel value becomes before it is quantised, float32 (256, 3)."""
+        """What each pixel value becomes before it is quantised, float32 (256, channels)."""
         assert self.normalisation is not None
         mean, std = (
             np.array(part, np.float32) for part in (self.normalisation.mean, self.normalisation.std)
@@ -121,7 +121,9 @@ def read_entry(
         If nobody says, and the codes reach no values of a customary normalisation; or if the graph
         mixes channels or pads before it quantises.
     """
-    found, source = _normalisation(node, scale, expected, metadata, fed=fed, front=front)
+    found, source = _normalisation(
+        node, scale, expected, metadata, fed=fed, front=front, channels=channels
+    )
     own = "RGB" if found is None else found.channel_order
     said = expected.channel_order or metadata.get("channel_order", own).strip().upper()
     if found is not None:
@@ -140,6 +142,7 @@ def _normalisation(
     *,
     fed: bool,
     front: PixelMap | None,
+    channels: int,
 ) -> tuple[Normalisation | None, str]:
     """What the network expects, but for the order of channels, and who says so."""
     told, source = expected.normalisation, "given"
@@ -154,7 +157,7 @@ def _normalisation(
     if front is not None:
         white = front.white
         return Normalisation(std=(255 / white,) * 3), f"the model takes pixels of 0 to {white:g}"
-    name = _customary(scale)
+    name = _customary(scale, channels)
     if name is None:
         least, most = scale.low * scale.scale, scale.high * scale.scale
         refuse(
@@ -186,14 +189,20 @@ def _ends(normalisation: Normalisation) -> tuple[float, float]:
     return float((-mean / std).min()), float(((255 - mean) / std).max())
 
 
-def _customary(scale: Scale) -> str | None:
+def _customary(scale: Scale, channels: int) -> str | None:
     """The preset whose values the codes reach best, the usual one first; None if none is near."""
-    names = [ASSUMED[3], *(name for name in PRESETS if name != ASSUMED[3])]
+    usual = ASSUMED[channels]
+    names = [usual, *(name for name in PRESETS if name != usual and _is_for(name, channels))]
     misses = {name: _miss(PRESETS[name], scale) for name in names}
     best = min(names, key=misses.__getitem__)
-    usual = misses[ASSUMED[3]] < CLOSE and misses[best] > misses[ASSUMED[3]] / 4
-    best = ASSUMED[3] if usual else best
+    best = usual if misses[usual] < CLOSE and misses[best] > misses[usual] / 4 else best
     return best if misses[best] < CLOSE else None
+
+
+def _is_for(name: str, channels: int) -> bool:
+    """Whether a preset can be one of pixels of so many channels: it has as many, or one for all."""
+    preset = PRESETS[name]
+    return channels == len(preset.mean) or len({*zip(preset.mean, preset.std, strict=True)}) == 1
 
 
 def _miss(normalisation: Normalisation, scale: Scale) -> float:
@@ -207,7 +216,7 @@ def _channels(node: onnx.NodeProto, front: PixelMap) -> np.ndarray:
     """The fed channel that each channel is made of."""
     used = np.abs(front.matrix) > 0
     if (
-        front.matrix.shape != (3, 3)
+        len(set(front.matrix.shape)) != 1
         or (used.sum(axis=0) != 1).any()
         or (used.sum(axis=1) != 1).any()
     ):
@@ -219,7 +228,11 @@ def _channels(node: onnx.NodeProto, front: PixelMap) -> np.ndarray:
 
 
 def fed_codes(
-    node: onnx.NodeProto, scale: np.ndarray | None, zero: np.ndarray | None, kind: np.dtype
+    node: onnx.NodeProto,
+    scale: np.ndarray | None,
+    zero: np.ndarray | None,
+    kind: np.dtype,
+    channels: int,
 ) -> tuple[Scale, np.ndarray]:
     """The scale of codes that are fed, and their codes of zero, counted from the smallest.
 
@@ -231,6 +244,8 @@ def fed_codes(
         What it says; there may be a zero point a channel.
     kind : np.dtype
         Of the input.
+    channels : int
+        Of a frame.
 
     Raises
     ------
@@ -244,7 +259,7 @@ def fed_codes(
             "decodes an input of other codes than it says; uint8 or int8 codes with one scale, and "
             "zero points of that type, are supported",
         )
-    zeros = np.broadcast_to(zero.reshape(-1), 3).astype(np.int64)
+    zeros = np.broadcast_to(zero.reshape(-1), channels).astype(np.int64)
     said = Scale.read(node, float(scale.reshape(-1)[0]), int(zeros[0]), kind)
     return said, zeros - code_limits(kind)[0]
 

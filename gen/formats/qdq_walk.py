@@ -129,7 +129,7 @@ class QdqWalk(GraphWalk):
         if view.tensor == INPUT:
             said = self._said(node)
             self._codes[node.output[0]] = said
-            self._take_input(node, said, np.full(3, -said.low))
+            self._take_input(node, said, np.full(self._input_shape[2], -said.low))
             return
         layer = self._layers[view.tensor]
         if view.final or self._is_average(view.tensor):
@@ -165,7 +165,7 @@ class QdqWalk(GraphWalk):
     def _read_codes(self, node: onnx.NodeProto) -> None:
         """Take codes that are fed; their zero points, one a channel, are what zeros pad with."""
         scale, zero = self._nodes.constant(node, 1), self._nodes.constant(node, 2)
-        said, zeros = fed_codes(node, scale, zero, self._nodes.input.kind)
+        said, zeros = fed_codes(node, scale, zero, self._nodes.input.kind, self._input_shape[2])
         self._codes[node.input[0]] = said
         self._take_input(node, said, zeros, fed=True)
 
