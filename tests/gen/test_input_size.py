@@ -115,7 +115,8 @@ def test_a_size_from_the_command_line(call, given, shape):
                                                     "--input-size"),
     (("--model", "authors.net", "--input-size", "24"), "authors.net: has a size already; leave"),
     (("--input-size", "24"), "the default: has a size already; leave out --input-size"),
-    (("--family", SMALL, "--calibrate", "photos", "--input-size", "1,1"), "the input of (1, 1, 3) is too small; give"),
+    (("--family", SMALL, "--calibrate", "photos", "--input-size", "1"),
+     "the input of (1, 1, 3) is too small; give a larger one"),
 ])  # fmt: skip
 def test_sizes_that_are_refused(call, command, given, message):
     status, err = call(*command, *given)
