@@ -17,6 +17,7 @@ import onnx
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_node import refuse
 from gen.formats.onnx_pixels import PixelMap
+from gen.formats.qdq_front import Front
 from gen.formats.qdq_scales import Scale, code_limits
 from gen.ir.preprocessing import ASSUMED, CHANNELS, PRESETS, Expected, Normalisation, Tables
 
@@ -43,12 +44,15 @@ class Entry:
         For each of the network's channels, the channel of a frame that it reads.
     front : PixelMap or None
         What the graph itself does to pixels before it quantises them.
+    requantised : Front or None
+        What it does to them where it quantises them more than once.
     """
 
     normalisation: Normalisation | None
     source: str
     order: np.ndarray
     front: PixelMap | None = None
+    requantised: Front | None = None
 
     def framed(self, values: np.ndarray) -> np.ndarray:
         """Values (..., channels) of the network's channels, in the order of a frame's."""
@@ -66,8 +70,11 @@ class Entry:
         """
         if self.normalisation is None:
             return ()
-        steps = self._values() / np.float32(scale.scale)
-        codes = np.clip(np.rint(steps) + zeros, scale.low + zeros, scale.high + zeros)
+        if self.requantised is not None:
+            codes = self.requantised.codes(self._values()) - scale.zero_point + zeros
+        else:
+            steps = self._values() / np.float32(scale.scale)
+            codes = np.clip(np.rint(steps) + zeros, scale.low + zeros, scale.high + zeros)
         codes = self.framed(codes).astype(np.uint8).T
         if (codes == PIXELS).all():
             return ()
@@ -196,7 +203,16 @@ def _customary(scale: Scale, channels: int) -> str | None:
     misses = {name: _miss(PRESETS[name], scale) for name in names}
     best = min(names, key=misses.__getitem__)
     best = usual if misses[usual] < CLOSE and misses[best] > misses[usual] / 4 else best
-    return best if misses[best] < CLOSE else None
+    if misses[best] < CLOSE:
+        return best
+    return usual if _needs_power_of_two(PRESETS[usual], scale) else None
+
+
+def _needs_power_of_two(normalisation: Normalisation, scale: Scale) -> bool:
+    """Whether a scale is the least power of two by which symmetric codes hold what pixels are."""
+    largest = max(map(abs, _ends(normalisation)))
+    needed = 2.0 ** np.ceil(np.log2(largest / scale.high))
+    return scale.low == -scale.high - 1 and scale.scale == needed
 
 
 def _is_for(name: str, channels: int) -> bool:
