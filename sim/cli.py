@@ -102,11 +102,7 @@ def classify(
     - Waves to look at: `python -m sim --frames 1 --waves cat.fst cat.jpg`
     """
     board = GeneratedBoard.load(BuildFolder(folder))
-    if waves is not None and trace is not None:
-        raise FirebrickError("--waves and --trace are of different simulations; give one of them")
-    for written in (waves, trace):
-        if written is not None:
-            check_output(written, [*board.folder.own_files(), *images])
+    _check_written(waves, trace, [*board.folder.own_files(), *images])
     pixels = load_frames(images, shape.apply(board.network.preprocessing))
     fewest = FEWEST if trace is None else FRAMES
     order = np.arange(frames or max(len(images), fewest)) % len(images)
@@ -223,6 +219,27 @@ def _server(simulator: Simulator, link: Line | Ethernet) -> Server:
     if isinstance(link, Ethernet):
         return Bridge(Machine(simulator, link.station))
     return Terminal(simulator)
+
+
+def _check_written(waves: Path | None, trace: Path | None, read: list[Path]) -> None:
+    """Check that waves or a trace can be written.
+
+    Parameters
+    ----------
+    waves, trace : Path or None
+    read : list of Path
+        Files that they must not replace.
+
+    Raises
+    ------
+    FirebrickError
+        If not, or if both are asked for.
+    """
+    if waves is not None and trace is not None:
+        raise FirebrickError("--waves and --trace are of different simulations; give one of them")
+    for written in (waves, trace):
+        if written is not None:
+            check_output(written, read)
 
 
 def _simulate(board: GeneratedBoard, frames: np.ndarray, waves: Path | None) -> SimulatedFrames:
