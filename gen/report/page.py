@@ -13,7 +13,9 @@ from markupsafe import Markup
 from gen.common.build_folder import BuildFolder
 from gen.common.files import replacing
 from gen.ir.ops import INPUT
+from gen.plan.rates import COARSEST
 from gen.report import charts, comparison_charts
+from gen.report.advice import better_link
 from gen.report.comparison import Build, layer_cycles, rows
 from gen.report.figures import Figures
 from gen.report.layout import BOX, lay_out
@@ -73,6 +75,8 @@ def report_page(figures: Figures, measured: Measured) -> str:
             size=BOX,
             shown=SHOWN_LABELS,
             named=NAMED,
+            coarsest=COARSEST,
+            better=better_link(figures),
         )
     )
 
