@@ -18,10 +18,10 @@ from gen.frames.pixel_options import PixelOptions
 from gen.ir.network import QuantizedNetwork
 from gen.ir.widths import Widths
 from gen.plan.link import line_bytes
-from gen.plan.rates import COARSEST
 from protocol.coding.encode import coded_bytes
 from protocol.coding.levels import to_levels, to_pixels
 from protocol.coding.rules import Steps
+from protocol.coding.typical import COARSEST
 from sim.golden import class_sums
 
 VERSION = "1.1"

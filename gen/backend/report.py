@@ -16,10 +16,10 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD
 from gen.plan.latency import Latency
 from gen.plan.plan import Plan
-from gen.plan.rates import COARSEST
 from gen.report.advice import better_link
 from gen.report.figures import Figures
 from gen.report.rows import TITLES, Layer
+from protocol.coding.typical import COARSEST
 
 WIDTH = 124
 """Columns of ``report.txt``."""
@@ -224,7 +224,7 @@ def _links(figures: Figures) -> Table:
     )
     table.add_column("link", no_wrap=True)
     table.add_column("with", no_wrap=True)
-    for name in ("raw", "lossless", f"steps {COARSEST.luma},{COARSEST.chroma}", "latency ms"):
+    for name in ("raw", "lossless", f"steps {COARSEST.option}", "latency ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in figures.links:
         rates = (f"{rate:.1f}" for rate in row.ways.values())

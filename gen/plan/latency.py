@@ -10,9 +10,9 @@ from gen.nodes.graph import Graph
 from gen.plan.link import answer_seconds, packet_format, packet_seconds
 from gen.plan.plan import Plan
 from gen.plan.queues import lag
-from gen.plan.rates import typical_part
 from hw.frames.pipeline import slots
 from protocol.coding.rules import Steps
+from protocol.coding.typical import typical_part
 
 
 @dataclass(frozen=True)

@@ -11,35 +11,11 @@ from gen.ir.network import QuantizedNetwork
 from gen.plan.link import link_frames_per_second
 from hw.frames.pipeline import slots
 from hw.link.uart import FEWEST_CYCLES
-from protocol.coding.rules import COLOURS, Shape, Steps
+from protocol.coding.rules import RAW
+from protocol.coding.typical import KEEPING, typical_part
 from protocol.packets import UDP_PORT
 
-COARSEST = Steps(2, 4)
-"""The largest steps with which 97 % of photographs keep their class (``docs/coding.md``)."""
-LARGE = 100
-"""Rows and columns from which a photograph's neighbouring pixels are much alike."""
-_PARTS = {
-    (True, True): (0.44, 0.31),
-    (False, True): (0.55, 0.38),
-    (True, False): (0.52, 0.42),
-    (False, False): (0.68, 0.56),
-}
-"""Part of a photograph's bytes that is left without loss, and with the largest steps; by whether
-the frame is large, and in colour. ``python -m bench coding`` measures 224x224 and 32x32 pixels."""
 _ANYWHERE = Station(IPv4Address("192.168.1.50"), 0x0246_C0A8_0132, UDP_PORT)
-
-
-def typical_part(shape: Shape, steps: Steps) -> float:
-    """Part of a photograph's bytes that is left of it coded.
-
-    Parameters
-    ----------
-    shape : (height, width, channels)
-    steps : Steps
-        Without loss, or :data:`COARSEST`.
-    """
-    lossless, coarsest = _PARTS[min(shape[:2]) >= LARGE, shape[2] == COLOURS]
-    return lossless if steps.lossless else coarsest
 
 
 @dataclass(frozen=True)
@@ -49,14 +25,28 @@ class Rates:
     Attributes
     ----------
     raw : float
-    lossless, coarsest : float
-        Of photographs, coded without loss and with the largest steps that the host takes by
-        itself; a board that takes coded frames takes raw ones too.
+    coded : tuple of float
+        Of photographs, with each of :data:`protocol.coding.typical.KEEPING`; a board that takes
+        coded frames takes raw ones too.
     """
 
     raw: float
-    lossless: float
-    coarsest: float
+    coded: tuple[float, ...]
+
+    @property
+    def lossless(self) -> float:
+        """Coded without loss."""
+        return self.coded[0]
+
+    @property
+    def coarsest(self) -> float:
+        """With the largest steps that the host takes by itself."""
+        return self.coded[-1]
+
+    def named(self, *, coded: bool) -> dict[str, float]:
+        """By what ``--coding`` calls them, for a board that takes coded frames or does not."""
+        names = [steps.option for steps in KEEPING]
+        return {RAW: self.raw} | (dict(zip(names, self.coded, strict=True)) if coded else {})
 
     @staticmethod
     def of(network: QuantizedNetwork, board: Board, clock_hz: int) -> Rates:
@@ -72,11 +62,11 @@ class Rates:
         shape = network.input.shape
         decoded = clock_hz / (shape[0] * shape[1] * slots(shape))
         raw = link_frames_per_second(network, board)
-        lossless, coarsest = (
+        coded = (
             link_frames_per_second(network, board, part=typical_part(shape, steps))
-            for steps in (Steps(), COARSEST)
+            for steps in KEEPING
         )
-        return Rates(raw, max(raw, min(lossless, decoded)), max(raw, min(coarsest, decoded)))
+        return Rates(raw, tuple(max(raw, min(rate, decoded)) for rate in coded))
 
     def needs_coding(self, frames_per_second: float, asked: float | None) -> bool:
         """Whether raw frames would be too slow, and coded ones faster.

@@ -8,6 +8,7 @@ from gen.plan.linked import LinkedGoal
 from gen.plan.rates import Rates
 from gen.report.figures import Figures
 from gen.report.rows import LinkRow
+from protocol.coding.rules import LOSSLESS, RAW
 
 ENOUGH = 0.5
 """Part of the accelerator's frames that a link should carry."""
@@ -24,8 +25,8 @@ def better_link(figures: Figures) -> str:
     if best is None:
         return f"{told}, and this board has no faster one."
     row, coding, rate = best
-    options = " ".join(filter(None, (row.options, "" if coding == "raw" else "--frames coded")))
-    how = f" with --coding {coding}" if coding not in ("raw", "lossless") else ""
+    options = " ".join(filter(None, (row.options, "" if coding == RAW else "--frames coded")))
+    how = f" with --coding {coding}" if coding not in (RAW, LOSSLESS) else ""
     return (
         f"{told}; {row.name}{f' ({options})' if options else ''}{how} would carry "
         f"{rate:.1f} frames/s."

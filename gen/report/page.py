@@ -13,7 +13,6 @@ from markupsafe import Markup
 from gen.common.build_folder import BuildFolder
 from gen.common.files import replacing
 from gen.ir.ops import INPUT
-from gen.plan.rates import COARSEST
 from gen.report import charts, comparison_charts
 from gen.report.advice import better_link
 from gen.report.comparison import Build, layer_cycles, rows
@@ -24,6 +23,7 @@ from gen.report.roofline import roofline
 from gen.report.rows import TITLES, Layer, Stream
 from gen.report.svg import style
 from gen.report.words import elided, number, printable
+from protocol.coding.typical import COARSEST
 
 WIDE, NARROW = 7, 2
 """Columns of the graph's bands on a screen, and on a telephone."""

@@ -8,7 +8,8 @@ from gen.ir.ops import Shape
 from gen.nodes.option import Folding
 from gen.plan.latency import Latency
 from gen.plan.plan import LayerCost
-from gen.plan.rates import COARSEST
+from protocol.coding.rules import LOSSLESS, RAW
+from protocol.coding.typical import COARSEST
 
 TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
 """Resources, as people call them."""
@@ -195,8 +196,7 @@ class LinkRow:
     @property
     def ways(self) -> dict[str, float]:
         """Frames a second by what the host's ``--coding`` may be."""
-        steps = f"{COARSEST.luma},{COARSEST.chroma}"
-        return {"raw": self.raw, "lossless": self.lossless, steps: self.coarsest}
+        return {RAW: self.raw, LOSSLESS: self.lossless, COARSEST.option: self.coarsest}
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def classify(
     network = options.network()
     preprocessing = shape.apply(network.preprocessing)
     frames = [load_frame(path, preprocessing) for path in images]
-    with open_board(options, network) as board:
+    with open_board(options, network, lossy=True) as board:
         start = time.monotonic()
         with progress_line("classifying") as progress:
             progress.begin("frames")

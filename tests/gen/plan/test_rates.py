@@ -4,8 +4,9 @@ import pytest
 
 from boards import BOARDS
 from gen.link_options import Address, on_lan
-from gen.plan.rates import COARSEST, Rates, choices, typical_part
+from gen.plan.rates import Rates, choices
 from protocol.coding.rules import Steps
+from protocol.coding.typical import COARSEST, typical_part
 from tests.networks import tiny_network
 
 ARTY = BOARDS["arty_a7"]
