@@ -32,6 +32,7 @@ BENCHMARKS = (
     "wires",
     "faults",
     "link",
+    "feed",
     "sizes",
     "family",
     "graph",

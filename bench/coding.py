@@ -21,7 +21,7 @@ from gen.plan.link import line_bytes
 from protocol.coding.encode import coded_bytes
 from protocol.coding.levels import to_levels, to_pixels
 from protocol.coding.rules import Steps
-from protocol.coding.typical import COARSEST
+from protocol.coding.typical import KEEPING
 from sim.golden import class_sums
 
 VERSION = "1.1"
@@ -113,7 +113,7 @@ def typical(frames: np.ndarray) -> dict[str, dict[str, float]]:
         grey = np.rint(colour.mean(axis=3, keepdims=True)).astype(np.uint8)
         for kind, group in (("colour", colour), ("grey", grey)):
             name = f"{group.shape[1]}x{group.shape[2]}, {kind}"
-            found[name] = {title(s): _part(group, s) for s in (Steps(), COARSEST)}
+            found[name] = {title(s): _part(group, s) for s in KEEPING}
     return found
 
 

@@ -56,7 +56,7 @@ Frames = Annotated[
     str | None,
     typer.Option(
         metavar="raw|coded",
-        help="What the host may send: raw frames, or coded ones too, which take some 44 % of the "
+        help="What the host may send: raw frames, or coded ones too, which take some 43 % of the "
         "bytes of photographs, and the board some 820 LUTs. If not given, coded where the raw link "
         "would be slower than the accelerator, and there is room.",
     ),

@@ -161,9 +161,12 @@ def _usual_coding(options: BoardOptions) -> Coding | None:
     """What the link of a real board needs; None if the folder does not tell."""
     kind = {options.port: UartLink, options.udp: EthernetLink}
     wanted = next((kind[option] for option in kind if option is not None), None)
-    if wanted is None or not options.folder.manifest_path.is_file():
+    if wanted is None:
         return None
-    manifest = options.folder.manifest()
+    try:
+        manifest = options.folder.manifest()
+    except FirebrickError:
+        return None  # Who needs it says what is wrong.
     if not isinstance(manifest.link, wanted):
         return None
     return Coding.usual(manifest.carries, manifest.frames_per_second)

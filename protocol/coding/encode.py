@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
+from protocol.coding import loop
 from protocol.coding.levels import to_levels
 from protocol.coding.rules import (
     LEVEL_BITS,
-    LONGEST,
     MOST_MAGNITUDE,
     PADDING,
     THRESHOLDS,
-    ZEROS,
     Distances,
     Steps,
 )
+from protocol.coding.tables import code_table
 
 _WORD_BITS = 5
 _WORD = 1 << _WORD_BITS
@@ -31,6 +29,11 @@ def encode(frame: np.ndarray, steps: Steps) -> bytes:
     frame : uint8 array (height, width, channels)
     steps : Steps
     """
+    return loop.encode(frame, steps) if loop.COMPILED else encode_whole(frame, steps)
+
+
+def encode_whole(frame: np.ndarray, steps: Steps) -> bytes:
+    """What :func:`encode` does without a compiler."""
     codes, lengths = frame_codes(to_levels(frame, steps))
     return bytes([steps.encode()]) + _pack(codes, lengths)
 
@@ -48,20 +51,8 @@ def frame_codes(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     distances = Distances.of(levels.shape)
     mapped = _mapped(levels.ravel(), distances)
     which = _parameters(mapped, distances) << LEVEL_BITS | mapped
-    codes, lengths = _code_table()
+    codes, lengths = code_table()
     return codes[which], lengths[which]
-
-
-@cache
-def _code_table() -> tuple[np.ndarray, np.ndarray]:
-    """The code of a mapped residual and its length, by parameter and residual."""
-    mapped = np.arange(1 << LEVEL_BITS, dtype=np.int32)
-    shifts = np.arange(len(THRESHOLDS) + 1, dtype=np.int32)[:, None]
-    zeros, one = mapped >> shifts, 1 << shifts
-    escaped = zeros >= ZEROS
-    codes = np.where(escaped, mapped, one | (mapped & one - 1))
-    lengths = np.where(escaped, LONGEST, zeros + 1 + shifts)
-    return codes.ravel().astype(np.uint32), lengths.ravel().astype(np.uint8)
 
 
 def _mapped(levels: np.ndarray, distances: Distances) -> np.ndarray:

@@ -31,6 +31,6 @@ def test_smooth_pictures_leave_less_than_small_ones():
     parts = typical(ramp)
     assert list(parts) == ["28x28, colour", "28x28, grey", "4x4, colour", "4x4, grey"]
     for left in parts.values():
-        assert 0 < left["step 2, chroma 4"] <= left["lossless"]
+        assert 0 < left["step 1, chroma 4"] <= left["lossless"]
     assert parts["28x28, colour"]["lossless"] < parts["4x4, colour"]["lossless"]
     assert len(_typical_table(parts).rows) == 4

@@ -37,7 +37,7 @@ def images(tmp_path):
 
 
 def test_the_least_steps_are_taken_with_which_the_link_keeps_up(build, images, monkeypatch, capsys):
-    carries = {"raw": 10.0, "lossless": 20.0, "2,2": 30.0, "2,4": 40.0}
+    carries = {"raw": 10.0, "lossless": 20.0, "1,2": 30.0, "1,4": 40.0}
     told = manifest(UartLink(1_000_000), frames_per_second=25.0, carries=carries)
     (build / "manifest.json").write_text(told)
     info = replace(device_info(tiny_network(1)), coded=True)
@@ -45,7 +45,7 @@ def test_the_least_steps_are_taken_with_which_the_link_keeps_up(build, images, m
         options = ("--port", board.port, "--build", build)
         assert run_command(monkeypatch, app, *options, images[0]) == 0
         text = " ".join(capsys.readouterr().out.split())
-        assert "sent coded with steps of 2 (luma) and 2 (chroma), since without loss" in text
+        assert "sent coded with steps of 1 (luma) and 2 (chroma), since without loss" in text
         assert run_command(monkeypatch, app, *options, "--coding", "lossless", images[0]) == 0
         assert "sent coded without loss; at" in " ".join(capsys.readouterr().out.split())
 
