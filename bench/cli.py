@@ -34,6 +34,7 @@ BENCHMARKS = (
     "wires",
     "faults",
     "link",
+    "feed",
     "sizes",
     "family",
     "graph",

@@ -14,6 +14,7 @@ from gen.common.build_folder import BuildFolder
 from gen.common.files import replacing
 from gen.ir.ops import INPUT
 from gen.report import charts, comparison_charts
+from gen.report.advice import better_link
 from gen.report.comparison import Build, layer_cycles, rows
 from gen.report.figures import Figures
 from gen.report.layout import BOX, lay_out
@@ -22,6 +23,7 @@ from gen.report.roofline import roofline
 from gen.report.rows import TITLES, Layer, Stream
 from gen.report.svg import style
 from gen.report.words import elided, number, printable
+from protocol.coding.typical import COARSEST
 
 WIDE, NARROW = 7, 2
 """Columns of the graph's bands on a screen, and on a telephone."""
@@ -74,6 +76,8 @@ def report_page(figures: Figures, measured: Measured) -> str:
             size=BOX,
             shown=SHOWN_LABELS,
             named=NAMED,
+            coarsest=COARSEST,
+            better=better_link(figures),
         )
     )
 

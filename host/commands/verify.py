@@ -64,7 +64,8 @@ def verify(
     names, pixels = stimuli(network, shown, min(frames, _DIFFERENT), seed)
     with open_board(options, network) as board, progress_line("verify") as progress:
         progress.begin("golden model")
-        expected = expected_sums(network, pixels, progress=progress)
+        seen = np.stack([board.coding.seen(frame) for frame in pixels])
+        expected = expected_sums(network, seen, progress=progress)
         count, rng = max(frames, len(pixels)), np.random.default_rng(seed)
         found = compare(board, pixels, expected, count=count, rng=rng, progress=progress)
         clock_hz, scale, losses = board.info().clock_hz, time_scale(options, board), board.losses()
