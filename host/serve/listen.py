@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Address:
         try:
             return socket.create_server((self.host, self.port), family=family, backlog=256)
         except (OSError, UnicodeError) as error:
-            why = getattr(error, "strerror", None) or error
+            why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
             raise FirebrickError(
                 f"--listen {self.host}:{self.port}: cannot listen there ({why}); is another "
                 "server running? Choose another port"
