@@ -11,7 +11,11 @@ from host.driver import Driver
 from protocol.messages import Result, Statistics
 
 WINDOW = 3.0
-"""Seconds that rates and latencies are taken over."""
+"""Seconds that rates and latencies are taken over, if enough frames come in them."""
+FEWEST = 4
+"""Answers that they are taken over on slow boards, for which the window is longer."""
+LONGEST = 60.0
+"""Seconds after which an answer counts no more, however few there are."""
 _MOST = 4096
 
 
@@ -56,9 +60,11 @@ class Meter:
 
     def _forget(self) -> float:
         """Drop what is old; returns the time."""
-        now = time.monotonic()
-        while self._recent and self._recent[0][0] < now - WINDOW:
-            self._recent.popleft()
+        now, recent = time.monotonic(), self._recent
+        while len(recent) > FEWEST and recent[0][0] < now - WINDOW:
+            recent.popleft()
+        while recent and recent[0][0] < now - LONGEST:
+            recent.popleft()
         return now
 
     @property

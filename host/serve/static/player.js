@@ -4,6 +4,8 @@ import { closeCamera, frameOf, prepared } from "./sources.js";
 import { remember, showAnswer } from "./answer.js";
 
 const AHEAD = 4;
+const AHEAD_IF_SLOW = 2;
+const SLOW = 400; // milliseconds for an answer
 const LONGEST_PAUSE = 5;
 const at = (id) => document.getElementById(id);
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
@@ -20,7 +22,8 @@ export class Player {
     at("stop").hidden = !many;
     do {
       await this.#inOrder(round, filesInTurn(files), (index, shown) => {
-        if (many) this.#tell(`${index + 1} of ${files.length}: ${shown.name}`);
+        at("player").hidden = !many;
+        this.#tell(`${index + 1} of ${files.length}: ${shown.name}`);
       });
     } while (many && at("again").checked && round === this.#round);
     if (round === this.#round) at("stop").hidden = true;
@@ -56,26 +59,27 @@ export class Player {
 
   #begin(video = null) {
     this.complain("");
-    at("playing").hidden = true;
+    at("player").hidden = true;
     if (!video) closeCamera(at("video"));
     return ++this.#round;
   }
 
   #tell(text) {
     at("playing").textContent = text;
-    at("playing").hidden = false;
   }
 
-  // Up to AHEAD pictures are under way; the first of them is shown as soon as it is answered.
+  // Some pictures are under way; the first of them is shown as soon as it is answered.
   async #inOrder(round, pictures, tell) {
     const underWay = [];
     let index = 0;
+    let ahead = AHEAD;
     const show = async () => {
       const { picture, answer } = await underWay.shift();
       if (round !== this.#round) return;
       if (answer.error) this.complain(`${picture.name ? `${picture.name}: ` : ""}${answer.error}`);
       else {
         this.complain("");
+        ahead = answer.elapsed > SLOW ? AHEAD_IF_SLOW : AHEAD;
         await showAnswer(picture, answer);
         remember(picture, answer);
       }
@@ -84,7 +88,7 @@ export class Player {
     for await (const picture of pictures) {
       if (round !== this.#round) return;
       underWay.push(this.#ask(round, picture).then((answer) => ({ picture, answer })));
-      if (underWay.length >= AHEAD) await show();
+      while (underWay.length >= ahead) await show();
     }
     while (underWay.length) await show();
   }

@@ -1,0 +1,1 @@
+from tests.generated import tiny_board  # noqa: F401
