@@ -34,7 +34,7 @@ class Classification(BaseModel):
 
     top: list[Guess] = Field(description="The likeliest classes, likeliest first.")
     cycles: int = Field(description="Clock cycles from the first pixel to the last class sum.")
-    milliseconds: Milliseconds
+    milliseconds: Milliseconds = Field(description="Where its time went.")
     sums: list[int] | None = Field(
         default=None, description="All class sums as the board gave them, if asked for."
     )
@@ -50,7 +50,7 @@ class Description(BaseModel):
     resize: int = Field(description="Pixels of a picture's shorter side before it is cropped.")
     board: str = Field(description="What board it is, or which it was generated for.")
     link: str = Field(description="How it is reached: a port, an address, or simulated.")
-    simulated: bool
+    simulated: bool = Field(description="Whether it is simulated on the server's machine.")
     clock_hz: int = Field(description="Of the accelerator.")
     coding: str = Field(description="How frames travel to the board.")
     planned_frames_per_second: float | None = Field(
@@ -65,15 +65,15 @@ class Description(BaseModel):
 class LatencyNow(BaseModel):
     """Medians of the last seconds, in milliseconds, as a classification has them."""
 
-    queue: float
-    board: float
-    accelerator: float
+    queue: float = Field(description="Waiting for the board.")
+    board: float = Field(description="From the driver and back.")
+    accelerator: float = Field(description="Of that, in the accelerator, at its planned clock.")
 
 
 class LayerNow(BaseModel):
     """A layer's output."""
 
-    name: str
+    name: str = Field(description="Of the layer.")
     stalled: float = Field(
         description="Part of the time in which it waited for the next layer.", ge=0, le=1
     )
