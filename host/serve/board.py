@@ -8,9 +8,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from host.driver import Driver
 from host.serve.limits import Limits
 from host.serve.meters import Answer, BoardMeter, Latency, Meter
 from host.serve.queue import FairQueue
-from protocol.messages import DeviceInfo
+from protocol.messages import DeviceInfo, Result
 
 PERIOD = 0.5
 """Seconds between two questions how the board does."""
@@ -192,9 +193,9 @@ class SharedBoard(Closing):
     async def _serve_for_ever(self, board: Driver | None) -> None:
         while True:
             try:
-                board = board or await asyncio.to_thread(self._meet)
-                with board:
-                    await self._serve(board)
+                met = await asyncio.to_thread(self._meet) if board is None else board
+                with met:
+                    await self._serve(met)
             except* (FirebrickError, OSError) as group:
                 self._leave(str(group.exceptions[0]))
             except* Exception as group:
@@ -228,7 +229,7 @@ class SharedBoard(Closing):
 
     async def _answer(self, board: Driver) -> None:
         """Send frames as they come, and give the results to whom they belong."""
-        results = board.astream(self._frames())
+        results = cast(AsyncGenerator[Result, None], board.astream(self._frames()))
         async with contextlib.aclosing(results):
             async for result in results:
                 now = time.monotonic()

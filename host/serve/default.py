@@ -8,9 +8,7 @@ from gen.common.build_folder import DEFAULT, BuildFolder
 from gen.common.progress import phases
 from gen.compile import compile_network
 from gen.generate import Target
-from gen.plan.planner import UTILISATION, Goal
-
-_ROUTE_SEED = 1
+from gen.plan.planner import Goal
 
 
 def build_default() -> None:
@@ -25,8 +23,8 @@ def build_default() -> None:
     if folder.path.exists():
         return
     folder.check_writable()
-    target = Target(DEFAULT.name)
-    goal = Goal(target.found(), target.clock_hz(), None, UTILISATION)
+    board = Target(DEFAULT.name).found()
+    goal = Goal(board, board.clock_hz)
     with phases() as display:
         network = compile_network(NetworkOptions().request(goal), progress=display)
-        Builder(network, goal, display, False, False, _ROUTE_SEED).build(goal.clock_hz, folder)
+        Builder(network, goal, display).build(board.clock_hz, folder)

@@ -5,7 +5,7 @@ from host.serve.queue import FairQueue, QueueFull
 
 
 def test_clients_take_turns_however_much_each_has():
-    queue = FairQueue(10, 6)
+    queue: FairQueue[str] = FairQueue(10, 6)
     for number in range(5):
         queue.put("greedy", f"g{number}")
     queue.put("late", "l0")
@@ -19,7 +19,7 @@ def test_clients_take_turns_however_much_each_has():
 
 
 def test_queues_are_bounded():
-    queue = FairQueue(4, 3)
+    queue: FairQueue[int] = FairQueue(4, 3)
     for number in range(3):
         queue.put("one", number)
     with pytest.raises(QueueFull, match="3 of your pictures wait"):
