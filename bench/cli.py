@@ -39,6 +39,7 @@ BENCHMARKS = (
     "family",
     "graph",
     "qdq",
+    "serve",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
 
