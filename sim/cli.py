@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gen.common.build_folder import DEFAULT, BuildFolder
-from gen.common.console import ClassifyByDefault, ProcessCount, Scheduler
+from gen.common.console import WRONG, ClassifyByDefault, ProcessCount, Scheduler
 from gen.common.options import with_options
 from gen.common.outputs import check_output
 from gen.common.progress import progress_line
@@ -108,7 +108,7 @@ def classify(
         _print(Console(), board, shown, result, len(wrong))
     if len(wrong):
         _complain(board, names, result, expected, wrong)
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
 
 
 @app.command("accuracy")

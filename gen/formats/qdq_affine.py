@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from gen.formats.onnx_affine import Affine, read_affine, read_batch_norm
-from gen.formats.onnx_nodes import refuse
+from gen.formats.onnx_node import refuse
 from gen.formats.onnx_views import View
 from gen.formats.qdq_clamps import QdqClamps
 from gen.formats.qdq_integers import BIAS_END, Layer, usable_scales

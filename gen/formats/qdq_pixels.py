@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 
 from gen.common.errors import FirebrickError
-from gen.formats.onnx_nodes import refuse
+from gen.formats.onnx_node import refuse
 from gen.formats.onnx_pixels import PixelMap
 from gen.formats.qdq_scales import Scale, code_limits
 from gen.ir.preprocessing import ASSUMED, CHANNELS, PRESETS, Expected, Normalisation, Tables

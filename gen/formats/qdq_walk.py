@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from gen.formats.classifier_head import check_square
-from gen.formats.onnx_nodes import attributes, refuse
+from gen.formats.onnx_node import attributes, refuse
 from gen.formats.onnx_views import View
 from gen.formats.onnx_walk import QUANTISING, RESHAPES, GraphWalk
 from gen.formats.qdq_integers import BIAS_END, Layer, never_quantised
@@ -165,7 +165,7 @@ class QdqWalk(GraphWalk):
     def _read_codes(self, node: onnx.NodeProto) -> None:
         """Take codes that are fed; their zero points, one a channel, are what zeros pad with."""
         scale, zero = self._nodes.constant(node, 1), self._nodes.constant(node, 2)
-        said, zeros = fed_codes(node, scale, zero, self._nodes.input_kind)
+        said, zeros = fed_codes(node, scale, zero, self._nodes.input.kind)
         self._codes[node.input[0]] = said
         self._take_input(node, said, zeros, fed=True)
 

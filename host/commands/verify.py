@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gen.common.console import WRONG
 from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from host.commands.output import Json, keys, print_line, tell_losses
@@ -78,7 +79,7 @@ def verify(
         simulated = options.sim is not None
         console.print(_conclusion(found, simulated), soft_wrap=True)
     if found.verdict is not Verdict.RIGHT:
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
 
 
 def _rates(found: Comparison, scale: float) -> Table:

@@ -190,7 +190,7 @@ TINY_FAMILY = "size=64,classes=10,base_e=16,incr_e=8,bypass=simple"
 def test_a_member_of_the_family_is_planned_for_a_board(call, tmp_path):
     (tmp_path / "photos").mkdir()
     write_photos(tmp_path / "photos", 2)
-    options = ["--calibrate", "photos", "--seed", "3", "--out", "here"]
+    options = ["--calibrate", "photos", "--seed", "3", "--fps", "2000", "--out", "here"]
     status, out, err = call("--board", "arty_a7", "--family", TINY_FAMILY, *options)
     assert (status, err) == (0, "")
     network = load_network(tmp_path / "here" / "network.npz")
