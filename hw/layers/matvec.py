@@ -235,9 +235,9 @@ class MatrixVector(wiring.Component):
 
         m.submodules.word = word = Counter(self.words, [(0, 1)])
         first, last = word.o_inside, word.o_last
-        accept, ready = Signal(), Signal(init=1)
+        accept, credit = Signal(), Signal(init=1)
         m.d.comb += [
-            self.i.ready.eq(ready),
+            self.i.ready.eq(credit | ~last),
             accept.eq(self.i.valid & self.i.ready),
             word.i_step.eq(accept),
             rom.i_next.eq(accept),
@@ -261,7 +261,7 @@ class MatrixVector(wiring.Component):
         ]
         if macs.config.overlap:
             m.d.comb += serialiser.i_uppers.eq(macs.o_uppers)
-        self._reserve(m, serialiser, word, ready, accept)
+        self._reserve(m, serialiser, credit, accept & last)
         return m
 
     @property
@@ -290,27 +290,18 @@ class MatrixVector(wiring.Component):
         """Transfers of a fold's results."""
         return self._pe // self._lanes
 
-    def _reserve(
-        self, m: Module, serialiser: SumSerialiser, word: Counter, ready: Signal, accept: Signal
-    ) -> None:
-        """Let a window end only when there are places for all its results in the FIFO.
-
-        Whether the next word may come is in a register, which the window's pipeline waits for.
-        """
+    def _reserve(self, m: Module, serialiser: SumSerialiser, credit: Signal, take: Value) -> None:
+        """Let a window end only when there are places for all its results in the FIFO."""
         depth, steps = self._depth, self._steps
         remainder = self._weights.shape[0] // self._lanes - (self.folds - 1) * steps
         m.submodules.fold = fold = Counter(self.folds)
         m.submodules.sent_fold = sent_fold = Counter(self.folds)
-        take = accept & word.o_last
         taken = Mux(take, Mux(fold.o_last, -remainder, -steps), 0)
         free = Signal(range(depth + 1), init=depth)
         m.d.sync += free.eq(plus_one(free, taken, self.o.valid & self.o.ready))
-        if self.words == 1:
-            # The next window may end before the count has gone down.
-            m.d.sync += ready.eq(free >= 2 * steps)
-        else:
-            ends = Mux(accept, word.o_count == self.words - 2, word.o_last)
-            m.d.sync += ready.eq(~ends | (free >= steps))
+        # With windows of one word the next one may end before the count has gone down.
+        needed = 2 * steps if self.words == 1 else steps
+        m.d.sync += credit.eq((free >= needed) & (~take | (self.words == 1)))
         m.d.comb += [
             fold.i_step.eq(take),
             sent_fold.i_step.eq(serialiser.i_done[0]),

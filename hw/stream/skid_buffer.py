@@ -1,11 +1,8 @@
 """A register between two streams."""
 
-from amaranth.hdl import Cat, Module, Shape, ShapeLike, Signal
+from amaranth.hdl import Cat, Module, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-
-FEW_BITS = 64
-"""Of a payload: more select theirs by a register of their own."""
 
 
 class SkidBuffer(wiring.Component):
@@ -13,9 +10,6 @@ class SkidBuffer(wiring.Component):
 
     Latency 1; one transfer a cycle. It holds two transfers: one for the output, and the one that
     comes in while the stall has not yet reached the producer.
-
-    What selects and enables many registers is a copy of ``i.ready``: the many would keep the
-    register itself away from whoever waits for it.
 
     Parameters
     ----------
@@ -29,7 +23,8 @@ class SkidBuffer(wiring.Component):
     i : In(stream.Signature(shape))
         ``ready`` is a register.
     o_advance : Out(1)
-        Only with ``pipeline``: that copy.
+        Only with ``pipeline``: equal to ``i.ready``, but a register of its own. A pipeline's many
+        enables would keep ``i.ready`` away from whoever waits for it.
     o : Out(stream.Signature(shape))
         ``valid`` and ``payload`` are registers.
     """
@@ -45,13 +40,13 @@ class SkidBuffer(wiring.Component):
         payload = Signal(self._shape, reset_less=True)
         spare = Signal(self._shape, reset_less=True)
         readies = self._readies()
-        ready, many = readies[0], readies[-1]
+        ready = readies[0]
         m.d.comb += [self.i.ready.eq(ready), self.o.payload.eq(payload)]
         if self._pipeline:
-            m.d.comb += self.o_advance.eq(many)
+            m.d.comb += self.o_advance.eq(readies[1])
         with m.If(self.o.ready | ~self.o.valid):
             m.d.sync += [self.o.valid.eq(self.i.valid | ~ready), Cat(readies).eq(-1)]
-            with m.If(many):
+            with m.If(ready):
                 m.d.sync += payload.eq(self.i.payload)
             with m.Else():
                 m.d.sync += payload.eq(spare)
@@ -61,7 +56,7 @@ class SkidBuffer(wiring.Component):
 
     def _readies(self) -> list[Signal]:
         """The register of ``i.ready``, and its copy if there is one."""
-        if not self._pipeline and Shape.cast(self._shape).width <= FEW_BITS:
+        if not self._pipeline:
             return [Signal(init=1, name="ready")]
         # Tools merge equal registers, but for those with ``keep``.
-        return [Signal(init=1, name=name, attrs={"keep": "true"}) for name in ("ready", "many")]
+        return [Signal(init=1, name=name, attrs={"keep": "true"}) for name in ("ready", "advance")]
