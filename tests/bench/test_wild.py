@@ -1,6 +1,7 @@
 """The wild bench: what it calls right, refused, wrong and faulty; and the zoo."""
 
 import json
+from functools import partial
 
 import numpy as np
 import onnx
@@ -87,11 +88,15 @@ def test_simulated_frames_are_compared(monkeypatch):
 
     monkeypatch.setattr(simulated, "_on", on)
     simulations, made = Simulations(), ZOO["matmul"]()
+
+    def source(name: str):
+        return import_onnx(made.model, name), made.twin
+
     for name in ("right", "equal"):
-        row = look(name, lambda name=name: (import_onnx(made.model, name), made.twin), simulations)
+        row = look(name, partial(source, name), simulations)
         assert row.told.endswith("; simulated on genesys2, 20000 cycles")
     assert boards == [BOARD, ROOMY]  # once for both, as the integers are the same
-    row = look("wrong", lambda: (import_onnx(made.model, "wrong"), made.twin), Simulations())
+    row = look("wrong", partial(source, "wrong"), Simulations())
     assert row.result == WRONG
     assert row.told == "3 of 4 simulated frames are not the golden model's"
 

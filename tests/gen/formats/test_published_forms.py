@@ -19,6 +19,7 @@ from gen.formats.onnx_float import load_onnx
 from gen.formats.onnx_qdq import import_qdq
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
+from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import PRESETS, Normalisation
 from gen.quantise.calibrate import float_logits
 from sim import reference
@@ -38,9 +39,14 @@ def body(net: OnnxBuilder, x: str) -> str:
 
 
 def assert_as_runtime(
-    graph: FloatGraph, model: Any, fed: Normalisation, assumed: str, tolerance: float = 1e-4
+    graph: FloatGraph | QuantizedNetwork,
+    model: Any,
+    fed: Normalisation,
+    assumed: str,
+    tolerance: float = 1e-4,
 ) -> None:
     """A float network gives the runtime's logits, or their softmax, for what is assumed of it."""
+    assert isinstance(graph, FloatGraph)
     normalisation, told = PixelOptions().normalisation(graph)
     assert assumed in told
     expected = reference.logits(reference.session(model), FRAMES, fed)
@@ -180,7 +186,9 @@ def narrow_biases(model: onnx.ModelProto) -> None:
 def multiply_average(model: onnx.ModelProto, factor: float = 0.998046875) -> None:
     """A product with a constant between the global average and what quantises it."""
     pool = next(n for n in model.graph.node if n.op_type == "GlobalAveragePool")
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(factor), "dpu_factor"))
+    model.graph.initializer.append(
+        numpy_helper.from_array(np.array(factor, np.float32), "dpu_factor")
+    )
     given, pool.output[0] = pool.output[0], "pool/whole"
     made = helper.make_node("Mul", ["pool/whole", "dpu_factor"], [given], "dpu_mul")
     model.graph.node.insert(list(model.graph.node).index(pool) + 1, made)
