@@ -21,6 +21,7 @@ from rich.table import Table
 from bench.qonnx_reference import QonnxSession, is_qonnx
 from bench.simulated import Simulations
 from bench.zoo import MODERN, Specimen, zoo
+from bench.zoo_quantised import quantised_zoo
 from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.fbz import SUFFIX
 from gen.formats.foreign import FOREIGN
@@ -113,7 +114,7 @@ def run(
 def _sources(folder: Path | None) -> Iterator[tuple[str, Source]]:
     """All there is to look at, by name."""
     if folder is None:
-        for name, make in zoo().items():
+        for name, make in (zoo() | quantised_zoo()).items():
             yield name, partial(_of_zoo, name, make)
         return
     if not folder.is_dir():
@@ -175,8 +176,8 @@ def _steps(
     else:
         network = model
         pixels, frames = frames, network.preprocessing.coded(frames)
-        sums = golden.class_sums(network, frames) * network.output.scale
-        yield _compared(sums, asked, pixels, _fed(network))
+        logits = golden.class_sums(network, frames) - network.output.zero
+        yield _compared(logits * network.output.scale, asked, pixels, _fed(network))
     if simulations is not None:
         yield _hardware(simulations, network, frames)
 

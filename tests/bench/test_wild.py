@@ -15,6 +15,7 @@ from bench.onnx_writer import CLASSES
 from bench.simulated import BOARD, ROOMY, Simulated, Simulations
 from bench.wild import FAULTY, IMPORTED, REFUSED, WRONG, look
 from bench.zoo import zoo
+from bench.zoo_quantised import quantised_zoo
 from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.onnx_float import import_onnx
 from gen.ir.graph import FloatGraph
@@ -39,6 +40,17 @@ def test_all_forms_are_imported(name):
     graph = import_onnx(ZOO[name]().model, name)
     assert isinstance(graph, FloatGraph)
     assert graph.classes == CLASSES
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("qonnx_w4a8", "as QONNX's specification, "), ("qdq_branch_scales", "as ONNX Runtime, "),
+    ("qdq_channels_4", "as ONNX Runtime, "), ("kalray_fp16", "as ONNX Runtime, "),
+])  # fmt: skip
+def test_quantised_forms_are_what_an_executor_says(name, told):
+    made = quantised_zoo()[name]()
+    row = look(name, lambda: (import_onnx(made.model, name), made.twin))
+    assert row.result == IMPORTED
+    assert row.told.startswith(told)
 
 
 def test_versions_are_written_in_their_own_forms():
