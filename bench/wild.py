@@ -38,8 +38,9 @@ from sim import golden, reference
 KINDS = {".onnx", ".npz", ".net", SUFFIX, *FOREIGN}
 CLOSE = 1e-3
 """Part of the largest logit that float networks may be off."""
-HALF = 3e-2
-"""The same where some of the file computes with 16 bits, or in codes that it rounds in float."""
+ROUGH, FLIPPED = 1e-2, 1e-1
+"""The same where some of the file computes with 16 bits, or in codes that it rounds in float: for
+most logits, and for those few that a code of 2 bits may move which rounds the other way."""
 FRAMES = 4
 SAID = re.compile(r"(\w+), mean (\S+), deviation ([^;]+);")
 """How a network's notes say what it expects of pixels."""
@@ -223,11 +224,13 @@ def _compared(
     executor, runtime = found
     expected = reference.logits(runtime, frames, normalisation).astype(np.float64)
     got = _as(expected, logits.astype(np.float64))
-    if _is_rough(asked):  # which may cut logits that our sums do not
+    rough = _is_rough(asked)
+    if rough:  # which may cut logits that our sums do not
         got = got.clip(expected.min(), expected.max())
-    error = float(np.abs(got - expected).max() / max(np.abs(expected).max(), 1e-9))
-    if not error <= (HALF if _is_rough(asked) else CLOSE):
-        raise Wrong(f"off from {executor} by {error:.1e} of the largest logit")
+    errors = np.abs(got - expected) / max(np.abs(expected).max(), 1e-9)
+    error, usual = float(errors.max()), float(np.median(errors))
+    if not (error <= FLIPPED and usual <= ROUGH if rough else error <= CLOSE):
+        raise Wrong(f"off from {executor} by {error:.1e} of the largest logit, mostly {usual:.1e}")
     return f"as {executor}, {error:.0e}"
 
 

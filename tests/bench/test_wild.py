@@ -145,3 +145,14 @@ def test_an_unknown_operator_of_the_runtime_is_told(tmp_path):
     made.twin.graph.node.append(helper.make_node("Lacking", ["data"], ["z"], domain="mine"))
     row = look("it", lambda: (import_onnx(ZOO["matmul"]().model, "it"), made.twin))
     assert row.told.startswith("not compared")
+
+
+def test_other_weights_of_a_quantised_file_are_wrong():
+    made = quantised_zoo()["qonnx_w4a8"]()
+    other = onnx.ModelProto()
+    other.CopyFrom(made.model)
+    (scale,) = (t for t in other.graph.initializer if t.name == "conv10_weight_quant_s")
+    values = onnx.numpy_helper.to_array(scale) * np.float32(1.05)
+    scale.CopyFrom(onnx.numpy_helper.from_array(values, scale.name))
+    row = look("it", lambda: (import_onnx(other, "it"), made.twin))
+    assert row.result == WRONG
