@@ -151,8 +151,8 @@ def test_other_weights_of_a_quantised_file_are_wrong():
     made = quantised_zoo()["qonnx_w4a8"]()
     other = onnx.ModelProto()
     other.CopyFrom(made.model)
-    (scale,) = (t for t in other.graph.initializer if t.name == "conv10_weight_quant_s")
-    values = onnx.numpy_helper.to_array(scale) * np.float32(1.05)
-    scale.CopyFrom(onnx.numpy_helper.from_array(values, scale.name))
+    (weight,) = (t for t in other.graph.initializer if t.name == "conv10.weight")
+    values = onnx.numpy_helper.to_array(weight) * np.float32(0.9)
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
     row = look("it", lambda: (import_onnx(other, "it"), made.twin))
     assert row.result == WRONG
