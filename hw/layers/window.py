@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Shape, Signal
+from amaranth.hdl import Module, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,6 +11,7 @@ from hw.layers.window_arrivals import given_up, level_shape
 from hw.layers.window_geometry import WindowGeometry
 from hw.stream.counter import Counter, plus_one
 from hw.stream.dual_port import DualPortMemory, MemoryKind
+from hw.stream.fifo import LUT_BITS
 from hw.stream.lane_stream import lane_stream
 
 REGISTERS = ("ring and count", "announced window", "address", "word")
@@ -134,11 +135,14 @@ class WindowBuffer(wiring.Component):
         m.submodules.order = order = ReadOrder(geometry, capacity, self._tap)
 
         # Words that are not yet given up, less the capacity: negative while there is room.
-        excess = Signal(level_shape(geometry, capacity), init=-capacity)
-        push = Signal()
+        attributes = {"keep": "true"} if self._has_parts else {}
+        level = level_shape(geometry, capacity)
+        excess = Signal(level, init=-capacity, attrs=attributes)
+        following, push = Signal(level), Signal()
+        room = self._room(m, excess, following)
         m.d.comb += [
             self.i.ready.eq(excess[-1]),
-            push.eq(self.i.valid & self.i.ready),
+            push.eq(self.i.valid & room),
             write.en.eq(push),
             place.i_step.eq(push),
             write.addr.eq(place.o_count),
@@ -147,7 +151,8 @@ class WindowBuffer(wiring.Component):
             read.addr.eq(order.o_address),
         ]
         given = given_up(geometry, order.o_left, order.o_onward)
-        m.d.sync += excess.eq(plus_one(excess, given, push))
+        m.d.comb += following.eq(plus_one(excess, given, push))
+        m.d.sync += excess.eq(following)
 
         advance = self._output(m, order)
         m.d.comb += [
@@ -156,6 +161,22 @@ class WindowBuffer(wiring.Component):
             order.i_advance.eq(advance),
         ]
         return m
+
+    @property
+    def _has_parts(self) -> bool:
+        """Its words are in many small memories, whose enables take more than a gate."""
+        return self._kind == "lut" and self._capacity > 2 * LUT_BITS
+
+    def _room(self, m: Module, excess: Signal, following: Signal) -> Value:
+        """Whether there is room for a word: in a register near the memories, if there are many.
+
+        The register that the writer waits for would otherwise be as near to the writer as to them.
+        """
+        if not self._has_parts:
+            return excess[-1]
+        room = Signal(init=1, attrs={"keep": "true"})
+        m.d.sync += room.eq(following[-1])
+        return room
 
     def _output(self, m: Module, order: ReadOrder) -> Signal:
         """Drive the outputs' ``valid`` from the pipeline; returns whether the pipeline advances."""
