@@ -47,7 +47,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     | HARDWARE,
     "gen.timing": frozenset({"gen.common", "boards"}),
     "gen.report": frozenset(
-        {"gen.common", "gen.ir", "gen.cost", "gen.nodes", "gen.plan", "boards"}
+        {"gen.common", "gen.ir", "gen.cost", "gen.nodes", "gen.plan", "boards", "protocol"}
     ),
     "gen.backend": frozenset(
         {

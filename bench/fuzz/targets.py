@@ -6,10 +6,11 @@ Each lets out our own errors only; any other is a fault.
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -17,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bench.fuzz.forms import ARCHIVE, CHUNKS, COMPRESSED, LINE, MESSAGE
+from bench.fuzz.mutation import ONE_PART, Form
 from bench.zoo import zoo
 from gen.common.errors import FirebrickError
 from gen.common.manifest import EthernetLink, Manifest, UartLink
@@ -24,16 +27,22 @@ from gen.formats.fbz import SUFFIX, load_fbz, save_fbz
 from gen.formats.onnx_float import load_onnx
 from gen.formats.qdq_export import export_qdq
 from gen.frames.images import load_frame
-from gen.ir.labels import read_labels
+from gen.ir.labels import choose_labels, read_labels
+from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network, save_network
 from gen.ir.preprocessing import CHANNELS, default_preprocessing
 from protocol.device import Device
 from protocol.framing import Deframer, frame
 from protocol.messages import DeviceInfo, ProtocolError
 from protocol.session import Session
+from tests.graphs import GRAPHS
 from tests.networks import tiny_network
 
 SIDE = 16
+LARGEST = 1 << 20
+"""Bytes of the frames that are sent to a board, which may say that it wants more."""
+SHAPES = ("average_pool", "depthwise", "fc_head", "inception", "padded_pool", "resnet_stride")
+"""Networks that together have all kinds of layers."""
 FORMS = ("caffe2_03", "opset01", "opset17", "branches", "function", "normalised", "resnet")
 """Networks of the zoo that the importer starts from."""
 
@@ -48,10 +57,16 @@ class Target:
         Reads bytes; returns whether they were taken, not refused as they should be.
     seeds : callable
         Gives good input.
+    form : Form
+        What mutations keep.
+    words : tuple of bytes
+        What such input has in it that chance would not find.
     """
 
     read: Callable[[bytes], bool]
     seeds: Callable[[], Iterator[bytes]]
+    form: Form = ONE_PART
+    words: tuple[bytes, ...] = ()
 
 
 @contextmanager
@@ -77,9 +92,13 @@ def _reading(reader: Callable[[Path], object], suffix: str, data: bytes) -> bool
         except FirebrickError as error:
             message = str(error)
             assert message.startswith(str(path)), message
-            assert "\n" not in message, message
+            _assert_one_line(error)
             return False
     return True
+
+
+def _assert_one_line(error: FirebrickError) -> None:
+    assert "\n" not in str(error), str(error)
 
 
 def _saved(save: Callable[[Path], object], suffix: str) -> bytes:
@@ -94,18 +113,53 @@ def _onnx() -> Iterator[bytes]:
     yield _saved(partial(export_qdq, tiny_network(1)), ".onnx")
 
 
+def _operators() -> tuple[bytes, ...]:
+    """Names of operators and attributes that the importer knows, as a file has them."""
+    nodes = (node for make in zoo().values() for node in make().model.graph.node)
+    names = {name for node in nodes for name in (node.op_type, *(a.name for a in node.attribute))}
+    return tuple(sorted(bytes([len(name)]) + name.encode() for name in names))
+
+
+def _networks() -> Iterator[QuantizedNetwork]:
+    """Networks with all that a file may say."""
+    yield tiny_network(2, weight_bits=5)
+    tiny = tiny_network(3, weight_bits=6, code_bits=3)
+    tables = (tuple(reversed(range(256))),) * 3
+    yield replace(tiny, preprocessing=replace(tiny.preprocessing, tables=tables, stretch=True))
+    for name in SHAPES:
+        yield GRAPHS[name]()
+
+
 def _fbz() -> Iterator[bytes]:
-    yield _saved(partial(save_fbz, tiny_network(2, weight_bits=5)), SUFFIX)
+    for network in _networks():
+        yield _saved(partial(save_fbz, network), SUFFIX)
 
 
 def _npz() -> Iterator[bytes]:
-    yield _saved(partial(save_network, tiny_network(2, weight_bits=5)), ".npz")
+    for network in _networks():
+        yield _saved(partial(save_network, network), ".npz")
+
+
+def _label(data: bytes) -> bool:
+    """Read class names from a file, and the same text as a model's metadata has them."""
+    named = _reading(read_labels, ".txt", data)
+    for classes in (1, 4):
+        try:
+            choose_labels(classes, {"labels": data.decode(errors="replace")})
+        except FirebrickError as error:
+            _assert_one_line(error)
+    return named
 
 
 def _labels() -> Iterator[bytes]:
     text = "tench, Tinca tinca\nn01443537 goldfish\n\ngrüßen\n"
-    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
-        yield text.encode(encoding)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"):
+        mark = "\ufeff" if encoding == "utf-16-be" else ""
+        yield (mark + text).encode(encoding)
+    yield text.replace("\n", "\r\n").encode() + b" \t\r\n"
+    yield text.replace("\n", "\r").encode()
+    yield json.dumps(text.split("\n")).encode()
+    yield b"".join(b"n%08d name %d\n" % (at, at) for at in range(1000))
 
 
 def _image(data: bytes) -> bool:
@@ -143,10 +197,11 @@ def _manifest(data: bytes) -> bool:
 
 def _manifests() -> Iterator[bytes]:
     address = EthernetLink(IPv4Address("192.168.1.50"), 0x02_00_00_00_00_01, 4096)
-    for link in (UartLink(1_000_000), address):
-        made = Manifest(
-            "1", "net", bytes(8), "arty_a7", "part", "arty", 1, 10**8, link, ("top.il",)
-        )
+    plain = Manifest(
+        "1", "net", bytes(8), "arty_a7", "part", "arty", 1, 10**8, UartLink(10**6), ("top.il",)
+    )
+    fetched = replace(plain, link=address, coded=True, model="hf://a/b, SHA-256 0", files=())
+    for made in (plain, fetched, replace(fetched, files=tuple("abc"), network="grün")):
         yield made.to_json().encode()
 
 
@@ -162,15 +217,15 @@ def _info() -> DeviceInfo:
 
 
 def _packets(data: bytes) -> bool:
-    """Bytes as a host hears them, which sends frames whenever it may."""
+    """Bytes as a host hears them, which sends frames whenever it may, if they are not huge."""
     session, deframer = Session(_info().digest, 0), Deframer()
     try:
         for start in range(0, len(data), 64):
             list(session.packets())
             for packet in deframer.feed(data[start : start + 64]):
                 session.receive(packet)
-            if session.may_submit:
-                session.submit(bytes(_info().frame_bytes))
+            if session.may_submit and session.info and session.info.frame_bytes <= LARGEST:
+                session.submit(bytes(session.info.frame_bytes))
     except ProtocolError:
         return False
     return True
@@ -195,12 +250,22 @@ def _said_by_a_board() -> Iterator[bytes]:
             session.submit(bytes(info.frame_bytes))
 
 
+BREAKS = (
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"n01440764 ",
+    b'["a", 1]',
+)
 TARGETS = {
-    "onnx": Target(partial(_reading, load_onnx, ".onnx"), _onnx),
-    "fbz": Target(partial(_reading, load_fbz, SUFFIX), _fbz),
-    "npz": Target(partial(_reading, load_network, ".npz"), _npz),
-    "labels": Target(partial(_reading, read_labels, ".txt"), _labels),
-    "images": Target(_image, _images),
+    "onnx": Target(partial(_reading, load_onnx, ".onnx"), _onnx, MESSAGE, words=_operators()),
+    "fbz": Target(partial(_reading, load_fbz, SUFFIX), _fbz, COMPRESSED),
+    "npz": Target(partial(_reading, load_network, ".npz"), _npz, ARCHIVE),
+    "labels": Target(_label, _labels, words=BREAKS),
+    "images": Target(_image, _images, CHUNKS),
     "manifest": Target(_manifest, _manifests),
-    "packets": Target(_packets, _answers),
+    "packets": Target(_packets, _answers, LINE),
 }

@@ -114,8 +114,8 @@ def encode(network: QuantizedNetwork) -> bytes:
         "numbers": kinds,
         "digest": network.digest.hex(),
     }
-    text = _packed(json.dumps(about, separators=(",", ":")).encode())
-    numbers = _packed(b"".join(_planes(arrays, keys) for keys in _groups(kinds)))
+    text = packed(json.dumps(about, separators=(",", ":")).encode())
+    numbers = packed(b"".join(_planes(arrays, keys) for keys in _groups(kinds)))
     data = HEAD.pack(MAGIC, len(text), len(numbers)) + text + numbers + words
     return data + TAIL.pack(zlib.crc32(data))
 
@@ -137,8 +137,8 @@ def decode(data: bytes) -> QuantizedNetwork:
     if zlib.crc32(data[: -TAIL.size]) != TAIL.unpack(data[-TAIL.size :])[0]:
         raise FirebrickError("damaged (its checksum is wrong); copy or export it again")
     body = data[HEAD.size : -TAIL.size]
-    about = json.loads(_unpacked(body[:text_bytes]))
-    numbers = _unpacked(body[text_bytes : text_bytes + number_bytes])
+    about = json.loads(unpacked(body[:text_bytes]))
+    numbers = unpacked(body[text_bytes : text_bytes + number_bytes])
     arrays = _read_numbers(numbers, about["numbers"])
     arrays |= _read_weights(body[text_bytes + number_bytes :], about["weights"])
     for entry in about["network"]["ops"]:
@@ -252,11 +252,21 @@ def _read_numbers(data: bytes, kinds: Mapping[str, Any]) -> dict[str, np.ndarray
     return arrays
 
 
-def _packed(data: bytes) -> bytes:
+def packed(data: bytes) -> bytes:
+    """Header or numbers as they are in a file."""
     return lzma.compress(data, format=lzma.FORMAT_RAW, filters=_LZMA)
 
 
-def _unpacked(data: bytes) -> bytes:
+def unpacked(data: bytes) -> bytes:
+    """What :func:`packed` was given.
+
+    Raises
+    ------
+    FirebrickError
+        If there is no end to it.
+    lzma.LZMAError
+        If it is damaged.
+    """
     reader = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_LZMA)
     found = reader.decompress(data, max_length=LIMIT)
     if not reader.eof:

@@ -14,7 +14,7 @@ import onnx
 
 from gen.formats.classifier_head import average_pool
 from gen.formats.onnx_affine import Affine
-from gen.formats.onnx_nodes import refuse
+from gen.formats.onnx_node import refuse
 from gen.formats.onnx_views import View
 from gen.formats.onnx_walk import GraphWalk
 from gen.ir.graph import FloatGraph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from gen.formats.onnx_nodes import attributes, refuse
+from gen.formats.onnx_node import attributes, refuse
 from gen.formats.onnx_views import View
 
 

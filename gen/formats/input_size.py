@@ -36,11 +36,11 @@ def fix_size(model: onnx.ModelProto, size: Size) -> None:
         If it has another one already, or is no map.
     """
     nodes = Nodes(model)
-    (value,) = (value for value in model.graph.input if value.name == nodes.input_name)
+    (value,) = (value for value in model.graph.input if value.name == nodes.input.name)
     dimensions = value.type.tensor_type.shape.dim
     if len(dimensions) != 4:
         return  # which is refused with more words by whoever reads it
-    sides = [dimensions[nodes.input_layout.index(axis)] for axis in "HW"]
+    sides = [dimensions[nodes.input.layout.index(axis)] for axis in "HW"]
     for dimension, side in zip(sides, size, strict=True):
         if dimension.dim_value not in (0, side):
             own = ",".join(str(dimension.dim_value or "?") for dimension in sides)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from gen.formats.onnx_nodes import Nodes, attributes, refuse
+from gen.formats.onnx_node import attributes, refuse
+from gen.formats.onnx_nodes import Nodes
 
 LIMITS = ("Clip", "Max", "Min")
 SLOPES = {"Elu": 1.0, "LeakyRelu": 0.01, "PRelu": 0.0, "ThresholdedRelu": 1.0}
@@ -39,6 +40,22 @@ def read_limits(nodes: Nodes, node: onnx.NodeProto) -> tuple[int, float, float]:
     if node.op_type == "Max":
         return variable[0], max(limits, default=-np.inf), np.inf
     return variable[0], -np.inf, min(limits, default=np.inf)
+
+
+def read_ceiling(nodes: Nodes, node: onnx.NodeProto) -> float | None:
+    """What a Clip from 0 cuts larger values to; None if it cuts none.
+
+    Raises
+    ------
+    FirebrickError
+        If it clips to anything else.
+    """
+    low, high = (nodes.constant(node, index) for index in (1, 2))
+    floor = -np.inf if low is None else float(np.max(low))
+    ceiling = np.inf if high is None else float(np.max(high))
+    if floor != 0 or not ceiling > 0:
+        refuse(node, f"clips to {floor:g}..{ceiling:g}; Clip(0, c) with c above 0 is supported")
+    return None if ceiling >= np.finfo(np.float32).max else ceiling
 
 
 def _one(node: onnx.NodeProto, value: np.ndarray | None, default: float) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from gen.formats.onnx_nodes import Nodes, attributes, refuse
+from gen.formats.onnx_node import attributes, refuse
+from gen.formats.onnx_nodes import Nodes
 from gen.formats.onnx_views import View
 
 CONSTANT = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from gen.formats.onnx_nodes import attributes, refuse
+from gen.formats.onnx_node import attributes, refuse
 from gen.formats.onnx_views import View
 from gen.formats.onnx_windows import Sides, read_window
 

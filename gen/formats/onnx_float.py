@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import inliner
 
 from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.classifier_head import ending_in_sum
@@ -18,7 +17,8 @@ from gen.formats.onnx_activations import LIMITS, SLOPES, read_limits, read_slope
 from gen.formats.onnx_advice import advice, gate
 from gen.formats.onnx_affine import Affine, read_affine, read_batch_norm
 from gen.formats.onnx_convs import read_conv
-from gen.formats.onnx_nodes import attributes, read_model, refuse
+from gen.formats.onnx_file import read_model, without_functions
+from gen.formats.onnx_node import attributes, refuse
 from gen.formats.onnx_qdq import import_qdq, is_quantised
 from gen.formats.onnx_views import View
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
@@ -108,8 +108,7 @@ def import_onnx(
         If the model is no CNN or holds something that is not supported. One that breaks ONNX's own
         rules may raise other errors.
     """
-    if model.functions:
-        model = inliner.inline_local_functions(model)
+    model = without_functions(model)
     if is_quantised(model):
         return import_qdq(model, name, labels, expected)
     return import_float(model, name)

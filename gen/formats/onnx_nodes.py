@@ -1,4 +1,4 @@
-"""Reading ONNX: the file, its constants, its names, and the attributes of its layers."""
+"""An ONNX graph: its constants, computed, and the layers that remain."""
 
 from __future__ import annotations
 
@@ -7,93 +7,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
-from typing import Any, NoReturn
 
 import numpy as np
 import onnx
-from onnx import compose, defs, external_data_helper, helper, inliner, numpy_helper
-from onnx.external_data_helper import ExternalDataInfo
+from onnx import compose, defs, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from gen.common.errors import FirebrickError, RefusedNode
+from gen.formats.onnx_file import without_functions
 from gen.formats.onnx_forms import Forms
+from gen.formats.onnx_input import ModelInput
+from gen.formats.onnx_node import (
+    MICROSOFT,
+    STANDARD,
+    attributes,
+    refuse,
+    standard,
+    tensors_read,
+)
 from gen.ir.ops import BOARD, INPUT
-from gen.ir.preprocessing import CHANNELS
 
-STANDARD = ("", "ai.onnx")
-"""Names of the domain of the standard operators."""
-MICROSOFT = (*STANDARD, "com.microsoft")
-"""Domains of quantising operators: ONNX Runtime has some of its own, for other widths of codes."""
 MAX_FOLDED = 1 << 24
-MOST_SIDE = (1 << 16) - 1
-MOST_PIXELS = 1 << 25
-"""Bytes of a frame, which a board's link cuts into at most 65536 packets of 512."""
-
-
-def refuse(node: onnx.NodeProto, told: str) -> NoReturn:
-    """Refuse a node by name and operator.
-
-    Parameters
-    ----------
-    node : onnx.NodeProto
-    told : str
-        Why, a semicolon, and what to do.
-
-    Raises
-    ------
-    RefusedNode
-        Always.
-    """
-    name = node.name or (node.output[0] if node.output else "?")
-    raise RefusedNode(name, " ".join(str(node.op_type).split()), told)
-
-
-def read_model(path: str | Path) -> onnx.ModelProto:
-    """Load an ONNX file.
-
-    Raises
-    ------
-    FirebrickError
-        If it is missing or is no ONNX model.
-    """
-    path = Path(path)
-    if not path.is_file():
-        what = "a folder, not a model file" if path.is_dir() else "no such model file"
-        raise FirebrickError(f"{path}: {what}; give an ONNX file or a network.npz")
-    try:
-        model = onnx.load(str(path))
-    except Exception as error:  # protobuf's own error types differ between versions
-        reason = " ".join(str(error).split())[:160]
-        raise FirebrickError(
-            _lost_weights(path)
-            or f"{path}: not a readable ONNX model ({reason}); download or export it again"
-        ) from None
-    if not model.graph.node:
-        raise FirebrickError(f"{path}: not an ONNX model with any layers in it; export it again")
-    return model
-
-
-def _standard(node: onnx.NodeProto) -> onnx.NodeProto:
-    """The same as an operator of ONNX's own domain."""
-    made = onnx.NodeProto()
-    made.CopyFrom(node)
-    made.domain = ""
-    return made
-
-
-def _lost_weights(path: Path) -> str | None:
-    """Of a model whose weights are in other files, some of them missing: which."""
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-    except Exception:  # no model at all
-        return None
-    outside = [x for x in model.graph.initializer if external_data_helper.uses_external_data(x)]
-    files = {ExternalDataInfo(tensor).location for tensor in outside}
-    lost = sorted(name for name in files if not (path.parent / name).is_file())
-    if not lost:
-        return None
-    return f"{path}: its weights are in {', '.join(lost)}, not found; copy that into {path.parent}"
 
 
 def as_it_is(node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> tuple[onnx.NodeProto]:
@@ -131,8 +64,7 @@ class Nodes:
     _names: set[str] = field(default_factory=lambda: {INPUT, BOARD})
 
     def __post_init__(self) -> None:
-        if self.model.functions:
-            self.model = inliner.inline_local_functions(self.model)
+        self.model = without_functions(self.model)
         self._keep_initialisers(self.model.graph)
         self.layers += self._unfolded(self.model.graph.node)
 
@@ -196,7 +128,7 @@ class Nodes:
         codes = node.op_type == "DequantizeLinear" and node.domain in MICROSOFT
         if (codes and not self.decode) or not (codes or node.domain in STANDARD):
             return False
-        node = _standard(node) if codes else node
+        node = standard(node) if codes else node
         values = self._evaluate(node, {name: self.constants[name] for name in used})
         self.constants.update(zip([n for n in node.output if n], values, strict=True))
         return True
@@ -205,7 +137,7 @@ class Nodes:
         """How many times each tensor is read by layers, those of subgraphs included, or given."""
         found = Counter(value.name for value in self.model.graph.output)
         for node in self.layers:
-            found.update(_read(node))
+            found.update(tensors_read(node))
         return found
 
     def fold_shape(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> None:
@@ -262,82 +194,15 @@ class Nodes:
         return max((o.version for o in imported if o.domain in STANDARD), default=1)
 
     @property
-    def input_name(self) -> str:
+    def input(self) -> ModelInput:
         """The one tensor that is fed.
 
         Raises
         ------
-        FirebrickError
+        RefusedNode
             If there are others, or none.
         """
-        return self._input().name
-
-    def _input(self) -> onnx.ValueInfoProto:
-        fed = [value for value in self.model.graph.input if value.name not in self.constants]
-        if len(fed) != 1:
-            names = ", ".join(value.name for value in fed) or "none"
-            raise RefusedNode(
-                names, "input", f"is not the only one, there are {len(fed)}; export one input"
-            )
-        return fed[0]
-
-    @property
-    def input_kind(self) -> np.dtype:
-        """Type of the numbers that are fed."""
-        kind = self._input().type.tensor_type.elem_type
-        return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
-
-    @property
-    def batch(self) -> int:
-        """Frames that are fed at once; one where the model leaves it open.
-
-        Raises
-        ------
-        FirebrickError
-            As :attr:`input_name` does.
-        """
-        return self._input().type.tensor_type.shape.dim[0].dim_value or 1
-
-    @property
-    def input_layout(self) -> str:
-        """``NCHW``, or ``NHWC`` where the last dimension is rather the colours."""
-        sizes = [dim.dim_value for dim in self._input().type.tensor_type.shape.dim]
-        if len(sizes) != 4 or sizes[1] == 3 or sizes[3] not in CHANNELS:
-            return "NCHW"
-        return "NHWC" if sizes[3] == 3 or sizes[1] not in CHANNELS else "NCHW"
-
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the input.
-
-        Raises
-        ------
-        FirebrickError
-            If there is more than one input, or it is no map of one, three or four channels with a
-            fixed size that a board can take.
-        """
-        shape = [dim.dim_value for dim in self._input().type.tensor_type.shape.dim]
-        if len(shape) != 4:
-            self._refuse_input(
-                f"has {len(shape)} dimensions; a network on images has four, (batch, 3, height, "
-                "width)"
-            )
-        height, width, channels = (shape[self.input_layout.index(axis)] for axis in "HWC")
-        if channels not in CHANNELS:
-            self._refuse_input(
-                f"has shape {shape}; it must be (batch, channels, height, width) or (batch, "
-                "height, width, channels), with 1, 3 or 4 channels"
-            )
-        if height < 1 or width < 1:
-            self._refuse_input("has no fixed height and width; give them with --input-size H,W")
-        if height * width * channels > MOST_PIXELS or max(height, width) > MOST_SIDE:
-            self._refuse_input(
-                f"has shape {shape}; a frame may have {MOST_PIXELS} bytes and sides of {MOST_SIDE} "
-                "pixels: export the model with smaller ones"
-            )
-        return height, width, channels
-
-    def _refuse_input(self, told: str) -> NoReturn:
-        raise RefusedNode(self.input_name, "input", told)
+        return ModelInput.of(self.model.graph, self.constants)
 
     def constant(self, node: onnx.NodeProto, index: int) -> np.ndarray | None:
         """Input ``index`` of a node as a constant; ``None`` if it is left out.
@@ -383,33 +248,3 @@ def _dense(sparse: onnx.SparseTensorProto) -> np.ndarray:
     else:
         whole[tuple(indices.T)] = values
     return whole
-
-
-def _read(node: onnx.NodeProto) -> Iterator[str]:
-    """Names of all that a node reads, itself or in its subgraphs."""
-    yield from node.input
-    for attribute in node.attribute:
-        for inner in attribute.g.node:
-            yield from _read(inner)
-        yield from (value.name for value in attribute.g.output)
-
-
-def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """A node's attributes as Python values."""
-    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
-
-
-def read_ceiling(nodes: Nodes, node: onnx.NodeProto) -> float | None:
-    """What a Clip from 0 cuts larger values to; None if it cuts none.
-
-    Raises
-    ------
-    FirebrickError
-        If it clips to anything else.
-    """
-    low, high = (nodes.constant(node, index) for index in (1, 2))
-    floor = -np.inf if low is None else float(np.max(low))
-    ceiling = np.inf if high is None else float(np.max(high))
-    if floor != 0 or not ceiling > 0:
-        refuse(node, f"clips to {floor:g}..{ceiling:g}; Clip(0, c) with c above 0 is supported")
-    return None if ceiling >= np.finfo(np.float32).max else ceiling

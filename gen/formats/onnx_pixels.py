@@ -15,7 +15,8 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from gen.formats.onnx_nodes import STANDARD, Nodes, refuse
+from gen.formats.onnx_node import STANDARD, refuse
+from gen.formats.onnx_nodes import Nodes
 from gen.ir.ops import FloatConv, dense
 
 ARITHMETIC = ("Add", "BatchNormalization", "Div", "Mul", "Neg", "Pad", "Sub", "Sum")
@@ -129,7 +130,7 @@ def pixel_maps(nodes: Nodes) -> tuple[dict[str, PixelMap], set[int]]:
 
 def _in_front(nodes: Nodes) -> list[onnx.NodeProto]:
     """The nodes between the input and the first layers, in order."""
-    known, found = {nodes.input_name}, []
+    known, found = {nodes.input.name}, []
     for node in nodes.layers:
         used = [name for name in node.input if name and name not in nodes.constants]
         simple = node.op_type in (*ARITHMETIC, *CHANNELS, *OTHERS) and node.domain in STANDARD
@@ -152,16 +153,17 @@ class _Trial:
 
     def __init__(self, nodes: Nodes, front: list[onnx.NodeProto], node: onnx.NodeProto, name: str):
         self._node = node
-        self._shape = nodes.input_shape()
-        self._layout, self._batch = nodes.input_layout, nodes.batch
+        fed = nodes.input
+        self._shape, self._layout, self._batch = fed.shape(), fed.layout, fed.batch
         used = {name for one in front for name in one.input} & nodes.constants.keys()
         constants = [numpy_helper.from_array(nodes.constants[key], key) for key in sorted(used)]
-        (fed,) = (value for value in nodes.model.graph.input if value.name == nodes.input_name)
         front = [_inferring(one) for one in front]
-        body = helper.make_graph(front, "front", [fed], [onnx.ValueInfoProto(name=name)], constants)
+        body = helper.make_graph(
+            front, "front", [fed.value], [onnx.ValueInfoProto(name=name)], constants
+        )
         model = helper.make_model(body, opset_imports=nodes.opsets)
         self._evaluator = ReferenceEvaluator(model)
-        self._fed = fed
+        self._fed = fed.value
 
     def _run(self, frame: np.ndarray) -> np.ndarray:
         """What a frame (H, W, channels) becomes: (H', W', C)."""

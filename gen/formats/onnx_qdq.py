@@ -11,7 +11,7 @@ from gen.common.errors import FirebrickError
 from gen.formats.classifier_head import not_the_end
 from gen.formats.fully_connected import as_kernels, read_matrix
 from gen.formats.onnx_convs import Form, read_conv
-from gen.formats.onnx_nodes import attributes, refuse
+from gen.formats.onnx_node import attributes, refuse
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
 from gen.formats.qdq_affine import QdqAffine
 from gen.formats.qdq_integers import Layer, never_quantised, usable_scales, with_integers

@@ -16,7 +16,8 @@ import onnx
 from onnx import TensorProto
 
 from gen.common.errors import FirebrickError
-from gen.formats.onnx_nodes import MICROSOFT, STANDARD, Nodes, attributes, refuse
+from gen.formats.onnx_node import MICROSOFT, STANDARD, attributes, refuse
+from gen.formats.onnx_nodes import Nodes
 from gen.formats.onnx_pixels import pixel_maps
 from gen.formats.onnx_views import View
 from gen.formats.qonnx import without_quant
@@ -65,14 +66,13 @@ class GraphWalk:
 
     def __init__(self, model: onnx.ModelProto, *, decode: bool = False):
         self._nodes = Nodes(model, decode=decode, expand=on_real_numbers)
-        self._input_shape = self._nodes.input_shape()
-        layout = self._nodes.input_layout
-        view = View.of(INPUT, self._input_shape, self._nodes.batch, layout)
-        self._views = {self._nodes.input_name: view}
+        fed = self._nodes.input
+        self._input_shape, self._batch = fed.shape(), fed.batch
+        self._views = {fed.name: View.of(INPUT, self._input_shape, self._batch, fed.layout)}
         self._pixels, self._understood = pixel_maps(self._nodes)
         self._left = self._nodes.reads()
         for name, made in self._pixels.items():
-            self._views[name] = View.of(INPUT, made.shape(self._input_shape), self._nodes.batch)
+            self._views[name] = View.of(INPUT, made.shape(self._input_shape), self._batch)
 
     @abstractmethod
     def _shape_of(self, tensor: str) -> tuple[int, int, int]:
@@ -181,7 +181,7 @@ class GraphWalk:
     def _show(self, node: onnx.NodeProto, tensor: str, layout: str = "NCHW") -> None:
         """Let a node's output be a map of ours."""
         shape = self._shape_of(tensor)
-        self._views[node.output[0]] = View.of(tensor, shape, self._nodes.batch, layout)
+        self._views[node.output[0]] = View.of(tensor, shape, self._batch, layout)
 
     def _claim(self, node: onnx.NodeProto, name: str, users: int) -> None:
         """Make sure that nothing but ``node`` sees map ``name`` as it was before ``node``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from gen.formats.onnx_nodes import attributes, refuse
+from gen.formats.onnx_node import attributes, refuse
 
 Sides = tuple[int, int, int, int]
 """Top, left, bottom, right."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import onnx
 
-from gen.formats.onnx_nodes import read_ceiling, refuse
+from gen.formats.onnx_activations import read_ceiling
+from gen.formats.onnx_node import refuse
 from gen.formats.qdq_integers import Layer
 from gen.formats.qdq_scales import Scale, code_limits
 from gen.formats.qdq_walk import QdqWalk

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnx
 
-from gen.formats.onnx_nodes import refuse
+from gen.formats.onnx_node import refuse
 
 _INTEGER = re.compile(r"u?int(\d+)")
 WIDEST = 8

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from gen.formats.onnx_nodes import refuse
+from gen.formats.onnx_node import refuse
 from gen.formats.qdq_scales import code_bits
 
 NARROWEST, WIDEST = 2, 8

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from gen.formats.onnx_nodes import attributes, refuse
+from gen.formats.onnx_node import attributes, refuse
 
 DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 QUANTS = {"BipolarQuant", "Quant", "Trunc"}

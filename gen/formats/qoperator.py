@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from gen.formats.onnx_nodes import MICROSOFT, attributes, refuse
+from gen.formats.onnx_node import MICROSOFT, attributes, refuse
 
 DYNAMIC = {"ConvInteger", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulInteger"}
 OWN_ATTRIBUTES = {"channels_last", "opset"}

@@ -9,12 +9,14 @@ from markupsafe import Markup
 from gen.common.build_folder import BuildFolder
 from gen.common.files import replacing
 from gen.report import charts, comparison_charts
+from gen.report.advice import better_link
 from gen.report.comparison import Build, layer_cycles, rows
 from gen.report.environment import environment, graph_context
 from gen.report.figures import Figures
 from gen.report.measured import Measured
 from gen.report.roofline import roofline
 from gen.report.svg import style
+from protocol.coding.typical import COARSEST
 
 SHOWN_LABELS = 10
 """Class names that are shown of many."""
@@ -53,9 +55,12 @@ def report_page(figures: Figures, measured: Measured) -> str:
             graph_context(figures),
             synthesised=measured.synthesised,
             routed=measured.routed,
+            observed=measured.observed,
             charts=_charts(figures, measured),
             shown=SHOWN_LABELS,
             named=NAMED,
+            coarsest=COARSEST,
+            better=better_link(figures),
         )
     )
 
@@ -85,4 +90,6 @@ def _charts(figures: Figures, measured: Measured) -> dict[str, Markup]:
         if measured.synthesised is not None:
             made.append(charts.synthesis(measured.synthesised, figures.uses))
             made.append(charts.clock(measured.synthesised.clock, figures.plan.clock_hz))
+        if measured.observed is not None:
+            made.append(charts.activity(measured.observed))
         return {chart.name: Markup(chart.svg()) for chart in made}

@@ -8,9 +8,10 @@ import pytest
 from onnx import helper
 from typer.testing import CliRunner
 
-from bench import wild
+from bench import simulated, wild
 from bench.cli import app
 from bench.onnx_writer import CLASSES
+from bench.simulated import BOARD, ROOMY, Simulated, Simulations
 from bench.wild import FAULTY, IMPORTED, REFUSED, WRONG, look
 from bench.zoo import zoo
 from gen.common.errors import FirebrickError, RefusedNode
@@ -76,10 +77,23 @@ def test_other_weights_are_wrong():
 
 
 def test_simulated_frames_are_compared(monkeypatch):
-    monkeypatch.setattr(wild, "_on", lambda *arguments: "simulated")
-    make = ZOO["matmul"]
-    row = look("matmul", lambda: (import_onnx(make().model, "it"), make().twin), hardware=True)
-    assert row.told.endswith("; simulated")
+    boards = []
+
+    def on(board, network, frames, cycles):
+        boards.append(board)
+        if board == BOARD:
+            raise FirebrickError("too large; take another board")
+        return Simulated(board, cycles, 3 if network.name == "wrong" else 0)
+
+    monkeypatch.setattr(simulated, "_on", on)
+    simulations, made = Simulations(), ZOO["matmul"]()
+    for name in ("right", "equal"):
+        row = look(name, lambda name=name: (import_onnx(made.model, name), made.twin), simulations)
+        assert row.told.endswith("; simulated on genesys2, 20000 cycles")
+    assert boards == [BOARD, ROOMY]  # once for both, as the integers are the same
+    row = look("wrong", lambda: (import_onnx(made.model, "wrong"), made.twin), Simulations())
+    assert row.result == WRONG
+    assert row.told == "3 of 4 simulated frames are not the golden model's"
 
 
 def test_a_folder_of_files(tmp_path):

@@ -118,7 +118,7 @@ def forged(change) -> bytes:
     """The good file with its header changed."""
     _, text, numbers = fbz.HEAD.unpack_from(GOOD)
     start = fbz.HEAD.size
-    header = fbz._packed(change(fbz._unpacked(GOOD[start : start + text])))
+    header = fbz.packed(change(fbz.unpacked(GOOD[start : start + text])))
     rest = GOOD[start + text : -4]
     data = fbz.HEAD.pack(fbz.MAGIC, len(header), numbers) + header + rest
     return data + struct.pack("<I", zlib.crc32(data))

@@ -9,7 +9,8 @@ from gen.common.errors import FirebrickError, RefusedNode
 from gen.compile import Request, compile_network
 from gen.formats.onnx_float import import_float
 from gen.formats.onnx_forms import Forms
-from gen.formats.onnx_nodes import Nodes, attributes
+from gen.formats.onnx_node import attributes
+from gen.formats.onnx_nodes import Nodes
 from gen.quantise.calibrate import float_logits
 from gen.quantise.post_training import quantise
 from sim.golden import class_sums

@@ -1,90 +1,12 @@
-"""Reading ONNX files node by node, each function by itself."""
-
-from typing import Any
+"""A graph's constants, the layers that remain, and their names."""
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import helper
 
-from gen.common.errors import FirebrickError
-from gen.formats.onnx_nodes import (
-    MAX_FOLDED,
-    MOST_PIXELS,
-    MOST_SIDE,
-    Nodes,
-    attributes,
-    read_ceiling,
-    read_model,
-    refuse,
-)
-from tests.gen.onnx_models import HEIGHT, WIDTH, OnnxBuilder
-
-SHAPE = (7, 6, 2)
-
-
-def refusal(function, *arguments) -> str:
-    with pytest.raises(FirebrickError) as caught:
-        function(*arguments)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
-
-def node(kind: str, inputs: Any = ("x",), name: Any = "it", **values: Any) -> onnx.NodeProto:
-    return helper.make_node(kind, list(inputs), ["y"], name, **values)
-
-
-def nodes(net: OnnxBuilder, shape=(1, 3, HEIGHT, WIDTH)) -> Nodes:
-    return Nodes(net.model(net.nodes[-1].output[0] if net.nodes else "y", shape=shape))
-
-
-def test_a_refused_node_is_named():
-    assert refusal(refuse, node("Relu"), "no") == "node 'it' (Relu): no"
-    assert refusal(refuse, node("Relu", name=""), "no") == "node 'y' (Relu): no"
-    assert refusal(refuse, onnx.NodeProto(op_type="Relu"), "no") == "node '?' (Relu): no"
-
-
-def test_attributes_are_python_values():
-    made = node("Conv", pads=[1, 2, 3, 4], auto_pad="VALID", group=1, alpha=0.5)
-    assert attributes(made) == {
-        "pads": [1, 2, 3, 4],
-        "auto_pad": b"VALID",
-        "group": 1,
-        "alpha": 0.5,
-    }
-    assert attributes(node("Relu")) == {}
-
-
-# Files
-
-
-def test_a_model_is_read(tmp_path):
-    net = OnnxBuilder()
-    model = net.model(net.conv("data", "conv1", 3, 4))
-    onnx.save(model, tmp_path / "net.onnx")
-    for path in (tmp_path / "net.onnx", str(tmp_path / "net.onnx")):
-        assert read_model(path) == model
-
-
-def test_files_that_are_no_models(tmp_path):
-    missing = tmp_path / "none.onnx"
-    assert refusal(read_model, missing) == (
-        f"{missing}: no such model file; give an ONNX file or a network.npz"
-    )
-    assert refusal(read_model, tmp_path) == (
-        f"{tmp_path}: a folder, not a model file; give an ONNX file or a network.npz"
-    )
-    text = tmp_path / "text.onnx"
-    text.write_bytes(b"no\nmodel\n" * 100)
-    assert refusal(read_model, text).startswith(f"{text}: not a readable ONNX model (")
-    assert refusal(read_model, text).endswith("); download or export it again")
-    empty = tmp_path / "empty.onnx"
-    empty.write_bytes(b"")
-    assert refusal(read_model, empty) == (
-        f"{empty}: not an ONNX model with any layers in it; export it again"
-    )
-
+from gen.formats.onnx_nodes import MAX_FOLDED, Nodes
+from tests.gen.formats.single_nodes import node, nodes, refusal
+from tests.gen.onnx_models import OnnxBuilder
 
 # Constants
 
@@ -206,9 +128,6 @@ def test_reshaping_what_does_not_fit_names_the_node():
     assert "its input 'z' must be a constant" in refusal(nodes(net).reshaped, open_target, (1, 5))
 
 
-# The model's input
-
-
 @pytest.mark.parametrize("opset", [9, 13, 18])
 def test_opset(opset: int):
     model = OnnxBuilder(opset).model("y")
@@ -219,71 +138,6 @@ def test_opset(opset: int):
     assert Nodes(model).opset == opset
     del model.opset_import[:]
     assert Nodes(model).opset == 1
-
-
-def test_the_one_input():
-    net = OnnxBuilder()
-    net.constant("weights", np.ones(3, np.float32))
-    model = net.model("y", shape=(4, 3, 8, 9))
-    # Old exporters list initialisers among the inputs.
-    old = helper.make_tensor_value_info("weights", TensorProto.FLOAT, (3,))
-    model.graph.input.insert(0, old)
-    found = Nodes(model)
-    assert (found.input_name, found.batch, found.input_shape()) == ("data", 4, (8, 9, 3))
-    other = helper.make_tensor_value_info("mask", TensorProto.FLOAT, (3,))
-    model.graph.input.append(other)
-    expected = "node 'data, mask' (input): is not the only one, there are 2; export one input"
-    assert refusal(lambda: Nodes(model).input_name) == expected
-    assert refusal(Nodes(model).input_shape) == expected
-    del model.graph.input[:]
-    expected = "node 'none' (input): is not the only one, there are 0; export one input"
-    assert refusal(lambda: Nodes(model).batch) == expected
-
-
-@pytest.mark.parametrize("batch", ["N", None, 0, 1])
-def test_one_frame_at_once_where_the_batch_is_open(batch):
-    assert nodes(OnnxBuilder(), (batch, 3, 8, 9)).batch == 1
-
-
-@pytest.mark.parametrize(("shape", "message"), [
-    ((1, 10), "node 'data' (input): has 2 dimensions; a network on images has four"),
-    ((1, 3, 8, 8, 8), "node 'data' (input): has 5 dimensions; a network on images has four"),
-    ((1, 2, 8, 9), "node 'data' (input): has shape [1, 2, 8, 9]; it must be (batch, channels, "
-                   "height, width) or (batch, height, width, channels), with 1, 3 or 4 channels"),
-    ((1, 3, "H", 9), "node 'data' (input): has no fixed height and width; give them with "
-                     "--input-size H,W"),
-    ((1, 3, 8, "W"), "has no fixed height and width; give them with --input-size H,W"),
-    ((1, 3, MOST_SIDE + 1, 1), f"sides of {MOST_SIDE} pixels: export the model with smaller ones"),
-    ((1, 3, 1, MOST_SIDE + 1), f"sides of {MOST_SIDE} pixels: export the model with smaller ones"),
-    ((1, 3, MOST_PIXELS // 3 // 4096 + 1, 4096), f"a frame may have {MOST_PIXELS} bytes and"),
-])  # fmt: skip
-def test_inputs_that_are_no_pictures(shape, message: str):
-    assert message in refusal(nodes(OnnxBuilder(), shape).input_shape)
-
-
-def test_colours_last():
-    found = nodes(OnnxBuilder(), (1, 8, 9, 3))
-    assert (found.input_layout, found.input_shape()) == ("NHWC", (8, 9, 3))
-    both = nodes(OnnxBuilder(), (1, 3, 9, 3))
-    assert (both.input_layout, both.input_shape()) == ("NCHW", (9, 3, 3))
-
-
-@pytest.mark.parametrize(("shape", "expected"), [
-    ((1, 1, 8, 9), ("NCHW", (8, 9, 1))), ((1, 4, 8, 9), ("NCHW", (8, 9, 4))),
-    ((1, 8, 9, 1), ("NHWC", (8, 9, 1))), ((1, 8, 9, 4), ("NHWC", (8, 9, 4))),
-    ((1, 4, 8, 3), ("NHWC", (4, 8, 3))), ((1, 1, 8, 1), ("NCHW", (8, 1, 1))),
-])  # fmt: skip
-def test_grey_and_four_channels(shape, expected):
-    found = nodes(OnnxBuilder(), shape)
-    assert (found.input_layout, found.input_shape()) == expected
-
-
-@pytest.mark.parametrize("shape", [
-    (1, 1, 3), (MOST_SIDE, 1, 3), (1, MOST_SIDE, 3), (MOST_PIXELS // 3 // 4096, 4096, 3),
-])  # fmt: skip
-def test_the_largest_and_smallest_inputs(shape):
-    height, width, channels = shape
-    assert nodes(OnnxBuilder(), (1, channels, height, width)).input_shape() == shape
 
 
 # Names
@@ -312,35 +166,3 @@ def test_names_are_unique():
     found = nodes(OnnxBuilder())
     names = [found.new_name(node("Relu", name=name)) for name in ("a", "a", "a_2", "/a", "b")]
     assert names == ["a", "a_2", "a_2_2", "a_3", "b"]
-
-
-# Ceilings
-
-
-@pytest.mark.parametrize(("low", "high", "expected"), [
-    (0, 6, 6.0), (0, None, None), (0, np.inf, None), (0, np.finfo(np.float32).max, None),
-])  # fmt: skip
-@pytest.mark.parametrize("opset", [6, 11])
-def test_ceilings(opset: int, low, high, expected):
-    net = OnnxBuilder(opset)
-    given = {key: value for key, value in (("min", low), ("max", high)) if value is not None}
-    if opset < 11:
-        made = node("Clip", **{key: float(value) for key, value in given.items()})
-    else:
-        made = node("Clip", ("x", *given))
-        for key, value in given.items():
-            net.constant(key, np.array(value, np.float32))
-    net.nodes.append(made)
-    found = nodes(net)
-    assert read_ceiling(found, found.layers[0]) == expected
-
-
-@pytest.mark.parametrize(
-    "limits", [{"min": -1.0, "max": 1.0}, {"max": 6.0}, {"min": 0.0, "max": 0.0}]
-)
-def test_other_clips_are_refused(limits):
-    net = OnnxBuilder(6)
-    net.nodes.append(node("Clip", **limits))
-    found = nodes(net)
-    message = refusal(read_ceiling, found, found.layers[0])
-    assert message.endswith("Clip(0, c) with c above 0 is supported")

@@ -8,9 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
-from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpRun
 
+from bench.qonnx_reference import QonnxSession
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
 from gen.formats.onnx_qdq import import_qdq
@@ -23,19 +22,6 @@ from tests.gen.onnx_models import CLASSES, OnnxBuilder
 
 DOMAIN = "qonnx.custom_op.general"
 UNIT = PRESETS["unit"]
-
-
-class Quant(OpRun):
-    """The operator as its specification has it."""
-
-    op_domain = DOMAIN
-
-    def _run(self, x, scale, zero, bits, narrow=0, rounding_mode="ROUND", signed=1):
-        assert rounding_mode == "ROUND"
-        low = -(2 ** (bits - 1)) + narrow if signed else 0
-        high = 2 ** (bits - 1) - 1 if signed else 2**bits - 1 - narrow
-        steps = np.rint(np.clip(x / scale + zero, low, high))
-        return (((steps - zero) * scale).astype(np.float32),)
 
 
 class Net(OnnxBuilder):
@@ -85,11 +71,7 @@ def network(**options: Any) -> onnx.ModelProto:
 
 
 def logits(model: onnx.ModelProto, pictures: np.ndarray) -> np.ndarray:
-    evaluator = ReferenceEvaluator(model, new_ops=[Quant])
-    end = model.graph.output[0].name
-    fed = reference.normalise(pictures, UNIT)
-    outputs = [evaluator.run([end], {"data": one[None]}) for one in fed]
-    return np.concatenate([np.asarray(next(iter(output))) for output in outputs])
+    return reference.logits(QonnxSession(model), pictures, UNIT)
 
 
 @pytest.mark.parametrize(("bits", "act_bits", "step", "norm"), [
