@@ -7,8 +7,8 @@ from gen.board_build import Builder
 from gen.common.build_folder import DEFAULT, BuildFolder
 from gen.common.progress import phases
 from gen.compile import compile_network
-from gen.generate import Target
-from gen.plan.planner import Goal
+from gen.generate import Target, Wishes
+from gen.plan.planner import UTILISATION
 
 
 def build_default() -> None:
@@ -23,8 +23,7 @@ def build_default() -> None:
     if folder.path.exists():
         return
     folder.check_writable()
-    board = Target(DEFAULT.name).found()
-    goal = Goal(board, board.clock_hz)
+    linked = Target(DEFAULT.name).linked(Wishes(None, UTILISATION))
     with phases() as display:
-        network = compile_network(NetworkOptions().request(goal), progress=display)
-        Builder(network, goal, display).build(board.clock_hz, folder)
+        network = compile_network(NetworkOptions().request(linked), progress=display)
+        Builder(network, linked, display).build(linked.goal.clock, folder)
