@@ -16,7 +16,7 @@ from tests.networks import tiny_network
 @pytest.fixture
 def asked(monkeypatch):
     """What a server answered that was asked once and then stopped."""
-    answers = []
+    answers: list[httpx.Response] = []
 
     class Once(Server):
         def run(self, listening):
