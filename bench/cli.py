@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json as json_format
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +39,7 @@ BENCHMARKS = (
     "family",
     "graph",
     "qdq",
+    "serve",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
 
@@ -138,14 +139,25 @@ def run_all(
     the documentation's figures from the results.
     """
     console, limit = Console(), _FEW if quick else None
-    for name in names or ():
-        if name not in BENCHMARKS:
-            raise FirebrickError(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+    _check_names(names or ())
     out.mkdir(parents=True, exist_ok=True)
     failed = [name for name in names or BENCHMARKS if not _keep(console, name, out, shared, limit)]
     if failed:
         console.print(f"failed: {', '.join(failed)}")
         raise typer.Exit(WRONG)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Check that there are such benchmarks.
+
+    Raises
+    ------
+    FirebrickError
+        Naming those that there are.
+    """
+    for name in names:
+        if name not in BENCHMARKS:
+            raise FirebrickError(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
 
 
 def _keep(console: Console, name: str, out: Path, shared: Path, limit: int | None) -> bool:

@@ -134,6 +134,37 @@ class BoardOptions:
         return load_network(folder.network)
 
 
+@dataclass(frozen=True)
+class ServedOptions(BoardOptions):
+    """Which board; a simulated one that holds the default network if none is named."""
+
+    def __post_init__(self) -> None:
+        if self.record is not None or self.replay is not None:
+            raise FirebrickError(
+                "a server's board is neither recorded nor replayed; leave out --record and --replay"
+            )
+        if self.port is None and self.udp is None and self.sim is None:
+            if self.build is not None:
+                raise FirebrickError(
+                    f"say how to reach the board of --build {self.build}, with --port or --udp; or "
+                    f"simulate it with --sim {self.build}"
+                )
+            object.__setattr__(self, "sim", DEFAULT)
+        super().__post_init__()
+
+    @property
+    def default(self) -> bool:
+        """Whether it is the board that is built if it is not there."""
+        return self.sim == DEFAULT
+
+    @property
+    def link(self) -> str:
+        """How the board is reached, in words."""
+        if self.sim is not None:
+            return "simulated"
+        return f"serial port {self.port}" if self.port is not None else f"UDP {self.udp}"
+
+
 def open_board(
     options: BoardOptions, network: QuantizedNetwork | None, *, lossy: bool = False
 ) -> Driver:

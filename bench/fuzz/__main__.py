@@ -55,7 +55,7 @@ def fuzz(
     options = [
         f"-max_total_time={round(60 * minutes)}", f"-rss_limit_mb={MEMORY}", "-max_len=65536",
         f"-artifact_prefix={CORPUS}/{target}-", "-timeout=60",
-        *_dictionary(CORPUS / f"{target}.dict", chosen.words), *context.args,
+        *_dictionary(CORPUS / f"{target}.dict", chosen.words()), *context.args,
     ]  # fmt: skip
     atheris.Setup(
         [sys.argv[0], *options, str(folder)],

@@ -21,6 +21,7 @@ from PIL import Image
 from bench.fuzz.forms import ARCHIVE, CHUNKS, COMPRESSED, LINE, MESSAGE
 from bench.fuzz.mutation import ONE_PART, Form
 from bench.zoo import zoo
+from bench.zoo_quantised import quantised_zoo
 from gen.common.errors import FirebrickError
 from gen.common.manifest import EthernetLink, Manifest, UartLink
 from gen.formats.fbz import SUFFIX, load_fbz, save_fbz
@@ -44,7 +45,8 @@ LARGEST = 1 << 20
 SHAPES = ("average_pool", "depthwise", "fc_head", "inception", "padded_pool", "resnet_stride")
 """Networks that together have all kinds of layers."""
 FORMS = ("caffe2_03", "opset01", "opset17", "branches", "function", "normalised", "resnet")
-"""Networks of the zoo that the importer starts from."""
+CODED = ("qoperator_u8u8", "qonnx_w2a2", "qualcomm_w8a8")
+"""Networks of the zoo that the importer starts from, float and quantised."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +61,14 @@ class Target:
         Gives good input.
     form : Form
         What mutations keep.
-    words : tuple of bytes
+    words : callable
         What such input has in it that chance would not find.
     """
 
     read: Callable[[bytes], bool]
     seeds: Callable[[], Iterator[bytes]]
     form: Form = ONE_PART
-    words: tuple[bytes, ...] = ()
+    words: Callable[[], tuple[bytes, ...]] = tuple
 
 
 @contextmanager
@@ -110,6 +112,8 @@ def _saved(save: Callable[[Path], object], suffix: str) -> bytes:
 def _onnx() -> Iterator[bytes]:
     for name in FORMS:
         yield zoo()[name]().model.SerializeToString()
+    for name in CODED:
+        yield quantised_zoo()[name]().model.SerializeToString()
     yield _saved(partial(export_qdq, tiny_network(1)), ".onnx")
 
 
@@ -261,10 +265,10 @@ BREAKS = (
     b'["a", 1]',
 )
 TARGETS = {
-    "onnx": Target(partial(_reading, load_onnx, ".onnx"), _onnx, MESSAGE, words=_operators()),
+    "onnx": Target(partial(_reading, load_onnx, ".onnx"), _onnx, MESSAGE, words=_operators),
     "fbz": Target(partial(_reading, load_fbz, SUFFIX), _fbz, COMPRESSED),
     "npz": Target(partial(_reading, load_network, ".npz"), _npz, ARCHIVE),
-    "labels": Target(_label, _labels, words=BREAKS),
+    "labels": Target(_label, _labels, words=lambda: BREAKS),
     "images": Target(_image, _images, CHUNKS),
     "manifest": Target(_manifest, _manifests),
     "packets": Target(_packets, _answers, LINE),

@@ -77,9 +77,9 @@ class Nodes:
     def _unfolded(self, nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
         """Those nodes, in their newest form, that do not depend on constants alone."""
         forms = Forms(self.constants)
-        for written in nodes:
+        for written in chain.from_iterable(self.expand(node, self.constants) for node in nodes):
             newest = forms.newest(written) if written.domain in STANDARD else (written,)
-            for node in chain.from_iterable(self.expand(one, self.constants) for one in newest):
+            for node in newest:
                 if node.op_type == "If" and node.input[0] in self.constants:
                     yield from self.branch(node)
                 elif not self.fold(node):

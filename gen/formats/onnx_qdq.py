@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import onnx
 
 from gen.common.errors import FirebrickError
 from gen.formats.classifier_head import not_the_end
-from gen.formats.fully_connected import as_kernels, read_matrix
-from gen.formats.onnx_convs import Form, read_conv
 from gen.formats.onnx_node import attributes, refuse
 from gen.formats.onnx_windows import read_average_pool, read_max_pool, whole_map
-from gen.formats.qdq_affine import QdqAffine
-from gen.formats.qdq_integers import Layer, never_quantised, usable_scales, with_integers
+from gen.formats.qdq_integers import Layer, never_quantised, with_integers
 from gen.formats.qdq_pixels import stored_tables
 from gen.formats.qdq_scales import common
-from gen.formats.qdq_weights import Decoded, stored_width
+from gen.formats.qdq_weighted import QdqWeighted
 from gen.formats.qonnx import QUANTS
 from gen.formats.qoperator import QOPERATORS
 from gen.ir.check import check
@@ -33,7 +29,6 @@ from gen.ir.ops import (
     MaxPool,
     Op,
     Tensor,
-    dense,
 )
 from gen.ir.preprocessing import UNSAID, Expected, Preprocessing, Tables, default_preprocessing
 
@@ -87,7 +82,7 @@ def import_qdq(
     return _QdqImport(model, name, labels, expected).network()
 
 
-class _QdqImport(QdqAffine):
+class _QdqImport(QdqWeighted):
     """One walk over the nodes: the layers, and the network at its end."""
 
     def __init__(
@@ -125,74 +120,6 @@ class _QdqImport(QdqAffine):
             "around Conv, Gemm, MatMul, BatchNormalization, Relu, Clip, MaxPool, AveragePool, "
             "Concat and Add"
         )
-
-    def _conv(self, node: onnx.NodeProto) -> None:
-        view = self._map(node, padded=True)
-        weights = self._weights(node)
-        if weights.steps.ndim != 4:
-            refuse(
-                node,
-                f"weights of shape {list(weights.steps.shape)} are no kernels; those of two sides, "
-                "rows and columns, are supported",
-            )
-        form = read_conv(node, weights.steps, view)
-        steps = np.ascontiguousarray(weights.steps.transpose(0, 2, 3, 1))
-        layer = self._weighted(node, view.tensor, replace(weights, steps=steps), form)
-        self._append(node, layer)
-
-    def _fully_connected(self, node: onnx.NodeProto) -> None:
-        view, values = self._view(node), attributes(node)
-        weights = self._weights(node)
-        if any(values.get(key, 1.0) != 1.0 for key in ("alpha", "beta")):
-            refuse(node, "alpha and beta other than 1 are not supported; put them into scales")
-        matrix = read_matrix(node, weights.steps)
-        across = read_matrix(node, np.broadcast_to(weights.scale, weights.steps.shape))
-        if (across != across[:, :1]).any():
-            refuse(
-                node,
-                "weights must have one scale an output channel; quantise them again, along the "
-                "other axis or with one scale a layer",
-            )
-        kernels = replace(weights, steps=as_kernels(node, matrix, view), scale=across[:, 0])
-        form = Form(stride=1, pad=(0, 0, 0, 0), groups=1)
-        layer = self._weighted(node, view.tensor, kernels, form)
-        self._add_layer(layer)
-        self._views[node.output[0]] = view.with_features(layer.op.name, len(matrix))
-
-    def _weighted(self, node: onnx.NodeProto, source: str, given: Decoded, form: Form) -> Layer:
-        """A convolution of integer weights (Cout, KH, KW, Cin / groups)."""
-        bits, codebook = stored_width(node, given)
-        weights, scale = given.steps, given.scale.astype(np.float64)
-        weight_scale = usable_scales(weights, np.broadcast_to(scale, weights.shape[:1]))
-        if not (weight_scale > 0).all():
-            refuse(node, "its weights' scales are not all positive; quantise it again")
-        unit = self._scale_of(node, source).scale * weight_scale
-        bias, border, groups = self._bias(node, unit), self._zeros(source), form.groups
-        if source == INPUT:
-            weights, groups = dense(weights, groups), 1
-        taken = border if groups == 1 else border[:1]  # all the same where there are groups
-        bias = bias - (weights * taken).sum(axis=(1, 2, 3))
-        border = border if any(form.pad) else np.zeros_like(border)
-        if source == INPUT and self._entry is not None:
-            weights, border = self._entry.framed(weights), self._entry.framed(border)
-        op = Conv(
-            name=self._nodes.new_name(node),
-            inputs=(source,),
-            weights=np.ascontiguousarray(weights, dtype=np.int8),
-            weight_bits=bits,
-            weight_scale=weight_scale,
-            bias=np.zeros(len(unit), np.int32),
-            multiplier=np.zeros(len(unit), np.uint16),
-            shift=1,
-            low=0,
-            high=0,
-            stride=form.stride,
-            pad=form.pad,
-            pad_code=tuple(border.tolist()),
-            codebook=codebook,
-            groups=groups,
-        )
-        return Layer(op, bias, given.bits)
 
     def _max_pool(self, node: onnx.NodeProto) -> None:
         view = self._map(node, padded=True)
@@ -281,7 +208,11 @@ class _QdqImport(QdqAffine):
             tensors=tensors,
             labels=choose_labels(self._shapes[ops[-1].name][2], self._metadata, self._labels),
             preprocessing=self._preprocessing(self._entry.tables(self._input, self._border)),
-            source={"quantised": "in its ONNX file", "pixels": self._entry.source},
+            source={
+                "quantised": "in its ONNX file",
+                "pixels": self._entry.source,
+                **self._wide(),
+            },
         )
         check(network)
         return network

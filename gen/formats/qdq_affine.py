@@ -37,8 +37,12 @@ class QdqAffine(QdqClamps):
         self._fold(node, view, read_affine(self._nodes, node, index, view))
 
     def _fold(self, node: onnx.NodeProto, view: View, affine: Affine) -> None:
-        """Put an affine function into the convolution that gives a map."""
+        """Put an affine function into what gives a map."""
         layer = self._layers.get(view.tensor)
+        if layer is not None and self._is_average(view.tensor):
+            self._scale_average(node, layer, affine)
+            self._views[node.output[0]] = view
+            return
         if (
             layer is None
             or not isinstance(layer.op, Conv)
@@ -55,6 +59,19 @@ class QdqAffine(QdqClamps):
         step = self._scale_of(node, layer.op.inputs[0]).scale
         self._layers[view.tensor] = _folded(node, layer, layer.op, affine, step)
         self._views[node.output[0]] = view
+
+    def _scale_average(self, node: onnx.NodeProto, layer: Layer, affine: Affine) -> None:
+        """Let the class sums stand for other logits."""
+        gain = np.unique(affine.gain)
+        moved = (affine.bias - affine.mean * affine.gain).any()
+        if len(gain) > 1 or gain[0] <= 0 or moved or layer.own is None or layer.behind is not None:
+            refuse(
+                node,
+                "behind the global average only a product with one constant above zero is "
+                "supported, before what quantises that; put it into the layer before the average",
+            )
+        layer.own = replace(layer.own, scale=layer.own.scale * float(gain[0]))
+        layer.gain *= float(gain[0])
 
 
 def _folded(node: onnx.NodeProto, layer: Layer, op: Conv, affine: Affine, step: float) -> Layer:

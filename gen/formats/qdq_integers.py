@@ -33,7 +33,7 @@ class Layer:
     ``own`` is the scale that the file gives its output, None until a QuantizeLinear is met;
     ``final`` replaces it where a concat has another. ``ceiling`` is the real value at which a Clip
     cuts its output. ``behind`` is the QuantizeLinear behind a global average, which has a scale of
-    its own only if it turns out not to be the end.
+    its own only if it turns out not to be the end; ``gain`` is what the average is multiplied by.
     """
 
     op: Op
@@ -42,6 +42,7 @@ class Layer:
     relu: bool = False
     ceiling: float | None = None
     behind: onnx.NodeProto | None = None
+    gain: float = 1.0
     own: Scale | None = None
     final: Scale | None = None
 
@@ -84,7 +85,8 @@ def with_integers(layer: Layer, tensors: Mapping[str, Tensor]) -> Op:
     if not isinstance(op, Requantising) or own is None or final is None:
         return op
     low, high = _limits(layer, own, final)
-    factor = op.factors(np.array([tensors[name].scale / final.scale for name in op.inputs]))
+    scales = np.array([tensors[name].scale / final.scale for name in op.inputs])
+    factor = op.factors(scales) * layer.gain
     try:
         multiplier, shift = fixed_point(factor)
     except ValueError as error:

@@ -17,6 +17,7 @@ import onnx
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_node import refuse
 from gen.formats.onnx_pixels import PixelMap
+from gen.formats.qdq_front import Front
 from gen.formats.qdq_scales import Scale, code_limits
 from gen.ir.preprocessing import ASSUMED, CHANNELS, PRESETS, Expected, Normalisation, Tables
 
@@ -39,19 +40,22 @@ class Entry:
         What the network expects; None where codes are fed that are the pixels.
     source : str
         Who says so, for people.
-    order : int array (3,)
+    order : int array (channels,)
         For each of the network's channels, the channel of a frame that it reads.
     front : PixelMap or None
         What the graph itself does to pixels before it quantises them.
+    requantised : Front or None
+        What it does to them where it quantises them more than once.
     """
 
     normalisation: Normalisation | None
     source: str
     order: np.ndarray
     front: PixelMap | None = None
+    requantised: Front | None = None
 
     def framed(self, values: np.ndarray) -> np.ndarray:
-        """Values (..., 3) of the network's channels, in the order of a frame's."""
+        """Values (..., channels) of the network's channels, in the order of a frame's."""
         return values[..., np.argsort(self.order)]
 
     def tables(self, scale: Scale, zeros: np.ndarray) -> Tables:
@@ -61,20 +65,23 @@ class Entry:
         ----------
         scale : Scale
             Of the input.
-        zeros : int array (3,)
+        zeros : int array (channels,)
             Code of zero of each of the network's channels, counted from the smallest code.
         """
         if self.normalisation is None:
             return ()
-        steps = self._values() / np.float32(scale.scale)
-        codes = np.clip(np.rint(steps) + zeros, scale.low + zeros, scale.high + zeros)
+        if self.requantised is not None:
+            codes = self.requantised.codes(self._values()) - scale.zero_point + zeros
+        else:
+            steps = self._values() / np.float32(scale.scale)
+            codes = np.clip(np.rint(steps) + zeros, scale.low + zeros, scale.high + zeros)
         codes = self.framed(codes).astype(np.uint8).T
         if (codes == PIXELS).all():
             return ()
         return tuple(tuple(row.tolist()) for row in codes)
 
     def _values(self) -> np.ndarray:
-        """What each pixel value becomes before it is quantised, float32 (256, 3)."""
+        """What each pixel value becomes before it is quantised, float32 (256, channels)."""
         assert self.normalisation is not None
         mean, std = (
             np.array(part, np.float32) for part in (self.normalisation.mean, self.normalisation.std)
@@ -121,7 +128,9 @@ def read_entry(
         If nobody says, and the codes reach no values of a customary normalisation; or if the graph
         mixes channels or pads before it quantises.
     """
-    found, source = _normalisation(node, scale, expected, metadata, fed=fed, front=front)
+    found, source = _normalisation(
+        node, scale, expected, metadata, fed=fed, front=front, channels=channels
+    )
     own = "RGB" if found is None else found.channel_order
     said = expected.channel_order or metadata.get("channel_order", own).strip().upper()
     if found is not None:
@@ -140,6 +149,7 @@ def _normalisation(
     *,
     fed: bool,
     front: PixelMap | None,
+    channels: int,
 ) -> tuple[Normalisation | None, str]:
     """What the network expects, but for the order of channels, and who says so."""
     told, source = expected.normalisation, "given"
@@ -154,7 +164,7 @@ def _normalisation(
     if front is not None:
         white = front.white
         return Normalisation(std=(255 / white,) * 3), f"the model takes pixels of 0 to {white:g}"
-    name = _customary(scale)
+    name = _customary(scale, channels)
     if name is None:
         least, most = scale.low * scale.scale, scale.high * scale.scale
         refuse(
@@ -186,14 +196,29 @@ def _ends(normalisation: Normalisation) -> tuple[float, float]:
     return float((-mean / std).min()), float(((255 - mean) / std).max())
 
 
-def _customary(scale: Scale) -> str | None:
+def _customary(scale: Scale, channels: int) -> str | None:
     """The preset whose values the codes reach best, the usual one first; None if none is near."""
-    names = [ASSUMED[3], *(name for name in PRESETS if name != ASSUMED[3])]
+    usual = ASSUMED[channels]
+    names = [usual, *(name for name in PRESETS if name != usual and _is_for(name, channels))]
     misses = {name: _miss(PRESETS[name], scale) for name in names}
     best = min(names, key=misses.__getitem__)
-    usual = misses[ASSUMED[3]] < CLOSE and misses[best] > misses[ASSUMED[3]] / 4
-    best = ASSUMED[3] if usual else best
-    return best if misses[best] < CLOSE else None
+    best = usual if misses[usual] < CLOSE and misses[best] > misses[usual] / 4 else best
+    if misses[best] < CLOSE:
+        return best
+    return usual if _needs_power_of_two(PRESETS[usual], scale) else None
+
+
+def _needs_power_of_two(normalisation: Normalisation, scale: Scale) -> bool:
+    """Whether a scale is the least power of two by which symmetric codes hold what pixels are."""
+    largest = max(map(abs, _ends(normalisation)))
+    needed = 2.0 ** np.ceil(np.log2(largest / scale.high))
+    return scale.low == -scale.high - 1 and scale.scale == needed
+
+
+def _is_for(name: str, channels: int) -> bool:
+    """Whether a preset can be one of pixels of so many channels: it has as many, or one for all."""
+    preset = PRESETS[name]
+    return channels == len(preset.mean) or len({*zip(preset.mean, preset.std, strict=True)}) == 1
 
 
 def _miss(normalisation: Normalisation, scale: Scale) -> float:
@@ -207,7 +232,7 @@ def _channels(node: onnx.NodeProto, front: PixelMap) -> np.ndarray:
     """The fed channel that each channel is made of."""
     used = np.abs(front.matrix) > 0
     if (
-        front.matrix.shape != (3, 3)
+        len(set(front.matrix.shape)) != 1
         or (used.sum(axis=0) != 1).any()
         or (used.sum(axis=1) != 1).any()
     ):
@@ -219,7 +244,11 @@ def _channels(node: onnx.NodeProto, front: PixelMap) -> np.ndarray:
 
 
 def fed_codes(
-    node: onnx.NodeProto, scale: np.ndarray | None, zero: np.ndarray | None, kind: np.dtype
+    node: onnx.NodeProto,
+    scale: np.ndarray | None,
+    zero: np.ndarray | None,
+    kind: np.dtype,
+    channels: int,
 ) -> tuple[Scale, np.ndarray]:
     """The scale of codes that are fed, and their codes of zero, counted from the smallest.
 
@@ -231,6 +260,8 @@ def fed_codes(
         What it says; there may be a zero point a channel.
     kind : np.dtype
         Of the input.
+    channels : int
+        Of a frame.
 
     Raises
     ------
@@ -244,7 +275,7 @@ def fed_codes(
             "decodes an input of other codes than it says; uint8 or int8 codes with one scale, and "
             "zero points of that type, are supported",
         )
-    zeros = np.broadcast_to(zero.reshape(-1), 3).astype(np.int64)
+    zeros = np.broadcast_to(zero.reshape(-1), channels).astype(np.int64)
     said = Scale.read(node, float(scale.reshape(-1)[0]), int(zeros[0]), kind)
     return said, zeros - code_limits(kind)[0]
 

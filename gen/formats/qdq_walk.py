@@ -12,6 +12,7 @@ from gen.formats.classifier_head import check_square
 from gen.formats.onnx_node import attributes, refuse
 from gen.formats.onnx_views import View
 from gen.formats.onnx_walk import QUANTISING, RESHAPES, GraphWalk
+from gen.formats.qdq_front import Front, requantised_front
 from gen.formats.qdq_integers import BIAS_END, Layer, never_quantised
 from gen.formats.qdq_pixels import Entry, fed_codes, read_entry
 from gen.formats.qdq_scales import Scale
@@ -46,6 +47,9 @@ class QdqWalk(GraphWalk):
         self._input: Scale | None = None
         self._entry: Entry | None = None
         self._border = np.zeros(self._input_shape[2], np.int64)
+        front = requantised_front(self._nodes)
+        if front is not None:
+            self._take_front(front)
 
     def _shape_of(self, tensor: str) -> tuple[int, int, int]:
         return self._shapes[tensor]
@@ -129,7 +133,7 @@ class QdqWalk(GraphWalk):
         if view.tensor == INPUT:
             said = self._said(node)
             self._codes[node.output[0]] = said
-            self._take_input(node, said, np.full(3, -said.low))
+            self._take_input(node, said, np.full(self._input_shape[2], -said.low))
             return
         layer = self._layers[view.tensor]
         if view.final or self._is_average(view.tensor):
@@ -162,10 +166,20 @@ class QdqWalk(GraphWalk):
             node, scale, self._expected, self._metadata, fed=fed, front=front, channels=channels
         )
 
+    def _take_front(self, front: Front) -> None:
+        """Take for the input the codes that pixels become when they are quantised for good."""
+        channels, fed, said = self._input_shape[2], self._said(front.first), self._said(front.last)
+        found = read_entry(front.first, fed, self._expected, self._metadata, channels=channels)
+        self._entry = replace(found, requantised=front)
+        self._input, self._border = said, np.full(channels, -said.low)
+        self._understood |= {id(node) for node in front.chain}
+        codes = front.last.output[0]
+        self._views[codes], self._codes[codes] = self._views[self._nodes.input.name], said
+
     def _read_codes(self, node: onnx.NodeProto) -> None:
         """Take codes that are fed; their zero points, one a channel, are what zeros pad with."""
         scale, zero = self._nodes.constant(node, 1), self._nodes.constant(node, 2)
-        said, zeros = fed_codes(node, scale, zero, self._nodes.input.kind)
+        said, zeros = fed_codes(node, scale, zero, self._nodes.input.kind, self._input_shape[2])
         self._codes[node.input[0]] = said
         self._take_input(node, said, zeros, fed=True)
 

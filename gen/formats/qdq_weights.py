@@ -45,6 +45,33 @@ def decoded(codes: np.ndarray, zero: np.ndarray, scale: np.ndarray) -> Decoded:
     return Decoded(codes.astype(np.int64) - zero.astype(np.int64), scale, bits)
 
 
+def in_8_bits(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of 9 bits as sums of such of 8, for a layer that reads some channels once more.
+
+    Parameters
+    ----------
+    weights : int64 array (Cout, KH, KW, Cin)
+
+    Returns
+    -------
+    weights : int64 array (Cout, KH, KW, Cin + N)
+        The same as the given ones where these have 8 bits, or more than 9.
+    again : int array (N,)
+        The channels that the last of them are for.
+    """
+    end = 1 << (WIDEST - 1)
+    parts, again = [weights.clip(-end, end - 1)], [np.zeros(0, int)]
+    rest = weights - parts[0]
+    if np.abs(weights).max() >= 2 * end:
+        return weights, again[0]
+    while rest.any():
+        channels = np.flatnonzero(rest.any(axis=(0, 1, 2)))
+        again.append(channels)
+        parts.append(rest[..., channels].clip(-end, end - 1))
+        rest = rest - rest.clip(-end, end - 1)
+    return np.concatenate(parts, axis=3), np.concatenate(again)
+
+
 def stored_width(node: onnx.NodeProto, weights: Decoded) -> tuple[int, np.ndarray | None]:
     """Bits that a multiplier takes of weights, and their codebook.
 
@@ -68,7 +95,7 @@ def stored_width(node: onnx.NodeProto, weights: Decoded) -> tuple[int, np.ndarra
         refuse(
             node,
             f"its weights are {least} to {most} steps from their zero points, but only -128 to 127 "
-            "can be stored; quantise weights symmetrically (QInt8, zero point 0)",
+            "can be stored of it; quantise weights symmetrically (QInt8, zero point 0)",
         )
     coarse = int(np.gcd.reduce(weights.steps, axis=None))
     shared = max(min((coarse & -coarse).bit_length() - 1, bits - NARROWEST), 0)

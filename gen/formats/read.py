@@ -62,13 +62,13 @@ def read_model(
         return graph if size is None else replace(graph, input_shape=(*size, 3))
     if weights is not None:
         raise FirebrickError(f"--weights {weights} is for a network of --family; give that too")
-    if path is not None and is_deep_compression(path):
-        return deep_compression.load_compressed(path)
-    if path is not None and not is_ours(path):
+    if path is not None and not (is_ours(path) or is_deep_compression(path)):
         refuse_foreign(path)
         return load_onnx(path, labels, expected, size)
     if size is not None:
         raise FirebrickError(f"{path or 'the default'}: has a size already; leave out {OPTION}")
+    if path is not None and is_deep_compression(path):
+        return deep_compression.load_compressed(path)
     network = _read_network(path)
     return network if labels is None else replace(network, labels=labels.of(len(network.labels)))
 

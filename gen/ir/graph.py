@@ -60,7 +60,8 @@ class FloatGraph:
             if min(shape) < 1:
                 raise FirebrickError(
                     f"model {self.name!r}: {op.name} has nothing left to compute on "
-                    f"(output shape {shape}); the input of {self.input_shape} is too small"
+                    f"(output shape {shape}), the input of {self.input_shape} is too small; give "
+                    "a larger one (--input-size H,W), or export the model for larger pictures"
                 )
             shapes[op.name] = shape
         return shapes

@@ -1,6 +1,7 @@
 """The wild bench: what it calls right, refused, wrong and faulty; and the zoo."""
 
 import json
+from functools import partial
 
 import numpy as np
 import onnx
@@ -8,11 +9,13 @@ import pytest
 from onnx import helper
 from typer.testing import CliRunner
 
-from bench import wild
+from bench import simulated, wild
 from bench.cli import app
 from bench.onnx_writer import CLASSES
+from bench.simulated import BOARD, ROOMY, Simulated, Simulations
 from bench.wild import FAULTY, IMPORTED, REFUSED, WRONG, look
 from bench.zoo import zoo
+from bench.zoo_quantised import quantised_zoo
 from gen.common.errors import FirebrickError, RefusedNode
 from gen.formats.onnx_float import import_onnx
 from gen.ir.graph import FloatGraph
@@ -37,6 +40,17 @@ def test_all_forms_are_imported(name):
     graph = import_onnx(ZOO[name]().model, name)
     assert isinstance(graph, FloatGraph)
     assert graph.classes == CLASSES
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("qonnx_w4a8", "as QONNX's specification, "), ("qdq_branch_scales", "as ONNX Runtime, "),
+    ("qdq_channels_4", "as ONNX Runtime, "), ("kalray_fp16", "as ONNX Runtime, "),
+])  # fmt: skip
+def test_quantised_forms_are_what_an_executor_says(name, told):
+    made = quantised_zoo()[name]()
+    row = look(name, lambda: (import_onnx(made.model, name), made.twin))
+    assert row.result == IMPORTED
+    assert row.told.startswith(told)
 
 
 def test_versions_are_written_in_their_own_forms():
@@ -76,10 +90,27 @@ def test_other_weights_are_wrong():
 
 
 def test_simulated_frames_are_compared(monkeypatch):
-    monkeypatch.setattr(wild, "_on", lambda *arguments: "simulated")
-    make = ZOO["matmul"]
-    row = look("matmul", lambda: (import_onnx(make().model, "it"), make().twin), hardware=True)
-    assert row.told.endswith("; simulated")
+    boards = []
+
+    def on(board, network, frames, cycles):
+        boards.append(board)
+        if board == BOARD:
+            raise FirebrickError("too large; take another board")
+        return Simulated(board, cycles, 3 if network.name == "wrong" else 0)
+
+    monkeypatch.setattr(simulated, "_on", on)
+    simulations, made = Simulations(), ZOO["matmul"]()
+
+    def source(name: str):
+        return import_onnx(made.model, name), made.twin
+
+    for name in ("right", "equal"):
+        row = look(name, partial(source, name), simulations)
+        assert row.told.endswith("; simulated on genesys2, 20000 cycles")
+    assert boards == [BOARD, ROOMY]  # once for both, as the integers are the same
+    row = look("wrong", partial(source, "wrong"), Simulations())
+    assert row.result == WRONG
+    assert row.told == "3 of 4 simulated frames are not the golden model's"
 
 
 def test_a_folder_of_files(tmp_path):
@@ -114,3 +145,14 @@ def test_an_unknown_operator_of_the_runtime_is_told(tmp_path):
     made.twin.graph.node.append(helper.make_node("Lacking", ["data"], ["z"], domain="mine"))
     row = look("it", lambda: (import_onnx(ZOO["matmul"]().model, "it"), made.twin))
     assert row.told.startswith("not compared")
+
+
+def test_other_weights_of_a_quantised_file_are_wrong():
+    made = quantised_zoo()["qonnx_w4a8"]()
+    other = onnx.ModelProto()
+    other.CopyFrom(made.model)
+    (weight,) = (t for t in other.graph.initializer if t.name == "conv10.weight")
+    values = onnx.numpy_helper.to_array(weight) * np.float32(0.9)
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    row = look("it", lambda: (import_onnx(other, "it"), made.twin))
+    assert row.result == WRONG

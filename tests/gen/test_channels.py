@@ -10,12 +10,7 @@ from PIL import Image
 from bench.zoo import zoo
 from gen.common.errors import FirebrickError
 from gen.compile import Request, compile_network
-from gen.explore.options import with_input_size
-from gen.formats.family import Family
 from gen.formats.fbz import load_fbz, save_fbz
-from gen.formats.input_size import fix_size, parse_size
-from gen.formats.onnx_float import load_onnx
-from gen.formats.read import read_model
 from gen.frames.images import load_frame
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.graph import FloatGraph
@@ -24,7 +19,6 @@ from gen.ir.preprocessing import Normalisation, default_preprocessing
 from gen.nodes.graph import Graph
 from sim import reference
 from sim.golden import class_sums
-from tests.gen.onnx_models import squeezenet
 
 SIDE = 20
 
@@ -121,46 +115,3 @@ def test_what_is_said_of_other_channels():
             FirebrickError, match=r"but the network's pixels have [14]; give --mean"
         ):
             options.normalisation(graph)
-
-
-# Sizes that are open
-
-
-@pytest.mark.parametrize(("text", "size"), [("8,9", (8, 9)), ("8", (8, 8)), (" 8, 9", (8, 9))])
-def test_sizes(text, size):
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "0", "8,", "8,9,10", "-1", "8x9", "½"])
-def test_other_sizes_are_refused(text):
-    with pytest.raises(FirebrickError, match="say 224,224"):
-        parse_size(text)
-
-
-def test_a_size_for_a_model_that_leaves_it_open(tmp_path):
-    path = tmp_path / "net.onnx"
-    model = squeezenet()
-    for dimension, name in zip(
-        model.graph.input[0].type.tensor_type.shape.dim, "NCHW", strict=True
-    ):
-        if name != "C":
-            dimension.dim_param = name
-    onnx.save(model, path)
-    with pytest.raises(FirebrickError, match="give them with --input-size H,W"):
-        load_onnx(path)
-    assert load_onnx(path, size=(31, 27)).input_shape == (31, 27, 3)
-    fixed = squeezenet()
-    fix_size(fixed, (25, 21))
-    with pytest.raises(FirebrickError, match=r"'data' \(input\): has the size 25,21; leave"):
-        fix_size(fixed, (24, 24))
-
-
-def test_a_size_for_others():
-    assert read_model(None, family=Family(), size=(100, 120)).input_shape == (100, 120, 3)
-    with pytest.raises(FirebrickError, match="has a size already"):
-        read_model(None, size=(32, 32))
-    assert with_input_size(None, None) is None
-    assert with_input_size("sr=0.5", "96") == "sr=0.5,size=96"
-    assert with_input_size(None, "96,96") == "size=96"
-    with pytest.raises(FirebrickError, match="is square"):
-        with_input_size(None, "96,97")

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from gen.formats.onnx_nodes import Nodes
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import Normalisation
 from sim import golden, reference
@@ -21,15 +22,18 @@ TYPES = {name: getattr(QuantType, name) for name in ("QInt8", "QUInt8", "QInt4",
 
 
 def pictures(model: onnx.ModelProto) -> np.ndarray:
-    """Frames of the size that a model wants."""
-    _, _, height, width = (d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim)
-    return FRAMES[:, :height, :width]
+    """Frames of the size and the channels that a model wants."""
+    height, width, channels = Nodes(model).input.shape()
+    coloured = np.concatenate([FRAMES, 255 - FRAMES[..., :1]], axis=3)
+    return coloured[:, :height, :width, :channels]
 
 
 class _Reader(CalibrationDataReader):
     def __init__(self, model: onnx.ModelProto, normalisation: Normalisation):
-        fed = reference.normalise(pictures(model), normalisation)
-        self._left = [{model.graph.input[0].name: picture[None]} for picture in fed]
+        fed, given = reference.normalise(pictures(model), normalisation), Nodes(model).input
+        if given.layout == "NHWC":
+            fed = fed.transpose(0, 2, 3, 1)
+        self._left = [{given.name: picture[None]} for picture in fed]
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return self._left.pop() if self._left else None

@@ -5,107 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from onnx import helper
 
 from gen.common.errors import FirebrickError
 from gen.formats.onnx_qdq import import_qdq
-from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import Add, AveragePool, Conv, GlobalSum
-from gen.ir.preprocessing import Normalisation
-from sim import golden, reference
-from tests.gen.onnx_models import CLASSES, OnnxBuilder, QdqBuilder
-from tests.graphs import pictures
-
-SIZE = (12, 12)
-FRAMES = pictures(SIZE, 12)
-RAW = Normalisation()
-
-
-class QdqNet(QdqBuilder):
-    """Quantised layers whose scales suit what they really give.
-
-    ``channels_last`` feeds colours last; the first convolution wants a Transpose then.
-    """
-
-    def __init__(self, channels_last: bool = False):
-        super().__init__()
-        self.last = channels_last
-        self.units: dict[str, float] = {}
-        self.x = self.settle("data", "data", scale=1.0)
-
-    def model(self, y: str) -> onnx.ModelProto:
-        shape = (1, *SIZE, 3) if self.last else (1, 3, *SIZE)
-        return self.net.model(y, shape=shape)
-
-    def run(self, y: str) -> np.ndarray:
-        return reference.logits(reference.session(self.model(y), optimise=False), FRAMES, RAW)
-
-    def settle(self, x: str, name: str, *, signed: bool = False, scale: float | None = None) -> str:
-        """Quantise a tensor, and give its real value again."""
-        if scale is None:
-            scale = float(np.abs(self.run(x)).max()) / (127 if signed else 255)
-        y = self.quantise(x, name, scale, self.symmetric_zero if signed else self.unsigned_zero)
-        self.units[y] = scale
-        return y
-
-    def pass_on(self, kind: str, x: str, name: str, *more: str, **values: Any) -> str:
-        """A node that keeps numbers as they are."""
-        y = self.net.node(kind, [x, *more], name, **values)
-        self.units[y] = self.units[x]
-        return y
-
-    def layer(
-        self,
-        x: str,
-        name: str,
-        cin: int,
-        cout: int,
-        kernel: int = 1,
-        *,
-        signed: bool = False,
-        **values: Any,
-    ) -> str:
-        y = self.conv(x, name, cin, cout, kernel, self.units[x], pads=[kernel // 2] * 4, **values)
-        return self.settle(y if signed else self.net.relu(y, name), name, signed=signed)
-
-    def weighed(
-        self, x: str, name: str, inputs: int, outputs: int, *, axis: int = 0, bias: bool = True
-    ) -> str:
-        """A Gemm of weights (outputs, inputs), or with axis 1 the other way round, per channel."""
-        net, rng = self.net, self.net.rng
-        shape = (outputs, inputs) if axis == 0 else (inputs, outputs)
-        codes = net.constant(f"{name}_w", rng.integers(-127, 128, shape).astype(np.int8))
-        scale = rng.uniform(0.5, 1.0, outputs).astype(np.float32) * 0.02
-        given = net.constant(f"{name}_ws", scale)
-        parts = [x, net.node("DequantizeLinear", [codes, given], f"{name}_w_dq", axis=axis)]
-        if not bias:
-            if axis == 0:
-                parts[1] = net.node("Transpose", [parts[1]], f"{name}_turn", perm=[1, 0])
-            return net.node("MatMul", parts, name)
-        values = rng.integers(-3000, 3000, outputs).astype(np.int32)
-        unit = net.constant(f"{name}_u", scale * np.float32(self.units[x]))
-        parts.append(
-            net.node("DequantizeLinear", [net.constant(f"{name}_b", values), unit], axis=0)
-        )
-        return net.node("Gemm", parts, name, transB=1 - axis)
-
-    def flat(self, x: str) -> str:
-        return self.pass_on("Flatten", x, "flat")
-
-    def imported(self, y: str) -> QuantizedNetwork:
-        return import_qdq(self.model(y), "qdq")
-
-
-def compare(net: QdqNet, y: str, most: float = 2.0) -> QuantizedNetwork:
-    """The network of the file, whose sums of codes differ from the runtime's by at most so many."""
-    network = net.imported(y)
-    sums = golden.class_sums(network, FRAMES)
-    away = np.abs(net.run(y) / network.output.scale - sums)
-    assert away.max() <= most
-    assert np.median(away) < 2.1
-    return network
+from tests.gen.formats.qdq_nets import QdqNet, clip, compare
+from tests.gen.onnx_models import CLASSES
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -172,72 +79,6 @@ def test_pools_that_pad(kind):
     assert network.op("pool").pad == (1, 1, 1, 1)
 
 
-def clip(net: OnnxBuilder, x: str, low: float, high: float) -> str:
-    limits = [
-        net.constant(f"{end}", np.array(value, np.float32))
-        for end, value in (("lowest", low), ("highest", high))
-    ]
-    return net.node("Clip", [x, *limits], "clip")
-
-
-def test_depthwise_layers_with_ceilings():
-    net = QdqNet()
-    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    y = net.conv(x, "dw", 1, 6, 3, net.units[x], pads=[1] * 4, group=6)
-    most = float(np.abs(net.run(y)).max())
-    y = net.settle(clip(net.net, y, 0.0, most * 0.4), "dw", scale=most / 255)
-    y = net.layer(y, "conv10", 6, CLASSES, signed=True)
-    y = net.net.node("GlobalAveragePool", [y], "sums")
-    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
-    layer = network.op("dw")
-    assert isinstance(layer, Conv)
-    assert (layer.groups, layer.low, layer.high) == (6, 0, 102)
-
-
-@pytest.mark.parametrize("kind", ["conv", "add"])
-def test_signed_codes_in_front_of_a_relu(kind):
-    """As ONNX Runtime's symmetric quantisation leaves a ReLU: between two scales."""
-    net = QdqNet()
-    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    y = net.conv(x, "a", 6, 6, 3, net.units[x], pads=[1] * 4)
-    if kind == "add":
-        y = net.net.node("Add", [net.settle(y, "a", signed=True), x], "add")
-    y = net.settle(y, "raw", signed=True)
-    limit = 127 * net.units[y]
-    y = net.settle(net.net.relu(y, "act"), "act")
-    scale = net.units[y]
-    y = net.layer(y, "conv10", 6, CLASSES, signed=True)
-    y = net.net.node("GlobalAveragePool", [y], "sums")
-    network = compare(net, net.net.node("Flatten", [y], "end"), most=60)
-    layer = network.op("a" if kind == "conv" else "add")
-    assert isinstance(layer, Conv | Add)
-    assert (layer.low, layer.high) == (0, min(255, round(limit / scale)))
-    assert not network.tensors[layer.name].signed
-
-
-def test_a_relu_behind_signed_codes_that_have_one_already_is_left_out():
-    net = QdqNet()
-    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    y = net.net.relu(net.conv(x, "a", 6, 6, 3, net.units[x], pads=[1] * 4), "a")
-    y = net.pass_on("Relu", net.settle(y, "a", signed=True), "again")
-    y = net.layer(y, "conv10", 6, CLASSES, signed=True)
-    y = net.net.node("GlobalAveragePool", [y], "sums")
-    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
-    layer = network.op("a")
-    assert isinstance(layer, Conv)
-    assert (layer.low, layer.high) == (0, 127)
-
-
-def test_signed_codes_that_are_read_without_the_relu_too():
-    net = QdqNet()
-    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    y = net.settle(net.conv(x, "a", 6, 6, 3, net.units[x], pads=[1] * 4), "raw", signed=True)
-    both = net.net.node("Add", [y, x], "add")
-    net.settle(net.net.relu(y, "act"), "act")
-    with pytest.raises(FirebrickError, match=r"'act_relu' \(Relu\): cannot be merged into 'a'"):
-        net.imported(net.settle(both, "add", signed=True))
-
-
 def test_sums_joined_with_other_branches():
     net = QdqNet()
     x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
@@ -299,62 +140,6 @@ def test_weights_of_a_matrix_need_one_scale_an_output():
         import_qdq(model, "qdq")
 
 
-@pytest.mark.parametrize("clipped", [0.0, 1.0])
-def test_a_clip_that_cuts_nothing_behind_codes_is_left_out(clipped):
-    net = QdqNet()
-    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    x = net.pass_on("Relu", x, "again") if not clipped else x
-    if clipped:
-        y = clip(net.net, x, 0.0, net.units[x] * 255)
-        net.units[y] = net.units[x]
-        x = y
-    y = net.layer(x, "conv10", 6, CLASSES, signed=True)
-    y = net.net.node("GlobalAveragePool", [y], "sums")
-    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
-    assert len(network.ops) == 3
-
-
-def clipped(net: QdqNet, x: str, name: str, bits: int) -> str:
-    """Quantise behind a ReLU to fewer codes than the type has, as Brevitas writes it."""
-    scale = float(np.abs(net.run(x)).max()) / (2**bits - 1)
-    given = [net.net.constant(f"{name}_s", np.array(scale, np.float32)),
-             net.net.constant(f"{name}_z", np.array(0, np.uint8))]  # fmt: skip
-    codes = net.net.node("QuantizeLinear", [x, *given], f"{name}_q")
-    limits = [net.net.constant(f"{name}_{end}", np.array(code, np.uint8))
-              for end, code in (("low", 0), ("high", 2**bits - 1))]  # fmt: skip
-    codes = net.net.node("Clip", [codes, *limits], f"{name}_clip")
-    y = net.net.node("DequantizeLinear", [codes, *given], f"{name}_dq")
-    net.units[y] = scale
-    return y
-
-
-def test_activations_of_fewer_bits_than_their_type():
-    net = QdqNet()
-    x = net.conv(net.x, "conv1", 3, 6, 3, 1.0, strides=[2, 2])
-    x = clipped(net, net.net.relu(x, "conv1"), "conv1", 4)
-    x = net.pass_on("MaxPool", x, "pool", kernel_shape=[2, 2], strides=[2, 2])
-    y = net.conv(x, "c", 6, 8, 3, net.units[x], pads=[1] * 4)
-    y = clipped(net, net.net.relu(y, "c"), "c", 3)
-    y = net.layer(y, "conv10", 8, CLASSES, signed=True)
-    y = net.net.node("GlobalAveragePool", [y], "sums")
-    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
-    assert [network.op(name).high for name in ("conv1", "c")] == [15, 7]
-
-
-def test_codes_that_others_read_too_are_not_cut():
-    net = QdqNet()
-    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    net.net.node("MaxPool", [x], "pool", kernel_shape=[2, 2], strides=[2, 2])
-    limits = [
-        net.net.constant(name, np.array(code, np.uint8)) for name, code in (("l", 0), ("h", 9))
-    ]
-    y = net.net.node("Clip", [net.codes["conv1"], *limits], "cut")
-    with pytest.raises(
-        FirebrickError, match=r"'cut' \(Clip\): cannot be merged into 'conv1', whose"
-    ):
-        net.imported(y)
-
-
 @pytest.mark.parametrize(("kind", "message"), [
     ("Relu", r"'on_codes' \(Relu\): computes on codes"),
     ("AveragePool", r"'on_codes' \(AveragePool\): computes on codes, or joins codes of different"),
@@ -384,35 +169,3 @@ def test_padding_of_codes_is_of_their_zero_point(fill):
     else:
         with pytest.raises(FirebrickError, match=r"'pad' \(Pad\): puts something else than zeros"):
             net.imported(y)
-
-
-def folding(net: QdqNet, y: str, kind: str) -> str:
-    """Something affine of a layer's six channels, in the form that a trainer leaves."""
-    rng = net.net.rng
-    if kind == "BatchNormalization":
-        return net.net.batch_norm(y, "norm", 6)
-    if kind == "Add":
-        values = rng.normal(0, 90, (1, 6, 1, 1)).astype(np.float32)
-    else:
-        values = np.array([0.5, 2, -1, -0.01, 0.2, 1], np.float32).reshape(1, 6, 1, 1)
-    return net.net.node(kind, [y, net.net.constant("values", values)], "by")
-
-
-@pytest.mark.parametrize("kind", ["BatchNormalization", "Add", "Mul", "Div"])
-def test_affine_functions_behind_a_layer(kind):
-    net = QdqNet()
-    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    y = folding(net, net.conv(x, "a", 6, 6, 3, net.units[x], pads=[1] * 4), kind)
-    y = net.settle(net.net.relu(y, "a"), "a")
-    y = net.layer(y, "conv10", 6, CLASSES, signed=True)
-    y = net.net.node("GlobalAveragePool", [y], "sums")
-    network = compare(net, net.net.node("Flatten", [y], "end"), most=8)
-    assert len(network.convs) == 3
-
-
-def test_affine_functions_elsewhere_are_refused():
-    net = QdqNet()
-    x = net.layer(net.x, "conv1", 3, 6, 3, strides=[2, 2])
-    y = net.settle(folding(net, x, "Mul"), "moved", signed=True)
-    with pytest.raises(FirebrickError, match=r"'by' \(Mul\): is supported only directly behind"):
-        net.imported(y)

@@ -13,9 +13,11 @@ from gen.common.errors import FirebrickError
 from gen.formats.onnx_float import load_onnx
 from gen.formats.onnx_qdq import import_qdq
 from gen.formats.qdq_export import to_qdq
+from gen.formats.qdq_weights import in_8_bits
 from gen.ir.graph import FloatGraph
 from gen.ir.ops import Add, AveragePool
 from gen.ir.preprocessing import PRESETS
+from gen.nodes.graph import Graph
 from sim import golden
 from tests.gen.formats.statically import assert_agrees, pictures, quantised
 from tests.gen.onnx_models import CLASSES, OnnxBuilder, squeezenet
@@ -134,11 +136,93 @@ def change(model: onnx.ModelProto, name: str, first: list[int]) -> None:
     tensor.CopyFrom(helper.make_tensor(name, tensor.data_type, tensor.dims, codes))
 
 
-def test_weights_too_far_from_their_zero_point_are_refused(tmp_path):
+@pytest.mark.parametrize(("build", "form"), [
+    (partial(squeezenet, last_relu=False), "qoperator"), (residual, "qdq"),
+])  # fmt: skip
+def test_asymmetric_weights_of_8_bits_are_exact(tmp_path, build, form):
+    """Less their zero points they take 9 bits: the channels that need that are read twice."""
     model = quantised(
-        squeezenet(), tmp_path, activations="QUInt8", weights="QUInt8", per_channel=False
+        build(), tmp_path, form=form, activations="QUInt8", weights="QUInt8",
+        per_channel=False, normalisation=IMAGENET,
+    )  # fmt: skip
+    network = import_qdq(model, "test")
+    twice = [op for op in network.convs if "_again" in op.name]
+    assert twice
+    asymmetric = [op for op in twice if network.tensors[op.inputs[0]].zero]
+    assert bool(asymmetric) == (build is residual)
+    assert network.source["weights"] == f"of 9 bits in {len(twice)} layers, as sums of two of 8"
+    assert Graph.of(network).nodes
+    frames = network.preprocessing.coded(pictures(model))
+    for op in twice:  # copies, whatever the zero points
+        codes = golden.run(network, frames)
+        at = op.weights[:, 0, 0].argmax(axis=1)
+        np.testing.assert_array_equal(codes[op.name], codes[op.inputs[0]][..., at])
+    assert_agrees(model, network, IMAGENET)
+    if build is residual:  # whose first layer pads: each channel with the code of its own mean
+        with pytest.raises(FirebrickError, match="conv1: its pad_code cannot be said exactly"):
+            to_qdq(network)
+        return
+    again = import_qdq(to_qdq(network), "test")
+    np.testing.assert_array_equal(
+        golden.class_sums(again, frames), golden.class_sums(network, frames)
     )
-    with pytest.raises(FirebrickError, match=r"'conv1' \(Conv\): its weights are -\d+ to 1\d\d "):
+
+
+@pytest.mark.parametrize("weights", [
+    [[[[0, 5, -3]]]], [[[[127, -128, 0]]]], [[[[128, -129, 3]]]],
+    [[[[255, 0, -255]], [[1, 2, 129]]]],
+])  # fmt: skip
+def test_weights_of_9_bits_are_sums_of_such_of_8(weights):
+    given = np.array(weights)
+    made, again = in_8_bits(given)
+    assert made.min() >= -128
+    assert made.max() <= 127
+    total = made[..., :3].copy()
+    for at, channel in enumerate(again):
+        total[..., channel] += made[..., 3 + at]
+    np.testing.assert_array_equal(total, given)
+    assert bool(len(again)) == (given.max() > 127 or given.min() < -128)
+
+
+def test_weights_of_more_bits_are_left():
+    made, again = in_8_bits(np.full((1, 1, 1, 2), 256))
+    assert (made == 256).all()
+    assert not len(again)
+
+
+def test_asymmetric_weights_of_a_depthwise_layer_are_refused(tmp_path):
+    net = OnnxBuilder()
+    x = net.relu(net.conv("data", "conv1", 3, 6, 3, stride=2), "conv1")
+    x = net.relu(net.conv(x, "depthwise", 1, 6, 3, group=6), "depthwise")
+    model = net.model(net.node("GlobalAveragePool", [net.conv(x, "conv2", 6, CLASSES)], "pool"))
+    model = quantised(model, tmp_path, activations="QUInt8", weights="QUInt8", per_channel=False)
+    message = r"'depthwise' \(Conv\): its weights are -?\d+ to \d+ steps .*; quantise weights symm"
+    with pytest.raises(FirebrickError, match=message):
+        import_qdq(model, "test")
+
+
+def test_operators_on_codes_that_the_runtime_lacks(tmp_path):
+    """QLinearReduceMean over the map is QLinearGlobalAveragePool, which it is held against."""
+    model = quantised(squeezenet(), tmp_path, form="qoperator", normalisation=IMAGENET)
+    expected = import_qdq(model, "test").digest
+    node = next(n for n in model.graph.node if n.op_type == "QLinearGlobalAveragePool")
+    node.op_type = "QLinearReduceMean"
+    for axes in ([2, 3], [-1, -2]):
+        del node.attribute[:]
+        node.attribute.append(helper.make_attribute("axes", axes))
+        assert import_qdq(model, "test").digest == expected
+    node.attribute[0].CopyFrom(helper.make_attribute("axes", [1]))
+    with pytest.raises(FirebrickError, match=r"\(ReduceMean\): is over something else than height"):
+        import_qdq(model, "test")
+
+
+@pytest.mark.parametrize("kind", ["QLinearLeakyRelu", "QLinearSigmoid", "QLinearMul"])
+def test_other_operators_on_codes_are_refused(tmp_path, kind):
+    model = quantised(squeezenet(), tmp_path, form="qoperator", normalisation=IMAGENET)
+    node = next(n for n in model.graph.node if n.op_type == "QLinearGlobalAveragePool")
+    node.op_type = kind
+    del node.attribute[:]
+    with pytest.raises(FirebrickError, match=r"node 'pool10_quant' \(.*\): .*; "):
         import_qdq(model, "test")
 
 
