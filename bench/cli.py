@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json as json_format
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.results import RESULTS, Result, commit
+from gen.common.console import WRONG
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
 from gen.common.outputs import check_output
@@ -32,15 +34,21 @@ BENCHMARKS = (
     "wires",
     "faults",
     "link",
+    "feed",
     "sizes",
     "family",
     "graph",
     "qdq",
+    "serve",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
 
-_SHARED = Path(__file__).resolve().parents[2] / "shared"
+NAMES = (*BENCHMARKS, "same", "wild")
+"""All that there are."""
 
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+_FEW = 2
+"""Images and frames of ``all --quick``."""
 
 Json = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Also write the figures to this file.")
@@ -81,13 +89,24 @@ def bench(name: str, json: Path | None, shared: Path, limit: int | None) -> None
     if json is not None:
         check_output(json)
     console = Console()
+    _write(console, json, {name: _figures(name, console, shared, limit)})
+
+
+def _figures(name: str, console: Console, shared: Path, limit: int | None) -> dict[str, Any]:
+    """Run a benchmark.
+
+    Raises
+    ------
+    FirebrickError
+        If a file is missing, or as the benchmark does.
+    """
     try:
-        figures = _module(name).run(console, shared, limit)
+        figures: dict[str, Any] = _module(name).run(console, shared, limit)
     except FileNotFoundError as error:
         raise FirebrickError(
             f"{error.filename}: missing; point --shared at the folder with the networks and images"
         ) from None
-    _write(console, json, {name: figures})
+    return figures
 
 
 def _command(name: str) -> Callable[..., None]:
@@ -99,6 +118,59 @@ def _command(name: str) -> Callable[..., None]:
 
 for _name in BENCHMARKS:
     app.command(_name)(_command(_name))
+
+
+@app.command("all")
+def run_all(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these; all if none.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that the results go to, a file each.")
+    ] = RESULTS,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few images and frames: to see that all of it runs.")
+    ] = False,
+    shared: Shared = _SHARED,
+) -> None:
+    """Run benchmarks one after another, and keep their figures with commit, day and processor.
+
+    What fails is told, the others go on, and the exit status is 1. `python -m docs.pages` writes
+    the documentation's figures from the results.
+    """
+    console, limit = Console(), _FEW if quick else None
+    _check_names(names or ())
+    out.mkdir(parents=True, exist_ok=True)
+    failed = [name for name in names or BENCHMARKS if not _keep(console, name, out, shared, limit)]
+    if failed:
+        console.print(f"failed: {', '.join(failed)}")
+        raise typer.Exit(WRONG)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Check that there are such benchmarks.
+
+    Raises
+    ------
+    FirebrickError
+        Naming those that there are.
+    """
+    for name in names:
+        if name not in BENCHMARKS:
+            raise FirebrickError(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+
+
+def _keep(console: Console, name: str, out: Path, shared: Path, limit: int | None) -> bool:
+    """Run a benchmark and keep its result; whether that went well."""
+    version = commit()
+    try:
+        figures = _figures(name, console, shared, limit)
+    except FirebrickError as error:
+        console.print(f"{name}: {error}", markup=False, soft_wrap=True)
+        return False
+    command = f"python -m bench {name}" + (f" --limit {limit}" if limit else "")
+    console.print(f"written to {Result.now(name, command, figures, version).save(out)}")
+    return True
 
 
 @app.command()
@@ -138,7 +210,7 @@ def wild(
     rows = module.run(console, folder, only, hardware)
     _write(console, json, {"wild": rows})
     if any(row.fault for row in rows):
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
 
 
 def _write(console: Console, json: Path | None, figures: dict[str, Any]) -> None:
@@ -157,6 +229,11 @@ def _module(name: str) -> ModuleType:
 def _list() -> Table:
     table = Table("benchmark", "what it measures", title="python -m bench NAME")
     table.title_justify = "left"
-    for name in (*BENCHMARKS, "same", "wild"):
-        table.add_row(name, (_module(name).__doc__ or "").splitlines()[0])
+    for name in NAMES:
+        table.add_row(name, about(name))
     return table
+
+
+def about(name: str) -> str:
+    """What a benchmark measures, in a line."""
+    return (_module(name).__doc__ or "").splitlines()[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -20,14 +21,23 @@ from gen.plan.link import line_bytes
 from protocol.coding.encode import coded_bytes
 from protocol.coding.levels import to_levels, to_pixels
 from protocol.coding.rules import Steps
+from protocol.coding.typical import KEEPING
 from sim.golden import class_sums
 
 VERSION = "1.1"
 """Of SqueezeNet."""
 WIDTHS = ("8", "4")
 """Of its weights, as ``--weight-bits`` takes them."""
-STEPS = (Steps(), Steps(2, 2), Steps(2, 4), Steps(4, 4))
+STEPS = (
+    Steps(),
+    *(Steps(1, chroma) for chroma in (2, 4, 8)),
+    *(Steps(2, chroma) for chroma in (2, 4, 8)),
+    *(Steps(4, chroma) for chroma in (4, 8)),
+    Steps(8, 8),
+)
 RAW = "raw"
+SMALLER = 7
+"""From 224x224 to 32x32 pixels."""
 LINE = 100_000_000
 """Bits a second of the line that frames are told for."""
 
@@ -55,8 +65,8 @@ class Mode:
     images: int
 
 
-def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Mode]:
-    """Code photographs in all modes, classify what is decoded, and print a table.
+def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
+    """Code photographs in all modes, classify what is decoded, and print tables.
 
     Parameters
     ----------
@@ -79,7 +89,38 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, M
         frames, truth = evaluation(shared / "imagenet", preprocessing, limit)
         modes = measure(networks, frames, truth, progress)
     console.print(_table(modes))
-    return modes
+    parts = typical(frames)
+    console.print(_typical_table(parts))
+    return {"modes": modes, "typical": parts}
+
+
+def typical(frames: np.ndarray) -> dict[str, dict[str, float]]:
+    """Part of photographs' bytes that is left of them coded, by their size and then by steps.
+
+    As they are and :data:`SMALLER` times smaller, in colour and in grey.
+
+    Parameters
+    ----------
+    frames : uint8 array (N, H, W, 3)
+    """
+    count, height, width, colours = frames.shape
+    rows, columns = height // SMALLER, width // SMALLER
+    whole = frames[:, : rows * SMALLER, : columns * SMALLER]
+    tiles = whole.reshape(count, rows, SMALLER, columns, SMALLER, colours)
+    small = np.rint(tiles.mean(axis=(2, 4))).astype(np.uint8)
+    found = {}
+    for colour in (frames, small):
+        grey = np.rint(colour.mean(axis=3, keepdims=True)).astype(np.uint8)
+        for kind, group in (("colour", colour), ("grey", grey)):
+            name = f"{group.shape[1]}x{group.shape[2]}, {kind}"
+            found[name] = {title(s): _part(group, s) for s in KEEPING}
+    return found
+
+
+def _part(frames: np.ndarray, steps: Steps) -> float:
+    """Of the bytes of frames, what is left of them coded."""
+    sizes = [coded_bytes(to_levels(frame, steps)) for frame in frames]
+    return float(np.mean(sizes)) / frames[0].size
 
 
 def _network(shared: Path, width: str, progress: Progress) -> QuantizedNetwork:
@@ -169,6 +210,13 @@ def _mode(
         percent(lambda width: classes[width] == raw[width]),
         len(truth),
     )
+
+
+def _typical_table(parts: dict[str, dict[str, float]]) -> Table:
+    table = Table("photographs", *next(iter(parts.values())), title="part of the bytes left")
+    for name, left in parts.items():
+        table.add_row(name, *(f"{part:.3f}" for part in left.values()))
+    return table
 
 
 def _table(modes: dict[str, Mode]) -> Table:

@@ -4,6 +4,7 @@ from amaranth.build import Attrs, Pins, Platform, Resource
 from amaranth_boards.arty_a7 import ArtyA7_35Platform, ArtyA7_100Platform
 
 from boards.board import Board, Phy, Resources
+from boards.bridge import FT2232H
 from boards.seven_series import SevenSeriesPlatform
 
 
@@ -45,7 +46,7 @@ ARTY_A7 = Board(
     idcode=0x0363_1093,
     resources=Resources(lut=63_400, ff=126_800, dsp=240, bram36=135),
     clock_hz=100_000_000,
-    baud=1_000_000,
+    baud=FT2232H.usual(100_000_000),
     platform=ArtyA7Platform,
     phy=PHY,
 )
@@ -58,7 +59,7 @@ ARTY_A7_35 = Board(
     idcode=0x0362_D093,
     resources=Resources(lut=20_800, ff=41_600, dsp=90, bram36=50),
     clock_hz=100_000_000,
-    baud=1_000_000,
+    baud=FT2232H.usual(100_000_000),
     platform=ArtyA735Platform,
     phy=PHY,
 )

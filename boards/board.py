@@ -9,12 +9,10 @@ from typing import Literal
 
 from amaranth.build import Platform
 
+from boards.bridge import FT2232H, Bridge
+
 Family = Literal["xc7", "ecp5"]
 """``"xc7"``: AMD 7-series, DSP48E1 and RAMB18/36. ``"ecp5"``: Lattice ECP5, MULT18X18D, DP16KD."""
-
-FT2232H_BAUD = 12_000_000
-FT232R_BAUD = 3_000_000
-"""The fastest that FTDI's bridges can do, the FT231X like the FT232R."""
 
 TOP = "top"
 """The module that is the whole chip, and the stem of its files."""
@@ -139,8 +137,8 @@ class Board:
         Of the UART link.
     platform : callable
         Makes the ``amaranth`` platform, one of ``boards/seven_series.py`` or ``boards/ecp5.py``.
-    most_baud : int
-        That the bridge between its UART and USB can do.
+    bridge : Bridge
+        Between its UART and USB.
     family : str
         Of the FPGA: which multipliers and memories it has.
     phy : Phy or None
@@ -161,7 +159,7 @@ class Board:
     clock_hz: int
     baud: int
     platform: Callable[[], Platform]
-    most_baud: int = FT2232H_BAUD
+    bridge: Bridge = FT2232H
     family: Family = "xc7"
     phy: Phy | None = None
     station: Station | None = None

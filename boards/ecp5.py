@@ -9,7 +9,8 @@ from amaranth.hdl import IOPort, Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import LatticeECP5Platform
 
-from boards.board import FT2232H_BAUD, TOP, Board, BuildStep, Phy, Resources
+from boards.board import TOP, Board, BuildStep, Phy, Resources
+from boards.bridge import FT2232H, Bridge
 from boards.pll import find_pll, pll
 from boards.sources import KEEP_COPIES, TIMING_NOT_MET, place_and_route, sources
 from hw.stream.dp16kd import Dp16kd
@@ -59,17 +60,18 @@ def ecp5_board(
     idcode: int,
     platform: Callable[[], Platform],
     clock_hz: int,
-    most_baud: int = FT2232H_BAUD,
+    bridge: Bridge = FT2232H,
     phy: Phy | None = None,
 ) -> Board:
-    """A board with an 85F and a UART at 1 Mbaud; the rest as :class:`boards.board.Board` has it.
+    """A board with an 85F and its UART at the usual rate; the rest as :class:`boards.board.Board`.
 
     Parameters
     ----------
     name, title, part, loader : str
     idcode : int
     platform : callable
-    clock_hz, most_baud : int
+    clock_hz : int
+    bridge : Bridge
     phy : Phy or None
     """
     return Board(
@@ -80,9 +82,9 @@ def ecp5_board(
         idcode=idcode,
         resources=ECP5_85,
         clock_hz=clock_hz,
-        baud=1_000_000,
+        baud=bridge.usual(clock_hz),
         platform=platform,
-        most_baud=most_baud,
+        bridge=bridge,
         family="ecp5",
         phy=phy,
     )

@@ -2,7 +2,8 @@
 
 from amaranth_boards.genesys2 import Genesys2Platform as LibraryPlatform
 
-from boards.board import FT232R_BAUD, Board, Phy, Resources
+from boards.board import Board, Phy, Resources
+from boards.bridge import FT232R
 from boards.seven_series import SevenSeriesPlatform
 
 
@@ -18,9 +19,9 @@ GENESYS2 = Board(
     idcode=0x0365_1093,
     resources=Resources(lut=203_800, ff=407_600, dsp=840, bram36=445),
     clock_hz=100_000_000,
-    baud=1_000_000,
+    baud=FT232R.usual(100_000_000),
     platform=Genesys2Platform,
-    most_baud=FT232R_BAUD,
+    bridge=FT232R,
     # The PHY delays its receive clock itself, by half a bit; RGMII 2.0 then promises data that are
     # steady for 1.0 ns on both sides of each edge at the FPGA (TsetupR, TholdR). The taps make up
     # for the clock's longer way to the input registers, over its buffer.

@@ -6,7 +6,7 @@ from amaranth.lib import io
 from amaranth_boards.resources import UARTResource
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from boards.board import FT232R_BAUD
+from boards.bridge import FT231X
 from boards.ecp5 import Ecp5Platform, ecp5_board
 
 
@@ -36,5 +36,5 @@ ULX3S_85 = ecp5_board(
     idcode=0x4111_3043,
     platform=Ulx3s85Platform,
     clock_hz=80_000_000,
-    most_baud=FT232R_BAUD,
+    bridge=FT231X,
 )

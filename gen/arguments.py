@@ -40,7 +40,8 @@ Baud = Annotated[
         metavar="N",
         min=9600,
         help="Bits a second of the serial line, as fast as the board's USB bridge can: up to "
-        "12000000 on Arty A7 and ECPIX-5, 3000000 on others; 1000000 if not given.",
+        "12000000 on Arty A7 and ECPIX-5, 3000000 on others. If not given, what that bridge is "
+        "known to keep, 6000000 and 3000000, or less with a slow clock.",
     ),
 ]
 Link = Annotated[
@@ -52,11 +53,12 @@ Link = Annotated[
     ),
 ]
 Frames = Annotated[
-    str,
+    str | None,
     typer.Option(
-        metavar="NAME",
-        help="What the host may send: raw frames, or coded ones too, which take some 44 % of the "
-        "bytes of photographs, and the board some 820 LUTs.",
+        metavar="raw|coded",
+        help="What the host may send: raw frames, or coded ones too, which take some 43 % of the "
+        "bytes of photographs, and the board some 820 LUTs. If not given, coded where the raw link "
+        "would be slower than the accelerator, and there is room.",
     ),
 ]
 Address = Annotated[
@@ -75,9 +77,13 @@ Fps = Annotated[
     float | None,
     typer.Option(
         metavar="N",
-        help="Frames a second that will do: plans the smallest design that reaches them. The "
-        "fastest that fits, if not given. The link may carry fewer; the report tells.",
+        help="Frames a second that will do: plans the smallest design that reaches them, or as "
+        "many as the link carries. The fastest that fits, if not given.",
     ),
+]
+PastLink = Annotated[
+    bool,
+    typer.Option("--past-link", help="With --fps: as many even if the link carries fewer."),
 ]
 Utilisation = Annotated[
     float,

@@ -14,8 +14,8 @@ from gen.backend.synth_report import save
 from gen.common.build_folder import BuildFolder
 from gen.common.progress import Progress
 from gen.ir.network import QuantizedNetwork
+from gen.plan.linked import LinkedGoal
 from gen.plan.plan import Plan
-from gen.plan.planner import Goal
 from gen.report.figures import Figures
 from gen.timing.estimate import Estimate
 
@@ -26,6 +26,8 @@ class Built:
 
     Attributes
     ----------
+    board : Board
+        With what was left open of how it is fed.
     plan : Plan
     synthesis : Synthesis or None
         If it was synthesised to be compared with the plan.
@@ -33,6 +35,7 @@ class Built:
         If a bitstream was asked for.
     """
 
+    board: Board
     plan: Plan
     synthesis: Synthesis | None = None
     routing: Routing | None = None
@@ -45,7 +48,7 @@ class Builder:
     Attributes
     ----------
     network : QuantizedNetwork
-    goal : Goal
+    linked : LinkedGoal
         For the board; its clock is replaced by the one that is asked for.
     progress : Progress
         Told the phases.
@@ -58,7 +61,7 @@ class Builder:
     """
 
     network: QuantizedNetwork
-    goal: Goal
+    linked: LinkedGoal
     progress: Progress
     synth: bool = False
     bitstream: bool = False
@@ -67,7 +70,7 @@ class Builder:
     @property
     def board(self) -> Board:
         """The board that is built for."""
-        return self.goal.board
+        return self.linked.goal.board
 
     def build(self, clock_hz: int, folder: BuildFolder) -> Built:
         """Write a folder for that clock, with all that is wanted.
@@ -82,15 +85,15 @@ class Builder:
         FirebrickError
             If the network does not fit, the folder cannot be written, or a tool fails.
         """
-        made = self._emit(clock_hz, folder)
+        board, made = self._emit(clock_hz, folder)
         synthesis = routing = None
         if self.synth:
             synthesis = self._synthesise(folder)
-            save(folder, self.board.family, made, synthesis)
+            save(folder, board.family, made, synthesis)
         if self.bitstream:
-            routing = build_bitstream(folder, self.board, seed=self.seed, progress=self.progress)
-        self._draw(made, folder)
-        return Built(made, synthesis, routing)
+            routing = build_bitstream(folder, board, seed=self.seed, progress=self.progress)
+        self._draw(board, made, folder)
+        return Built(board, made, synthesis, routing)
 
     def estimated(self, clock_hz: int, folder: BuildFolder) -> Estimate:
         """What clock a design is good for that is made for ``clock_hz``, by its netlist.
@@ -109,20 +112,19 @@ class Builder:
         self._emit(clock_hz, folder)
         return self._synthesise(folder).timing
 
-    def _emit(self, clock_hz: int, folder: BuildFolder) -> Plan:
-        goal = replace(self.goal, clock_hz=clock_hz)
+    def _emit(self, clock_hz: int, folder: BuildFolder) -> tuple[Board, Plan]:
         self.progress.begin("plan")
-        made = goal.plan(self.network, tuple(BOARDS.values()))
+        goal, made = self.linked.at(clock_hz).plan(self.network, tuple(BOARDS.values()))
         self.progress.begin("ask what more would bring")
         made = replace(made, headroom=goal.headroom(self.network, made))
-        emit(self.network, made, self.board, folder, progress=self.progress)
-        return made
+        emit(self.network, made, goal.board, folder, progress=self.progress)
+        return goal.board, made
 
-    def _draw(self, made: Plan, folder: BuildFolder) -> None:
+    def _draw(self, board: Board, made: Plan, folder: BuildFolder) -> None:
         from gen.report.page import write_report  # Matplotlib takes a second to import
 
         self.progress.begin("draw the report")
-        write_report(Figures(self.network, made, self.board), folder)
+        write_report(Figures(self.network, made, board), folder)
 
     def _synthesise(self, folder: BuildFolder) -> Synthesis:
         self.progress.begin("synthesise")

@@ -99,8 +99,9 @@ def generate(
     ip: arguments.Address = None,
     mac: arguments.Mac = None,
     udp_port: arguments.UdpPort = None,
-    frames: arguments.Frames = "raw",
+    frames: arguments.Frames = None,
     fps: arguments.Fps = None,
+    past_link: arguments.PastLink = False,
     utilisation: arguments.Utilisation = UTILISATION,
     weight_bits: arguments.WeightBits = None,
     memory_budget: arguments.MemoryBudget = None,
@@ -127,7 +128,7 @@ def generate(
             input_size=input_size,
         ),
         Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port), frames),
-        Wishes(fps, utilisation, synth, bitstream, route_seed),
+        Wishes(fps, utilisation, synth, bitstream, route_seed, past_link),
     )
 
 

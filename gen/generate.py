@@ -28,11 +28,15 @@ from gen.compile import compile_network
 from gen.ir.network import QuantizedNetwork
 from gen.link_options import Address, on_lan
 from gen.plan.link import check_clock
+from gen.plan.linked import LinkedGoal
 from gen.plan.planner import Goal
+from gen.report.advice import advice
+from gen.report.figures import Figures
 from protocol.packets import UDP_PORT
 
 RAW, CODED = "raw", "coded"
 """What ``--frames`` takes."""
+FORMS = {None: None, RAW: False, CODED: True}
 AUTO = "auto"
 """The ``--clock`` that is to be found."""
 
@@ -47,13 +51,13 @@ class Target:
     clock : str or None
         In MHz, or ``auto``; the board's if None.
     baud : int or None
-        The board's if None.
+        What is usual for the board and its clock if None.
     out : Path or None
         ``build/BOARD`` if None.
     network : Address or None
         Where the board is on the network if its link is Ethernet; a UART if None.
-    frames : str
-        What it takes: ``raw`` ones, or ``coded`` ones too.
+    frames : str or None
+        What it takes: ``raw`` ones, or ``coded`` ones too; as the link needs it if None.
     """
 
     board: str | None
@@ -61,28 +65,15 @@ class Target:
     baud: int | None = None
     out: Path | None = None
     network: Address | None = None
-    frames: str = RAW
+    frames: str | None = None
 
     def found(self) -> Board:
-        """The board that is named, with all that was chosen.
-
-        Raises
-        ------
-        FirebrickError
-            If none is, or one that we do not know, or its bridge cannot do that baud rate, or
-            there are no such frames.
-        """
-        if self.frames not in (RAW, CODED):
-            raise FirebrickError(f"unknown --frames {self.frames!r}; there are {RAW} and {CODED}")
-        return replace(self._linked(), coded=self.frames == CODED)
-
-    def _linked(self) -> Board:
         """The board that is named, with its link.
 
         Raises
         ------
         FirebrickError
-            As :meth:`found` does.
+            If none is, or one that we do not know, or its bridge cannot do that baud rate.
         """
         known = ", ".join(BOARDS)
         if self.board is None:
@@ -93,13 +84,28 @@ class Target:
         if self.network is not None:
             return on_lan(board, self.network)
         if self.baud is None:
-            return board
-        if self.baud > board.most_baud:
+            return replace(board, baud=board.bridge.usual(self._hz(board)))
+        most = board.bridge.most_baud
+        if self.baud > most:
             raise FirebrickError(
-                f"board {board.name}: its USB bridge does at most {board.most_baud} baud, not "
-                f"{self.baud}; choose a lower --baud"
+                f"board {board.name}: its USB bridge does at most {most} baud, not {self.baud}; "
+                "choose a lower --baud"
             )
         return replace(board, baud=self.baud)
+
+    def linked(self, wishes: Wishes) -> LinkedGoal:
+        """What is to be planned.
+
+        Raises
+        ------
+        FirebrickError
+            If there are no such frames, or as :meth:`found` and :class:`gen.plan.planner.Goal` do.
+        """
+        if self.frames not in FORMS:
+            raise FirebrickError(f"unknown --frames {self.frames!r}; there are {RAW} and {CODED}")
+        goal = Goal(self.found(), self.clock_hz(), wishes.fps, wishes.utilisation)
+        usual = self.baud is None and self.network is None
+        return LinkedGoal(goal, FORMS[self.frames], usual, wishes.past_link)
 
     @property
     def automatic(self) -> bool:
@@ -114,8 +120,12 @@ class Target:
         FirebrickError
             If what is asked for is no number.
         """
+        return self._hz(self.found())
+
+    def _hz(self, board: Board) -> int:
+        """The same for this board."""
         if self.clock is None or self.automatic:
-            return self.found().clock_hz
+            return board.clock_hz
         try:
             mhz = float(self.clock)
         except ValueError:
@@ -141,6 +151,8 @@ class Wishes:
         Make the bitstream too.
     route_seed : int or None
         Of its placement; 1 if None.
+    past_link : bool
+        Make so many frames a second even if the link carries fewer.
     """
 
     fps: float | None
@@ -148,6 +160,7 @@ class Wishes:
     synth: bool = False
     bitstream: bool = False
     route_seed: int | None = None
+    past_link: bool = False
 
     def check(self, board: Board) -> None:
         """Check that they go together and that the tools are there.
@@ -184,28 +197,29 @@ def generate(options: NetworkOptions, target: Target, wishes: Wishes) -> None:
         If the options do not go together, the network does not fit, or a bitstream was asked for
         and its timing is not met.
     """
-    board = target.found()
+    linked = target.linked(wishes)
+    board = linked.goal.board
     folder = BuildFolder(target.out if target.out is not None else BUILD / board.name)
-    clock_hz = target.clock_hz()
+    clock_hz = linked.goal.clock
     wishes.check(board)
     folder.check_writable(options.files)
     check_clock(board, clock_hz)
 
-    goal = Goal(board, clock_hz, wishes.fps, wishes.utilisation)
-    request = options.request(goal)
+    request = options.request(linked)
     with phases() as display:
         network = compile_network(request, progress=display)
         seed = 1 if wishes.route_seed is None else wishes.route_seed
-        builder = Builder(network, goal, display, wishes.synth, wishes.bitstream, seed)
+        builder = Builder(network, linked, display, wishes.synth, wishes.bitstream, seed)
         if target.automatic:
             built = build_fastest(builder, folder, clock_hz)
         else:
             built = builder.build(clock_hz, folder)
-    _show(network, built, board, folder)
+    _show(network, built, linked, folder)
 
 
-def _show(network: QuantizedNetwork, built: Built, board: Board, folder: BuildFolder) -> None:
+def _show(network: QuantizedNetwork, built: Built, linked: LinkedGoal, folder: BuildFolder) -> None:
     """Print the report, and what to do next if all is as it should be."""
+    board = built.board
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH
@@ -216,6 +230,8 @@ def _show(network: QuantizedNetwork, built: Built, board: Board, folder: BuildFo
         console.print(text, style="yellow", markup=False, soft_wrap=True)
     if built.routing is not None:
         check_met(built.routing, board)
+    for text in advice(Figures(network, built.plan, board), linked):
+        console.print(Text(f"\n{text}", "yellow"), soft_wrap=True)
     _next_steps(console, board, folder, bitstream=built.routing is not None)
 
 

@@ -12,6 +12,7 @@ from host.commands.bench import bench
 from host.commands.classify import classify
 from host.commands.info import info
 from host.commands.program import program
+from host.commands.serve import serve
 from host.commands.stream import stream
 from host.commands.verify import verify
 
@@ -24,5 +25,5 @@ app = typer.Typer(
     "`classify` need not be named: `python -m host --sim build/arty_a7 cat.jpg`.",
 )
 app.command()(program)
-for command in (verify, info, classify, stream, bench):
+for command in (verify, info, classify, stream, bench, serve):
     app.command()(with_options(command))

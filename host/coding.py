@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
 from protocol.coding.encode import encode
-from protocol.coding.rules import COLOURS, STEPS, Steps
+from protocol.coding.levels import to_levels, to_pixels
+from protocol.coding.rules import COLOURS, LOSSLESS, RAW, STEPS, Shape, Steps
 from protocol.messages import DeviceInfo
 
-RAW, LOSSLESS = "raw", "lossless"
+
+@dataclass(frozen=True)
+class Encoded:
+    """A frame as it travels.
+
+    Attributes
+    ----------
+    data : bytes
+    coded : bool
+        Whether these are codes, and not pixels.
+    shape : (height, width, channels)
+        Of the frame.
+    """
+
+    data: bytes
+    coded: bool
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -22,9 +40,12 @@ class Coding:
     ----------
     steps : Steps or None
         Of coded frames; all are sent raw if None.
+    why : str
+        Why it is not without loss though nobody asked for that; else empty.
     """
 
     steps: Steps | None = None
+    why: str = ""
 
     @staticmethod
     def parse(text: str) -> Coding:
@@ -49,6 +70,35 @@ class Coding:
             ) from None
 
     @staticmethod
+    def usual(carries: Mapping[str, float], wanted: float) -> Coding | None:
+        """The first coding with which a link keeps up, or the last; None if none is known.
+
+        Parameters
+        ----------
+        carries : mapping
+            Photographs a second over the link by coding, those without loss first.
+        wanted : float
+            Frames a second of the accelerator.
+
+        Raises
+        ------
+        FirebrickError
+            If there is no such coding.
+        """
+        names = list(carries)
+        if not names:
+            return None
+        found = Coding.parse(next((n for n in names if carries[n] >= wanted), names[-1]))
+        if found.steps is None or found.steps.lossless:
+            return found
+        rate = carries.get(LOSSLESS, carries[names[0]])
+        why = (
+            f"since without loss the link carries {rate:.0f} of the {wanted:.0f} frames/s that the "
+            f"accelerator computes; --coding {LOSSLESS} asks for that"
+        )
+        return Coding(found.steps, why)
+
+    @staticmethod
     def chosen(asked: Coding | None, info: DeviceInfo) -> Coding:
         """What is asked for, if the board takes it; without loss, or raw, if nothing is.
 
@@ -65,13 +115,15 @@ class Coding:
         """
         if asked is None:
             return Coding(Steps() if info.coded else None)
+        if asked.why and not info.coded:
+            return Coding()
         if asked.steps is not None and not info.coded:
             raise FirebrickError(
                 "this board takes raw frames alone; leave --coding out, or generate its sources "
                 "with --frames coded"
             )
         if asked.steps is not None and info.channels != COLOURS:
-            return Coding(Steps(asked.steps.luma))
+            return replace(asked, steps=Steps(asked.steps.luma))
         return asked
 
     def __str__(self) -> str:
@@ -80,17 +132,24 @@ class Coding:
             return "raw"
         if self.steps.lossless:
             return "coded without loss"
-        return f"coded with steps of {self.steps.luma} (luma) and {self.steps.chroma} (chroma)"
+        steps = f"coded with steps of {self.steps.luma} (luma) and {self.steps.chroma} (chroma)"
+        return f"{steps}, {self.why}" if self.why else steps
 
-    def data(self, frame: np.ndarray) -> tuple[bytes, bool]:
-        """The bytes of a frame, and whether they are coded.
+    def encoded(self, frame: np.ndarray) -> Encoded:
+        """A frame uint8 (height, width, channels) as it is to travel.
 
         What would be longer without loss than raw is sent raw.
         """
-        raw = frame.tobytes()
-        if self.steps is None:
-            return raw, False
-        coded = encode(frame, self.steps)
-        if self.steps.lossless and len(coded) >= len(raw):
-            return raw, False
-        return coded, True
+        height, width, channels = frame.shape
+        shape = height, width, channels
+        if self.steps is not None:
+            coded = encode(frame, self.steps)
+            if not (self.steps.lossless and len(coded) >= frame.size):
+                return Encoded(coded, True, shape)
+        return Encoded(frame.tobytes(), False, shape)
+
+    def seen(self, frame: np.ndarray) -> np.ndarray:
+        """A frame as the accelerator sees it."""
+        if self.steps is None or self.steps.lossless:
+            return frame
+        return to_pixels(to_levels(frame, self.steps), self.steps)

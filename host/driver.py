@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 
 from gen.common.closing import Closing
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
-from host.coding import Coding
-from host.transport import PATIENCE, ByteLink, Link, Transport
-from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics
-from protocol.packets import OVERHEAD
-from protocol.session import Phase, Session
+from host.coding import Coding, Encoded
+from host.exchange import Exchange
+from host.transport import ByteLink, Link, Transport
+from protocol.messages import DeviceInfo, Result, Statistics
+from protocol.session import Session
 
 GLANCE = 0.02
 """Seconds that tasks wait for the link before they look after frames that came meanwhile."""
-EASE = 0.9
-"""What is left of a patience above that with every step forward: it may have been a lost answer
-that made it grow, and no slow board."""
+
+
+Frame: TypeAlias = np.ndarray | Encoded
+"""Pixels uint8 (height, width, channels), or what a board's :class:`Coding` makes of them."""
 
 
 class Driver(Closing):
@@ -60,21 +61,14 @@ class Driver(Closing):
     ):
         self._link = transport if isinstance(transport, Link) else ByteLink(transport)
         self._network = network
-        self._timeout = timeout
-        self._session = Session(None if network is None else network.digest, self._link.first)
+        digest = None if network is None else network.digest
+        self._exchange = Exchange(self._link, digest, timeout, self._layer)
         self._results: dict[int, Result] = {}
         self._wanted: set[int] = set()
-        self._patience = PATIENCE
-        self._turn = threading.RLock()
-        """Held by whoever uses the link: a task's step goes on when the task is cancelled."""
         self._stepping: asyncio.Future[None] | None = None
-        """The step that all tasks wait for."""
-        self._seen: deque[Statistics] = deque(maxlen=2)
-        """What the board said of itself since it last came further."""
-        self._begin()
+        """The step that all tasks wait for; it goes on when one of them is cancelled."""
         try:
-            while self._session.phase is not Phase.READY:
-                self._step()
+            self._exchange.meet()
             self._coding = Coding.chosen(coding, self.info())
         except BaseException:
             self._link.close()
@@ -82,13 +76,13 @@ class Driver(Closing):
 
     def close(self) -> None:
         """Give the link back."""
-        with self._turn:
+        with self._exchange.turn:
             self._link.close()
 
     @property
     def session(self) -> Session:
         """The talk with the board, for those who want to know what was lost."""
-        return self._session
+        return self._exchange.session
 
     @property
     def coding(self) -> Coding:
@@ -97,7 +91,7 @@ class Driver(Closing):
 
     def losses(self) -> dict[str, int]:
         """What the link has cost so far; zeros where it lost and damaged nothing."""
-        session = self._session
+        session = self.session
         return {
             "damaged packets": session.damaged,
             "repetitions": session.returned,
@@ -111,16 +105,13 @@ class Driver(Closing):
 
     def info(self) -> DeviceInfo:
         """What the board said of itself."""
-        assert self._session.info is not None
-        return self._session.info
+        return self._exchange.info
 
     def stats(self) -> Statistics:
         """Ask the board how it is doing."""
-        self._begin()
-        self._session.ask()
-        while self._session.statistics is None:
-            self._step()
-        return self._session.statistics
+        said = self._exchange.statistics()
+        self._collect()
+        return said
 
     def stalls(self, before: Statistics | None = None) -> dict[str, int]:
         """About how many cycles each layer's output waited for the next layer.
@@ -143,37 +134,36 @@ class Driver(Closing):
 
     def reset(self) -> None:
         """Make the board forget all frames that it holds; those without a result are sent again."""
-        self._begin()
-        self._session.reset()
-        while self._session.phase is not Phase.READY:
-            self._step()
+        self.session.reset()
+        self._exchange.meet()
+        self._collect()
 
     def rest(self, seconds: float) -> None:
         """Send no further frame for so many seconds of the board's clock, and take what comes."""
-        if not self._session.unanswered:
-            self._begin()
+        if not self.session.unanswered:
+            self._exchange.begin()
         end = self._link.now() + seconds
         while (left := end - self._link.now()) > 0.0:
             self._step(left)
 
-    def infer(self, frame: np.ndarray) -> Result:
+    def infer(self, frame: Frame) -> Result:
         """Classify one frame, uint8 (height, width, channels)."""
         return next(self.stream([frame]))
 
-    async def ainfer(self, frame: np.ndarray) -> Result:
+    async def ainfer(self, frame: Frame) -> Result:
         """Classify one frame without holding up other tasks."""
         async for result in self.astream([frame]):
             return result
         raise AssertionError("a stream of one frame has one result")
 
     def stream(
-        self, frames: Iterable[np.ndarray], *, in_flight: int | None = None
+        self, frames: Iterable[Frame], *, in_flight: int | None = None
     ) -> Generator[Result, None, None]:
         """Classify frames, sending ahead so that the board never waits for the host.
 
         Parameters
         ----------
-        frames : iterable of uint8 arrays (height, width, channels)
+        frames : iterable of uint8 arrays (height, width, channels), or of Encoded
             Read only as far as frames are sent.
         in_flight : int, optional
             Frames sent and not yet answered, at most; as many as the board takes if not given.
@@ -197,14 +187,14 @@ class Driver(Closing):
                     self._step(0.0)
                 ready = list(self._finished(tickets))
                 yield from ready
-                if frame is None and not ready and (tickets or not self._session.may_submit):
+                if frame is None and not ready and (tickets or not self.session.may_submit):
                     self._step()
         finally:
             self._forget(tickets)
 
     async def astream(
         self,
-        frames: Iterable[np.ndarray] | AsyncIterable[np.ndarray],
+        frames: Iterable[Frame] | AsyncIterable[Frame],
         *,
         in_flight: int | None = None,
     ) -> AsyncIterator[Result]:
@@ -215,7 +205,7 @@ class Driver(Closing):
         """
         source = aiter(frames if isinstance(frames, AsyncIterable) else _each(frames))
         tickets: deque[int] = deque()
-        coming: asyncio.Future[np.ndarray | None] | None = None
+        coming: asyncio.Future[Frame | None] | None = None
         more = True
         try:
             while more or tickets:
@@ -230,7 +220,7 @@ class Driver(Closing):
                 ready = list(self._finished(tickets))
                 for result in ready:
                     yield result
-                if frame is None and not ready and (tickets or not self._session.may_submit):
+                if frame is None and not ready and (tickets or not self.session.may_submit):
                     await self._astep(GLANCE)
         finally:
             if coming is not None:
@@ -240,27 +230,27 @@ class Driver(Closing):
     def _may_send(self, tickets: deque[int], in_flight: int | None) -> bool:
         if in_flight is not None and in_flight < 1:
             raise ValueError(f"in_flight must be at least 1, not {in_flight}")
-        return self._session.may_submit and (in_flight is None or len(tickets) < in_flight)
+        return self.session.may_submit and (in_flight is None or len(tickets) < in_flight)
 
-    def _submit(self, frame: np.ndarray, tickets: deque[int]) -> None:
+    def _submit(self, frame: Frame, tickets: deque[int]) -> None:
         expected = self.info().shape
-        if frame.shape != expected or frame.dtype != np.uint8:
+        kind = np.dtype(np.uint8) if isinstance(frame, Encoded) else frame.dtype
+        if frame.shape != expected or kind != np.uint8:
             raise FirebrickError(
-                f"a frame for this board is uint8 of shape {expected}, "
-                f"not {frame.dtype} of {frame.shape}"
+                f"a frame for this board is uint8 of shape {expected}, not {kind} of {frame.shape}"
             )
-        data, coded = self._coding.data(frame)
-        with self._turn:
-            while not self._session.may_submit:  # others may have sent since it was looked at
+        sent = frame if isinstance(frame, Encoded) else self._coding.encoded(frame)
+        with self._exchange.turn:
+            while not self.session.may_submit:  # others may have sent since it was looked at
                 self._step()
-            if not self._session.unanswered:
-                self._begin()
-            ticket = self._session.submit(data, coded=coded)
+            if not self.session.unanswered:
+                self._exchange.begin()
+            ticket = self.session.submit(sent.data, coded=sent.coded)
         tickets.append(ticket)
         self._wanted.add(ticket)
 
-    async def _asubmit(self, frame: np.ndarray, tickets: deque[int]) -> None:
-        while not self._session.may_submit or (self._stepping and not self._stepping.done()):
+    async def _asubmit(self, frame: Frame, tickets: deque[int]) -> None:
+        while not self.session.may_submit or (self._stepping and not self._stepping.done()):
             await self._astep(GLANCE)
         self._submit(frame, tickets)
         await self._astep(0.0)
@@ -285,114 +275,30 @@ class Driver(Closing):
             self._wanted.discard(ticket)
             self._results.pop(ticket, None)
 
-    def _begin(self) -> None:
-        """Count time from now on."""
-        self._moved = self._retried = self._left = self._link.now()
-        self._heard = self._session.heard
-
     def _step(self, wait: float = math.inf) -> None:
-        """Send what may be sent, wait a little for what comes, and notice if nothing does."""
-        with self._turn:
-            self._exchange(wait)
+        """Take a step, and keep the results that somebody wants."""
+        with self._exchange.turn:
+            self._exchange.step(wait)
+            self._collect()
 
-    def _exchange(self, wait: float) -> None:
-        session, link = self._session, self._link
-        info = session.info
-        window = 0 if info is None else info.credits * (info.chunk + OVERHEAD)
-        patience = self._patience + 2 * window * link.seconds_per_byte
-        progress, heard = session.progress, session.heard
-        away = link.now() - self._left  # the caller's own time, which is nobody's fault
-        self._moved, self._retried = self._moved + away, self._retried + away
-        link.send(list(session.packets()))
-        left = max(self._moved, self._retried) + patience - link.now()
-        try:
-            for packet in link.receive(min(max(left, 0.0), wait)):
-                session.receive(packet)
-        except ProtocolError as error:
-            raise FirebrickError(
-                f"{link.name}: the board answers, but {error}; load the bitstream that was "
-                "generated with this network, or give the right --build folder"
-            ) from None
-        while session.results:
-            ticket, result = session.results.popleft()
-            if result.refused:
-                raise FirebrickError(
-                    f"{link.name}: the board says that a coded frame is malformed, so host and "
-                    "board are not of one version; generate its sources again, or use --coding raw"
-                )
+    def _collect(self) -> None:
+        """Keep the results that somebody wants."""
+        for ticket, result in self._exchange.results():
             if ticket in self._wanted:
                 self._results[ticket] = result
-        said = session.statistics
-        if said is not None and (not self._seen or self._seen[-1] is not said):
-            self._seen.append(said)
-        self._left = now = link.now()
-        if session.heard != heard and self._retried > self._moved:
-            # An answer to a retry: the next one may wait twice as long as this took.
-            self._patience = max(self._patience, min(2 * (now - self._retried), self._timeout / 4))
-        if session.progress != progress:
-            self._moved = now
-            self._heard = session.heard
-            self._seen.clear()
-            self._patience = max(PATIENCE, EASE * self._patience)
-        elif now - self._moved > self._timeout + 2 * window * link.seconds_per_byte:
-            raise FirebrickError(f"{link.name}: {self._diagnosis(now - self._moved)}")
-        elif now - max(self._moved, self._retried) >= patience:
-            session.retry()
-            self._retried = now
-
-    def _diagnosis(self, seconds: float) -> str:
-        """Who has stopped, and what to do."""
-        session = self._session
-        wait = f"for {seconds:.1f} s"
-        if session.heard == self._heard:
-            damaged = f" ({session.damaged} damaged packets came)" if session.damaged else ""
-            due = "its information" if session.info is None else f"{session.unanswered} results"
-            return (
-                f"the board has said nothing {wait}, with {due} due{damaged}; {self._link.advice}"
-            )
-        known = session.statistics
-        if known is None:
-            return f"the board answers, but not what it was asked, {wait}; reset it"
-        taken = self.info().frame_bytes - known.pixels
-        where = f"{taken} of {self.info().frame_bytes} bytes of a frame have gone in"
-        if session.unaccepted:
-            return (
-                f"the board answers, but its accelerator takes no pixels {wait}: {where}, "
-                f"{known.in_flight} frames wait in it; {self._stalled()}. Reset the board"
-            )
-        return (
-            f"the board answers and has all pixels, but its accelerator gives no result {wait}: "
-            f"{known.in_flight} frames wait in it, {where}; {self._stalled()}. Reset the board"
-        )
-
-    def _stalled(self) -> str:
-        """Where in the accelerator nothing moves, by how its counters grow meanwhile."""
-        if len(self._seen) < 2 or not self._seen[0].stalls:
-            return "it does not say which of its streams is stalled"
-        before, after = self._seen
-        stalled = [i for i, cycles in enumerate(after.stall_cycles(before)) if cycles]
-        if stalled:
-            name = self._layer(stalled[-1])
-            return f"the stream of {name} is stalled, since what comes behind it takes nothing"
-        if after.stalled != before.stalled:
-            return "the stream of pixels is stalled, since the first layer takes nothing"
-        return (
-            "no stream between its layers is stalled, so one of them has stopped by itself, or "
-            "the board is slow (a simulated one may need a longer time-out)"
-        )
 
 
-async def _next(source: AsyncIterator[np.ndarray]) -> np.ndarray | None:
+async def _next(source: AsyncIterator[Frame]) -> Frame | None:
     return await anext(source, None)
 
 
-async def _is_done(coming: asyncio.Future[np.ndarray | None], *, wait: bool) -> bool:
+async def _is_done(coming: asyncio.Future[Frame | None], *, wait: bool) -> bool:
     """Let other tasks run; wait for this one if asked to."""
     await asyncio.wait({coming}, timeout=None if wait else 0)
     return coming.done()
 
 
-async def _each(frames: Iterable[np.ndarray]) -> AsyncIterator[np.ndarray]:
+async def _each(frames: Iterable[Frame]) -> AsyncIterator[Frame]:
     for frame in frames:
         yield frame
 

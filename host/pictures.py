@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from gen.frames.images import list_images, load_frame, prepare
 from gen.ir.preprocessing import Preprocessing
 
 CAMERA = "camera"
-Picture = tuple[str, np.ndarray]
-"""What it is called, and its pixels, uint8 (height, width, channels)."""
+Picture = tuple[str, Callable[[], np.ndarray]]
+"""What it is called, and what makes its frame, uint8 (height, width, channels)."""
 
 
 def pictures(source: str, preprocessing: Preprocessing) -> Iterator[Picture]:
-    """All frames of a source, each read when it is asked for.
+    """All pictures of a source. To read one, or to make a frame of it, is left to any thread.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def pictures(source: str, preprocessing: Preprocessing) -> Iterator[Picture]:
         return _captured(source, int(number or 0), preprocessing)
     path = Path(source)
     if path.is_dir():
-        return ((str(image), load_frame(image, preprocessing)) for image in list_images(path))
+        return ((str(one), partial(load_frame, one, preprocessing)) for one in list_images(path))
     if not path.is_file():
         raise FirebrickError(f"{path}: no such folder of photographs or video file")
     return _captured(source, source, preprocessing)
@@ -72,7 +73,7 @@ def _read(source: str, capture: Any, preprocessing: Preprocessing) -> Iterator[P
                 break
             # OpenCV has blue first.
             image = Image.fromarray(np.ascontiguousarray(picture[:, :, ::-1]))
-            yield f"{source} frame {number}", prepare(image, preprocessing)
+            yield f"{source} frame {number}", partial(prepare, image, preprocessing)
             number += 1
     finally:
         capture.release()

@@ -36,6 +36,7 @@ class UdpLink(Link):
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
             self._socket.connect((host, port))
+            self._socket.setblocking(False)
         except OSError as error:
             self._socket.close()
             raise FirebrickError(
@@ -68,13 +69,22 @@ class UdpLink(Link):
         """
         for packet in packets:
             try:
-                self._socket.send(packet)
+                self._send(packet)
             except ConnectionRefusedError:
                 continue
             except OSError as error:
                 raise FirebrickError(
                     f"{self._name}: cannot send ({error.strerror}); is the LAN up?"
                 ) from None
+
+    def _send(self, packet: bytes) -> None:
+        """Send one, as soon as the operating system has room for it."""
+        while True:
+            try:
+                self._socket.send(packet)
+                return
+            except BlockingIOError:
+                select.select([], [self._socket], [])
 
     def receive(self, timeout: float) -> list[bytes]:
         """Wait up to ``timeout`` seconds for a datagram; returns all that came.
@@ -85,12 +95,15 @@ class UdpLink(Link):
             If this machine cannot receive.
         """
         found: list[bytes] = []
-        while select.select([self._socket], [], [], 0.0 if found else timeout)[0]:
+        waits = bool(select.select([self._socket], [], [], timeout)[0])
+        while waits:
             try:
                 found.append(self._socket.recv(_LARGEST))
+            except BlockingIOError:
+                waits = False
             except ConnectionRefusedError:
                 # The answer to something sent earlier; whoever is meant may still come.
-                timeout = 0.0
+                continue
             except OSError as error:
                 raise FirebrickError(
                     f"{self._name}: cannot receive ({error.strerror}); is the LAN up?"

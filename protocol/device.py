@@ -90,15 +90,27 @@ class Device:
         left = self.info.frame_bytes - len(self._bytes)
         return length == left if length == min(self.info.chunk, left) else None
 
+    def judge(self, data: bytes, *, coded: bool) -> tuple[np.ndarray, str]:
+        """Class sums of a frame, and what is wrong with it; nothing if it is right.
+
+        Parameters
+        ----------
+        data : bytes
+            All of its bytes.
+        coded : bool
+            Whether these are codes, and not pixels.
+        """
+        if coded:
+            made = decode(data, self.info.shape)
+            return self.classify(made.frame), made.fault
+        frame = np.frombuffer(data, dtype=np.uint8).reshape(self.info.shape)
+        return self.classify(frame), ""
+
     def _answer(self, sequence: int) -> Iterator[bytes]:
-        info, data, fault = self.info, bytes(self._bytes), ""
+        info = self.info
+        sums, fault = self.judge(bytes(self._bytes), coded=bool(self._form))
         self._bytes.clear()
-        if self._form:
-            made = decode(data, info.shape)
-            frame, fault = made.frame, made.fault
-        else:
-            frame = np.frombuffer(data, dtype=np.uint8).reshape(info.shape)
-        result = Result(np.asarray(self.classify(frame), dtype=np.int32), info.frame_bytes)
+        result = Result(np.asarray(sums, dtype=np.int32), info.frame_bytes)
         self._count("answered")
         if fault:
             self._count("refused")

@@ -39,9 +39,11 @@ So what was lost is sent again, and a frame reaches the accelerator whole unless
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from functools import cached_property
 
 VERSION = 4
 MAGIC = int.from_bytes(b"FBRK", "little")
@@ -80,6 +82,10 @@ class Form(IntFlag):
     """The frame of a ``RESULT`` was malformed, and its class sums mean nothing."""
 
 
+_FORMS = {1: "B", 2: "H", 4: "I", 8: "Q"}
+"""What :mod:`struct` calls integers of so many bytes."""
+
+
 @dataclass(frozen=True)
 class Block:
     """Unsigned integers one after another.
@@ -87,6 +93,7 @@ class Block:
     Attributes
     ----------
     fields : tuple of (name, size in bytes)
+        Of 1, 2, 4 or 8 bytes.
     """
 
     fields: tuple[tuple[str, int], ...]
@@ -94,7 +101,16 @@ class Block:
     @property
     def size(self) -> int:
         """Bytes of all."""
-        return sum(size for _, size in self.fields)
+        return self._form.size
+
+    @cached_property
+    def _form(self) -> struct.Struct:
+        """The fields as :mod:`struct` has them."""
+        return struct.Struct("<" + "".join(_FORMS[size] for _, size in self.fields))
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.fields)
 
     @property
     def bits(self) -> dict[str, int]:
@@ -111,9 +127,12 @@ class Block:
         OverflowError
             If one is negative or too large for its field.
         """
-        if set(values) != {name for name, _ in self.fields}:
+        if values.keys() != set(self._names):
             raise ValueError(f"values for {sorted(values)}, fields are {self.fields}")
-        return b"".join(values[name].to_bytes(size, "little") for name, size in self.fields)
+        try:
+            return self._form.pack(*(values[name] for name in self._names))
+        except struct.error as error:
+            raise OverflowError(f"{values}: {error}") from None
 
     def decode(self, data: bytes) -> dict[str, int]:
         """Values by name, from the first bytes of ``data``.
@@ -125,11 +144,7 @@ class Block:
         """
         if len(data) < self.size:
             raise ValueError(f"{len(data)} bytes are no block of {self.size}")
-        values, position = {}, 0
-        for name, size in self.fields:
-            values[name] = int.from_bytes(data[position : position + size], "little")
-            position += size
-        return values
+        return dict(zip(self._names, self._form.unpack_from(data), strict=True))
 
 
 HEADER = Block((("sequence", 2), ("index", 2), ("kind", 1), ("form", 1), ("length", 2)))
@@ -219,10 +234,14 @@ class Packet:
     @staticmethod
     def decode(data: bytes) -> Packet | None:
         """Read a packet; ``None`` if it is damaged."""
-        if packet_bytes(data) != len(data) or check(data[:-CHECK_BYTES]) != data:
+        if len(data) < HEADER.size:
             return None
         head = HEADER.decode(data)
-        payload = data[HEADER.size : -CHECK_BYTES]
+        size = HEADER.size + head["length"]
+        body, rest = data[:size], data[size:]
+        if rest != zlib.crc32(body).to_bytes(CHECK_BYTES, "little"):
+            return None
+        payload = body[HEADER.size :]
         return Packet(head["kind"], head["sequence"], head["index"], payload, head["form"])
 
 

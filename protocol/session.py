@@ -28,6 +28,10 @@ _NUMBERS = 1 << 16
 """Sequence numbers: the lower bits of a frame's number."""
 
 
+_CODED_END = int(Form.CODED | Form.LAST)
+"""Of the last packet of a coded frame."""
+
+
 class Phase(Enum):
     """What the session is waiting for: the answer to a reset, to a question, to frames."""
 
@@ -194,7 +198,7 @@ class Session:
         end = start + self._described.chunk
         form = 0
         if job.coded:
-            form = Form.CODED | (Form.LAST if end >= len(job.data) else 0)
+            form = _CODED_END if end >= len(job.data) else Form.CODED
         return Packet(Kind.FRAME, self._wire(number), index, job.data[start:end], form)
 
     def _wire(self, number: int) -> int:

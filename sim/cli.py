@@ -14,16 +14,20 @@ from rich.table import Table
 from rich.text import Text
 
 from gen.common.build_folder import DEFAULT, BuildFolder
-from gen.common.console import ClassifyByDefault, ProcessCount, Scheduler
+from gen.common.console import WRONG, ClassifyByDefault, ProcessCount, Scheduler
+from gen.common.errors import FirebrickError
+from gen.common.files import replacing
 from gen.common.options import with_options
 from gen.common.outputs import check_output
 from gen.common.progress import progress_line
 from gen.frames.class_results import ClassResult, results_json, results_table
 from gen.frames.images import load_frames
 from gen.frames.pixel_options import FrameOptions, PixelOptions
+from gen.report.stored import load_figures
 from sim import golden
 from sim.accuracy import prepare
 from sim.accuracy_report import tally_json, tally_tables
+from sim.activity import FRAMES, observe
 from sim.board import PATIENT, Ethernet, Line, build_board, load_link
 from sim.frames import GeneratedBoard, SimulatedFrames, simulate
 from sim.labelled import read_labelled, spread
@@ -71,6 +75,14 @@ def classify(
         Path | None,
         typer.Option(metavar="FILE", help="Record every signal into this FST file (slow, large)."),
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write what every layer does in two frames' periods as a trace for "
+            "ui.perfetto.dev or chrome://tracing, and chart it in the build's report.html.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     shape: FrameOptions,
 ) -> None:
@@ -85,15 +97,20 @@ def classify(
 
     - Another board: `python -m sim --build build/genesys2 cat.jpg`
 
+    - What every layer does, for ui.perfetto.dev: `python -m sim --trace cat.json cat.jpg`
+
     - Waves to look at: `python -m sim --frames 1 --waves cat.fst cat.jpg`
     """
     board = GeneratedBoard.load(BuildFolder(folder))
-    if waves is not None:
-        check_output(waves, [*board.folder.own_files(), *images])
+    _check_written(waves, trace, [*board.folder.own_files(), *images])
     pixels = load_frames(images, shape.apply(board.network.preprocessing))
-    order = np.arange(frames or max(len(images), FEWEST)) % len(images)
+    fewest = FEWEST if trace is None else FRAMES
+    order = np.arange(frames or max(len(images), fewest)) % len(images)
     expected = golden.class_sums(board.network, pixels)[order]
-    result = _simulate(board, pixels[order], waves)
+    if trace is None:
+        result = _simulate(board, pixels[order], waves)
+    else:
+        result = _trace(board, pixels[order], trace)
     wrong = np.flatnonzero((result.sums != expected).any(axis=1))
     names = [str(images[i]) for i in order]
     answers = [
@@ -108,7 +125,7 @@ def classify(
         _print(Console(), board, shown, result, len(wrong))
     if len(wrong):
         _complain(board, names, result, expected, wrong)
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
 
 
 @app.command("accuracy")
@@ -204,6 +221,27 @@ def _server(simulator: Simulator, link: Line | Ethernet) -> Server:
     return Terminal(simulator)
 
 
+def _check_written(waves: Path | None, trace: Path | None, read: list[Path]) -> None:
+    """Check that waves or a trace can be written.
+
+    Parameters
+    ----------
+    waves, trace : Path or None
+    read : list of Path
+        Files that they must not replace.
+
+    Raises
+    ------
+    FirebrickError
+        If not, or if both are asked for.
+    """
+    if waves is not None and trace is not None:
+        raise FirebrickError("--waves and --trace are of different simulations; give one of them")
+    for written in (waves, trace):
+        if written is not None:
+            check_output(written, read)
+
+
 def _simulate(board: GeneratedBoard, frames: np.ndarray, waves: Path | None) -> SimulatedFrames:
     """Compile the design, unless that has been done, and run frames through it."""
     folder = board.folder
@@ -215,6 +253,19 @@ def _simulate(board: GeneratedBoard, frames: np.ndarray, waves: Path | None) -> 
             simulator.record(waves)
         progress.begin("frames")
         return simulate(simulator, board.network, frames, progress=progress)
+
+
+def _trace(board: GeneratedBoard, frames: np.ndarray, path: Path) -> SimulatedFrames:
+    """Run frames through the design, and write what its layers do meanwhile."""
+    from gen.report.page import write_report  # Matplotlib takes a second to import
+
+    with progress_line("Verilator") as progress:
+        result, activity = observe(board, frames, progress)
+    with replacing(path) as file:
+        file.write(json_format.dumps(activity.trace()).encode())
+    activity.save(board.folder)
+    write_report(load_figures(board.folder), board.folder)
+    return result
 
 
 def _speed(board: GeneratedBoard, result: SimulatedFrames) -> dict[str, Any]:

@@ -131,6 +131,24 @@ class Simulator(Closing):
                 f"{path}: cannot write waves there, or the simulation was built without waves"
             )
 
+    def watch(self, bucket: int) -> None:
+        """Count from now on the cycles in which watched bits are 1, ``bucket`` cycles together."""
+        self._library.firebrick_watch(self._handle, bucket)
+
+    def counts(self, bits: int) -> np.ndarray:
+        """What was counted since reset, if the library was built to watch so many bits.
+
+        Returns
+        -------
+        uint32 array (buckets, bits)
+            The last bucket may not be over.
+        """
+        start = ctypes.POINTER(ctypes.c_uint32)()
+        size = self._library.firebrick_counts(self._handle, ctypes.byref(start))
+        if not size:
+            return np.zeros((0, bits), np.uint32)
+        return np.ctypeslib.as_array(start, (size,)).reshape(-1, bits).copy()
+
     def run(
         self,
         data: bytes,
@@ -213,6 +231,8 @@ def _declare(library: ctypes.CDLL) -> None:
         "cycle": (number, [handle]),
         "stall": (None, [handle, number, chance, chance]),
         "run": (None, [handle, ctypes.POINTER(_Transfer), number, number, ctypes.c_bool]),
+        "watch": (None, [handle, number]),
+        "counts": (number, [handle, ctypes.POINTER(ctypes.POINTER(ctypes.c_uint32))]),
         "open_waves": (ctypes.c_int, [handle, ctypes.c_char_p]),
     }
     for name, (result, arguments) in signatures.items():

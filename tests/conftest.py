@@ -17,6 +17,12 @@ settings.load_profile("repeatable")
 os.environ["OBJCACHE"] = f"{sys.executable} -S {objcache.__file__}"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--screenshots", metavar="DIR", help="Write pictures of the live page into this folder."
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # A component whose constructor refuses its parameters is never elaborated, and rightly so.
     config.addinivalue_line("filterwarnings", "ignore::amaranth.hdl.UnusedElaboratable")

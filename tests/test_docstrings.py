@@ -18,6 +18,7 @@ COMMANDS = {
     "host/commands/classify.py",
     "host/commands/info.py",
     "host/commands/program.py",
+    "host/commands/serve.py",
     "host/commands/stream.py",
     "host/commands/verify.py",
     "models/quantise_default.py",

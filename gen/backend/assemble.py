@@ -21,6 +21,7 @@ from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
 from hw.stream.reset_domain import add_domain
 from hw.stream.stalls import stalled
+from hw.stream.watch import watch
 
 SUM_BITS = 32
 """Width of a class sum at the accelerator's output."""
@@ -123,8 +124,10 @@ class _Wires:
             feeds = [lanes_of(edge, self._plan.nodes) for edge in edges]
             unit = node.build(plan, feeds)
             self._add(module, self.domain(name), unit)
-            for edge, port in zip(edges, node.ports, strict=True):
-                wiring.connect(self._m, self._fed(edge), getattr(unit, port))
+            inputs = [getattr(unit, port) for port in node.ports]
+            for edge, port in zip(edges, inputs, strict=True):
+                wiring.connect(self._m, self._fed(edge), port)
+            self._watch(module, inputs, unit.o)
             self.stalls[name] = late = Signal(name=f"{module}_stalled", reset_less=True)
             self._m.d.sync += late.eq(stalled(unit.o))
             source = unit.o
@@ -132,6 +135,19 @@ class _Wires:
             if taps := self._graph.taps(name):
                 self._spread(name, unit.o_tap, taps, fork_name(module, tap=True))
         return source
+
+    def _watch(self, module: str, inputs: list[Any], o: Any) -> None:
+        """Name what a node does in a cycle, for simulations.
+
+        Its streams move; or its output waits for who reads it; or it could take what does not come.
+        """
+        taken = Cat(stream.valid & stream.ready for stream in inputs).any()
+        bits = {
+            "moves": taken | (o.valid & o.ready),
+            "waits": o.valid & ~o.ready,
+            "starves": Cat(stream.ready & ~stream.valid for stream in inputs).any(),
+        }
+        watch(self._m, **{f"{module}_{name}": bit for name, bit in bits.items()})
 
     def domain(self, name: str) -> str:
         """The clock domain of a node: its own, but for those in front, which have the module's."""

@@ -22,6 +22,7 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import save_network
 from gen.plan.link import check_clock, packet_format
 from gen.plan.plan import Plan
+from gen.plan.rates import Rates
 from hw.link.shell import FrameServer, Shell, ShellModule
 
 VERSION = "0.1.0"
@@ -107,6 +108,7 @@ def _manifest(
     link: UartLink | EthernetLink = UartLink(board.baud)
     if station is not None:
         link = EthernetLink(station.address, station.mac, station.port)
+    rates = Rates.of(network, board, plan.clock_hz).named(coded=board.coded)
     return Manifest(
         version=VERSION,
         network=network.name,
@@ -119,5 +121,7 @@ def _manifest(
         link=link,
         files=files,
         coded=board.coded,
+        frames_per_second=round(plan.frames_per_second, 2),
+        carries={name: round(rate, 2) for name, rate in rates.items()},
         model=network.source.get("model", ""),
     )

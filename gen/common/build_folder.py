@@ -92,8 +92,18 @@ class BuildFolder:
         return self.path / "sim_board"
 
     @property
+    def simulation_with_watch(self) -> Path:
+        """Folder of the compiled simulation that tells what each layer does."""
+        return self.path / "sim_watch"
+
+    @property
     def _simulations(self) -> tuple[Path, ...]:
-        return (self.simulation, self.simulation_with_waves, self.simulation_with_link)
+        return (
+            self.simulation,
+            self.simulation_with_waves,
+            self.simulation_with_link,
+            self.simulation_with_watch,
+        )
 
     @property
     def script(self) -> Path:
@@ -119,6 +129,11 @@ class BuildFolder:
     def synthesis(self) -> Path:
         """Estimates and what Yosys counted, as JSON."""
         return self.path / "synth.json"
+
+    @property
+    def activity(self) -> Path:
+        """What each layer did in simulation, as JSON."""
+        return self.path / "activity.json"
 
     @property
     def manifest_path(self) -> Path:
@@ -184,6 +199,7 @@ class BuildFolder:
             self.page,
             self.synthesis,
             self.routing,
+            self.activity,
             *self._simulations,
         )
         ours |= {path.name for path in written}

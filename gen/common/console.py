@@ -19,6 +19,8 @@ from typer.core import TyperGroup
 
 from gen.common.errors import INTERRUPTED, FirebrickError
 
+WRONG = 1
+"""Exit status where all ran, and what was found is not as it should be."""
 BAD_INPUT = 2
 """Exit status for whatever the user can put right."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from math import inf
 from typing import Any
 
 GENERATOR = "firebrick"
 _TEXTS = ("version", "network", "board", "part", "loader")
-_MALFORMED = (RecursionError, LookupError, TypeError, ValueError)
+_MALFORMED = (AttributeError, RecursionError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ class Manifest:
         What was written beside the manifest, in order.
     coded : bool
         Whether it takes coded frames, too.
+    frames_per_second : float
+        Of the accelerator; 0 where the folder was written before it was told.
+    carries : dict of float
+        Photographs a second over its link, by what ``--coding`` of the host may be, from raw to
+        the largest steps; nothing where the folder was written before.
     model : str
         Where the model was fetched from, with its checksum; empty if it was a file.
     """
@@ -115,6 +121,8 @@ class Manifest:
     link: UartLink | EthernetLink
     files: tuple[str, ...]
     coded: bool = False
+    frames_per_second: float = 0.0
+    carries: dict[str, float] = field(default_factory=dict)
     model: str = ""
 
     def to_json(self) -> str:
@@ -131,6 +139,8 @@ class Manifest:
             "clock_hz": self.clock_hz,
             **self.link.to_entry(),
             "coded": self.coded,
+            "frames_per_second": self.frames_per_second,
+            "carries": self.carries,
             "files": self.files,
         }
         if self.model:
@@ -161,6 +171,8 @@ class Manifest:
                 link=_LINKS[entry["link"]](entry),
                 files=tuple(files),
                 coded=_flag(entry, "coded"),
+                frames_per_second=_rate(entry.get("frames_per_second", 0.0)),
+                carries={str(k): _rate(v) for k, v in entry.get("carries", {}).items()},
                 model=_text({"model": "", **entry}, "model"),
             )
         except _MALFORMED as error:
@@ -172,6 +184,12 @@ def _text(entry: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r} and no text")
     return value
+
+
+def _rate(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < inf:
+        raise ValueError(f"a rate is {value!r}")
+    return float(value)
 
 
 def _flag(entry: dict[str, Any], name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import warnings
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -72,6 +73,48 @@ def load_frame(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
         return prepare(_decode(file, str(path), preprocessing.channels), preprocessing)
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """Which pictures are taken from strangers.
+
+    Attributes
+    ----------
+    formats : tuple of str or None
+        As Pillow names them; all that it reads if None.
+    pixels : int
+        Most that one may have.
+    """
+
+    formats: tuple[str, ...] | None = None
+    pixels: int = MAX_PIXELS
+
+
+def read_frame(data: bytes, preprocessing: Preprocessing, accepted: Accepted) -> np.ndarray:
+    """A photograph in memory as a frame.
+
+    Parameters
+    ----------
+    data : bytes
+        As a file holds it.
+    preprocessing : Preprocessing
+    accepted : Accepted
+
+    Returns
+    -------
+    uint8 array (height, width, channels)
+
+    Raises
+    ------
+    FirebrickError
+        If it is no image, or none that is accepted.
+    """
+    image = _decode(io.BytesIO(data), "picture", preprocessing.channels, accepted)
+    return prepare(image, preprocessing)
+
+
+_ALL = Accepted()
+
+
 def load_frames(paths: list[Path], preprocessing: Preprocessing) -> np.ndarray:
     """Several photographs as one uint8 array (N, height, width, channels).
 
@@ -133,7 +176,7 @@ def load_tar(
     return np.stack(frames), classes
 
 
-def _decode(file: BinaryIO, name: str, channels: int) -> Image.Image:
+def _decode(file: BinaryIO, name: str, channels: int, accepted: Accepted = _ALL) -> Image.Image:
     """An image with so many channels, the right way up.
 
     Raises
@@ -146,8 +189,8 @@ def _decode(file: BinaryIO, name: str, channels: int) -> Image.Image:
     try:
         with warnings.catch_warnings():  # our own limit is below
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file)
-        if image.width * image.height > MAX_PIXELS:
+            image = Image.open(file, formats=accepted.formats)
+        if image.width * image.height > accepted.pixels:
             raise FirebrickError(
                 f"{name}: {image.width}x{image.height} pixels is too large; resize it first"
             )

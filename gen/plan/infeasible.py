@@ -128,7 +128,9 @@ def _linked_alike(other: Board, board: Board, clock_hz: int) -> Board | None:
     if board.station is not None:
         linked = replace(other, station=board.station) if other.phy is not None else None
     else:
-        linked = replace(other, baud=board.baud) if board.baud <= other.most_baud else None
+        usual = board.baud == board.bridge.usual(clock_hz)
+        baud = other.bridge.usual(clock_hz) if usual else board.baud
+        linked = replace(other, baud=baud) if baud <= other.bridge.most_baud else None
     try:
         if linked is not None:
             check_clock(linked, clock_hz)

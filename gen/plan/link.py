@@ -12,7 +12,7 @@ from hw.frames.pipeline import row_memory
 from hw.link.uart import FEWEST_CYCLES
 from hw.stream.fifo import LUT_BITS, MemoryKind
 from protocol.messages import DeviceInfo
-from protocol.packets import CHECK_BYTES, CREDIT, HEADER, OVERHEAD, RESULT
+from protocol.packets import CHECK_BYTES, CREDIT, HEADER, OVERHEAD, RESULT, SUMS
 
 UART_AND_SHELL = Resources(lut=950, ff=750, dsp=0, bram36=0)
 """The UART link and the shell around the accelerator, but their memories of pixels and sums."""
@@ -31,8 +31,6 @@ ETHERNET_CORE = {
 """What Ethernet takes more than a UART, by how the PHY is wired; as Yosys counts it."""
 DECODER = Resources(lut=655, ff=480, dsp=0, bram36=0)
 """What takes coded frames, but for the memory of a row; as Yosys counts it."""
-LOSSLESS = 0.44
-"""Part of a photograph's bytes that is left without loss, as ``python -m bench coding`` tells."""
 STALLS = Resources(lut=70, ff=45, dsp=0, bram36=0)
 STALLS_PER_STREAM = Resources(lut=1, ff=1, dsp=0, bram36=0)
 """Counting the cycles in which layers wait."""
@@ -122,6 +120,22 @@ def link_frames_per_second(network: QuantizedNetwork, board: Board, *, part: flo
     results = RESULT.size + 4 * -(-info.classes // info.parts)
     outwards = packets * _on_the_line(CREDIT.size) + info.parts * _on_the_line(results)
     return board.phy.bits_per_second / 8 / max(inwards, outwards)
+
+
+def packet_seconds(board: Board, payload: int) -> float:
+    """The time on a board's line of a packet with so many bytes of payload."""
+    if board.station is None:
+        return (payload + payload // RARE + OVERHEAD) * UART_BITS / board.baud
+    assert board.phy is not None
+    return 8 * _on_the_line(payload) / board.phy.bits_per_second
+
+
+def answer_seconds(network: QuantizedNetwork, board: Board) -> float:
+    """The time of a frame's class sums on the line."""
+    info = packet_format(network, board)
+    last = info.classes - (info.parts - 1) * SUMS
+    sums = [SUMS] * (info.parts - 1) + [last]
+    return sum(packet_seconds(board, RESULT.size + 4 * count) for count in sums)
 
 
 def line_bytes(payload: int, chunk: int = CHUNK) -> int:

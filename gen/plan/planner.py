@@ -78,7 +78,7 @@ class Goal:
         FirebrickError
             If it does not fit: which resource is short, by how much, and what would fit.
         """
-        problem, clock = self._problem(network), self._clock
+        problem, clock = self._problem(network), self.clock
         best = attempt(problem, problem.slowest, clock)
         if best is None:
             raise FirebrickError(why_infeasible(problem, boards, clock, self.fps))
@@ -89,7 +89,7 @@ class Goal:
 
     def holds(self, network: QuantizedNetwork) -> bool:
         """Whether :meth:`plan` finds a design for ``network``; much faster."""
-        return feasible(self._problem(network), self._clock, self.fps)
+        return feasible(self._problem(network), self.clock, self.fps)
 
     def headroom(self, network: QuantizedNetwork, made: Plan) -> dict[str, int]:
         """What a tenth more of each resource would bring.
@@ -112,7 +112,8 @@ class Goal:
         return gains | {"all": min(gains.values())}
 
     @property
-    def _clock(self) -> int:
+    def clock(self) -> int:
+        """The board's own unless another one was given, in Hz."""
         return self.board.clock_hz if self.clock_hz is None else self.clock_hz
 
     def _problem(self, network: QuantizedNetwork) -> Problem:

@@ -213,16 +213,40 @@ def waits(graph: Graph, period: int, plans: Mapping[str, Any] | None = None) -> 
     """
     found = {}
     plans = plans or {}
-    first = next(iter(graph)).inputs[0]
-    left = {INPUT: np.arange(pixels(first)) * (period / pixels(first))}
+    left = _departures(graph, period, plans)
     for node in graph:
         edges = graph.edges[node.name]
         arrivals = [_arrivals(graph, edge, left, period, plans) for edge in edges]
-        left[node.name] = node.departures(arrivals, period, plans.get(node.name))
         joined = np.max(arrivals, axis=0)
         for edge, times in zip(edges, arrivals, strict=True):
             found[edge.name] = _wait(times, joined, period)
     return found
+
+
+def lag(graph: Graph, period: int, plans: Mapping[str, Any]) -> float:
+    """Cycles from when a frame's last pixel enters to its last class sum, in an even schedule.
+
+    Parameters
+    ----------
+    graph : Graph
+    period : int
+        Cycles a frame.
+    plans : mapping of NodePlan
+        Of every node.
+    """
+    left = _departures(graph, period, plans)
+    *_, last = graph
+    return float(left[last.name][-1] - left[INPUT][-1])
+
+
+def _departures(graph: Graph, period: int, plans: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """When each pixel of the input comes, and of every node's output leaves, by its name."""
+    first = next(iter(graph)).inputs[0]
+    left = {INPUT: np.arange(pixels(first)) * (period / pixels(first))}
+    for node in graph:
+        arrivals = [_arrivals(graph, edge, left, period, plans) for edge in graph.edges[node.name]]
+        left[node.name] = node.departures(arrivals, period, plans.get(node.name))
+    return left
 
 
 def _arrivals(

@@ -12,11 +12,13 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from boards.board import Resources
 from gen.ir.ops import BOARD
 from gen.report.figures import Figures
-from gen.report.measured import ClockEstimate, Synthesised
+from gen.report.measured import ClockEstimate, Observed, Synthesised
 from gen.report.rows import Layer, Use
 from gen.report.svg import FAINT, LIMIT, OTHER, PAPER, REST, WASTE, WIDTH, WORK, Chart
 from gen.report.words import elided, number, printable
 
+STATES = {"works": WORK, "waits": LIMIT, "starves": WASTE, "fills": OTHER}
+"""What a layer may do, and its colours."""
 ROW = 15.0
 """Height of a layer's row."""
 NAMES = 110.0
@@ -182,6 +184,22 @@ def legend(axes: Axes, marks: Sequence[tuple[str, str]]) -> None:
         handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(marks),
         fontsize=SMALL, borderpad=0.1, columnspacing=1.2, handlelength=1.0,
     )  # fmt: skip
+
+
+def activity(observed: Observed) -> Chart:
+    """What each layer did in a frame's cycles."""
+    chart = rows_chart("activity", "What each layer does in a frame's period", [*observed.layers])
+    for row, (name, shares) in enumerate(observed.layers.items()):
+        start = 0.0
+        for state, share in shares.items():
+            [bar] = chart.axes.barh(row, share, 0.72, start, color=STATES[state])
+            chart.hint(bar, f"{name} {state}: {share:.1%} of all cycles")
+            start += share
+    chart.axes.set_xlim(0, 1)
+    chart.axes.xaxis.set_major_formatter(PercentFormatter(1.0, 0))
+    chart.axes.set_xlabel("of all clock cycles", fontsize=SMALL)
+    legend(chart.axes, list(STATES.items()))
+    return chart
 
 
 def histograms(figures: Figures) -> Chart:

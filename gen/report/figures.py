@@ -13,11 +13,13 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import BOARD, Op
 from gen.nodes.graph import Graph
 from gen.nodes.node import Node
+from gen.plan.latency import Latency, latency
 from gen.plan.limits import lanes_of
-from gen.plan.link import LOSSLESS, link_frames_per_second, link_name, packet_format
+from gen.plan.link import link_name, packet_format
 from gen.plan.plan import LayerCost, Plan
 from gen.plan.queues import waits
-from gen.report.rows import TITLES, Layer, LinkLoad, MemoryKinds, Stream, Use, WeightMemory
+from gen.plan.rates import Rates, choices
+from gen.report.rows import TITLES, Layer, LinkLoad, LinkRow, MemoryKinds, Stream, Use, WeightMemory
 
 MEMORIES = {"block": "block RAM", "lut": "LUTs"}
 """Kinds of memory, as people call them."""
@@ -144,17 +146,40 @@ class Figures:
     def link(self) -> LinkLoad:
         """What connects it to the host."""
         info = packet_format(self.network, self.board)
-        raw, coded = (
-            link_frames_per_second(self.network, self.board, part=part) for part in (1, LOSSLESS)
-        )
+        rates = Rates.of(self.network, self.board, self.plan.clock_hz)
         return LinkLoad(
             link_name(self.board),
-            raw,
-            coded if self.board.coded else None,
+            rates.raw,
+            rates.lossless if self.board.coded else None,
             info.frame_bytes,
             info.chunks,
             4 * info.classes,
         )
+
+    @cached_property
+    def links(self) -> tuple[LinkRow, ...]:
+        """The links that the board could have."""
+        return tuple(self._links())
+
+    def _links(self) -> Iterator[LinkRow]:
+        clock_hz = self.plan.clock_hz
+        for choice in choices(self.board, clock_hz):
+            rates = Rates.of(self.network, choice.board, clock_hz)
+            yield LinkRow(
+                choice.name,
+                choice.options,
+                choice.board == self.board,
+                rates.raw,
+                rates.lossless,
+                rates.coarsest,
+                self.board.coded,
+                latency(self.network, choice.board, self.plan, self.graph),
+            )
+
+    @property
+    def latency(self) -> Latency:
+        """From the last pixel sent to the classes received, over the board's own link."""
+        return next(row.latency for row in self.links if row.chosen)
 
     @property
     def link_limits(self) -> bool:

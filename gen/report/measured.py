@@ -1,4 +1,4 @@
-"""What tools found of a plan, as far as they ran: synthesis, its clock, place and route."""
+"""What tools found of a plan, as far as they ran: synthesis, place and route, simulation."""
 
 from __future__ import annotations
 
@@ -113,11 +113,37 @@ class Routed:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """What each layer did while frames followed each other in simulation.
+
+    Attributes
+    ----------
+    period : int
+        Clock cycles a frame.
+    layers : dict of dict of float
+        By layer, then by what it did: the part of all cycles.
+    """
+
+    period: int
+    layers: dict[str, dict[str, float]]
+
+    @staticmethod
+    def of(entry: dict[str, Any]) -> Observed:
+        """Read back what the simulation has written; whatever is wrong raises as it happens to."""
+        layers = {
+            str(name): {str(state): float(share) for state, share in shares.items()}
+            for name, shares in entry["layers"].items()
+        }
+        return Observed(int(entry["period"]), layers)
+
+
+@dataclass(frozen=True)
 class Measured:
     """What tools found, None where they did not run."""
 
     synthesised: Synthesised | None = None
     routed: Routed | None = None
+    observed: Observed | None = None
 
     @staticmethod
     def load(folder: BuildFolder) -> Measured:
@@ -131,6 +157,7 @@ class Measured:
         return Measured(
             _read(folder.synthesis, Synthesised.of, folder.remedy),
             _read(folder.routing, Routed.of, folder.remedy),
+            _read(folder.activity, Observed.of, folder.remedy),
         )
 
 

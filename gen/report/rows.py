@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from gen.ir.ops import Shape
 from gen.nodes.option import Folding
+from gen.plan.latency import Latency
 from gen.plan.plan import LayerCost
+from protocol.coding.rules import LOSSLESS, RAW
+from protocol.coding.typical import COARSEST
 
 TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "RAMB36"}
 """Resources, as people call them."""
@@ -156,6 +159,44 @@ class LinkLoad:
     def frames_per_second(self) -> float:
         """Most that it carries."""
         return self.raw if self.coded is None else max(self.raw, self.coded)
+
+
+@dataclass(frozen=True)
+class LinkRow:
+    """A link that the board could have.
+
+    Attributes
+    ----------
+    name : str
+    options : str
+        Of ``python -m gen``, to get it; empty if it is what a UART usually is.
+    chosen : bool
+        Whether it is the one that the board has.
+    raw, lossless, coarsest : float
+        Frames a second, as :class:`gen.plan.rates.Rates` has them.
+    coded : bool
+        Whether the board takes coded frames.
+    latency : Latency
+    """
+
+    name: str
+    options: str
+    chosen: bool
+    raw: float
+    lossless: float
+    coarsest: float
+    coded: bool
+    latency: Latency
+
+    @property
+    def carries(self) -> float:
+        """Frames a second with the host's default, as the board is."""
+        return self.lossless if self.coded else self.raw
+
+    @property
+    def ways(self) -> dict[str, float]:
+        """Frames a second by what the host's ``--coding`` may be."""
+        return {RAW: self.raw, LOSSLESS: self.lossless, COARSEST.option: self.coarsest}
 
 
 @dataclass(frozen=True)

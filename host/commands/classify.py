@@ -13,6 +13,7 @@ from gen.common.progress import progress_line
 from gen.frames.class_results import ClassResult, results_json, results_table
 from gen.frames.images import load_frame
 from gen.frames.pixel_options import FrameOptions
+from host.ahead import ahead
 from host.commands.output import Json, keys, print_line, tell_losses
 from host.open import BoardOptions, open_board
 
@@ -43,12 +44,13 @@ def classify(
     network = options.network()
     preprocessing = shape.apply(network.preprocessing)
     frames = [load_frame(path, preprocessing) for path in images]
-    with open_board(options, network) as board:
+    with open_board(options, network, lossy=True) as board:
         start = time.monotonic()
         with progress_line("classifying") as progress:
             progress.begin("frames")
             answers = []
-            for path, result in zip(images, board.stream(frames), strict=True):
+            results = board.stream(ahead(board.coding.encoded, frames))
+            for path, result in zip(images, results, strict=True):
                 answers.append(ClassResult(str(path), result.sums, result.cycles))
                 progress.advance(len(answers), len(frames))
         seconds = time.monotonic() - start

@@ -9,15 +9,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 
 from gen.frames.class_results import ClassResult, results_json, top_k
 from gen.frames.pixel_options import FrameOptions
+from host.ahead import ahead
+from host.coding import Encoded
 from host.commands.output import Json, print_line, tell_losses
 from host.open import BoardOptions, open_board
-from host.pictures import pictures
+from host.pictures import CAMERA, Picture, pictures
 
 
 def stream(
@@ -41,14 +42,21 @@ def stream(
     network = options.network()
     preprocessing = shape.apply(network.preprocessing)
     found, names = islice(pictures(source, preprocessing), limit), deque[str]()
-
-    def frames() -> Iterator[np.ndarray]:
-        for name, frame in found:
-            names.append(name)
-            yield frame
-
+    # What a camera sees is not to wait for what it sees next.
+    work = map if source.startswith(CAMERA) else ahead
     console = Console()
-    with open_board(options, network) as board:
+    with open_board(options, network, lossy=True) as board:
+        coding = board.coding
+
+        def coded(picture: Picture) -> tuple[str, Encoded]:
+            name, make = picture
+            return name, coding.encoded(make())
+
+        def frames() -> Iterator[Encoded]:
+            for name, frame in work(coded, found):
+                names.append(name)
+                yield frame
+
         start, count = time.monotonic(), 0
         for result in board.stream(frames()):
             name, count = names.popleft(), count + 1
@@ -60,7 +68,6 @@ def stream(
             ((label, probability),) = top_k(result.sums, network, 1)
             console.print(f"{name}: {label} {probability:.1%}", markup=False, soft_wrap=True)
         rate, losses = count / (time.monotonic() - start), board.losses()
-        coding = board.coding
     if not json:
         console.print(f"{count} frames, {rate:.1f} frames/s, sent {coding}")
         tell_losses(console, losses)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gen.common.console import WRONG
 from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from host.commands.output import Json, keys, print_line, tell_losses
@@ -63,7 +64,8 @@ def verify(
     names, pixels = stimuli(network, shown, min(frames, _DIFFERENT), seed)
     with open_board(options, network) as board, progress_line("verify") as progress:
         progress.begin("golden model")
-        expected = expected_sums(network, pixels, progress=progress)
+        seen = np.stack([board.coding.seen(frame) for frame in pixels])
+        expected = expected_sums(network, seen, progress=progress)
         count, rng = max(frames, len(pixels)), np.random.default_rng(seed)
         found = compare(board, pixels, expected, count=count, rng=rng, progress=progress)
         clock_hz, scale, losses = board.info().clock_hz, time_scale(options, board), board.losses()
@@ -78,7 +80,7 @@ def verify(
         simulated = options.sim is not None
         console.print(_conclusion(found, simulated), soft_wrap=True)
     if found.verdict is not Verdict.RIGHT:
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
 
 
 def _rates(found: Comparison, scale: float) -> Table:

@@ -8,7 +8,6 @@ from amaranth.lib.wiring import In, Out
 
 from hw.frames.bit_reader import CODED_BYTE
 from hw.frames.decoder import FrameDecoder
-from hw.stream.counter import Counter
 from hw.stream.lane_stream import lane_stream
 from hw.stream.skid_buffer import SkidBuffer
 from protocol.coding.rules import Shape
@@ -36,7 +35,7 @@ class FrameInput(wiring.Component):
     o_first : Out(1)
         The pixel in ``o`` is the first of a frame.
     o_pixels : Out(range)
-        Samples of the frame that had not left a cycle ago; all of them between two frames.
+        Samples of the frame that have not left; all of them between two frames.
     o_judged : Out(1)
         For one cycle, for each frame in turn, about when its last pixel leaves.
     o_refused : Out(1)
@@ -60,21 +59,22 @@ class FrameInput(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        m.submodules.sample = sample = Counter(self._size, ((0, 1),))
         leaves = self.o.valid & self.o.ready
-        m.d.comb += [
-            sample.i_step.eq(leaves),
-            self.o_first.eq(sample.o_inside[0]),
-            self.o.payload[0].eq(self.i.payload.byte),
-        ]
-        m.d.sync += self.o_pixels.eq(self._size - sample.o_count)
+        first, last = Signal(init=1), Signal(init=self._size == 1)
+        m.d.comb += [self.o_first.eq(first), self.o.payload[0].eq(self.i.payload.byte)]
+        with m.If(leaves):
+            m.d.sync += [
+                self.o_pixels.eq(Mux(last, self._size, self.o_pixels - 1)),
+                first.eq(last),
+                last.eq((self.o_pixels == 2) | (self._size == 1)),
+            ]
         if self._coded:
-            self._route(m, leaves & sample.o_last)
+            self._route(m, leaves & last)
         else:
             m.d.comb += [
                 self.o.valid.eq(self.i.valid),
                 self.i.ready.eq(self.o.ready),
-                self.o_judged.eq(leaves & sample.o_last),
+                self.o_judged.eq(leaves & last),
             ]
         return m
 

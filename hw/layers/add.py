@@ -90,17 +90,16 @@ class Add(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        m.submodules.skid = skid = SkidBuffer(self.o.payload.shape())
+        m.submodules.skid = skid = SkidBuffer(self.o.payload.shape(), pipeline=True)
         connect(m, skid.o, flipped(self.o))
-        advance = skid.i.ready
         present = Signal(len(REGISTERS))
         both = self.i_a.valid & self.i_b.valid
         m.d.comb += [
-            self.i_a.ready.eq(self.i_b.valid & advance),
-            self.i_b.ready.eq(self.i_a.valid & advance),
+            self.i_a.ready.eq(self.i_b.valid & skid.i.ready),
+            self.i_b.ready.eq(self.i_a.valid & skid.i.ready),
             skid.i.valid.eq(present[-1]),
         ]
-        with m.If(advance):
+        with m.If(skid.o_advance):
             m.d.sync += present.eq(present << 1 | both)
             for lane in range(self._lanes):
                 self._add_lane(m, lane, skid.i.payload[lane])

@@ -15,6 +15,7 @@ from hw.layers.window import WindowBuffer
 from hw.stream.fifo import StreamFifo
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
+from hw.stream.watch import watch
 
 
 def make_window(
@@ -166,6 +167,7 @@ class ConvEngine(wiring.Component):
         m.submodules.requantise = requantise = make_requantise(conv, plan)
         out = chain(m, wiring.flipped(self.i), lanes, pad, window, matvec, requantise)
         wiring.connect(m, out, wiring.flipped(self.o))
+        watch(m, works=window.o.valid & window.o.ready)
         if self._tap is not None:
             m.submodules.tap_queue = queue = tap_queue(conv, plan)
             wiring.connect(m, window.o_tap, queue.i)

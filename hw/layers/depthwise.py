@@ -12,6 +12,7 @@ from hw.layers.folding import DepthwisePlan
 from hw.layers.matvec import MatrixVector
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
+from hw.stream.watch import watch
 
 
 def make_depthwise_matvec(conv: ConvIntegers, plan: DepthwisePlan) -> MatrixVector:
@@ -92,4 +93,5 @@ class DepthwiseEngine(wiring.Component):
         m.submodules.requantise = requantise = make_requantise(conv, plan)
         out = chain(m, wiring.flipped(self.i), lanes, pad, window, matvec, requantise)
         wiring.connect(m, out, wiring.flipped(self.o))
+        watch(m, works=window.o.valid & window.o.ready)
         return m

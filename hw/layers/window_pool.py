@@ -19,6 +19,7 @@ from hw.layers.window_geometry import WindowGeometry
 from hw.stream.counter import Counter
 from hw.stream.lane_stream import lane_stream
 from hw.stream.skid_buffer import SkidBuffer
+from hw.stream.watch import watch
 
 
 class WindowPool(wiring.Component):
@@ -162,6 +163,7 @@ class WindowPool(wiring.Component):
             reducer.i.payload.emit.eq(tap.o_last),
             tap.i_step.eq(window.o.valid & window.o.ready),
         ]
+        watch(m, works=window.o.valid & window.o.ready)
         return reducer.o
 
 

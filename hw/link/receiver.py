@@ -153,7 +153,9 @@ class PacketReceiver(wiring.Component):
             right.eq(judged & crc.match_detected),
         ]
         m.d.sync += self.o_bad.eq(bad | (judged & ~crc.match_detected))
-        with m.If(taken & (skips | (state == _State.HEADER))):
+        # What enables so many registers is close to the states; a byte that does not belong there
+        # has left at the other end before the header is looked at.
+        with m.If(self.i.valid & state.matches(_State.SKIP, _State.HEADER)):
             m.d.sync += header.eq(Cat(header.as_value()[8:], byte))
         self._step(m, state, header.length, taken, bad)
         with m.If(self.i.valid & first & listens):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from protocol.coding import loop
 from protocol.coding.levels import to_levels
 from protocol.coding.rules import (
     LEVEL_BITS,
-    LONGEST,
     MOST_MAGNITUDE,
     PADDING,
     THRESHOLDS,
-    ZEROS,
     Distances,
     Steps,
 )
+from protocol.coding.tables import code_table
 
-_WORD = 32
-"""Bits that are put together at once."""
+_WORD_BITS = 5
+_WORD = 1 << _WORD_BITS
+"""Bits that are put together at once: more than a code has, so that a code ends in each."""
 
 
 def encode(frame: np.ndarray, steps: Steps) -> bytes:
@@ -28,6 +29,11 @@ def encode(frame: np.ndarray, steps: Steps) -> bytes:
     frame : uint8 array (height, width, channels)
     steps : Steps
     """
+    return loop.encode(frame, steps) if loop.COMPILED else encode_whole(frame, steps)
+
+
+def encode_whole(frame: np.ndarray, steps: Steps) -> bytes:
+    """What :func:`encode` does without a compiler."""
     codes, lengths = frame_codes(to_levels(frame, steps))
     return bytes([steps.encode()]) + _pack(codes, lengths)
 
@@ -44,33 +50,33 @@ def frame_codes(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     distances = Distances.of(levels.shape)
     mapped = _mapped(levels.ravel(), distances)
-    shifts = _parameters(mapped, distances)
-    zeros = mapped >> shifts
-    escaped = zeros >= ZEROS
-    one = np.int32(1) << shifts
-    codes = np.where(escaped, mapped, one | (mapped & one - 1))
-    return codes, np.where(escaped, LONGEST, zeros + 1 + shifts)
+    which = _parameters(mapped, distances) << LEVEL_BITS | mapped
+    codes, lengths = code_table()
+    return codes[which], lengths[which]
 
 
 def _mapped(levels: np.ndarray, distances: Distances) -> np.ndarray:
-    """Residuals, mapped to numbers from 0 on."""
+    """Residuals int16, mapped to numbers from 0 on."""
     left, above = _before(levels, distances.left), _before(levels, distances.above)
     slope = left + above - _before(levels, distances.above_left)
-    low, high = np.minimum(left, above), np.maximum(left, above)
-    residual = (levels - np.clip(slope, low, high)).astype(np.int32)
+    residual = levels - np.clip(slope, np.minimum(left, above), np.maximum(left, above))
     half = 1 << LEVEL_BITS - 1
     residual = (residual + half & 2 * half - 1) - half
-    return 2 * residual ^ residual >> 31
+    return residual << 1 ^ residual >> 15
 
 
 def _parameters(mapped: np.ndarray, distances: Distances) -> np.ndarray:
-    """The parameter of each code."""
-    magnitudes = np.minimum(mapped, MOST_MAGNITUDE)
-    left, above = _before(magnitudes, distances.left), _before(magnitudes, distances.above)
-    corners = _before(magnitudes, distances.above_left)
-    corners = corners + _before(magnitudes, distances.above_right)
-    total = 2 * (left + above) + corners
-    return np.searchsorted(THRESHOLDS, np.arange(6 * MOST_MAGNITUDE + 1), "right")[total]
+    """The parameter of each code, int16."""
+    # Neighbours' sums are below 256.
+    magnitudes = np.minimum(mapped, MOST_MAGNITUDE).astype(np.uint8)
+    total = _before(magnitudes, distances.left) + _before(magnitudes, distances.above)
+    total += total
+    total += _before(magnitudes, distances.above_left)
+    total += _before(magnitudes, distances.above_right)
+    reached = np.zeros_like(total)
+    for threshold in THRESHOLDS:
+        reached += total >= threshold
+    return reached.astype(np.int16)
 
 
 def _before(values: np.ndarray, distance: int) -> np.ndarray:
@@ -82,14 +88,14 @@ def _before(values: np.ndarray, distance: int) -> np.ndarray:
 
 def _pack(codes: np.ndarray, lengths: np.ndarray) -> bytes:
     """Codes one after another, the first bit first, and padding."""
-    ends = np.cumsum(lengths)
-    bits = int(ends[-1])
-    count = -(-bits // 8)
-    word, spare = np.divmod(ends - 1, _WORD)
+    last = np.cumsum(lengths, dtype=np.int32) - 1
+    bits = int(last[-1]) + 1
+    word = last >> _WORD_BITS
     # A code that ends in a word may have begun in the one before it.
-    shifted = codes.astype(np.uint64) << (_WORD - 1 - spare).astype(np.uint64)
-    words = bits // _WORD + 2
-    low = np.bincount(word + 1, (shifted & np.uint64((1 << _WORD) - 1)).astype(float), words)
-    high = np.bincount(word, (shifted >> np.uint64(_WORD)).astype(float), words)
-    data = (low + high)[1:].astype(np.uint32).byteswap().tobytes()[:count]
+    shifted = codes.astype(np.uint64) << (_WORD - 1 - (last & _WORD - 1)).astype(np.uint64)
+    starts = np.append(0, np.flatnonzero(np.diff(word)) + 1)
+    both = np.bitwise_or.reduceat(shifted, starts)
+    words = both.astype(np.uint32)
+    words[:-1] |= (both[1:] >> np.uint64(_WORD)).astype(np.uint32)
+    data = words.byteswap().tobytes()[: -(-bits // 8)]
     return data[:-1] + bytes([data[-1] | PADDING >> (bits - 1) % 8 + 1])

@@ -24,6 +24,8 @@ STEP_BITS = 2
 """Of a step's logarithm."""
 COLOURS = 3
 """Channels of a frame whose pixels are transformed."""
+RAW, LOSSLESS = "raw", "lossless"
+"""What frames are called that are not coded, and those that come back as they were."""
 Shape = tuple[int, int, int]
 """Height, width and channels of a frame."""
 
@@ -57,6 +59,11 @@ class Steps:
     def lossless(self) -> bool:
         """Whether frames come back as they were."""
         return self.luma == self.chroma == 1
+
+    @property
+    def option(self) -> str:
+        """As ``python -m host --coding`` takes them: ``lossless``, or steps like ``2,4``."""
+        return LOSSLESS if self.lossless else f"{self.luma},{self.chroma}"
 
     def encode(self) -> int:
         """The first byte of a frame."""

@@ -10,6 +10,10 @@ module bench (
     output [7:0] o_payload,
     output       o_valid,
     input        o_ready
+`ifdef WATCHED
+    ,
+    output [`WATCH-1:0] watch
+`endif
 );
     reg rst = 1'b1;
     always @(posedge clk) rst <= reset;
@@ -26,4 +30,7 @@ module bench (
         .o__valid(o_valid),
         .o__ready(o_ready)
     );
+`ifdef WATCHED
+    assign watch = `WATCHED;
+`endif
 endmodule

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "Vtop.h"
 #include "verilated.h"
@@ -36,6 +37,8 @@ struct Simulation {
     Random random;
     uint32_t stall_i = 0;
     uint32_t stall_o = 0;
+    uint64_t bucket = 0;          // cycles that are counted together; none are if 0
+    std::vector<uint32_t> counts;  // of each watched bit in each bucket, a bucket after another
     bool offered = false;  // a byte was shown and not taken: the hold rule forbids withdrawing it
 #if VM_TRACE_FST
     std::unique_ptr<VerilatedFstC> waves;
@@ -56,6 +59,19 @@ struct Simulation {
         top->clk = 0;
         top->eval();
         dump();
+    }
+
+    // Count the watched bits that are 1 in this cycle.
+    void count() {
+#ifdef WATCH
+        if (bucket == 0) return;
+        const size_t start = cycle / bucket * WATCH;
+        if (counts.size() <= start) counts.resize(start + WATCH);
+        const auto* words = reinterpret_cast<const uint32_t*>(&top->watch);
+        for (int bit = 0; bit < WATCH; ++bit) {
+            counts[start + bit] += words[bit / 32] >> (bit % 32) & 1;
+        }
+#endif
     }
 
     // The rising edge.
@@ -124,6 +140,15 @@ void firebrick_reset(Simulation* s) { s->reset(); }
 
 uint64_t firebrick_cycle(const Simulation* s) { return s->cycle; }
 
+// Count watched bits from now on, `bucket` cycles together.
+void firebrick_watch(Simulation* s, uint64_t bucket) { s->bucket = bucket; }
+
+// How many counts there are, and where.
+uint64_t firebrick_counts(const Simulation* s, const uint32_t** counts) {
+    *counts = s->counts.data();
+    return s->counts.size();
+}
+
 // Chances are parts in 65536 that a stream pauses in a cycle.
 void firebrick_stall(Simulation* s, uint64_t seed, uint32_t stall_i, uint32_t stall_o) {
     s->random.state = seed * 2 + 1;
@@ -143,6 +168,7 @@ void firebrick_run(Simulation* s, firebrick_transfer* t, uint64_t cycles, uint64
         if (more) top.i_payload = t->in[t->in_done];
         top.o_ready = t->out_done < t->out_length && !s->random.hit(s->stall_o);
         s->settle();
+        s->count();
         const bool taken = top.i_valid && top.i_ready;
         const bool given = top.o_valid && top.o_ready;
         if (taken) ++t->in_done;

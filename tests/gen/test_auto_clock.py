@@ -40,7 +40,7 @@ class StandIn:
         )
         routing = Routing("a tool", clocks, {}) if self.bitstream else None
         plan: Any = SimpleNamespace(clock_hz=clock_hz)
-        return Built(plan, routing=routing)
+        return Built(self.board, plan, routing=routing)
 
 
 def fastest(builder, folder):

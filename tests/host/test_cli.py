@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import numpy as np
@@ -18,9 +19,9 @@ def classify(frame: np.ndarray) -> np.ndarray:
     return np.arange(5) * 40 - 100 + frame[0, 0].astype(np.int64).sum()
 
 
-def manifest(link: UartLink | EthernetLink) -> str:
+def manifest(link: UartLink | EthernetLink, **rates) -> str:
     about = ("1", "tiny", b"", "arty_a7", "part", "arty_a7_100t", 1, 100_000_000)
-    return Manifest(*about, link, ()).to_json()
+    return Manifest(*about, link, (), **rates).to_json()
 
 
 @pytest.fixture
@@ -33,6 +34,20 @@ def build(tmp_path):
 @pytest.fixture
 def images(tmp_path):
     return photographs(tmp_path, 3)
+
+
+def test_the_least_steps_are_taken_with_which_the_link_keeps_up(build, images, monkeypatch, capsys):
+    carries = {"raw": 10.0, "lossless": 20.0, "1,2": 30.0, "1,4": 40.0}
+    told = manifest(UartLink(1_000_000), frames_per_second=25.0, carries=carries)
+    (build / "manifest.json").write_text(told)
+    info = replace(device_info(tiny_network(1)), coded=True)
+    with SerialBoard(FakeBoard(info, classify)) as board:
+        options = ("--port", board.port, "--build", build)
+        assert run_command(monkeypatch, app, *options, images[0]) == 0
+        text = " ".join(capsys.readouterr().out.split())
+        assert "sent coded with steps of 1 (luma) and 2 (chroma), since without loss" in text
+        assert run_command(monkeypatch, app, *options, "--coding", "lossless", images[0]) == 0
+        assert "sent coded without loss; at" in " ".join(capsys.readouterr().out.split())
 
 
 def test_images_on_a_serial_port(build, images, monkeypatch, capsys):

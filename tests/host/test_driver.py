@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from gen.common.errors import FirebrickError
-from host.coding import Coding
+from host.coding import Coding, Encoded
 from host.driver import Driver
 from protocol import framing
 from protocol.coding.levels import to_levels, to_pixels
+from protocol.coding.rules import Steps
 from protocol.packets import Kind, Packet, stall_turn
 from tests.host.fake_board import FakeBoard, MemoryTransport, device_info
 from tests.networks import random_frames, tiny_network
@@ -66,12 +67,12 @@ def test_frames_travel_as_asked(network, coding_transport, asked):
 def test_without_loss_no_frame_is_longer_than_raw(network):
     noise = random_frames(network, 1)[0]
     lossless = Coding.parse("lossless")
-    assert lossless.data(noise) == (noise.tobytes(), False)
-    data, coded = lossless.data(noise >> np.uint8(4))
-    assert coded
-    assert len(data) < noise.size
-    assert Coding.parse("1,1").data(noise) == (noise.tobytes(), False)
-    assert Coding.parse("2").data(noise)[1]
+    assert lossless.encoded(noise) == Encoded(noise.tobytes(), False, noise.shape)
+    dark = lossless.encoded(noise >> np.uint8(4))
+    assert dark.coded
+    assert len(dark.data) < noise.size
+    assert Coding.parse("1,1").encoded(noise) == lossless.encoded(noise)
+    assert Coding.parse("2").encoded(noise).coded
 
 
 def test_a_board_for_raw_frames_gets_raw_ones(network, transport):
@@ -95,8 +96,45 @@ def test_steps_of_grey_frames_are_those_of_luma(network):
     assert str(Coding.chosen(None, grey)) == "coded without loss"
 
 
+RATES = {"raw": 3.0, "lossless": 7.0, "1,2": 9.0, "1,4": 11.0}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "option"), [(2, "raw"), (5, "lossless"), (8, "1,2"), (10, "1,4"), (99, "1,4")]
+)
+def test_the_usual_coding_is_the_first_that_keeps_up(wanted, option):
+    usual, asked = Coding.usual(RATES, wanted), Coding.parse(option)
+    assert usual.steps == asked.steps
+    told = "since without loss the link carries 7 of the"
+    assert (told in str(usual)) == (asked.steps is not None and not asked.steps.lossless)
+
+
+def test_the_usual_coding_of_a_board_that_does_not_tell(network):
+    assert Coding.usual({}, 0.0) is None
+    usual = Coding.usual(RATES, 99)
+    assert Coding.chosen(usual, device_info(network)) == Coding()
+    grey = replace(device_info(network), channels=1, coded=True)
+    assert Coding.chosen(usual, grey).steps == Steps()
+
+
+@pytest.mark.parametrize("option", ["raw", "lossless", "2,8"])
+def test_what_the_accelerator_sees(network, option):
+    frame, coding = random_frames(network, 1)[0], Coding.parse(option)
+    steps = coding.steps or Steps()
+    np.testing.assert_array_equal(coding.seen(frame), to_pixels(to_levels(frame, steps), steps))
+
+
+def test_frames_may_be_coded_beforehand(network, coding_transport):
+    frames = random_frames(network, 3)
+    with Driver(coding_transport, network) as board:
+        results = list(board.stream(board.coding.encoded(frame) for frame in frames))
+        with pytest.raises(FirebrickError, match="not uint8 of"):
+            board.infer(Encoded(b"", False, (1, 2, 3)))
+    np.testing.assert_array_equal([r.sums for r in results], [classify(f) for f in frames])
+
+
 def test_a_frame_that_the_board_refuses_is_an_error(network, coding_transport, monkeypatch):
-    monkeypatch.setattr(Coding, "data", lambda *_: (b"\xf0", True))
+    monkeypatch.setattr(Coding, "encoded", lambda _, f: Encoded(b"\xf0", True, f.shape))
     with (
         Driver(coding_transport, network) as board,
         pytest.raises(FirebrickError, match="says that a coded frame is malformed"),

@@ -33,7 +33,7 @@ def test_the_host_takes_it_for_a_board(tiny_board, bits):
             with Driver(transport, network, timeout=60) as board:
                 results = list(board.stream(frames))
                 statistics = board.stats()
-                sent = sum(len(board.coding.data(frame)[0]) for frame in frames)
+                sent = sum(len(board.coding.encoded(frame).data) for frame in frames)
         finally:
             done.set()
             thread.join(timeout=60)

@@ -3,6 +3,8 @@ import pytest
 
 from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
+from gen.nodes.graph import Graph
+from gen.plan.queues import lag
 from sim import golden
 from sim.frames import GeneratedBoard, simulate
 from sim.simulator import Simulator
@@ -18,6 +20,13 @@ def test_frames_back_to_back_equal_golden(tiny_board):
     assert result.latency == result.cycles[0] > 0
     assert result.steady_cycles == result.finished[-1] - result.finished[-2]
     assert len(result.intervals) == 5
+
+
+def test_a_lone_frame_takes_no_longer_than_its_schedule_says(tiny_board):
+    network, plan = tiny_board.network, tiny_board.plan
+    with Simulator(tiny_board.folder.simulation / "simulation.so") as simulator:
+        result = simulate(simulator, network, random_frames(network, 1))
+    assert result.latency <= plan.cycles + lag(Graph.of(network), plan.cycles, plan.nodes)
 
 
 def test_frames_with_stalls_equal_golden(tiny_board):

@@ -22,7 +22,9 @@ from tests.networks import random_frames
 from tests.sim.talk import Talk, ask, check, suffer_wrong_check_sequences
 
 
-@pytest.fixture(scope="module", params=["genesys2", "ecpix5_85"])
+@pytest.fixture(
+    scope="module", params=["genesys2", pytest.param("ecpix5_85", marks=pytest.mark.slow)]
+)
 def board(request, tmp_path_factory):
     target = on_lan(BOARDS[request.param], Address())
     return tiny(tmp_path_factory, f"tiny_{request.param}", target)

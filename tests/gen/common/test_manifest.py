@@ -18,6 +18,8 @@ UART = Manifest(
     idcode=1000,
     clock_hz=100_000_000,
     link=UartLink(1_000_000),
+    frames_per_second=12.5,
+    carries={"raw": 3.0},
     files=("network.npz", "plan.json"),
 )
 ETHERNET = Manifest(
@@ -46,6 +48,10 @@ TEXT = """\
   "link": "uart",
   "baud": 1000000,
   "coded": false,
+  "frames_per_second": 12.5,
+  "carries": {
+    "raw": 3.0
+  },
   "files": [
     "network.npz",
     "plan.json"
@@ -71,6 +77,9 @@ def test_it_reads_back(manifest):
     [
         (UART, {"generator": "other"}, "written by 'other'"),
         (UART, {"baud": 0}, "baud is 0"),
+        (UART, {"frames_per_second": -1}, "a rate is -1"),
+        (UART, {"carries": {"raw": "3"}}, "a rate is '3'"),
+        (UART, {"carries": []}, "items"),
         (UART, {"clock_hz": True}, "clock_hz is True"),
         (UART, {"loader": None}, "loader is None"),
         (UART, {"idcode": "0x1"}, "idcode is '0x1'"),

@@ -1,5 +1,6 @@
 """The planner: what it promises holds."""
 
+from functools import cache
 from math import ceil, gcd, inf, nan
 
 import pytest
@@ -17,6 +18,12 @@ from gen.plan.planner import SLOWEST, Goal, plan
 from hw.layers.folding import EnginePlan
 from tests.gen.devices import ARTY, KINTEX, SMALL, board, refusal
 from tests.gen.squeezenets import cifar, squeezenet1_1
+
+
+@cache
+def fastest(target: Board) -> Plan:
+    """The small network's plan for a whole board."""
+    return plan(cifar(), target)
 
 
 def check(network: QuantizedNetwork, target: Board, found: Plan, utilisation: float = 0.8) -> None:
@@ -76,22 +83,22 @@ def test_whole_squeezenet_on_a_kintex():
 
 @pytest.mark.parametrize("target", [SMALL, ARTY, KINTEX], ids=lambda b: b.name)
 def test_small_network_on_every_board(target: Board):
-    network = cifar()
-    check(network, target, plan(network, target))
+    check(cifar(), target, fastest(target))
+    assert fastest(target).cycles >= fastest(KINTEX).cycles
 
 
-@pytest.mark.parametrize("share", [0.4, 0.6, 1.0])
+@pytest.mark.parametrize("share", [0.4, 0.6])
 def test_less_of_a_board_is_slower(share: float):
     held = ARTY.resources
     parts = (int(value * share) for value in (held.lut, held.ff, held.dsp, held.bram36))
     part, network = board("part", *parts), cifar()
     found = plan(network, part)
     check(network, part, found)
-    assert found.cycles >= plan(network, KINTEX).cycles
+    assert found.cycles >= fastest(ARTY).cycles
 
 
 def test_equal_inputs_make_equal_plans():
-    assert plan(cifar(), SMALL) == plan(cifar(), SMALL)
+    assert plan(cifar(), SMALL) == fastest(SMALL)
 
 
 def test_a_whole_imagenet_network_on_an_arty():
@@ -108,13 +115,12 @@ def test_four_bits_on_an_arty_with_the_usual_utilisation():
 
 
 def test_frames_a_second_that_will_do():
-    network = cifar()
-    fastest = plan(network, ARTY)
-    found = plan(network, ARTY, fps=fastest.frames_per_second / 4)
+    network, whole = cifar(), fastest(ARTY)
+    found = plan(network, ARTY, fps=whole.frames_per_second / 4)
     check(network, ARTY, found)
-    assert fastest.cycles < found.cycles <= 4 * fastest.cycles
-    assert found.resources.dsp < fastest.resources.dsp
-    assert found.resources.lut < fastest.resources.lut
+    assert whole.cycles < found.cycles <= 4 * whole.cycles
+    assert found.resources.dsp < whole.resources.dsp
+    assert found.resources.lut < whole.resources.lut
 
 
 def test_the_fewest_frames_a_second_that_may_be_asked_for():

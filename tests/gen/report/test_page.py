@@ -13,9 +13,10 @@ from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.ir.ops import INPUT
 from gen.plan.planner import Goal
+from gen.report.environment import TIMES
 from gen.report.figures import Figures
 from gen.report.measured import Measured
-from gen.report.page import TIMES, report_page, write_report
+from gen.report.page import report_page, write_report
 from gen.timing.estimate import Estimate
 from gen.timing.paths import Hop, Path
 from tests.gen.report.pages import Page, digits

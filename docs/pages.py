@@ -1,0 +1,154 @@
+"""Pages that follow from the code: the protocol's, benchmarks and their results.
+
+``python -m docs.pages`` writes them from their templates; a test holds them against what it would
+write.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import bench.cli
+from bench.results import stored
+from docs.tables import tables
+from gen.common.console import BAD_INPUT, WRONG
+from gen.common.errors import INTERRUPTED
+from protocol import messages, packets
+from protocol.framing import frame
+from protocol.packets import Block, Form, Kind, Packet
+
+FOLDER = Path(__file__).parent
+PAGES = ("commands.md", "protocol.md", "benchmarks.md", "results.md")
+_SHOWN = 24
+"""Bytes of a packet that are shown."""
+
+
+def page(name: str) -> str:
+    """The text of one of :data:`PAGES`."""
+    loader = FileSystemLoader(FOLDER / "templates")
+    templates = Environment(loader=loader, undefined=StrictUndefined)
+    return templates.get_template(f"{name}.j2").render(_contents()).rstrip() + "\n"
+
+
+def _contents() -> dict[str, Any]:
+    """What templates may name."""
+    return {
+        "packets": packets,
+        "magic": packets.MAGIC.to_bytes(4, "little").decode(),
+        "payloads": (
+            ("INFO", packets.INFO, messages.DeviceInfo),
+            ("STATISTICS", packets.STATISTICS, messages.Statistics),
+            ("ACK and NACK", packets.CREDIT, None),
+            ("RESULT", packets.RESULT, None),
+        ),
+        "table": _table,
+        "names": _names,
+        "attributes": _attributes,
+        "hex": lambda value: f"{value:02X}",
+        "conversation": _conversation(),
+        "example": [(who, what, _line(packet)) for who, what, packet in _example()],
+        "about": {name: bench.cli.about(name) for name in bench.cli.NAMES},
+        "commands": {program: list(_commands(program)) for program in ("gen", "sim", "host")},
+        "statuses": {"fine": 0, "wrong": WRONG, "bad": BAD_INPUT, "interrupted": INTERRUPTED},
+        "results": stored(bench.cli.BENCHMARKS),
+        "tables": tables,
+    }
+
+
+def _commands(program: str) -> Iterator[tuple[str, str]]:
+    """The commands of a program, and what each does."""
+    app = importlib.import_module(f"{program}.cli").app
+    for name, command in typer.main.get_group(app).commands.items():
+        first = (command.help or "").replace("\b", "").strip().split("\n\n")[0]
+        yield name, " ".join(first.split())
+
+
+def _table(block: Block) -> str:
+    """The fields of a block."""
+    rows, at = ["| byte | field | bytes |", "|---|---|---|"], 0
+    for name, size in block.fields:
+        rows.append(f"| {at} | `{name}` | {size} |")
+        at += size
+    return "\n".join(rows)
+
+
+def _names(title: str, values: type[Kind] | type[Form]) -> str:
+    """Names and their numbers."""
+    rows = [f"| {title} | number |", "|---|---|"]
+    return "\n".join([*rows, *(f"| `{value.name}` | {value.value} |" for value in values)])
+
+
+def _conversation() -> str:
+    """Who says what: the table in the docstring of the packets, a row a kind."""
+    lines = (inspect.getdoc(packets) or "").splitlines()
+    rule = next(line for line in lines if line.startswith("=="))
+    first, _, last = (at for at, line in enumerate(lines) if line == rule)
+    columns = [match.span() for match in re.finditer("=+", rule)]
+    rows: list[list[str]] = []
+    for line in [*lines[first + 1 : first + 2], *lines[first + 3 : last]]:
+        cells = [line[start:stop].strip() for start, stop in columns]
+        if cells[0]:
+            rows.append(cells)
+        else:
+            rows[-1] = [f"{old} {new}".strip() for old, new in zip(rows[-1], cells, strict=True)]
+    made = [f"| {' | '.join(map(_plain, cells))} |" for cells in rows]
+    return "\n".join([made[0], "|---|---|---|", *made[1:]])
+
+
+def _attributes(meaning: type) -> str:
+    """What the docstring of a message says of its fields."""
+    text = inspect.getdoc(meaning) or ""
+    rows: list[str] = []
+    for line in text.partition("Attributes\n----------\n")[2].partition("\nRaises")[0].splitlines():
+        if line.startswith(" "):
+            rows[-1] += f" {line.strip()}"
+        elif line:
+            rows.append(f"- `{line.partition(' : ')[0].replace(', ', '`, `')}`:")
+    return "\n".join(map(_plain, rows))
+
+
+def _plain(text: str) -> str:
+    """A docstring's markup as Markdown's."""
+    return re.sub(r":\w+:`", "`", text).replace("``", "`")
+
+
+def _example() -> tuple[tuple[str, str, Packet], ...]:
+    """What is said about a frame of two by two pixels: by whom, what, and the packet."""
+    info = messages.DeviceInfo(2, 2, 3, 3, 100_000_000, bytes(range(1, 9)))
+    credit = packets.CREDIT.encode(credit=8, spare=0)
+    result = packets.RESULT.encode(cycles=1620, network=int.from_bytes(info.digest[:4], "little"))
+    sums = b"".join(value.to_bytes(4, "little", signed=True) for value in (-5, 1200, 37))
+    pixels = bytes(range(0x77, 0x83))
+    return (
+        ("host", "forget all; the next frame is 7", Packet(Kind.RESET, 7)),
+        ("board", "done", Packet(Kind.RESET, 7)),
+        ("host", "what are you?", Packet(Kind.INFO, 1)),
+        ("board", "this is what I am", Packet(Kind.INFO, 1, payload=info.encode())),
+        ("host", "frame 7, all of it", Packet(Kind.FRAME, 7, payload=pixels)),
+        ("board", "room for 8 packets from frame 8 on", Packet(Kind.ACK, 8, payload=credit)),
+        ("board", "frame 7: -5, 1200, 37", Packet(Kind.RESULT, 7, payload=result + sums)),
+    )
+
+
+def _line(packet: Packet) -> str:
+    """A packet on a serial line, or its beginning, in hexadecimal."""
+    data = frame(packet.encode())
+    return data[:_SHOWN].hex(" ").upper() + (" …" if len(data) > _SHOWN else "")
+
+
+def main() -> None:
+    """Write all pages."""
+    for name in PAGES:
+        (FOLDER / name).write_text(page(name))
+
+
+if __name__ == "__main__":
+    main()

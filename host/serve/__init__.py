@@ -1,0 +1,1 @@
+"""``python -m host serve``: a live page and an HTTP API for a board that many share."""
