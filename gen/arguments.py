@@ -89,6 +89,7 @@ Utilisation = Annotated[
     float,
     typer.Option(metavar="PART", help="Part of the device's LUTs that may be planned with."),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON in the place of tables.")]
 Synth = Annotated[
     bool,
     typer.Option("--synth", help="Also synthesise with Yosys, and compare with the estimates."),

@@ -111,6 +111,7 @@ def generate(
     synth: arguments.Synth = False,
     bitstream: arguments.Bitstream = False,
     route_seed: arguments.RouteSeed = None,
+    json: arguments.Json = False,
 ) -> None:
     """Do what plain options ask for; the help text is ``_HELP``."""
     check_constraints(fps, utilisation)
@@ -129,6 +130,7 @@ def generate(
         ),
         Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port), frames),
         Wishes(fps, utilisation, synth, bitstream, route_seed, past_link),
+        json=json,
     )
 
 
@@ -229,9 +231,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a page, with charts.")
     ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print JSON in the place of the table.")
-    ] = False,
+    json: arguments.Json = False,
 ) -> None:
     """Compare builds; the help text is ``_COMPARE_HELP``."""
     compare_builds(builds, html, json=json)

@@ -41,7 +41,7 @@ def compare(folders: Sequence[Path], page: Path | None = None, *, json: bool = F
         raise FirebrickError("name two build folders or more to compare, as in build/a build/b")
     if page is not None:
         check_output(page, folders)
-    builds = [_load(folder) for folder in folders]
+    builds = [load_build(folder) for folder in folders]
     if page is not None:
         _write(page, builds)
     if json:
@@ -53,7 +53,14 @@ def compare(folders: Sequence[Path], page: Path | None = None, *, json: bool = F
     console.print(table(builds))
 
 
-def _load(path: Path) -> Build:
+def load_build(path: Path) -> Build:
+    """What was built in a folder.
+
+    Raises
+    ------
+    FirebrickError
+        If it is no build folder, or damaged.
+    """
     folder = BuildFolder(path)
     return Build(str(path), load_figures(folder), Measured.load(folder))
 

@@ -24,6 +24,7 @@ from gen.board_build import Builder, Built
 from gen.common.build_folder import BUILD, BuildFolder
 from gen.common.errors import FirebrickError
 from gen.common.progress import phases
+from gen.compare import load_build
 from gen.compile import compile_network
 from gen.ir.network import QuantizedNetwork
 from gen.link_options import Address, on_lan
@@ -31,6 +32,7 @@ from gen.plan.link import check_clock
 from gen.plan.linked import LinkedGoal
 from gen.plan.planner import Goal
 from gen.report.advice import advice
+from gen.report.comparison import to_json
 from gen.report.figures import Figures
 from protocol.packets import UDP_PORT
 
@@ -182,7 +184,9 @@ class Wishes:
             check_tools(board)
 
 
-def generate(options: NetworkOptions, target: Target, wishes: Wishes) -> None:
+def generate(
+    options: NetworkOptions, target: Target, wishes: Wishes, *, json: bool = False
+) -> None:
     """Load the network, build it for the board and show the report.
 
     Parameters
@@ -190,6 +194,8 @@ def generate(options: NetworkOptions, target: Target, wishes: Wishes) -> None:
     options : NetworkOptions
     target : Target
     wishes : Wishes
+    json : bool
+        Whether to print JSON in the place of the report.
 
     Raises
     ------
@@ -214,7 +220,17 @@ def generate(options: NetworkOptions, target: Target, wishes: Wishes) -> None:
             built = build_fastest(builder, folder, clock_hz)
         else:
             built = builder.build(clock_hz, folder)
-    _show(network, built, linked, folder)
+    if json:
+        _print_json(built, folder)
+    else:
+        _show(network, built, linked, folder)
+
+
+def _print_json(built: Built, folder: BuildFolder) -> None:
+    """Print all figures, if all is as it should be."""
+    print(to_json([load_build(folder.path)]))
+    if built.routing is not None:
+        check_met(built.routing, built.board)
 
 
 def _show(network: QuantizedNetwork, built: Built, linked: LinkedGoal, folder: BuildFolder) -> None:

@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from boards.board import Board, Station
 from gen.common.errors import FirebrickError
-from protocol.packets import UDP_PORT
+from protocol.packets import MAC_PREFIX, UDP_PORT
 
 ADDRESS = "192.168.1.50"
 """Of a board, if it is given no other."""
@@ -100,8 +100,7 @@ def _address(text: str) -> IPv4Address:
 
 def _mac(text: str | None, address: IPv4Address) -> int:
     if text is None:
-        # Locally administered; unique where addresses are.
-        return 0x0246 << 32 | int(address)
+        return MAC_PREFIX << 32 | int(address)
     if not re.fullmatch(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}", text):
         raise FirebrickError(f"--mac takes six bytes like 02:46:c0:a8:01:32, not {text!r}")
     mac = int(re.sub("[:-]", "", text), 16)

@@ -103,6 +103,10 @@ class Driver(Closing):
         """Seconds of the clock that the board runs by."""
         return self._link.now()
 
+    def sent(self) -> float:
+        """When the link was given its last packet, by :meth:`clock`."""
+        return self._exchange.sent
+
     def info(self) -> DeviceInfo:
         """What the board said of itself."""
         return self._exchange.info

@@ -40,6 +40,8 @@ class Exchange:
     session : Session
     turn : lock
         Held by whoever uses the link.
+    sent : float
+        When the link was given its last packet, in its own seconds.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Exchange:
         self.link = link
         self.session = Session(digest, link.first)
         self.turn = threading.RLock()
+        self.sent = 0.0
         self._timeout, self._layer = timeout, layer
         self._patience = PATIENCE
         self._seen: deque[Statistics] = deque(maxlen=2)
@@ -107,7 +110,9 @@ class Exchange:
         progress, heard = session.progress, session.heard
         away = link.now() - self._left  # the caller's own time, which is nobody's fault
         self._moved, self._retried = self._moved + away, self._retried + away
-        link.send(list(session.packets()))
+        if packets := list(session.packets()):
+            link.send(packets)
+            self.sent = link.now()
         left = max(self._moved, self._retried) + patience - link.now()
         self._receive(min(max(left, 0.0), wait))
         said = session.statistics

@@ -12,7 +12,7 @@ import typer
 
 from gen.common.build_folder import DEFAULT, BuildFolder
 from gen.common.errors import FirebrickError
-from gen.common.manifest import EthernetLink, UartLink
+from gen.common.manifest import EthernetLink, Manifest, UartLink
 from gen.common.outputs import check_output
 from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
@@ -120,6 +120,13 @@ class BoardOptions:
             own = self.folder.own_files() if self.folder.path.is_dir() else []
             check_output(self.record, [self.replay, *own, *reads])
 
+    def manifest(self) -> Manifest | None:
+        """What the folder says of the board; None if it says nothing that can be read."""
+        try:
+            return self.folder.manifest()
+        except FirebrickError:
+            return None
+
     def network(self) -> QuantizedNetwork:
         """The network that the board should hold."""
         folder = self.folder
@@ -194,11 +201,8 @@ def _usual_coding(options: BoardOptions) -> Coding | None:
     wanted = next((kind[option] for option in kind if option is not None), None)
     if wanted is None:
         return None
-    try:
-        manifest = options.folder.manifest()
-    except FirebrickError:
-        return None  # Who needs it says what is wrong.
-    if not isinstance(manifest.link, wanted):
+    manifest = options.manifest()
+    if manifest is None or not isinstance(manifest.link, wanted):
         return None
     return Coding.usual(manifest.carries, manifest.frames_per_second)
 

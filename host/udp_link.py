@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import select
 import socket
+from ipaddress import IPv4Address
 
 from gen.common.errors import FirebrickError
+from host.neighbours import explanation, known_mac
 from host.transport import Link
 
 _BITS_PER_SECOND = 100_000_000
@@ -37,6 +39,7 @@ class UdpLink(Link):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
             self._socket.connect((host, port))
             self._socket.setblocking(False)
+            self._there: tuple[str, int] = self._socket.getpeername()
         except OSError as error:
             self._socket.close()
             raise FirebrickError(
@@ -51,8 +54,11 @@ class UdpLink(Link):
 
     @property
     def advice(self) -> str:
-        """About the LAN."""
-        return "is it configured, powered and on this LAN, and is its address right?"
+        """About the LAN, and what is odd about addresses."""
+        board, own = (IPv4Address(end[0]) for end in (self._there, self._socket.getsockname()))
+        found = explanation(board, own, known_mac(board))
+        usual = "is it configured, powered and on this LAN, and is its address right?"
+        return f"{usual} It seems that {found}" if found else usual
 
     @property
     def seconds_per_byte(self) -> float:

@@ -53,6 +53,9 @@ FLIP = 0x20
 SUMS = 128
 """Class sums in a ``RESULT``; fewer in the last one of a frame."""
 CHECK_BYTES = 4
+MAC_PREFIX = 0x0246
+"""The upper 16 bits of the MAC addresses of boards, unless they are generated with others: locally
+administered. The lower 32 are the IP address, so they are unique where addresses are."""
 UDP_PORT = 18_002
 """Of boards on Ethernet, unless they are generated with another one."""
 MOST_PAYLOAD = 1 << 14

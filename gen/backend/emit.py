@@ -20,6 +20,8 @@ from gen.common.manifest import EthernetLink, Manifest, UartLink
 from gen.common.progress import SILENT, Progress
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import save_network
+from gen.nodes.graph import Graph
+from gen.plan.latency import latency
 from gen.plan.link import check_clock, packet_format
 from gen.plan.plan import Plan
 from gen.plan.rates import Rates
@@ -109,6 +111,7 @@ def _manifest(
     if station is not None:
         link = EthernetLink(station.address, station.mac, station.port)
     rates = Rates.of(network, board, plan.clock_hz).named(coded=board.coded)
+    answer = latency(network, board, plan, Graph.of(network))
     return Manifest(
         version=VERSION,
         network=network.name,
@@ -122,6 +125,7 @@ def _manifest(
         files=files,
         coded=board.coded,
         frames_per_second=round(plan.frames_per_second, 2),
+        answer={name: round(seconds, 9) for name, seconds in answer.parts.items()},
         carries={name: round(rate, 2) for name, rate in rates.items()},
         model=network.source.get("model", ""),
     )

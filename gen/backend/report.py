@@ -206,13 +206,7 @@ def _rates(figures: Figures) -> Table:
 
 def latency_words(found: Latency) -> str:
     """Where the time goes from the last pixel sent to the classes received."""
-    parts = {
-        "line": found.line_in,
-        "decoder": found.decoder,
-        "accelerator": found.accelerator,
-        "line back": found.line_out,
-    }
-    split = ", ".join(f"{name} {1e3 * seconds:.3f}" for name, seconds in parts.items())
+    split = ", ".join(f"{name} {1e3 * seconds:.3f}" for name, seconds in found.parts.items())
     return f"{1e3 * found.total:.3f} ms from the last packet sent to the classes: {split}"
 
 

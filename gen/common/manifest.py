@@ -106,6 +106,9 @@ class Manifest:
     carries : dict of float
         Photographs a second over its link, by what ``--coding`` of the host may be, from raw to
         the largest steps; nothing where the folder was written before.
+    answer : dict of float
+        Seconds that the answer to a lone frame takes from its last packet on, as planned, by what
+        they are for; nothing where the folder was written before.
     model : str
         Where the model was fetched from, with its checksum; empty if it was a file.
     """
@@ -123,6 +126,7 @@ class Manifest:
     coded: bool = False
     frames_per_second: float = 0.0
     carries: dict[str, float] = field(default_factory=dict)
+    answer: dict[str, float] = field(default_factory=dict)
     model: str = ""
 
     def to_json(self) -> str:
@@ -141,6 +145,7 @@ class Manifest:
             "coded": self.coded,
             "frames_per_second": self.frames_per_second,
             "carries": self.carries,
+            "answer": self.answer,
             "files": self.files,
         }
         if self.model:
@@ -172,7 +177,8 @@ class Manifest:
                 files=tuple(files),
                 coded=_flag(entry, "coded"),
                 frames_per_second=_rate(entry.get("frames_per_second", 0.0)),
-                carries={str(k): _rate(v) for k, v in entry.get("carries", {}).items()},
+                carries=_numbers(entry.get("carries", {})),
+                answer=_numbers(entry.get("answer", {})),
                 model=_text({"model": "", **entry}, "model"),
             )
         except _MALFORMED as error:
@@ -188,8 +194,12 @@ def _text(entry: dict[str, Any], name: str) -> str:
 
 def _rate(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value < inf:
-        raise ValueError(f"a rate is {value!r}")
+        raise ValueError(f"a rate or a time is {value!r}")
     return float(value)
+
+
+def _numbers(entry: dict[str, Any]) -> dict[str, float]:
+    return {str(name): _rate(value) for name, value in entry.items()}
 
 
 def _flag(entry: dict[str, Any], name: str) -> bool:

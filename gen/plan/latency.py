@@ -38,9 +38,19 @@ class Latency:
     line_out: float
 
     @property
+    def parts(self) -> dict[str, float]:
+        """By what they are called."""
+        return {
+            "line": self.line_in,
+            "decoder": self.decoder,
+            "accelerator": self.accelerator,
+            "line back": self.line_out,
+        }
+
+    @property
     def total(self) -> float:
         """All of it."""
-        return self.line_in + self.decoder + self.accelerator + self.line_out
+        return sum(self.parts.values())
 
 
 def latency(network: QuantizedNetwork, board: Board, plan: Plan, graph: Graph) -> Latency:

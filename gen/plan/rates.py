@@ -13,9 +13,9 @@ from hw.frames.pipeline import slots
 from hw.link.uart import FEWEST_CYCLES
 from protocol.coding.rules import RAW
 from protocol.coding.typical import KEEPING, typical_part
-from protocol.packets import UDP_PORT
+from protocol.packets import MAC_PREFIX, UDP_PORT
 
-_ANYWHERE = Station(IPv4Address("192.168.1.50"), 0x0246_C0A8_0132, UDP_PORT)
+_ANYWHERE = Station(IPv4Address("192.168.1.50"), MAC_PREFIX << 32, UDP_PORT)
 
 
 @dataclass(frozen=True)

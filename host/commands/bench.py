@@ -22,10 +22,15 @@ def bench(
     frames: Annotated[int, typer.Option(min=2, metavar="N", help="How many frames to send.")] = 20,
     json: Json = False,
 ) -> None:
-    """Measure a board and its link with random frames: rate, latency, and what was lost."""
+    """Measure a board and its link with random frames: rate, latency, and what was lost.
+
+    `answer ms` is the time from the last packet of a lone frame to its class sums. What is planned
+    of it is beside it, by what it is for; the rest is this machine's.
+    """
     network = options.network()
     with open_board(options, network) as board:
         figures = _measure(board, network, frames, time_scale(options, board))
+    figures |= _planned(options)
     if json:
         print_line(figures)
         return
@@ -43,7 +48,7 @@ def _measure(board: Driver, network: QuantizedNetwork, count: int, scale: float)
     random = _random_frames(network, count + 1)
     start = clock()
     board.infer(next(random))
-    single = clock() - start
+    single, answer = clock() - start, clock() - scale * board.sent()
     start = clock()
     results = list(board.stream(random))
     seconds = clock() - start
@@ -54,12 +59,20 @@ def _measure(board: Driver, network: QuantizedNetwork, count: int, scale: float)
         "frames_per_second": round(count / seconds, 2),
         "pixel_bytes_per_second": round(count * info.frame_bytes / seconds),
         "single_frame_ms": round(1e3 * single, 3),
+        "answer_ms": round(1e3 * answer, 3),
         "accelerator_ms": round(1e3 * min(r.cycles for r in results) / info.clock_hz, 3),
         "stalled_cycles": (after.stalled - before.stalled) % (1 << 32),
         "bad_packets": (after.bad - before.bad) % (1 << 16),
         "dropped_packets": (after.dropped - before.dropped) % (1 << 16),
         **keys(board.losses()),
     }
+
+
+def _planned(options: BoardOptions) -> dict[str, float]:
+    """What of the answer's time is planned, if the folder of a real board tells."""
+    manifest = None if options.sim is not None else options.manifest()
+    parts = {} if manifest is None else manifest.answer
+    return keys({f"planned {name} ms": round(1e3 * s, 3) for name, s in parts.items()})
 
 
 def _random_frames(network: QuantizedNetwork, count: int) -> Iterator[np.ndarray]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
+Number = TypeVar("Number", int, float)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line an item.")]
 
 
@@ -16,8 +17,8 @@ def print_line(entry: dict[str, Any]) -> None:
     print(json.dumps(entry), flush=True)
 
 
-def keys(counts: dict[str, int]) -> dict[str, int]:
-    """Counts that are named for people, named for JSON."""
+def keys(counts: dict[str, Number]) -> dict[str, Number]:
+    """Figures that are named for people, named for JSON."""
     return {name.replace(" ", "_"): count for name, count in counts.items()}
 
 

@@ -15,6 +15,7 @@ from gen.common.console import run_app
 from gen.formats.family import Family
 from gen.ir.network_file import load_network, save_network
 from gen.ir.ops import INPUT
+from gen.plan.plan import Plan
 from tests.gen.backend.tools import CLOCK, nextpnr_report, stand_in_nextpnr
 from tests.gen.onnx_models import squeezenet
 from tests.networks import NetworkBuilder, tiny_network
@@ -33,6 +34,17 @@ def call(monkeypatch, capsys, tmp_path):
         return end.value.code, out, err
 
     return run
+
+
+def test_figures_for_programs(call, tmp_path):
+    save_network(tiny_network(1), tmp_path / "tiny.npz")
+    options = ["--model", "tiny.npz", "--fps", "1000", "--out", "here", "--json"]
+    status, out, _ = call("--board", "arty_a7_35", *options)
+    assert status == 0
+    [build] = json.loads(out)["builds"]
+    plan = Plan.from_json((tmp_path / "here" / "plan.json").read_text())
+    assert build["board"] == "arty_a7_35"
+    assert build["cycles"] == plan.cycles
 
 
 def large_network():

@@ -98,6 +98,8 @@ def test_losses_are_told(build, images, monkeypatch, capsys):
 
 def test_info_and_bench(build, monkeypatch, capsys):
     network = tiny_network(1)
+    told = manifest(UartLink(1_000_000), answer={"line back": 0.002})
+    (build / "manifest.json").write_text(told)
     with SerialBoard(FakeBoard(device_info(network), classify)) as board:
         options = ("--port", board.port, "--build", build, "--json")
         assert run_command(monkeypatch, app, "bench", *options, "--frames", 5) == 0
@@ -108,6 +110,8 @@ def test_info_and_bench(build, monkeypatch, capsys):
         assert network.digest.hex() in capsys.readouterr().out
     assert (figures["frames"], figures["bad_packets"], figures["dropped_packets"]) == (5, 0, 0)
     assert figures["frames_per_second"] > 0
+    assert 0 < figures["answer_ms"] <= figures["single_frame_ms"]
+    assert figures["planned_line_back_ms"] == 2
     assert (info["digest"], info["answered"]) == (network.digest.hex(), 6)
     assert info["stalls"] == {op.name: 0 for op in network.ops}
 

@@ -20,6 +20,7 @@ UART = Manifest(
     link=UartLink(1_000_000),
     frames_per_second=12.5,
     carries={"raw": 3.0},
+    answer={"line": 0.5},
     files=("network.npz", "plan.json"),
 )
 ETHERNET = Manifest(
@@ -52,6 +53,9 @@ TEXT = """\
   "carries": {
     "raw": 3.0
   },
+  "answer": {
+    "line": 0.5
+  },
   "files": [
     "network.npz",
     "plan.json"
@@ -77,8 +81,8 @@ def test_it_reads_back(manifest):
     [
         (UART, {"generator": "other"}, "written by 'other'"),
         (UART, {"baud": 0}, "baud is 0"),
-        (UART, {"frames_per_second": -1}, "a rate is -1"),
-        (UART, {"carries": {"raw": "3"}}, "a rate is '3'"),
+        (UART, {"frames_per_second": -1}, "a rate or a time is -1"),
+        (UART, {"carries": {"raw": "3"}}, "a rate or a time is '3'"),
         (UART, {"carries": []}, "items"),
         (UART, {"clock_hz": True}, "clock_hz is True"),
         (UART, {"loader": None}, "loader is None"),
