@@ -13,6 +13,8 @@ from gen.common.progress import SILENT, Progress
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 from gen.plan.plan import Plan
+from protocol.coding.encode import encode
+from protocol.coding.rules import Steps
 from protocol.framing import Deframer, frame
 from protocol.messages import ProtocolError, Result
 from protocol.session import Session
@@ -100,6 +102,7 @@ def simulate(
     network: QuantizedNetwork,
     frames: np.ndarray,
     *,
+    steps: Steps | None = None,
     progress: Progress = SILENT,
 ) -> SimulatedFrames:
     """Send frames back to back, and wait for all results.
@@ -111,6 +114,8 @@ def simulate(
     network : QuantizedNetwork
         That the board was generated from.
     frames : uint8 array (N, height, width, channels)
+    steps : Steps or None
+        That they are coded with; they go raw if None.
     progress : Progress
         Told frames whose results are complete, and frames in all.
 
@@ -126,7 +131,7 @@ def simulate(
     waiting, submitted, quiet = b"", 0, 0
     while len(results) < len(frames):
         while session.may_submit and submitted < len(frames):
-            session.submit(frames[submitted].tobytes())
+            submit(session, frames[submitted], steps)
             submitted += 1
         waiting += b"".join(frame(packet) for packet in session.packets())
         moved = simulator.advance(waiting, SLICE)
@@ -144,6 +149,19 @@ def simulate(
     sums = np.stack([result.sums for result in results])
     cycles = np.array([result.cycles for result in results], dtype=np.int64)
     return SimulatedFrames(sums, cycles, np.array(finished, dtype=np.int64), seconds)
+
+
+def submit(session: Session, frame: np.ndarray, steps: Steps | None) -> None:
+    """Submit a frame, coded if there are steps.
+
+    Parameters
+    ----------
+    session : Session
+    frame : uint8 array (height, width, channels)
+    steps : Steps or None
+    """
+    data = frame.tobytes() if steps is None else encode(frame, steps)
+    session.submit(data, coded=steps is not None)
 
 
 def _receive(session: Session, packets: list[bytes]) -> None:

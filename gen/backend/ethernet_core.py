@@ -12,12 +12,15 @@ from typing import Any
 from boards.board import Board
 from boards.ethernet import CORE
 from gen.common.errors import FirebrickError, require_package
-from gen.plan.link import CHUNK, CREDITS
+from gen.plan.link import CHUNK, CREDITS, line_bytes
+from protocol.packets import CHECK_BYTES, HEADER
 
 PING = 1472
 """Bytes of the longest ping that is answered: all that one Ethernet frame can carry."""
 _MORE = 2
 """Datagrams that may come on top of those."""
+_BETWEEN = 30
+"""Cycles from one datagram to the next in which the shell gets no byte; 27 are simulated."""
 _HEADERS = 66
 """Bytes of the line's time that a datagram takes beside its payload, gaps included."""
 _SCRIPT = Path(__file__).with_name("liteeth_core.py")
@@ -46,12 +49,20 @@ def core_parameters(board: Board, clock_hz: int) -> dict[str, Any]:
 def _rx_words(board: Board, clock_hz: int) -> int:
     """Words between the line and the shell, which takes a byte a cycle; a power of two.
 
-    All datagrams that may be under way may come together, at the line's rate.
+    If the shell is slower than the line, all datagrams for which the host has credit come to wait
+    there, sooner or later: each time one is taken, the line brings another one before the next is.
     """
     assert board.phy is not None
-    behind = max(0.0, 1 - 8 * clock_hz / board.phy.bits_per_second)
-    words = int(behind * (CREDITS + _MORE) * (CHUNK + _HEADERS) * 8 / board.phy.width) + 32
+    words = 32
+    if shell_bits_per_second(clock_hz) < board.phy.bits_per_second:
+        words += (CREDITS + _MORE) * (CHUNK + _HEADERS) * 8 // board.phy.width
     return 1 << (words - 1).bit_length()
+
+
+def shell_bits_per_second(clock_hz: int) -> float:
+    """Bits a second of a line that bring datagrams as fast as the shell takes them."""
+    line = line_bytes(CHUNK) * 8
+    return line * clock_hz / (HEADER.size + CHUNK + CHECK_BYTES + _BETWEEN)
 
 
 def core_verilog(board: Board, clock_hz: int) -> str:
