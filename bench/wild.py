@@ -111,6 +111,8 @@ def run(
         for name, source in sources.items():
             status.update(name)
             rows.append(look(name, source, simulations))
+            if not console.is_terminal:  # where nothing shows how far it is
+                console.print(f"{name}: {rows[-1].result}; {rows[-1].told}", markup=False)
     console.print(_table(rows))
     return rows
 

@@ -23,8 +23,7 @@ def build_default() -> None:
     if folder.path.exists():
         return
     folder.check_writable()
-    target = Target(DEFAULT.name)
-    linked = target.linked(Wishes(None, UTILISATION))
+    linked = Target(DEFAULT.name).linked(Wishes(None, UTILISATION))
     with phases() as display:
         network = compile_network(NetworkOptions().request(linked), progress=display)
-        Builder(network, linked, display).build(target.clock_hz(), folder)
+        Builder(network, linked, display).build(linked.goal.clock, folder)

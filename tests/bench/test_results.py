@@ -43,8 +43,8 @@ def test_what_is_no_result_is_refused(tmp_path, text):
 
 
 def test_figures_are_told_one_after_another():
-    figures = {"a": {"b": 1, "c": {"d": True, "e": None}}, "f": [1, 2.5], "g": 1 / 3}
-    expected = [("a, b", "1"), ("a, c, d", "yes"), ("a, c, e", ""), ("f", "1, 2.5")]
+    figures = {"a": {"b": 1, "c": {"d": True, "e": None}}, "f": [1, {"h": 2.5}], "g": 1 / 3}
+    expected = [("a, b", "1"), ("a, c, d", "yes"), ("a, c, e", ""), ("f", "1, h 2.5")]
     assert list(rows(figures)) == [*expected, ("g", "0.333333")]
 
 

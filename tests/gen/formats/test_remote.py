@@ -22,6 +22,7 @@ from gen.formats.default import default_network
 from gen.formats.onnx_float import load_onnx
 from gen.formats.remote import fetched, is_remote
 from gen.ir.network_file import save_network
+from gen.plan.planner import plan
 from tests.gen.formats.hub_server import COMMIT, GATED, serving
 
 NETWORK = "owner/squeezenet1.0-3"
@@ -137,7 +138,7 @@ def test_where_it_is_from_is_told_in_network_and_manifest(tmp_path, monkeypatch)
     monkeypatch.setattr(remote, "_Hub", Stub)
     network = compile_network(Request(Path("hf://owner/name")))
     assert network.source["model"] == about
-    made: Any = SimpleNamespace(clock_hz=1)
+    made = plan(network, BOARDS["arty_a7"], fps=100)
     assert _manifest(network, made, BOARDS["arty_a7"], ()).model == about
 
 

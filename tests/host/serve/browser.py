@@ -33,9 +33,13 @@ def serving(served, board, token=None, limits=Limits()):  # noqa: B008
             thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def chromium():
-    """A headless Chromium with a camera that is none."""
+    """A headless Chromium with a camera that is none.
+
+    One for each test: Playwright keeps an event loop running, beside which no other test can run
+    its own.
+    """
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
         pytest.skip(f"no browser: one of {', '.join(CHROMIUM)} is needed")
