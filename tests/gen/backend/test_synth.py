@@ -70,6 +70,12 @@ def test_every_layer_is_counted(made, counted):
     assert len(told) == 3 if board.family == "xc7" else len(told) >= 1
 
 
+@pytest.mark.parametrize(
+    "made",
+    ["arty_a7_35", pytest.param("ulx3s_85", marks=pytest.mark.slow)],
+    indirect=True,
+    scope="module",
+)
 def test_the_layers_add_up_to_the_whole(made, counted):
     board, _, _, folder = made
     found, _ = counted
