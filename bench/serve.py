@@ -102,15 +102,33 @@ def _opener(build: BuildFolder, network: QuantizedNetwork) -> Any:
 @contextmanager
 def serving(network: QuantizedNetwork, meet: Any) -> Iterator[str]:
     """A server of a board in a thread of its own; gives its address."""
-    limits, address = Limits(rate=10_000.0), Address("127.0.0.1", 0)
+    limits = Limits(rate=10_000.0)
     board = SharedBoard(meet, lambda board: CYCLES_PER_SECOND / board.info().clock_hz, limits)
     served = Served(network, network.preprocessing, "a board", "simulated", True, None)
-    with address.bind() as listening:
-        server = Server(served, board, Access.of(address, None), limits)
-        thread = threading.Thread(target=server.run, args=(listening,))
+    with listening(served, board, limits=limits) as url:
+        yield url
+
+
+@contextmanager
+def listening(
+    served: Served, board: SharedBoard, token: str | None = None, limits: Limits | None = None
+) -> Iterator[str]:
+    """A server in a thread of its own, on loopback; gives its address.
+
+    Parameters
+    ----------
+    served : Served
+    board : SharedBoard
+    token : str, optional
+    limits : Limits, optional
+    """
+    address = Address("127.0.0.1", 0)
+    with address.bind() as bound:
+        server = Server(served, board, Access.of(address, token), limits or Limits())
+        thread = threading.Thread(target=server.run, args=(bound,))
         thread.start()
         try:
-            yield address.url(listening.getsockname()[1])
+            yield address.url(bound.getsockname()[1])
         finally:
             server.stop()
             thread.join()

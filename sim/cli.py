@@ -113,19 +113,41 @@ def classify(
         result = _trace(board, pixels[order], trace)
     wrong = np.flatnonzero((result.sums != expected).any(axis=1))
     names = [str(images[i]) for i in order]
-    answers = [
-        ClassResult(name, sums, int(cycles))
-        for name, sums, cycles in zip(names, result.sums, result.cycles, strict=True)
-    ]
-    shown = answers[: len(images)]
-    if json:
-        entry = {"frames": results_json(board.network, shown), **_speed(board, result)}
-        print(json_format.dumps({**entry, "wrong_frames": wrong.tolist()}, indent=2))
-    else:
-        _print(Console(), board, shown, result, len(wrong))
+    _tell(board, names[: len(images)], result, wrong, json=json)
     if len(wrong):
         _complain(board, names, result, expected, wrong)
         raise typer.Exit(WRONG)
+
+
+def _tell(
+    board: GeneratedBoard,
+    names: list[str],
+    result: SimulatedFrames,
+    wrong: np.ndarray,
+    *,
+    json: bool,
+) -> None:
+    """Print the first frames' classes, and how fast all were.
+
+    Parameters
+    ----------
+    board : GeneratedBoard
+    names : list of str
+        Of the first frames.
+    result : SimulatedFrames
+    wrong : int array
+        Numbers of the frames that differ from the golden model.
+    json : bool
+    """
+    answers = [
+        ClassResult(name, sums, int(cycles))
+        for name, sums, cycles in zip(names, result.sums, result.cycles, strict=False)
+    ]
+    if json:
+        entry = {"frames": results_json(board.network, answers), **_speed(board, result)}
+        print(json_format.dumps({**entry, "wrong_frames": wrong.tolist()}, indent=2))
+    else:
+        _print(Console(), board, answers, result, len(wrong))
 
 
 @app.command("accuracy")

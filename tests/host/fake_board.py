@@ -6,6 +6,8 @@ import threading
 import tty
 from collections.abc import Callable
 
+import numpy as np
+
 from gen.ir.network import QuantizedNetwork
 from host.transport import Transport
 from protocol.device import Classify, Device
@@ -14,6 +16,12 @@ from protocol.messages import DeviceInfo
 from protocol.packets import ESCAPE, FLAG
 
 CLOCK_HZ = 100_000_000
+CLASSES = 5
+
+
+def classify(frame: np.ndarray) -> np.ndarray:
+    """Class sums that tell frames apart."""
+    return np.arange(CLASSES) * frame.sum(dtype=np.int64) - frame[0, 0, 0]
 
 
 def device_info(network: QuantizedNetwork) -> DeviceInfo:

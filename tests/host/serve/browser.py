@@ -1,36 +1,16 @@
-"""A real browser, and servers for it."""
+"""A real browser."""
 
 import os
 import shutil
-import threading
 from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from host.serve.limits import Limits
-from host.serve.listen import Access, Address
-from host.serve.server import Server
-
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PATIENCE = 60_000
 """Milliseconds, of which busy machines may take many."""
-
-
-@contextmanager
-def serving(served, board, token=None, limits=Limits()):  # noqa: B008
-    """A server in a thread; gives its address."""
-    address = Address("127.0.0.1", 0)
-    with address.bind() as listening:
-        server = Server(served, board, Access.of(address, token), limits)
-        thread = threading.Thread(target=server.run, args=(listening,))
-        thread.start()
-        try:
-            yield address.url(listening.getsockname()[1])
-        finally:
-            server.stop()
-            thread.join()
 
 
 @pytest.fixture

@@ -128,6 +128,8 @@ def test_another_board_is_not_taken_for_the_first():
         device.info = replace(device.info, clock_hz=1)
         patient.on = True
         until(lambda: "another board has come" in board.state().away)
+        with pytest.raises(BoardAway, match="another board has come"):
+            board.submit("a", FRAMES[0])
 
 
 def test_there_must_be_a_board_to_begin_with():

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from bench.serve import listening as serving
 from gen.frames.images import load_frame
 from gen.report.stored import load_figures
 from host.driver import Driver
@@ -13,7 +14,7 @@ from host.serve.service import Served
 from host.sim_transport import CYCLES_PER_SECOND, SimTransport
 from tests.generated import photographs
 from tests.host.serve.boards import NETWORK, Patient, class_sums, served
-from tests.host.serve.browser import opened, serving
+from tests.host.serve.browser import opened
 
 TOKEN = "the-token-of-this-test"
 SIZES = {1280: 900, 390: 844}
