@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, memory, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
@@ -138,18 +138,17 @@ class PacketReceiver(wiring.Component):
 
     def _parse(self, m: Module, state: Signal, header: Signal, right: Signal) -> None:
         """The bytes' way through the states; the header into its register."""
-        crc = CRC32_ISO_HDLC().create()
+        m.submodules.crc = crc = CRC32_ISO_HDLC().create()
         byte, first = self.i.payload.byte, self.i.payload.first
         taken = self.i.valid & self.i.ready
         skips, judged = state == _State.SKIP, state == _State.JUDGE
         listens = state.matches(_State.HEADER, _State.PAYLOAD, _State.CHECK)
-        garbage = skips & ~(self.i.valid & first)
         bad = Signal()
-        m.submodules.crc = ResetInserter(garbage | bad | judged)(crc)
         m.d.comb += [
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
             crc.valid.eq(taken),
+            crc.start.eq(first),
             right.eq(judged & crc.match_detected),
         ]
         m.d.sync += self.o_bad.eq(bad | (judged & ~crc.match_detected))
