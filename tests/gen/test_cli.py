@@ -101,7 +101,7 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         ),
         (["--board", "arty_a7", "--model", "."], "error: "),
         (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
-        (["--board", "arty_a7", "--calibrate", "."], "leave out --calibrate"),
+        (["--board", "arty_a7", "--calibrate", "."], "holds no image"),
         (["--board", "arty_a7", "--memory-budget", "9"], "leave out --memory-budget"),
         (["--board", "arty_a7", "--out", "text.npz"], "exists and is no folder"),
         (["--board", "arty_a7", "--out", "."], "is not empty"),
