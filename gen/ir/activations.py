@@ -62,7 +62,8 @@ class Activations:
             yield f"activations: of {self.frames!r} frames"
         if self.counts.keys() != tensors.keys() - {output}:
             yield "activations: counts of other tensors than the network has"
-        for name in self.counts.keys() & tensors.keys():
+            return
+        for name in self.counts:
             yield from self._miscounted(tensors[name])
         for name, value in self.decibels.items():
             if name not in tensors or not value > -inf:
