@@ -16,7 +16,7 @@ DECADES = 4
 TALL = 0.84
 """Of a row, the part that its histogram may fill."""
 CODES = 4
-"""Codes that are drawn as one step: a step is then about as wide as a telephone's pixel is."""
+"""Codes that are drawn as one step, as high as the most frequent of them."""
 END = 0.012
 """Width of the mark of a saturated end, as a part of the range of codes."""
 

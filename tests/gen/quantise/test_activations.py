@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from math import inf
@@ -105,7 +106,9 @@ def test_channels_of_other_sizes_are_compared_with_as_large_ones():
 
 @pytest.mark.parametrize("kind", ["tiny", "depthwise", "asymmetric"])
 def test_integers_alone_have_counts(kind, tmp_path):
-    makers = {"tiny": tiny_network, "asymmetric": partial(asymmetric, tmp_path), **GRAPHS}
+    makers: dict[str, Callable[[], QuantizedNetwork]] = {
+        "tiny": tiny_network, "asymmetric": partial(asymmetric, tmp_path), **GRAPHS,
+    }  # fmt: skip
     network = makers[kind]()
     pictures = random_frames(network, 5)
     found = measure_activations(network, pictures)
