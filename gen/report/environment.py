@@ -18,6 +18,8 @@ from gen.report.words import elided, number, printable
 
 WIDE, NARROW = 7, 2
 """Columns of the graph's bands on a screen, and on a telephone."""
+LEAST = 1e-4
+"""Smallest part of codes that is told as a number."""
 TIMES = "\N{MULTIPLICATION SIGN}"
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -41,7 +43,7 @@ def environment() -> Environment:
         "percent": lambda share: f"{share:.1%}",
         "printable": printable,
         "rate": lambda value: number(round(value, 1)),
-        "share": lambda share: f"{share:.2%}" if share else "",
+        "share": _share,
         "shape": lambda shape: TIMES.join(map(str, shape)),
         "stream_hint": _stream_hint,
     }
@@ -88,6 +90,11 @@ def _stream_hint(stream: Stream) -> str:
         wait = f", waits {stream.waits * 1e6:.1f} µs" if stream.waits else ""
         lines.append(f"queue of {stream.queued} pixels in {stream.memory} memory{wait}")
     return "\n".join(lines)
+
+
+def _share(share: float) -> str:
+    """A small part of codes; nothing if there are none."""
+    return "" if not share else f"{share:.2%}" if share >= LEAST else f"<{LEAST:.2%}"
 
 
 def _decibels(ratio: float | None) -> str:

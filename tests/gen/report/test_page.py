@@ -14,7 +14,7 @@ from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.ir.ops import INPUT
 from gen.plan.planner import Goal
-from gen.report.environment import TIMES
+from gen.report.environment import TIMES, environment
 from gen.report.figures import Figures
 from gen.report.measured import Measured
 from gen.report.page import report_page, write_report
@@ -96,9 +96,8 @@ def test_activations_are_shown_as_they_were_measured(figures):
         assert row[1] == str(np.count_nonzero(counts))
         shares = [counts[128 if tensor.signed else 0], low, high, low + high]
         for cell, share in zip(row[2:6], shares, strict=True):
-            assert (digits(cell) if cell else 0) == pytest.approx(
-                100 * share / sum(counts), abs=0.051
-            )
+            told = digits(cell) if cell else 0
+            assert told == pytest.approx(100 * share / sum(counts), abs=0.051)
         assert f"{name}: {row[1]} of 256 codes used" in text
     least = min(found.decibels.values())
     assert f"ratio against the float network is {least:.1f} dB" in " ".join(page.text)
@@ -111,6 +110,12 @@ def test_without_a_float_network_there_is_no_ratio(figures, text):
     assert charts(bare) - charts(text) == {"How often each code occurs"}
     assert "There is no signal-to-noise ratio" in bare
     assert not [row for row in Page(bare).rows if "signal to noise, dB" in row]
+
+
+def test_small_parts_of_codes_are_told():
+    shares = (0.0, 1 / 99_999, 1 / 9_999, 0.25)
+    made = environment().from_string("{% for s in shares %}{{ s|share }};{% endfor %}")
+    assert made.render(shares=shares) == ";&lt;0.01%;0.01%;25.00%;"
 
 
 def test_without_frames_the_page_says_how_to_get_activations(text):
