@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gen.backend.ethernet_core import PING
+from host.discovery import discover
 from host.driver import Driver
 from host.udp_link import UdpLink
 from protocol.messages import DeviceInfo
@@ -19,6 +20,7 @@ from sim.lan import EVERYBODY, MAC, Machine
 from sim.mii import GAP, PREAMBLE, nibbles
 from sim.serve import Bridge
 from sim.simulator import Simulator
+from tests.host.fake_board import LOOPBACK
 from tests.networks import random_frames
 from tests.sim.talk import (
     PORT,
@@ -165,6 +167,9 @@ def test_a_host_on_loopback_takes_it_for_a_board(machine, tiny_on_ethernet):
         thread.start()
         try:
             host, port = bridge.options.split()[1].split(":")
+            # Another test's board may be there, too.
+            found = discover(machine.station.port, 60, [LOOPBACK])
+            assert (host, int(port)) in {(str(one.address), one.port) for one in found}
             with Driver(UdpLink(host, int(port)), network, timeout=60) as board:
                 results = list(board.stream(frames))
                 statistics = board.stats()
