@@ -84,8 +84,8 @@ def silence(asked: list[Subnet], port: int, seconds: float) -> str:
     return (
         f"no board answered a broadcast to UDP port {port} within {seconds:g} s, sent from "
         f"{where}; is it powered and configured, on the LAN of one of these and not behind a "
-        "router, does the port do what it needs (1 Gb/s, if its PHY is RGMII), and does this machine's "
-        f"firewall let in UDP from port {port}? Firewalls take no answer to a broadcast for one. "
+        "router, does the port do what it needs (1 Gb/s, if its PHY is RGMII), and does the "
+        f"firewall here let in UDP from port {port}? Most take no answer to a broadcast for one. "
         "--udp :PORT looks for boards that were generated with another --udp-port, and --udp "
         "ADDRESS needs no broadcast"
     )
