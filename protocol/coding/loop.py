@@ -64,7 +64,7 @@ def encode(frame: np.ndarray, steps: Steps) -> bytes:
     left, above, corner, ahead = (
         distances.left, distances.above, distances.above_left, distances.above_right
     )  # fmt: skip
-    _residuals(*_before(levels, start, 0, left, above, corner), which, magnitudes[start:])
+    _residuals(which, magnitudes[start:], *_before(levels, start, 0, left, above, corner))
     _parameters(which, *_before(magnitudes, start, left, above, corner, ahead))
     out = np.empty(frame.size * LONGEST // 8 + 2 * _WORD_BYTES, dtype=np.uint8)
     used = _pack(which, *code_table(), out)
@@ -106,23 +106,23 @@ def _plain_levels(pixels: np.ndarray, luma: int, levels: np.ndarray) -> None:
 
 @_compiled
 def _residuals(
+    mapped: np.ndarray,
+    magnitudes: np.ndarray,
     here: np.ndarray,
     left: np.ndarray,
     above: np.ndarray,
     corner: np.ndarray,
-    mapped: np.ndarray,
-    magnitudes: np.ndarray,
 ) -> None:
     """What the median of left, above and the plane leaves of levels, mapped to 0 and more.
 
     Parameters
     ----------
-    here, left, above, corner : int16 array
-        Levels, and those of the neighbours.
     mapped : int16 array
         To be written.
     magnitudes : uint8 array
         To be written.
+    here, left, above, corner : int16 array
+        Levels, and those of the neighbours.
     """
     for at in range(here.size):
         a, b = np.int32(left[at]), np.int32(above[at])

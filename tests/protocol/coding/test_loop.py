@@ -25,10 +25,11 @@ def pictures(shape):
 @pytest.fixture
 def plain(monkeypatch):
     """The loop as it is where there is no compiler."""
-    monkeypatch.setitem(sys.modules, "numba", None)
     spec = importlib.util.spec_from_file_location("plain_loop", loop.__file__)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "numba", None)
+        spec.loader.exec_module(module)
     return module
 
 
