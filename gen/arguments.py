@@ -20,7 +20,12 @@ from protocol.packets import UDP_PORT
 _GIGABIT = [b.name for b in BOARDS.values() if b.phy is not None and b.phy.kind == "rgmii"]
 
 BoardName = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Board to generate for; the list is above.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Board to generate for; the list is above.",
+        autocompletion=lambda incomplete: [name for name in BOARDS if name.startswith(incomplete)],
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Output folder; build/BOARD if not given.")
