@@ -30,9 +30,12 @@ class HostCommands(ClassifyByDefault):
 
 
 def _with_addresses(args: list[str]) -> Iterator[str]:
-    for argument, following in zip(args, [*args[1:], "--"], strict=True):
-        alone = following.startswith("-") or Path(following).exists()
-        yield "--udp=" if argument == "--udp" and alone else argument
+    for argument, following in zip(args, [*args, "--"][1:], strict=True):
+        yield "--udp=" if argument == "--udp" and _is_no_address(following) else argument
+
+
+def _is_no_address(argument: str) -> bool:
+    return argument.startswith("-") or Path(argument).exists()
 
 
 app = typer.Typer(

@@ -12,7 +12,6 @@ from gen.backend.ethernet_core import PING
 from host.discovery import discover
 from host.driver import Driver
 from host.udp_link import UdpLink
-from protocol.messages import DeviceInfo
 from protocol.packets import Kind, Packet
 from sim import golden
 from sim.board import Ethernet, build_board, load_link
@@ -26,6 +25,7 @@ from tests.sim.talk import (
     PORT,
     Talk,
     check,
+    look_for,
     suffer_wrong_check_sequences,
     talk_while_damaging,
 )
@@ -122,28 +122,15 @@ def test_answers_follow_the_host_that_began_last(machine):
 def test_whoever_looks_for_boards_is_told_and_takes_none(machine, tiny_on_ethernet):
     statistics = Packet(Kind.STATISTICS, 3).encode()
     neighbours = IPv4Address(int(machine.station.address) | 0xFF)
-    assert looked_for(machine, 7, EVERYBODY) == tiny_on_ethernet.network.digest
+    assert look_for(machine, 7, EVERYBODY) == tiny_on_ethernet.network.digest
     machine.send(Packet(Kind.RESET, 1).encode(), PORT)
     assert machine.wait(lambda: bool(machine.datagrams))
     machine.take()
-    assert looked_for(machine, 8, neighbours) == tiny_on_ethernet.network.digest
+    assert look_for(machine, 8, neighbours) == tiny_on_ethernet.network.digest
     machine.send(statistics, PORT + 1)
     assert machine.wait(lambda: bool(machine.datagrams))
     ((port, answer),) = machine.take()
     assert (port, Packet.decode(answer).kind) == (PORT, Kind.STATISTICS)
-
-
-def looked_for(machine, sequence, to):
-    """The digest that the board answers a broadcast with, from a port that has begun nothing."""
-    # The board does not hear what comes before its Ethernet core is out of reset.
-    for _ in range(2):
-        machine.broadcast(Packet(Kind.INFO, sequence).encode(), PORT + 1, to)
-        if machine.wait(lambda: bool(machine.datagrams), 20_000):
-            break
-    ((port, answer),) = machine.take()
-    said = Packet.decode(answer)
-    assert (port, said.kind, said.sequence) == (PORT + 1, Kind.INFO, sequence)
-    return DeviceInfo.decode(said.payload).digest
 
 
 def test_broadcasts_for_others_are_left_alone(machine):
