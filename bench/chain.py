@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,30 @@ class Case:
     calibration: str | None = None
     options: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Unlike those of the others."""
+        return f"{self.title}, on {self.board}"
+
+
+_V1_1 = "models/squeezenet1.1.onnx", "imagenet/calibration"
 
 CASES = (
     Case("default", "arty_a7"),
-    Case("default, small board", "arty_a7_35"),
-    Case("SqueezeNet v1.1", "genesys2", "models/squeezenet1.1.onnx", "imagenet/calibration"),
+    Case("default, Ethernet", "arty_a7", options=("--link", "ethernet")),
+    Case("default", "arty_a7_35"),
+    Case("default", "ulx3s_85"),
+    Case(
+        "SqueezeNet v1.1, 4 bits",
+        "arty_a7",
+        *_V1_1,
+        options=("--weight-bits", "4", "--utilisation", "0.85"),
+    ),
+    Case("SqueezeNet v1.1, 8 bits", "genesys2", *_V1_1),
 )
+"""Those of the README's table that are chains, and what they are generated with."""
+TOLD = ("resource ", "link  ")
+"""What the tables of a report begin with that the README shows."""
 
 
 def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
@@ -72,17 +91,16 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     FirebrickError
         If the folder lacks a file, or a step of the chain fails.
     """
-    figures = {}
+    figures, told = {}, {}
     for case in CASES:
         with (
-            console.status(f"{case.title} on {case.board}"),
+            console.status(case.name),
             tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
         ):
-            figures[f"{case.title} on {case.board}"] = measure(
-                case, shared, limit or _FRAMES, Path(folder)
-            )
+            figures[case.name] = measure(case, shared, limit or _FRAMES, Path(folder))
+            told[case.name] = BuildFolder(Path(folder) / "board").report.read_text()
     console.print(_table(figures))
-    return figures
+    return {**figures, "told": list(excerpts(told[CASES[0].name]))}
 
 
 def measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, Any]:
@@ -125,16 +143,24 @@ def measure(case: Case, shared: Path, count: int, folder: Path) -> dict[str, Any
         "verilator_seconds": round(built, 1),
         "frames": len(frames),
         "wrong_frames": int(wrong.sum()),
-        "predicted_cycles": board.plan.cycles,
-        "steady_cycles": steady,
+        "planned": board.plan.cycles,
+        "simulated": steady,
         "intervals": result.intervals.tolist(),
-        "latency_cycles": result.latency,
+        "latency": result.latency,
         "within_tolerance": abs(steady / board.plan.cycles - 1) <= _TOLERANCE,
         "clock_hz": board.plan.clock_hz,
+        "resources": vars(board.plan.resources),
         "frames_per_second": round(board.plan.clock_hz / steady, 1),
         "simulated_frames_per_second": round(result.frames_per_second, 3),
         "simulated_cycles_per_second": round(total_cycles / result.seconds),
     }
+
+
+def excerpts(report: str) -> Iterator[str]:
+    """The lines of a report's tables of resources and of links."""
+    for part in report.split("\n\n"):
+        if part.lstrip().startswith(TOLD):
+            yield from (line.strip() for line in part.strip("\n").splitlines())
 
 
 def _generate(case: Case, shared: Path, out: Path) -> dict[str, float]:
@@ -181,10 +207,10 @@ _ROWS = (
     ("generation, s", "generation_seconds"),
     ("generation, peak GiB", "generation_peak_gib"),
     ("Verilator build, s", "verilator_seconds"),
-    ("cycles a frame, predicted", "predicted_cycles"),
-    ("cycles a frame, simulated", "steady_cycles"),
+    ("cycles a frame, planned", "planned"),
+    ("cycles a frame, simulated", "simulated"),
     ("equal within 1 %", "within_tolerance"),
-    ("latency, cycles", "latency_cycles"),
+    ("latency, cycles", "latency"),
     ("frames/s at the board's clock", "frames_per_second"),
     ("frames simulated", "frames"),
     ("frames unlike golden", "wrong_frames"),
@@ -195,7 +221,7 @@ _ROWS = (
 
 def _table(figures: dict[str, dict[str, Any]]) -> Table:
     table = Table(title="chain", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for title in figures:
         table.add_column(title, justify="right")
     for title, key in _ROWS:

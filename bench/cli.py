@@ -68,7 +68,7 @@ def measure(context: typer.Context) -> None:
         Console().print(_list())
 
 
-def bench(name: str, json: Path | None, shared: Path, limit: int | None) -> None:
+def bench(name: str, json: Path | None, shared: Path, limit: int | None, **options: object) -> None:
     """Run a benchmark of :data:`BENCHMARKS` and table its figures.
 
     Parameters
@@ -80,6 +80,8 @@ def bench(name: str, json: Path | None, shared: Path, limit: int | None) -> None
         Folder of networks and images.
     limit : int or None
         Use only about so many images of each set.
+    options : object
+        More that this benchmark takes.
 
     Raises
     ------
@@ -89,11 +91,21 @@ def bench(name: str, json: Path | None, shared: Path, limit: int | None) -> None
     if json is not None:
         check_output(json)
     console = Console()
-    _write(console, json, {name: _figures(name, console, shared, limit)})
+    _write(console, json, {name: _figures(name, console, shared, limit, **options)})
 
 
-def _figures(name: str, console: Console, shared: Path, limit: int | None) -> dict[str, Any]:
+def _figures(
+    name: str, console: Console, shared: Path, limit: int | None, **options: object
+) -> dict[str, Any]:
     """Run a benchmark.
+
+    Parameters
+    ----------
+    name : str
+    console : Console
+    shared : Path
+    limit : int or None
+    options : object
 
     Raises
     ------
@@ -101,7 +113,7 @@ def _figures(name: str, console: Console, shared: Path, limit: int | None) -> di
         If a file is missing, or as the benchmark does.
     """
     try:
-        figures: dict[str, Any] = _module(name).run(console, shared, limit)
+        figures: dict[str, Any] = _module(name).run(console, shared, limit, **options)
     except FileNotFoundError as error:
         raise FirebrickError(
             f"{error.filename}: missing; point --shared at the folder with the networks and images"
@@ -117,7 +129,21 @@ def _command(name: str) -> Callable[..., None]:
 
 
 for _name in BENCHMARKS:
-    app.command(_name)(_command(_name))
+    if _name != "link":
+        app.command(_name)(_command(_name))
+
+
+@app.command()
+def link(
+    only: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Only cases whose titles match, say 'v1.1*'.")
+    ] = "*",
+    json: Json = None,
+    shared: Shared = _SHARED,
+    limit: Limit = None,
+) -> None:
+    """Run a benchmark of links and table its figures."""
+    bench("link", json, shared, limit, only=only)
 
 
 @app.command("all")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accuracy import BATCH, VERSIONS, evaluation
-from gen.common.progress import Progress, phases
+from gen.common.progress import SILENT, Progress, phases
 from gen.compile import Request, compile_network
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.network import QuantizedNetwork
@@ -84,7 +84,7 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
         If it has one that cannot be read.
     """
     with phases(console, transient=True) as progress:
-        networks = {width: _network(shared, width, progress) for width in WIDTHS}
+        networks = {width: squeezenet(shared, width, progress) for width in WIDTHS}
         preprocessing = networks[WIDTHS[0]].preprocessing
         frames, truth = evaluation(shared / "imagenet", preprocessing, limit)
         modes = measure(networks, frames, truth, progress)
@@ -123,8 +123,17 @@ def _part(frames: np.ndarray, steps: Steps) -> float:
     return float(np.mean(sizes)) / frames[0].size
 
 
-def _network(shared: Path, width: str, progress: Progress) -> QuantizedNetwork:
-    """SqueezeNet with weights of some width."""
+def squeezenet(shared: Path, width: str, progress: Progress = SILENT) -> QuantizedNetwork:
+    """SqueezeNet with weights of some width.
+
+    Parameters
+    ----------
+    shared : path
+        Folder with ``models`` and ``imagenet``.
+    width : str
+        As ``--weight-bits`` takes it.
+    progress : Progress
+    """
     request = Request(
         shared / "models" / f"squeezenet{VERSION}.onnx",
         calibrate=shared / "imagenet" / "calibration",

@@ -25,7 +25,7 @@ from host.ahead import ahead
 from host.coding import Coding, Encoded
 from host.driver import Driver
 from host.udp_link import UdpLink
-from protocol.coding.loop import COMPILED
+from protocol.coding.encode import COMPILED
 from protocol.coding.rules import LOSSLESS, RAW
 from protocol.messages import DeviceInfo
 

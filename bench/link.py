@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,164 +14,151 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accuracy import evaluation
-from boards import BOARDS
+from bench.link_cases import CASES, Case
 from boards.board import Board
 from gen.backend.emit import emit
 from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
-from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT
 from gen.ir.preprocessing import default_preprocessing
-from gen.link_options import Address, on_lan
 from gen.plan.link import UART_BITS, link_frames_per_second
+from gen.plan.plan import Plan
 from gen.plan.planner import plan
 from protocol.coding.encode import encode
 from protocol.coding.levels import to_levels, to_pixels
 from protocol.coding.rules import Steps
 from protocol.session import Session
 from sim import golden
-from sim.board import Ethernet, build_board, load_link
+from sim.board import Ethernet, Line, build_board, load_link
 from sim.frames import GeneratedBoard, simulate, submit
 from sim.lan import Machine
 from sim.simulator import Simulator
-from tests.networks import NetworkBuilder, random_frames
+from tests.networks import random_frames
 
-ARTY = BOARDS["arty_a7"]
 PORT = 4000
 SLICE = 200
 """Clock cycles between two looks at what came from the network."""
 PATIENCE = 2_000_000
 """Clock cycles in which some result must come."""
+PHOTOGRAPHS = 100
+"""Of which those are sent that take the bytes of most."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """A network at the end of a line, and how many frames to send.
+class Linked:
+    """A board whose simulation, with its link, is compiled.
 
     Attributes
     ----------
-    title : str
-    network : callable
-    board : Board
-    frames : int
-    clock_hz : int or None
-        The board's if None.
-    steps : Steps or None
-        Photographs are sent, coded with these; random frames, raw, if None.
+    target : Board
+    board : GeneratedBoard
+    link : Line or Ethernet
+    library : Path
     """
 
-    title: str
-    network: Callable[[], QuantizedNetwork]
-    board: Board
-    frames: int
-    clock_hz: int | None = None
-    steps: Steps | None = None
+    target: Board
+    board: GeneratedBoard
+    link: Line | Ethernet
+    library: Path
 
 
-def light_network(size: int = 64, classes: int = 5) -> QuantizedNetwork:
-    """Large pictures and little work: every pixel is taken as fast as it can come."""
-    net = NetworkBuilder((size, size, 3), 1)
-    x = net.conv("conv1", INPUT, 4, 3, stride=2)
-    x = net.conv("conv2", x, classes, 1, signed=True)
-    return net.finish("light", x)
-
-
-def same_frames_network() -> QuantizedNetwork:
-    """Frames and results as long as the default's, and little work."""
-    return light_network(32, 10)
-
-
-def photographs_network() -> QuantizedNetwork:
-    """Frames and results as long as SqueezeNet's, and little work."""
-    return light_network(224, 1000)
-
-
-GENESYS = BOARDS["genesys2"]
-LAN = on_lan(ARTY, Address())
-CODED_UART = replace(ARTY, baud=12_000_000, coded=True)
-CODED_LAN = replace(LAN, coded=True)
-FAST_CLOCK = 125_000_000
-"""Hz at which the shell, which takes a byte a cycle, is faster than a line of 1 Gb/s."""
-CASES = (
-    Case("light, UART at 3 Mbaud", same_frames_network, replace(ARTY, baud=3_000_000), 6),
-    Case("light, UART at 12 Mbaud", same_frames_network, replace(ARTY, baud=12_000_000), 20),
-    Case("light, UDP at 100 Mb/s", light_network, LAN, 40),
-    Case("light, UDP at 1 Gb/s", light_network, on_lan(GENESYS, Address()), 40),
-    Case("light, 1 Gb/s, 125 MHz", light_network, on_lan(GENESYS, Address()), 40, FAST_CLOCK),
-    Case("default, UDP at 100 Mb/s", default_network, LAN, 20),
-    Case("light 224, 12 Mbaud, 2,4", photographs_network, CODED_UART, 6, steps=Steps(2, 4)),
-    Case("light 224, 100 Mb/s, lossless", photographs_network, CODED_LAN, 20, steps=Steps()),
-    Case("light 224, 100 Mb/s, 2,4", photographs_network, CODED_LAN, 20, steps=Steps(2, 4)),
-)
-
-
-def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
-    """Measure every case and print a table of them.
+def run(
+    console: Console, shared: Path, limit: int | None = None, only: str = "*"
+) -> dict[str, Any]:
+    """Measure cases, print what comes of each at once, and a table of all.
 
     Parameters
     ----------
     console : Console
     shared : path
-        Folder with ``imagenet``, whose photographs are coded.
+        Folder with ``models`` and ``imagenet``, whose photographs are coded.
     limit : int or None
         Frames to simulate.
+    only : str
+        Pattern of the titles of cases to measure.
 
     Raises
     ------
     FileNotFoundError
         If the folder lacks a file.
     FirebrickError
-        If a board cannot be generated or simulated, or stops answering.
+        If there is no such case, or a board cannot be generated or simulated, or stops answering.
     """
+    cases = [case for case in CASES if fnmatchcase(case.title, only)]
+    if not cases:
+        titles = "; ".join(case.title for case in CASES)
+        raise FirebrickError(f"no case is called {only!r}; there are {titles}")
     figures = {}
-    for case in CASES:
-        with (
-            console.status(case.title),
-            tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
-        ):
-            count = min(case.frames, limit or case.frames)
-            out = BuildFolder(Path(folder) / "board")
-            network = case.network()
-            frames = _frames(case, network, shared, count)
-            figures[case.title] = measure(
-                network, case.board, frames, out, clock_hz=case.clock_hz, steps=case.steps
-            )
+    for case in cases:
+        for title, found in _play(console, case, shared, limit):
+            rate, wrong = found["frames/s"], found["wrong frames"]
+            console.print(f"{title}: {rate} frames/s, {wrong} wrong", highlight=False)
+            figures[title] = found
     console.print(_table(figures))
     return figures
 
 
+def _play(
+    console: Console, case: Case, shared: Path, limit: int | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What comes of a case's ways to send frames, by title.
+
+    Parameters
+    ----------
+    console : Console
+    case : Case
+    shared : path
+    limit : int or None
+    """
+    with (
+        console.status(case.title),
+        tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder,
+    ):
+        network = case.network(shared)
+        made = plan(network, case.board, case.clock_hz, utilisation=case.utilisation)
+        linked = compiled(network, made, case.board, BuildFolder(Path(folder) / "board"))
+        frames = _frames(case, network, shared, min(case.frames, limit or case.frames))
+        for steps in case.steps or (None,):
+            title = case.title if steps is None else f"{case.title}, {steps.option}"
+            yield title, measure(linked, frames, steps)
+
+
 def _frames(case: Case, network: QuantizedNetwork, shared: Path, count: int) -> np.ndarray:
-    """Photographs if they are to be coded; else noise."""
-    if case.steps is None:
+    """Photographs of the most usual sizes if they are to be coded; else noise."""
+    if not case.steps:
         return random_frames(network, count)
     height, width, channels = network.input.shape
     preprocessing = default_preprocessing(height, width, channels)
-    return evaluation(shared / "imagenet", preprocessing, count)[0][:count]
+    frames = evaluation(shared / "imagenet", preprocessing, PHOTOGRAPHS)[0]
+    sizes = np.array([len(encode(frame, Steps())) for frame in frames])
+    return frames[np.argsort(np.abs(sizes - sizes.mean()))[:count]]
 
 
-def measure(
-    network: QuantizedNetwork,
-    target: Board,
-    frames: np.ndarray,
-    folder: BuildFolder,
-    *,
-    clock_hz: int | None = None,
-    steps: Steps | None = None,
-) -> dict[str, Any]:
-    """Send frames back to back over a board's link.
+def compiled(network: QuantizedNetwork, made: Plan, target: Board, folder: BuildFolder) -> Linked:
+    """Generate a board and compile its simulation.
 
     Parameters
     ----------
     network : QuantizedNetwork
+    made : Plan
     target : Board
         Whose UART or Ethernet it is.
-    frames : uint8 array (N, height, width, channels)
-        Two or more.
     folder : BuildFolder
         Where the board is generated.
-    clock_hz : int or None
-        The board's if None.
+    """
+    emit(network, made, target, folder)
+    board, link = GeneratedBoard.load(folder), load_link(folder)
+    return Linked(target, board, link, build_board(board, link=link))
+
+
+def measure(linked: Linked, frames: np.ndarray, steps: Steps | None = None) -> dict[str, Any]:
+    """Send frames back to back over a board's link.
+
+    Parameters
+    ----------
+    linked : Linked
+    frames : uint8 array (N, height, width, channels)
+        Two or more.
     steps : Steps or None
         That they are coded with; they go raw if None.
 
@@ -179,9 +167,8 @@ def measure(
     FirebrickError
         If the board stops answering.
     """
-    emit(network, plan(network, target, clock_hz), target, folder)
-    board, link = GeneratedBoard.load(folder), load_link(folder)
-    with Simulator(build_board(board, link=link)) as simulator:
+    network, link = linked.board.network, linked.link
+    with Simulator(linked.library) as simulator:
         if isinstance(link, Ethernet):
             sums, finished = _over_lan(Machine(simulator, link.station), network, frames, steps)
             bits, rate, ticks = 8, link.phy.bits_per_second, link.tick_hz
@@ -189,31 +176,35 @@ def measure(
             result = simulate(simulator, network, frames, steps=steps)
             sums, finished = result.sums, result.finished
             bits, rate, ticks = UART_BITS, link.baud, link.clock_hz
-    seen, sent = frames, frames[0].size
+    seen, sent = frames, float(frames[0].size)
     if steps is not None:
         seen = np.stack([to_pixels(to_levels(frame, steps), steps) for frame in frames])
-        sent = round(np.mean([len(encode(frame, steps)) for frame in frames]))
+        counted = frames[_uncounted(len(frames)) :]
+        sent = float(np.mean([len(encode(frame, steps)) for frame in counted]))
     wrong = (sums != golden.class_sums(network, seen)).any(axis=1)
     seconds = pace(finished) / ticks
-    reported = link_frames_per_second(network, target, part=sent / frames[0].size)
+    made = linked.board.plan
+    reported = link_frames_per_second(network, linked.target, part=sent / frames[0].size)
     return {
         "frames": len(frames),
-        "bytes a frame": sent,
+        "bytes a frame": round(sent),
         "wrong frames": int(wrong.sum()),
-        "clock cycles a frame": round(seconds * board.plan.clock_hz),
-        "of the accelerator alone": board.plan.cycles,
+        "clock cycles a frame": round(seconds * made.clock_hz),
+        "of the accelerator alone": made.cycles,
         "frames/s": round(1 / seconds, 1),
-        "frames/s, as reported": round(reported, 1),
+        "frames/s, as reported": round(min(reported, made.clock_hz / made.cycles), 1),
         "frames' bytes, of the line's rate": round(sent * bits / rate / seconds, 4),
     }
 
 
-def pace(finished: np.ndarray) -> float:
-    """Ticks a frame, where ``finished`` has the tick of each one's result, of two or more.
+def _uncounted(frames: int) -> int:
+    """How many of the first frames do not count: the board takes them in without waiting."""
+    return min(8, frames // 2, frames - 2) + 1
 
-    The first frames, which the board takes in without waiting, are left out as far as can be.
-    """
-    first = min(8, len(finished) // 2, len(finished) - 2)
+
+def pace(finished: np.ndarray) -> float:
+    """Ticks a frame, where ``finished`` has the tick of each one's result, of two or more."""
+    first = _uncounted(len(finished)) - 1
     return float(finished[-1] - finished[first]) / (len(finished) - 1 - first)
 
 

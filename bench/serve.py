@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.link import ARTY, same_frames_network
+from bench.link_cases import ARTY, same_frames_network
 from gen.backend.emit import emit
 from gen.common.build_folder import BuildFolder
 from gen.ir.network import QuantizedNetwork

@@ -20,7 +20,12 @@ from protocol.packets import UDP_PORT
 _GIGABIT = [b.name for b in BOARDS.values() if b.phy is not None and b.phy.kind == "rgmii"]
 
 BoardName = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Board to generate for; the list is above.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Board to generate for; the list is above.",
+        autocompletion=lambda incomplete: [name for name in BOARDS if name.startswith(incomplete)],
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Output folder; build/BOARD if not given.")
@@ -144,7 +149,10 @@ Weights = Annotated[
 Calibrate = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Folder of photographs to quantise a float model with; no labels."
+        metavar="DIR",
+        help="Folder of photographs to quantise a float model with; no labels. A network that is "
+        "quantised already stays as it is, and its activations are measured on some of them, for "
+        "report.html.",
     ),
 ]
 WeightBits = Annotated[

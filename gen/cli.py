@@ -192,6 +192,7 @@ def export(
     seed: arguments.Seed = 0,
     pixels: PixelOptions,
     labels: arguments.Labels = None,
+    json: arguments.Json = False,
 ) -> None:
     """Write files; the help text is ``_EXPORT_HELP``."""
     export_files(
@@ -210,6 +211,7 @@ def export(
             input_size,
         ),
         Targets(qdq, fbz, npz),
+        json=json,
     )
 
 
@@ -303,8 +305,9 @@ def explore(
     plot: Annotated[
         bool, typer.Option("--plot/--no-plot", help="Draw a plot; needs Matplotlib.")
     ] = True,
+    json: arguments.Json = False,
 ) -> None:
     """Plan a sweep; the help text is ``_EXPLORE_HELP``."""
     fixed = with_input_size(family, input_size)
     choice = Choice(board, tuple(sweep or ()), fixed, bits, clock, utilisation)
-    run_sweep(choice.space(), Means(jobs, scheduler, out, plot))
+    run_sweep(choice.space(), Means(jobs, scheduler, out, plot, json))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -51,13 +53,15 @@ class Targets:
             check_output(path, reads)
 
 
-def export(options: NetworkOptions, targets: Targets) -> None:
+def export(options: NetworkOptions, targets: Targets, *, json: bool = False) -> None:
     """Load the network, write the files, and show what they take.
 
     Parameters
     ----------
     options : NetworkOptions
     targets : Targets
+    json : bool
+        Show it for programs.
 
     Raises
     ------
@@ -81,17 +85,38 @@ def export(options: NetworkOptions, targets: Targets) -> None:
             save_fbz(network, targets.fbz)
         if targets.npz is not None:
             save_network(network, targets.npz)
-    Console().print(_table(network, targets))
+    written = _written(network, targets)
+    if json:
+        print(dumps(written, indent=1))
+    else:
+        Console().print(_table(written))
 
 
-def _table(network: QuantizedNetwork, targets: Targets) -> Table:
+def _written(network: QuantizedNetwork, targets: Targets) -> dict[str, Any]:
+    """What was written, of what."""
     count = network.weight_count + sum(op.channels for op in network.convs)
-    title = f"{network.name}: {count} parameters, {len(network.labels)} classes"
+    sizes = {
+        str(path): path.stat().st_size
+        for path in (targets.qdq, targets.fbz, targets.npz)
+        if path is not None
+    }
+    return {
+        "network": network.name,
+        "parameters": count,
+        "classes": len(network.labels),
+        "files": [
+            {"file": name, "bytes": size, "bits_a_parameter": round(8 * size / count, 2)}
+            for name, size in sizes.items()
+        ],
+    }
+
+
+def _table(written: dict[str, Any]) -> Table:
+    title = "{network}: {parameters} parameters, {classes} classes".format(**written)
     table = Table("file", "bytes", "bits a parameter", "of 32-bit floats", title=title)
     table.title_justify = "left"
-    for path in (targets.qdq, targets.fbz, targets.npz):
-        if path is not None:
-            bits = 8 * path.stat().st_size / count
-            share = f"{bits / FLOAT_BITS:.1%}"
-            table.add_row(str(path), str(path.stat().st_size), f"{bits:.2f}", share)
+    for entry in written["files"]:
+        bits = entry["bits_a_parameter"]
+        share = f"{bits / FLOAT_BITS:.1%}"
+        table.add_row(entry["file"], str(entry["bytes"]), f"{bits:.2f}", share)
     return table

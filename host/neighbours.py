@@ -2,15 +2,93 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
+
+import psutil
 
 from protocol.packets import MAC_PREFIX
 
 ARP_TABLE = Path("/proc/net/arp")
 """Where Linux tells which MAC address has which IP address, and whom it asked in vain."""
 _NOBODY = "00:00:00:00:00:00"
+EVERYBODY = IPv4Address("255.255.255.255")
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """One that this machine is in.
+
+    Attributes
+    ----------
+    interface : str
+        Its name.
+    own : IPv4Address
+        Of this machine.
+    broadcasts : tuple of IPv4Address
+        Each stands for all who are there.
+    """
+
+    interface: str
+    own: IPv4Address
+    broadcasts: tuple[IPv4Address, ...]
+
+    @staticmethod
+    def of(interface: str, own: str, netmask: str | None) -> Subnet:
+        """That of an interface's address.
+
+        Parameters
+        ----------
+        interface, own : str
+        netmask : str or None
+            None where there is only one other end.
+        """
+        here = IPv4Interface(f"{own}/{netmask or 32}")
+        directed = (here.network.broadcast_address,) if here.network.prefixlen < 31 else ()
+        # Not all systems have the broadcast to everybody leave where it should.
+        return Subnet(interface, here.ip, directed if here.is_loopback else (EVERYBODY, *directed))
+
+
+def subnets() -> list[Subnet]:
+    """All that this machine is in, by its interfaces that are up."""
+    up = {name for name, state in psutil.net_if_stats().items() if state.isup}
+    return [
+        Subnet.of(name, entry.address, entry.netmask)
+        for name, entries in psutil.net_if_addrs().items()
+        for entry in entries
+        if name in up and entry.family == socket.AF_INET
+    ]
+
+
+def silence(asked: list[Subnet], port: int, seconds: float) -> str:
+    """That no board answered a broadcast, and what to do.
+
+    Parameters
+    ----------
+    asked : list of Subnet
+    port : int
+        Of UDP.
+    seconds : float
+        How long they had.
+    """
+    if all(subnet.own.is_loopback for subnet in asked):
+        return (
+            "no board answered a broadcast, and none on a LAN could: no interface of this machine "
+            "is up and has an IPv4 address; plug the cable and give its interface one, say "
+            "192.168.1.1/24 for a board at 192.168.1.50"
+        )
+    where = ", ".join(f"{subnet.own} ({subnet.interface})" for subnet in asked)
+    return (
+        f"no board answered a broadcast to UDP port {port} within {seconds:g} s, sent from "
+        f"{where}; is it powered and configured, on the LAN of one of these and not behind a "
+        "router, does the port do what it needs (1 Gb/s, if its PHY is RGMII), and does the "
+        f"firewall here let in UDP from port {port}? Most take no answer to a broadcast for one. "
+        "--udp :PORT looks for boards that were generated with another --udp-port, and --udp "
+        "ADDRESS needs no broadcast"
+    )
 
 
 def usual_mac(address: IPv4Address) -> str:

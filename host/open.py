@@ -18,6 +18,7 @@ from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 from host.coding import Coding
+from host.discovery import the_only
 from host.driver import Driver
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
@@ -50,7 +51,9 @@ class BoardOptions:
     udp: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS[:PORT]", help="Address of a board on the network, say 192.168.1.50."
+            metavar="[ADDRESS][:PORT]",
+            help="Address of a board on the network, say 192.168.1.50. Without one, the only "
+            "board that answers a broadcast there.",
         ),
     ] = None
     replay: Annotated[
@@ -93,6 +96,12 @@ class BoardOptions:
                 f"--sim {self.sim} is simulated, and --build {self.build} says what a real board "
                 "holds; leave one out"
             )
+
+    @property
+    def looked_for(self) -> int | None:
+        """The UDP port that boards are looked for at, if no address says which one is meant."""
+        address, port = ("named", 0) if self.udp is None else split_address(self.udp)
+        return None if address else port
 
     def has_network(self) -> bool:
         """Whether there is a network file."""
@@ -162,7 +171,9 @@ class ServedOptions(BoardOptions):
         """How the board is reached, in words."""
         if self.sim is not None:
             return "simulated"
-        return f"serial port {self.port}" if self.port is not None else f"UDP {self.udp}"
+        if self.port is not None:
+            return f"serial port {self.port}"
+        return f"UDP {self.udp}" if self.udp else "UDP, the only board that answered"
 
 
 def open_board(
@@ -218,15 +229,18 @@ def link_opener(options: BoardOptions) -> Callable[[], Transport | Link]:
     Raises
     ------
     FirebrickError
-        If the address is none, or the port's speed is not known.
+        If the address is none, or neither told nor found, or the port's speed is not known.
     """
     if options.replay is not None:
         return partial(ReplayTransport, options.replay)
     if options.port is not None:
         baud = options.baud or _baud(options.folder)
         return partial(SerialTransport, options.port, baud)
+    if (port := options.looked_for) is not None:
+        found = the_only(port, options.timeout)
+        return partial(UdpLink, str(found.address), found.port)
     if options.udp is not None:
-        return partial(UdpLink, *_address(options.udp))
+        return partial(UdpLink, *split_address(options.udp))
     assert options.sim is not None
     return partial(_simulation, BuildFolder(options.sim))
 
@@ -237,10 +251,16 @@ def _simulation(folder: BuildFolder) -> SimTransport:
         return SimTransport(folder, progress=progress)
 
 
-def _address(text: str) -> tuple[str, int]:
-    """Host and port."""
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of what ``--udp`` says; the host may be empty.
+
+    Raises
+    ------
+    FirebrickError
+        If it says something else.
+    """
     host, colon, port = text.partition(":")
-    if not host or (colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16)):
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
         raise FirebrickError(
             f"--udp takes an address like 192.168.1.50 or 192.168.1.50:{UDP_PORT}, not {text!r}"
         )

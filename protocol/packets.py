@@ -101,7 +101,7 @@ class Block:
 
     fields: tuple[tuple[str, int], ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of all."""
         return self._form.size
@@ -130,10 +130,11 @@ class Block:
         OverflowError
             If one is negative or too large for its field.
         """
-        if values.keys() != set(self._names):
+        ordered = [values[name] for name in self._names if name in values]
+        if not len(ordered) == len(values) == len(self._names):
             raise ValueError(f"values for {sorted(values)}, fields are {self.fields}")
         try:
-            return self._form.pack(*(values[name] for name in self._names))
+            return self._form.pack(*ordered)
         except struct.error as error:
             raise OverflowError(f"{values}: {error}") from None
 
@@ -145,9 +146,19 @@ class Block:
         ValueError
             If there are too few bytes.
         """
+        return dict(zip(self._names, self.unpack(data), strict=True))
+
+    def unpack(self, data: bytes) -> tuple[int, ...]:
+        """Values in the order of the fields, from the first bytes of ``data``.
+
+        Raises
+        ------
+        ValueError
+            If there are too few bytes.
+        """
         if len(data) < self.size:
             raise ValueError(f"{len(data)} bytes are no block of {self.size}")
-        return dict(zip(self._names, self._form.unpack_from(data), strict=True))
+        return self._form.unpack_from(data)
 
 
 HEADER = Block((("sequence", 2), ("index", 2), ("kind", 1), ("form", 1), ("length", 2)))
@@ -239,13 +250,12 @@ class Packet:
         """Read a packet; ``None`` if it is damaged."""
         if len(data) < HEADER.size:
             return None
-        head = HEADER.decode(data)
-        size = HEADER.size + head["length"]
+        sequence, index, kind, form, length = HEADER.unpack(data)
+        size = HEADER.size + length
         body, rest = data[:size], data[size:]
         if rest != zlib.crc32(body).to_bytes(CHECK_BYTES, "little"):
             return None
-        payload = body[HEADER.size :]
-        return Packet(head["kind"], head["sequence"], head["index"], payload, head["form"])
+        return Packet(kind, sequence, index, body[HEADER.size :], form)
 
 
 def check(body: bytes) -> bytes:

@@ -16,18 +16,15 @@ class Places:
 
     def __init__(self) -> None:
         self.frames = 0
+        self._first = 0
+        """Number of the first frame that is not forgotten."""
         self._starts = [0]
-        """Of the frames from some number on, and of the one that will be next."""
+        """Of the frames from that one on, and of the one that will be next."""
 
     @property
     def end(self) -> int:
         """The place behind the last one."""
         return self._starts[-1]
-
-    @property
-    def _first(self) -> int:
-        """The first frame that is not forgotten."""
-        return self.frames + 1 - len(self._starts)
 
     def append(self, packets: int) -> int:
         """Add a frame with so many packets; returns its number."""
@@ -59,3 +56,4 @@ class Places:
         """Forget frames that end before a place."""
         at = bisect_right(self._starts, place) - 1
         del self._starts[:at]
+        self._first += at

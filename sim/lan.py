@@ -15,6 +15,7 @@ SLICE = 500
 """Cycles between two looks at what came."""
 MAC = bytes.fromhex("02fb00000001")
 _BROADCAST = b"\xff" * 6
+EVERYBODY = IPv4Address("255.255.255.255")
 _ASK_AGAIN = 20_000
 """Cycles after which a question for a MAC address is asked again: the first may come too early."""
 _PATIENCE = 200_000
@@ -75,9 +76,21 @@ class Machine:
 
     def send(self, payload: bytes, port: int) -> None:
         """Send a datagram to the board, from ``port`` of this machine."""
-        head = dpkt.udp.UDP(sport=port, dport=self.station.port, data=payload)
-        head.ulen = len(head)
-        self._to_board(dpkt.ip.IP_PROTO_UDP, head)
+        self._to_board(dpkt.ip.IP_PROTO_UDP, self._datagram(payload, port))
+
+    def broadcast(self, payload: bytes, port: int, to: IPv4Address = EVERYBODY) -> None:
+        """Send a datagram to all on the LAN, whatever their addresses.
+
+        Parameters
+        ----------
+        payload : bytes
+        port : int
+            Of this machine.
+        to : IPv4Address
+            That stands for all.
+        """
+        packet = self._packet(dpkt.ip.IP_PROTO_UDP, self._datagram(payload, port), to)
+        self._put_frame(_BROADCAST, dpkt.ethernet.ETH_TYPE_IP, packet)
 
     def take(self) -> list[tuple[int, bytes]]:
         """Datagrams that came from the board since last time, and the ports they were sent to."""
@@ -93,15 +106,24 @@ class Machine:
         """Send nibbles, whatever they are."""
         self._line += coded
 
-    def _to_board(self, protocol: int, data: dpkt.Packet) -> None:
-        packet = dpkt.ip.IP(
-            src=self._address.packed, dst=self.station.address.packed, p=protocol, data=data
-        )
+    def _datagram(self, payload: bytes, port: int) -> dpkt.udp.UDP:
+        """From ``port`` to the board's."""
+        head = dpkt.udp.UDP(sport=port, dport=self.station.port, data=payload)
+        head.ulen = len(head)
+        return head
+
+    def _packet(self, protocol: int, data: dpkt.Packet, to: IPv4Address) -> bytes:
+        """From this machine to an address."""
+        packet = dpkt.ip.IP(src=self._address.packed, dst=to.packed, p=protocol, data=data)
         packet.len = len(packet)
+        return bytes(packet)
+
+    def _to_board(self, protocol: int, data: dpkt.Packet) -> None:
+        packet = self._packet(protocol, data, self.station.address)
         if self._mac is None:
-            self._waiting.append(bytes(packet))
+            self._waiting.append(packet)
         else:
-            self._put_frame(self._mac, dpkt.ethernet.ETH_TYPE_IP, bytes(packet))
+            self._put_frame(self._mac, dpkt.ethernet.ETH_TYPE_IP, packet)
 
     def _ask(self) -> None:
         """Ask for the board's MAC address, again if there was no answer."""

@@ -18,6 +18,7 @@ SLICE = 2_000
 LINGER = 2_000_000
 """Cycles in which nothing came or went, after which the clock stops until something comes."""
 _AT_ONCE = 1 << 16
+_LOOPBACK_BROADCAST = "127.255.255.255"
 
 
 class Server(Closing):
@@ -105,6 +106,9 @@ class Terminal(Server):
 class Bridge(Server):
     """The UDP port of a simulated board, on loopback. Use it as a context manager.
 
+    Broadcasts on loopback to the port that the board itself has reach it too, so programs that look
+    for boards find it at this one.
+
     Parameters
     ----------
     machine : Machine
@@ -119,6 +123,9 @@ class Bridge(Server):
         self._programs: dict[int, tuple[str, int]] = {}
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", port))
+        self._sends = {self._socket: machine.send}
+        if (everybody := _broadcasts(machine.station.port)) is not None:
+            self._sends[everybody] = machine.broadcast
 
     @property
     def port(self) -> int:
@@ -132,7 +139,8 @@ class Bridge(Server):
 
     def close(self) -> None:
         """Give the port back."""
-        self._socket.close()
+        for line in self._sends:
+            line.close()
 
     def _advance(self) -> bool:
         return self._machine.advance(SLICE)
@@ -142,8 +150,23 @@ class Bridge(Server):
             if port in self._programs:
                 self._socket.sendto(data, self._programs[port])
         # While the line is busy, datagrams wait in the socket.
-        while not self._machine.pending and select.select([self._socket], [], [], timeout)[0]:
-            data, program = self._socket.recvfrom(_AT_ONCE)
+        while not self._machine.pending:
+            ready = select.select(list(self._sends), [], [], timeout)[0]
+            if not ready:
+                break
+            data, program = ready[0].recvfrom(_AT_ONCE)
             self._programs[program[1]] = program
-            self._machine.send(data, program[1])
+            self._sends[ready[0]](data, program[1])
         return self._machine.pending > 0
+
+
+def _broadcasts(port: int) -> socket.socket | None:
+    """Broadcasts on loopback to a port, for all who listen; None where there is no such thing."""
+    line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        line.bind((_LOOPBACK_BROADCAST, port))
+    except OSError:
+        line.close()
+        return None
+    return line

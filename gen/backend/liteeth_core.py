@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from ipaddress import IPv4Address
 from typing import Any
 
 from liteeth.core import LiteEthUDPIPCore
@@ -28,6 +29,10 @@ _PADS = {
 _PEER = {"address": 32, "port": 16}
 _RGMII = {"xc7": (LiteEthS7PHYRGMII, 1 / (64 * 200e6)), "ecp5": (LiteEthECP5PHYRGMII, 25e-12)}
 """LiteEth's PHY for RGMII by the FPGA's family, and the seconds that it takes a tap for."""
+_EVERYBODY = 0xFFFFFFFF
+"""The address 255.255.255.255, of all on the LAN."""
+_NEIGHBOURS = 0xFF
+"""Makes of an address that of all in its subnet; LiteEth takes all subnets to be so long, too."""
 _RELOCK_SECONDS = 1e-3
 """How long a PLL may be without lock before it is reset."""
 _PULSE_CYCLES = 64
@@ -71,6 +76,7 @@ class EthernetCore(Module):
             self.cd_sys.rst.eq(platform.request("sys_reset")),
         ]
         self.submodules.phy = phy = self._phy()
+        to_all = Signal()
         self.submodules.core = core = LiteEthUDPIPCore(
             phy,
             mac_address=parameters["mac"],
@@ -79,11 +85,14 @@ class EthernetCore(Module):
             dw=width,
             with_icmp=True,
             icmp_fifo_depth=parameters["ping_bytes"],
-            # Or else it takes Ethernet frames for any address.
-            with_ip_broadcast=False,
+            # Whatever is true here is taken, whoever it is for.
+            with_ip_broadcast=to_all,
             with_sys_datapath=width > phy.dw,
             rx_cdc_depth=parameters["rx_words"],
         )
+        target = core.ip.rx.depacketizer.source.target_ip
+        neighbours = int(IPv4Address(parameters["address"])) | _NEIGHBOURS
+        self.comb += to_all.eq((target == _EVERYBODY) | (target == neighbours))
         self._connect(core.udp.crossbar.get_port(parameters["port"], dw=width))
 
     def _phy(self) -> Any:

@@ -38,8 +38,29 @@ Scheduler = Annotated[
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer gives it no public name
 
 
-class ClassifyByDefault(TyperGroup):
+class WithDefault(TyperGroup):
+    """Commands of which one need not be named, which a shell completes along with the others.
+
+    Attributes
+    ----------
+    default : str
+        That one's name.
+    """
+
+    default: str
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What may follow: the commands, and the options of the default one."""
+        found: list[Any] = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            found = self.commands[self.default].shell_complete(ctx, incomplete)
+        return found
+
+
+class ClassifyByDefault(WithDefault):
     """Commands of which ``classify`` need not be named: it takes what names no command."""
+
+    default = "classify"
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command's name in front of arguments that lack one."""
@@ -49,11 +70,15 @@ class ClassifyByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-class GenerateByDefault(TyperGroup):
+class GenerateByDefault(WithDefault):
     """Commands of which ``generate`` need not be named; its help is the help of all."""
+
+    default = "generate"
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command's name in front of arguments that lack one."""
+        if ctx.resilient_parsing and not args:  # a shell asks what may follow
+            return super().parse_args(ctx, args)
         named = bool(args) and args[0] in self.commands
         if args and not named:
             _refuse_misspelt(args[0], self.commands)

@@ -38,12 +38,15 @@ class Means:
     out : Path
         The folder.
     plot : bool
+    json : bool
+        Print the points for programs.
     """
 
     jobs: int | None
     scheduler: str | None
     out: Path
     plot: bool = True
+    json: bool = False
 
 
 def explore(space: Space, means: Means) -> None:
@@ -72,6 +75,9 @@ def explore(space: Space, means: Means) -> None:
         found = _plan(missing, means, store) if missing else {}
     rows = rows_of(points, known | found)
     _write(rows, space, means)
+    if means.json:
+        print((means.out / JSON).read_text(), end="")
+        return
     print_report(console, rows, space)
     told = f"{len(found)} points planned, {len(known)} known from before, in {means.out}:"
     console.print(told, ", ".join(_files(means)), soft_wrap=True, highlight=False)

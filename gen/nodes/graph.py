@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
+from itertools import permutations
 from typing import Any
 
 from gen.common.errors import FirebrickError, RefusedNode
@@ -141,6 +142,28 @@ class Graph:
         for name, edges in self.edges.items():
             found[name] = 1 + max(found[edge.source] for edge in edges)
         del found[INPUT]
+        return found
+
+    @cached_property
+    def abreast(self) -> frozenset[str]:
+        """Nodes on a path that rejoins another, on which a node may be busy all the time.
+
+        If one of them pauses, what the other path makes finds no reader.
+        """
+        found: set[str] = set()
+        for edges in self.edges.values():
+            paths = [self._depends[edge.source] for edge in edges]
+            for path, other in permutations(paths, 2):
+                if any(self[name].paced for name in other - path):
+                    found |= path - other
+        return frozenset(found)
+
+    @cached_property
+    def _depends(self) -> dict[str, frozenset[str]]:
+        """Every node with all that it depends on, by its name."""
+        found: dict[str, frozenset[str]] = {INPUT: frozenset()}
+        for name, edges in self.edges.items():
+            found[name] = frozenset({name}).union(*(found[edge.source] for edge in edges))
         return found
 
     def __iter__(self) -> Iterator[Node]:

@@ -71,7 +71,8 @@ class Surroundings:
     o_lanes : int
         Fewest lanes of the output.
     transfers : int
-        Cycles a frame of a stream behind it that stands still while it waits between frames.
+        Cycles a frame of a stream behind it that stands still while it waits between frames;
+        a whole period where a path beside it does.
     """
 
     i_lanes: tuple[int, ...]

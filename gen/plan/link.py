@@ -25,8 +25,8 @@ RARE = 128
 UART_BITS = 10
 """Bits on the wire a byte: start, 8 data, stop."""
 ETHERNET_CORE = {
-    "mii": Resources(lut=2250, ff=2200, dsp=0, bram36=2.5),
-    "rgmii": Resources(lut=3500, ff=2470, dsp=0, bram36=6.5),
+    "mii": Resources(lut=2330, ff=2260, dsp=0, bram36=2.5),
+    "rgmii": Resources(lut=3580, ff=2530, dsp=0, bram36=6.5),
 }
 """What Ethernet takes more than a UART, by how the PHY is wired; as Yosys counts it."""
 DECODER = Resources(lut=655, ff=480, dsp=0, bram36=0)

@@ -198,9 +198,8 @@ def node_options(
     graph, family = problem.graph, problem.board.family
     found = {}
     for node in graph:
-        around = Surroundings(
-            tuple(least[x] for x in node.op.inputs), least[node.name], _behind(graph, node, least)
-        )
+        paced = cycles if node.name in graph.abreast else _behind(graph, node, least)
+        around = Surroundings(tuple(least[x] for x in node.op.inputs), least[node.name], paced)
         found[node.name] = node.options(around, cycles, family, problem.costs)
     return found if all(found.values()) else None
 

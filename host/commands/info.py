@@ -5,7 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from host.commands.found import show_found
 from host.commands.output import Json, print_line
+from host.discovery import discover
 from host.open import BoardOptions, open_board
 from protocol.messages import DeviceInfo, Statistics
 from protocol.packets import VERSION
@@ -16,7 +18,20 @@ def info(
     *,
     json: Json = False,
 ) -> None:
-    """Say what a board is and how it has been doing."""
+    """Say what a board is and how it has been doing; with `--udp` alone, which boards there are.
+
+    Boards on the network answer a broadcast, also those that other hosts use, whom it does not
+    disturb; so do simulated ones on this machine.
+
+    Examples:
+
+    - Which boards are there? `python -m host info --udp`
+
+    - How does one do? `python -m host info --udp 192.168.1.50`, or `--port /dev/ttyUSB1`
+    """
+    if (port := options.looked_for) is not None:
+        show_found(discover(port, options.timeout), options.manifest(), json=json)
+        return
     with open_board(options, None) as board:
         about, statistics = board.info(), board.stats()
     stalls = dict(zip(_layers(options, about), statistics.stall_cycles(), strict=True))

@@ -81,11 +81,11 @@ def program(
     folder = BuildFolder(build)
     manifest = folder.manifest()
     _check_bitstream(folder)
-    if udp is None and port is None and isinstance(manifest.link, EthernetLink):
+    if not udp and port is None and isinstance(manifest.link, EthernetLink):
         udp = f"{manifest.link.ip}:{manifest.link.udp_port}"
     met = port is not None or udp is not None
     # What is wrong with these is told before anything is loaded.
-    opener = link_opener(BoardOptions(port=port, udp=udp, build=build)) if met else None
+    opener = _opener(BoardOptions(port=port, udp=udp, build=build)) if met else None
     _load(find_loader(manifest, cable, usb_serial), folder, flash=flash)
     console = Console(stderr=json)
     where = "flash, and started" if flash else "the FPGA"
@@ -97,6 +97,16 @@ def program(
         print_line(entry)
     else:
         _print_next(console, build, port, udp)
+
+
+def _opener(options: BoardOptions) -> Callable[[], Transport | Link]:
+    """What opens the link to a board that is not there yet, so that its address must be known."""
+    if options.looked_for is not None:
+        raise FirebrickError(
+            "--udp takes an address here, like 192.168.1.50: a board that is not loaded yet "
+            "answers no broadcast"
+        )
+    return link_opener(options)
 
 
 def _load(loader: Loader, folder: BuildFolder, *, flash: bool) -> None:

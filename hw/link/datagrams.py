@@ -1,17 +1,20 @@
 """Packets as datagrams: between the packet layer and the UDP port of a Ethernet core."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.link.packet import PACKETS
 from hw.stream.fifo import MemoryKind, StreamFifo
 from protocol.messages import DeviceInfo
+from protocol.packets import HEADER, Kind
 
 PEER = data.StructLayout({"address": 32, "port": 16})
 """IPv4 address and UDP port of whoever sends to the board, and is answered."""
 WAITING = 4
 """Datagrams that may wait to be sent."""
+_KIND_AT = (HEADER.bits["sequence"] + HEADER.bits["index"]) // 8
+"""The byte of a packet that says its kind."""
 
 
 def received(width: int) -> stream.Signature:
@@ -35,7 +38,8 @@ class DatagramPort(wiring.Component):
 
     Inwards a byte a cycle; a damaged datagram comes with a damaged packet. Outwards a byte a cycle
     is taken; a packet leaves a word a cycle when all of it is there, so that the line never waits
-    for it.
+    for it. An ``INFO`` goes to whoever asked for one last, which may be someone who looks for
+    boards while another host has this one; everything else goes to whom ``i_adopt`` names.
 
     Parameters
     ----------
@@ -55,8 +59,8 @@ class DatagramPort(wiring.Component):
     o_lost : Out(1)
         For one cycle: a damaged datagram came.
     i_adopt : In(1)
-        For one cycle, between two packets: from now on, answer the sender of the packet that came
-        last.
+        For one cycle, behind a packet and before the second byte of the next one: from now on,
+        answer its sender.
 
     Raises
     ------
@@ -82,11 +86,16 @@ class DatagramPort(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        last_peer, peer = Signal(PEER), Signal(PEER)
+        last_peer, peer, asker = Signal(PEER), Signal(PEER), Signal(PEER)
+        judged_peer, asked = Signal(PEER), Signal()
+        m.d.sync += judged_peer.eq(last_peer)
         with m.If(self.i_adopt):
-            m.d.sync += peer.eq(last_peer)
+            m.d.sync += peer.eq(judged_peer)
+        with m.If(asked):
+            m.d.sync += asker.eq(last_peer)
+        m.d.sync += asked.eq(_says_info(m, self.o_packets))
         self._inwards(m, last_peer)
-        self._outwards(m, peer)
+        self._outwards(m, peer, asker)
         return m
 
     def _inwards(self, m: Module, peer: Signal) -> None:
@@ -112,15 +121,21 @@ class DatagramPort(wiring.Component):
             with m.If(~begun):
                 m.d.sync += peer.eq(word.peer)
 
-    def _outwards(self, m: Module, peer: Signal) -> None:
+    def _outwards(self, m: Module, peer: Signal, asker: Signal) -> None:
         """Packets kept until they are complete, then sent with their length."""
         width, count = self._width, self._width // 8
         longest = self._info.longest_answer
         depth = 1 << (longest // count - 1).bit_length()
         kind: MemoryKind = "lut" if depth <= 64 else "block"
         m.submodules.words = words = StreamFifo(width + 1, depth, kind)
-        m.submodules.lengths = lengths = StreamFifo(range(longest + 1), WAITING)
+        waiting = data.StructLayout({"length": range(longest + 1), "info": 1})
+        m.submodules.waiting = waits = StreamFifo(waiting, WAITING)
         packet, taken = self.i_packets.payload, Signal()
+        info, says_info = Signal(), _says_info(m, self.i_packets)
+        with m.If(taken & packet.last):
+            m.d.sync += info.eq(0)
+        with m.Elif(says_info):
+            m.d.sync += info.eq(1)
         length = Signal(range(longest + 1), init=1)
         whole = True
         word = packet.byte
@@ -131,12 +146,13 @@ class DatagramPort(wiring.Component):
             with m.If(taken):
                 m.d.sync += [begun.eq(word[8:]), index.eq(index + 1)]
         m.d.comb += [
-            self.i_packets.ready.eq(words.i.ready & lengths.i.ready),
+            self.i_packets.ready.eq(words.i.ready & waits.i.ready),
             taken.eq(self.i_packets.valid & self.i_packets.ready),
             words.i.valid.eq(taken & whole),
             words.i.payload.eq(Cat(word, packet.last)),
-            lengths.i.valid.eq(taken & packet.last),
-            lengths.i.payload.eq(length),
+            waits.i.valid.eq(taken & packet.last),
+            waits.i.payload.length.eq(length),
+            waits.i.payload.info.eq(info),
         ]
         with m.If(taken):
             m.d.sync += length.eq(Mux(packet.last, 1, length + 1))
@@ -144,13 +160,26 @@ class DatagramPort(wiring.Component):
         m.d.comb += [
             self.o.valid.eq(sending & words.o.valid),
             Cat(self.o.payload.data, self.o.payload.last).eq(words.o.payload),
-            self.o.payload.length.eq(lengths.o.payload),
+            self.o.payload.length.eq(waits.o.payload.length),
             words.o.ready.eq(sending & self.o.ready),
             ends.eq(self.o.valid & self.o.ready & self.o.payload.last),
-            lengths.o.ready.eq(ends),
+            waits.o.ready.eq(ends),
         ]
         with m.If(~sending):
             # A datagram goes to one peer, whoever is adopted meanwhile.
-            m.d.sync += [sending.eq(lengths.o.valid), self.o.payload.peer.eq(peer)]
+            m.d.sync += [
+                sending.eq(waits.o.valid),
+                self.o.payload.peer.eq(Mux(waits.o.payload.info, asker, peer)),
+            ]
         with m.Elif(ends):
             m.d.sync += sending.eq(0)
+
+
+def _says_info(m: Module, packets: stream.Interface) -> Value:
+    """High in the cycle in which the byte that makes a packet an ``INFO`` goes over a stream."""
+    moves, packet = packets.valid & packets.ready, packets.payload
+    position = Signal(range(_KIND_AT + 2))
+    with m.If(moves):
+        behind = position == _KIND_AT + 1
+        m.d.sync += position.eq(Mux(packet.last, 0, position + ~behind))
+    return moves & (position == _KIND_AT) & (packet.byte == Kind.INFO)

@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, memory, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
@@ -115,19 +115,23 @@ class PacketReceiver(wiring.Component):
         m.submodules.storage = storage = DualPortMemory(8, info.credits * info.chunk, "block")
         state = Signal(_State)
         header = Signal(data.StructLayout(HEADER.bits), reset_less=True)
+        # When a packet is judged, the next one may push its header out; and whoever is told of it
+        # is far away.
+        known = Signal(data.StructLayout(HEADER.bits), reset_less=True)
+        m.d.sync += known.eq(header)
         wanted, right, kept = Signal(reset_less=True), Signal(), Signal()
         self._parse(m, state, header, right)
         edges = self._edges(m, header)
         codes = self._decide(m, state, header, edges, wanted)
-        self._judge(m, header, edges, wanted, right, kept)
+        self._judge(m, known, edges, wanted, right, kept)
         with m.If(kept):
-            m.d.sync += codes.eq(self._is_coded(header))
+            m.d.sync += codes.eq(self._is_coded(known))
         self._write(m, state, wanted, kept, storage.write)
         contents = Signal(_contents(info.chunk))
         m.d.comb += [
-            contents.length.eq(header.length),
+            contents.length.eq(known.length),
             contents.last.eq(edges[1]),
-            contents.coded.eq(self._is_coded(header)),
+            contents.coded.eq(self._is_coded(known)),
         ]
         self._read(m, storage.read, kept, contents)
         return m
@@ -138,21 +142,24 @@ class PacketReceiver(wiring.Component):
 
     def _parse(self, m: Module, state: Signal, header: Signal, right: Signal) -> None:
         """The bytes' way through the states; the header into its register."""
-        crc = CRC32_ISO_HDLC().create()
+        m.submodules.crc = crc = CRC32_ISO_HDLC().create()
         byte, first = self.i.payload.byte, self.i.payload.first
         taken = self.i.valid & self.i.ready
         skips, judged = state == _State.SKIP, state == _State.JUDGE
         listens = state.matches(_State.HEADER, _State.PAYLOAD, _State.CHECK)
-        garbage = skips & ~(self.i.valid & first)
-        bad = Signal()
-        m.submodules.crc = ResetInserter(garbage | bad | judged)(crc)
+        bad, came, damaged = Signal(), Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
             crc.valid.eq(taken),
-            right.eq(judged & crc.match_detected),
+            crc.start.eq(first),
+            right.eq(came & ~damaged),
         ]
-        m.d.sync += self.o_bad.eq(bad | (judged & ~crc.match_detected))
+        m.d.sync += [
+            came.eq(judged),
+            damaged.eq(~crc.match_detected),
+            self.o_bad.eq(bad | (came & damaged)),
+        ]
         # What enables so many registers is close to the states; a byte that does not belong there
         # has left at the other end before the header is looked at.
         with m.If(self.i.valid & state.matches(_State.SKIP, _State.HEADER)):
@@ -258,7 +265,16 @@ class PacketReceiver(wiring.Component):
         right: Signal,
         kept: Signal,
     ) -> None:
-        """What a packet with a right CRC does, a cycle after that is known."""
+        """What a packet with a right CRC does, a cycle after that is known.
+
+        Parameters
+        ----------
+        m : Module
+        header : Signal
+            A cycle late.
+        edges : _Edges
+        wanted, right, kept : Signal
+        """
         opens, ends = edges
         commands = Signal(reset_less=True)
         named = header.kind.matches(Kind.RESET, Kind.INFO, Kind.STATISTICS)

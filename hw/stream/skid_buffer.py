@@ -51,7 +51,10 @@ class SkidBuffer(wiring.Component):
             with m.Else():
                 m.d.sync += payload.eq(spare)
         with m.Elif(self.i.valid & ready):
-            m.d.sync += [spare.eq(self.i.payload), Cat(readies).eq(0)]
+            m.d.sync += Cat(readies).eq(0)
+        # Whether there is a transfer or not: its enable follows from a register alone.
+        with m.If(ready):
+            m.d.sync += spare.eq(self.i.payload)
         return m
 
     def _readies(self) -> list[Signal]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 
-from protocol.coding import loop
 from protocol.coding.levels import to_levels
 from protocol.coding.rules import (
     LEVEL_BITS,
@@ -16,6 +17,8 @@ from protocol.coding.rules import (
 )
 from protocol.coding.tables import code_table
 
+COMPILED = find_spec("numba") is not None
+"""Whether a compiler is installed."""
 _WORD_BITS = 5
 _WORD = 1 << _WORD_BITS
 """Bits that are put together at once: more than a code has, so that a code ends in each."""
@@ -29,7 +32,11 @@ def encode(frame: np.ndarray, steps: Steps) -> bytes:
     frame : uint8 array (height, width, channels)
     steps : Steps
     """
-    return loop.encode(frame, steps) if loop.COMPILED else encode_whole(frame, steps)
+    if not COMPILED:
+        return encode_whole(frame, steps)
+    from protocol.coding import loop  # only here: Numba takes a second to import
+
+    return loop.encode(frame, steps)
 
 
 def encode_whole(frame: np.ndarray, steps: Steps) -> bytes:

@@ -16,7 +16,7 @@ from tests.paths import ROOT
 PACKAGES = ("bench", "boards", "docs", "gen", "host", "hw", "models", "protocol", "sim", "tests")
 """What has to be in the folder in which commands run."""
 CLASSES = 5
-FOR_A_BOARD = ("host program", "--bitstream", "genesys2")
+FOR_A_BOARD = ("host program", "info --udp", "--bitstream", "genesys2")
 """Commands with these want a board, a tool or a model that is not here."""
 
 

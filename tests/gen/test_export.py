@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -56,6 +58,16 @@ def test_the_default_in_all_forms(call, tmp_path):
         np.testing.assert_array_equal(sums(read_quantised(tmp_path / name)), sums(default))
     assert read_quantised(tmp_path / "a.fbz").digest == default.digest
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.fbz", "a.npz", "a.onnx"]
+
+
+def test_what_was_written_for_programs(call, tmp_path):
+    status, out, err = call("--fbz", "a.fbz", "--json")
+    assert (status, err) == (0, "")
+    told = json.loads(out)
+    assert told["classes"] == 10
+    [entry] = told["files"]
+    assert (entry["file"], entry["bytes"]) == ("a.fbz", (tmp_path / "a.fbz").stat().st_size)
+    assert entry["bits_a_parameter"] == round(8 * entry["bytes"] / told["parameters"], 2)
 
 
 def test_a_compressed_network_is_a_model_again(call, tmp_path):

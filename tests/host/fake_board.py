@@ -1,6 +1,7 @@
 """A board that speaks the protocol, in plain Python: for driver tests that need no simulator."""
 
 import os
+import select
 import socket
 import threading
 import tty
@@ -9,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gen.ir.network import QuantizedNetwork
+from host.neighbours import Subnet
 from host.transport import Transport
 from protocol.device import Classify, Device
 from protocol.framing import Deframer, frame
@@ -17,6 +19,8 @@ from protocol.packets import ESCAPE, FLAG
 
 CLOCK_HZ = 100_000_000
 CLASSES = 5
+LOOPBACK = Subnet.of("lo", "127.0.0.1", "255.0.0.0")
+"""Where boards are looked for that are on this machine."""
 
 
 def classify(frame: np.ndarray) -> np.ndarray:
@@ -138,13 +142,20 @@ class SerialBoard:
 
 
 class UdpBoard:
-    """A board in plain Python on a UDP port of loopback; use as a context manager."""
+    """A board in plain Python on a UDP port of loopback; use as a context manager.
 
-    def __init__(self, device: Device):
+    It hears broadcasts, as its neighbours at the same port do. ``port`` is any that is free if 0.
+    """
+
+    def __init__(self, device: Device, address: str = "127.0.0.1", port: int = 0):
         self._device = device
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
+        self._socket, self._everybody = (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)
+        )
+        self._everybody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._everybody.bind(("127.255.255.255", port))
+        self.port = self._everybody.getsockname()[1]
+        self._socket.bind((address, self.port))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> "UdpBoard":
@@ -153,13 +164,15 @@ class UdpBoard:
 
     def __exit__(self, *_: object) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", ("127.0.0.1", self.port))
+            last.sendto(b"", self._socket.getsockname())
         self._thread.join(timeout=5)
         self._socket.close()
+        self._everybody.close()
 
     def _serve(self) -> None:
         while True:
-            packet, host = self._socket.recvfrom(65_535)
+            (line, *_), _, _ = select.select([self._socket, self._everybody], [], [])
+            packet, host = line.recvfrom(65_535)
             if not packet:
                 return
             for answer in self._device.receive(packet):

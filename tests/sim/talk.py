@@ -1,12 +1,13 @@
 """A host at the other end of a simulated board's cable, for tests."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from random import Random
 
 import numpy as np
 
 from gen.ir.network import QuantizedNetwork
-from protocol.messages import Result, Statistics
+from protocol.messages import DeviceInfo, Result, Statistics
 from protocol.packets import Kind, Packet
 from protocol.session import Session
 from sim import golden
@@ -61,6 +62,23 @@ def ask(machine: Machine) -> Statistics:
     said = Packet.decode(machine.take()[-1][1])
     assert said is not None
     return Statistics.decode(said.payload)
+
+
+def look_for(machine: Machine, sequence: int, to: IPv4Address) -> bytes:
+    """Broadcast a question from a port that has begun nothing; the network's digest in the answer.
+
+    ``to`` is the address that stands for all.
+    """
+    # The board does not hear what comes before its Ethernet core is out of reset.
+    for _ in range(2):
+        machine.broadcast(Packet(Kind.INFO, sequence).encode(), PORT + 1, to)
+        if machine.wait(lambda: bool(machine.datagrams), 20_000):
+            break
+    ((port, answer),) = machine.take()
+    said = Packet.decode(answer)
+    assert said is not None
+    assert (port, said.kind, said.sequence) == (PORT + 1, Kind.INFO, sequence)
+    return DeviceInfo.decode(said.payload).digest
 
 
 def talk_while_damaging(

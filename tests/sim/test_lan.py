@@ -3,25 +3,29 @@
 import random
 import threading
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import numpy as np
 import pytest
 
 from gen.backend.ethernet_core import PING
+from host.discovery import discover
 from host.driver import Driver
 from host.udp_link import UdpLink
 from protocol.packets import Kind, Packet
 from sim import golden
 from sim.board import Ethernet, build_board, load_link
-from sim.lan import MAC, Machine
+from sim.lan import EVERYBODY, MAC, Machine
 from sim.mii import GAP, PREAMBLE, nibbles
 from sim.serve import Bridge
 from sim.simulator import Simulator
+from tests.host.fake_board import LOOPBACK
 from tests.networks import random_frames
 from tests.sim.talk import (
     PORT,
     Talk,
     check,
+    look_for,
     suffer_wrong_check_sequences,
     talk_while_damaging,
 )
@@ -106,14 +110,39 @@ def test_what_is_not_for_the_board_is_left_alone(machine, tiny_on_ethernet):
 
 
 def test_answers_follow_the_host_that_began_last(machine):
-    info = Packet(Kind.INFO, 1).encode()
     machine.send(Packet(Kind.RESET, 1).encode(), PORT)
-    machine.send(info, PORT + 1)
+    machine.send(Packet(Kind.STATISTICS, 1).encode(), PORT + 1)
     assert machine.wait(lambda: len(machine.datagrams) == 2)
     assert [port for port, _ in machine.take()] == [PORT, PORT]
     machine.send(Packet(Kind.RESET, 1).encode(), PORT + 1)
     assert machine.wait(lambda: bool(machine.datagrams))
     assert [port for port, _ in machine.take()] == [PORT + 1]
+
+
+def test_whoever_looks_for_boards_is_told_and_takes_none(machine, tiny_on_ethernet):
+    statistics = Packet(Kind.STATISTICS, 3).encode()
+    neighbours = IPv4Address(int(machine.station.address) | 0xFF)
+    assert look_for(machine, 7, EVERYBODY) == tiny_on_ethernet.network.digest
+    machine.send(Packet(Kind.RESET, 1).encode(), PORT)
+    assert machine.wait(lambda: bool(machine.datagrams))
+    machine.take()
+    assert look_for(machine, 8, neighbours) == tiny_on_ethernet.network.digest
+    machine.send(statistics, PORT + 1)
+    assert machine.wait(lambda: bool(machine.datagrams))
+    ((port, answer),) = machine.take()
+    assert (port, Packet.decode(answer).kind) == (PORT, Kind.STATISTICS)
+
+
+def test_broadcasts_for_others_are_left_alone(machine):
+    info = Packet(Kind.INFO, 1).encode()
+    mine = machine.station
+    machine.broadcast(info, PORT, IPv4Address(int(mine.address) ^ 0x100 | 0xFF))
+    machine.station = replace(mine, port=mine.port + 1)
+    machine.broadcast(info, PORT)
+    assert not machine.wait(lambda: bool(machine.datagrams))
+    machine.station = mine
+    machine.broadcast(info, PORT)
+    assert machine.wait(lambda: bool(machine.datagrams))
 
 
 def test_a_host_on_loopback_takes_it_for_a_board(machine, tiny_on_ethernet):
@@ -125,6 +154,9 @@ def test_a_host_on_loopback_takes_it_for_a_board(machine, tiny_on_ethernet):
         thread.start()
         try:
             host, port = bridge.options.split()[1].split(":")
+            # Another test's board may be there, too.
+            found = discover(machine.station.port, 60, [LOOPBACK])
+            assert (host, int(port)) in {(str(one.address), one.port) for one in found}
             with Driver(UdpLink(host, int(port)), network, timeout=60) as board:
                 results = list(board.stream(frames))
                 statistics = board.stats()

@@ -13,13 +13,13 @@ from host.driver import Driver
 from host.udp_link import UdpLink
 from sim import golden
 from sim.board import Ethernet, build_board, load_link
-from sim.lan import Machine
+from sim.lan import EVERYBODY, Machine
 from sim.rgmii import TICK_HZ
 from sim.serve import Bridge
 from sim.simulator import Simulator
 from tests.generated import tiny
 from tests.networks import random_frames
-from tests.sim.talk import Talk, ask, check, suffer_wrong_check_sequences
+from tests.sim.talk import Talk, ask, check, look_for, suffer_wrong_check_sequences
 
 
 @pytest.fixture(
@@ -62,6 +62,10 @@ def test_arp_and_ping_are_answered(machine, board):
         assert machine.wait(lambda: bool(machine.echoes)), size
         assert machine.echoes.pop() == payload
     assert int.from_bytes(machine.mac, "big") == machine.station.mac
+
+
+def test_whoever_looks_for_boards_is_told(machine, board):
+    assert look_for(machine, 5, EVERYBODY) == board.network.digest
 
 
 def test_damaged_frames_cost_a_repetition_only(machine, board):

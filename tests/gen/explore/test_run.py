@@ -46,6 +46,14 @@ def test_a_second_run_plans_nothing(planner, tmp_path, capsys):
     assert first.splitlines()[:-1] == second.splitlines()[:-1]
 
 
+def test_the_points_for_programs(planner, tmp_path, capsys):
+    means = Means(1, None, tmp_path, plot=False, json=True)
+    explore(SPACE, means)
+    printed = capsys.readouterr().out
+    assert len(json.loads(printed)["points"]) == 8
+    assert printed == (tmp_path / "sweep.json").read_text()
+
+
 def test_a_larger_sweep_plans_what_is_missing(planner, tmp_path):
     means = Means(1, None, tmp_path, plot=False)
     smaller = made_space("pct_3x3=0.25", "sr=0.25,0.5")

@@ -264,3 +264,22 @@ def test_every_op_has_the_first_kind_that_builds_it():
         builders = [kind for kind in under_test.KINDS if kind.builds(node.op, node.inputs[0])]
         assert type(node) is builders[0]
         assert isinstance(node, ConvNode) == isinstance(node.op, Conv)
+
+
+# Paths beside each other
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    (
+        "complex_bypass",
+        {
+            "fire2_bypass1x1", "fire2_cat", "fire2_expand1x1", "fire2_expand3x3", "fire2_squeeze",
+        },
+    ),
+    ("resnet_stride", {"around", "b"}),
+    ("bypass_two_modules", set()),  # nothing computes on the other path
+    ("no_squeeze", set()),  # one window memory feeds both
+    ("plain_chain", set()),
+])  # fmt: skip
+def test_nodes_beside_a_path_that_computes(name: str, expected: set[str]):
+    assert Graph.of(GRAPHS[name]()).abreast == expected

@@ -10,6 +10,7 @@ import pytest
 from boards.board import Board, Resources
 from gen.cost.memories import resource_row, total
 from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT
 from gen.nodes.conv import ConvNode
 from gen.nodes.conv_cost import engine_cost
 from gen.nodes.foldings import options
@@ -370,3 +371,19 @@ def test_networks_without_bypass_have_no_adder():
     others = {name for name, plan in found.nodes.items() if isinstance(plan, LanesPlan)}
     assert others == {"fire2/concat", "sums"}
     assert set(found.queues) == {"fire2/concat[0]", "fire2/concat[1]"}
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_an_engine_waits_between_frames_unless_another_path_computes(beside: bool):
+    net = NetworkBuilder((24, 24, 3), 1)
+    x = net.conv("first", INPUT, 16, 1)
+    way = net.conv("a", net.conv("squeeze", x, 16, 1), 16, 3, pad=1, scale=1 / 100)
+    bypass = net.conv("b", x, 16, 1, scale=1 / 100) if beside else x
+    whole = problem(network=net.finish("bypass", net.add("add", way, bypass)))
+    cycles = whole.slowest // 3
+    least = min_lanes(whole.graph, cycles)
+    assert least is not None
+    found = node_options(whole, cycles, least)
+    assert found is not None
+    waits = [whole.graph["a"].waits(option.plan) > 0 for option in found["a"]]
+    assert any(waits) is not beside

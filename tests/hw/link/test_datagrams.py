@@ -6,6 +6,7 @@ from amaranth.sim import Simulator
 
 from hw.link.datagrams import WAITING, DatagramPort
 from protocol.messages import DeviceInfo
+from protocol.packets import Kind, Packet
 
 INFO = DeviceInfo(8, 8, 3, 40, 100_000_000, bytes(8), chunk=64)
 WIDTHS = (8, 32)
@@ -154,33 +155,57 @@ def test_packets_leave_whole_with_their_length(width):
     simulate(width, shell, network)
 
 
+FIRST, SECOND = (0x0A000001, 1111), (0x0A000002, 2222)
+
+
+async def hear(ctx, port, width, peer, kind):
+    for word in Datagram(Packet(kind, 1).encode(), peer).words(width):
+        await offer(ctx, port.i, word)
+
+
+async def adopt(ctx, port):
+    ctx.set(port.i_adopt, 1)
+    await ctx.tick()
+    ctx.set(port.i_adopt, 0)
+
+
+async def say(ctx, port, width, kind):
+    """Let the shell say something; returns who is told."""
+    data = Packet(kind, 1, payload=bytes(4)).encode()
+    for index, byte in enumerate(data):
+        payload = {"byte": byte, "first": index == 0, "last": index == len(data) - 1}
+        await offer(ctx, port.i_packets, payload)
+    return (await receive(ctx, port, width))[2]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_answers_go_to_whoever_was_adopted(width):
-    first, second = (0x0A000001, 1111), (0x0A000002, 2222)
-
-    async def hear(ctx, port, peer):
-        for word in Datagram(b"hello!!!", peer).words(width):
-            await offer(ctx, port.i, word)
-
-    async def say(ctx, port):
-        for index in range(12):
-            payload = {"byte": index, "first": index == 0, "last": index == 11}
-            await offer(ctx, port.i_packets, payload)
-        return (await receive(ctx, port, width))[2]
-
     async def talk(ctx, port):
         ctx.set(port.o_packets.ready, 1)
-        await hear(ctx, port, first)
-        ctx.set(port.i_adopt, 1)
-        await ctx.tick()
-        ctx.set(port.i_adopt, 0)
-        assert await say(ctx, port) == first
-        await hear(ctx, port, second)
-        assert await say(ctx, port) == first
-        ctx.set(port.i_adopt, 1)
-        await ctx.tick()
-        ctx.set(port.i_adopt, 0)
-        assert await say(ctx, port) == second
+        await hear(ctx, port, width, FIRST, Kind.RESET)
+        await adopt(ctx, port)
+        assert await say(ctx, port, width, Kind.RESET) == FIRST
+        await hear(ctx, port, width, SECOND, Kind.STATISTICS)
+        assert await say(ctx, port, width, Kind.STATISTICS) == FIRST
+        await adopt(ctx, port)
+        assert await say(ctx, port, width, Kind.ACK) == SECOND
+
+    simulate(width, talk)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_information_goes_to_whoever_asked_for_it(width):
+    async def talk(ctx, port):
+        ctx.set(port.o_packets.ready, 1)
+        await hear(ctx, port, width, FIRST, Kind.RESET)
+        await adopt(ctx, port)
+        await hear(ctx, port, width, SECOND, Kind.INFO)
+        assert await say(ctx, port, width, Kind.RESULT) == FIRST
+        await hear(ctx, port, width, FIRST, Kind.FRAME)
+        assert await say(ctx, port, width, Kind.INFO) == SECOND
+        assert await say(ctx, port, width, Kind.RESULT) == FIRST
+        await hear(ctx, port, width, FIRST, Kind.INFO)
+        assert await say(ctx, port, width, Kind.INFO) == FIRST
 
     simulate(width, talk)
 
