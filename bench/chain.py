@@ -221,7 +221,7 @@ _ROWS = (
 
 def _table(figures: dict[str, dict[str, Any]]) -> Table:
     table = Table(title="chain", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for title in figures:
         table.add_column(title, justify="right")
     for title, key in _ROWS:

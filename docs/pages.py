@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import bench.cli
 from bench.results import stored
+from docs.rates import Rates
 from docs.tables import tables
 from gen.common.console import BAD_INPUT, WRONG
 from gen.common.errors import INTERRUPTED
@@ -26,7 +27,10 @@ from protocol.framing import frame
 from protocol.packets import Block, Form, Kind, Packet
 
 FOLDER = Path(__file__).parent
-PAGES = ("commands.md", "protocol.md", "benchmarks.md", "results.md")
+PAGES = {
+    name: FOLDER / name for name in ("commands.md", "protocol.md", "benchmarks.md", "results.md")
+} | {"README.md": FOLDER.parent / "README.md"}
+"""Files by the names of their templates."""
 _SHOWN = 24
 """Bytes of a packet that are shown."""
 
@@ -40,6 +44,8 @@ def page(name: str) -> str:
 
 def _contents() -> dict[str, Any]:
     """What templates may name."""
+    results = stored(bench.cli.BENCHMARKS)
+    rates = Rates(results)
     return {
         "packets": packets,
         "magic": packets.MAGIC.to_bytes(4, "little").decode(),
@@ -58,7 +64,9 @@ def _contents() -> dict[str, Any]:
         "about": {name: bench.cli.about(name) for name in bench.cli.NAMES},
         "commands": {program: list(_commands(program)) for program in ("gen", "sim", "host")},
         "statuses": {"fine": 0, "wrong": WRONG, "bad": BAD_INPUT, "interrupted": INTERRUPTED},
-        "results": stored(bench.cli.BENCHMARKS),
+        "results": results,
+        "rate": rates.rate,
+        "alone": rates.alone,
         "tables": tables,
     }
 
@@ -146,8 +154,8 @@ def _line(packet: Packet) -> str:
 
 def main() -> None:
     """Write all pages."""
-    for name in PAGES:
-        (FOLDER / name).write_text(page(name))
+    for name, path in PAGES.items():
+        path.write_text(page(name))
 
 
 if __name__ == "__main__":

@@ -149,7 +149,10 @@ Weights = Annotated[
 Calibrate = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Folder of photographs to quantise a float model with; no labels."
+        metavar="DIR",
+        help="Folder of photographs to quantise a float model with; no labels. A network that is "
+        "quantised already stays as it is, and its activations are measured on some of them, for "
+        "report.html.",
     ),
 ]
 WeightBits = Annotated[

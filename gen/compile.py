@@ -24,12 +24,15 @@ from gen.ir.preprocessing import Normalisation, Preprocessing
 from gen.ir.widths import Width, Widths, describe
 from gen.nodes.graph import Graph
 from gen.nodes.outline import check_hardware
+from gen.quantise.activations import measure_activations
 from gen.quantise.post_training import quantise
 from gen.quantise.sensitivity import choose_bits, measure, weight_memory
 from gen.quantise_to_size import quantise_to_size
 
 CALIBRATION_IMAGES = 256
 """Images that are used of a larger calibration folder."""
+MEASURED_IMAGES = 32
+"""Images that are used of it where a network is quantised already, and only measured."""
 PARTS = (0.99, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7, 0.65, 0.6)
 """Parts of a board's memory that weights may get where firebrick chooses their bits: small ones go
 into LUTs, and buffers need some of the rest."""
@@ -55,7 +58,7 @@ class Request:
     model : Path or None
         ONNX, Deep Compression or network file; the embedded default if None.
     calibrate : Path or None
-        Folder of images; needed for float models, senseless for others.
+        Folder of images; needed for float models. Of others, activations are measured on some.
     weight_bits : Widths or None
         8 unless given; only for float models. A Deep Compression file keeps its shared weights
         unless widths are given.
@@ -117,7 +120,7 @@ def compile_network(request: Request, *, progress: Progress = SILENT) -> Quantiz
     if isinstance(model, FloatGraph):
         network = _quantise(model, request, labels, progress)
     else:
-        network = _as_it_is(model, request)
+        network = _as_it_is(model, request, progress)
     return replace(network, source={**network.source, **about})
 
 
@@ -135,8 +138,8 @@ def _read(
     )
 
 
-def _as_it_is(model: QuantizedNetwork, request: Request) -> QuantizedNetwork:
-    """A network that is quantised already.
+def _as_it_is(model: QuantizedNetwork, request: Request, progress: Progress) -> QuantizedNetwork:
+    """A network that is quantised already; what photographs make of its activations is measured.
 
     Raises
     ------
@@ -146,7 +149,6 @@ def _as_it_is(model: QuantizedNetwork, request: Request) -> QuantizedNetwork:
     settled = request.model is None or is_ours(request.model)
     for option, value in (
         *(request.pixels.expected.items() if settled else ()),
-        ("--calibrate", request.calibrate),
         ("--weight-bits", request.weight_bits),
         ("--memory-budget", request.memory_budget),
         ("--size", request.file_size),
@@ -159,7 +161,12 @@ def _as_it_is(model: QuantizedNetwork, request: Request) -> QuantizedNetwork:
             )
     if request.capacity is not None:
         Graph.of(model)
-    return replace(model, preprocessing=request.pixels.apply(model.preprocessing))
+    network = replace(model, preprocessing=request.pixels.apply(model.preprocessing))
+    if request.calibrate is None:
+        return network
+    shown = _photographs(request, network.preprocessing, MEASURED_IMAGES, progress)
+    progress.begin("measure activations")
+    return replace(network, activations=measure_activations(network, shown))
 
 
 def _quantise(
@@ -180,7 +187,7 @@ def _quantise(
     widths = _widths(request)
     bits = widths.of(graph)
     source = {"pixels": pixels, "frames": preprocessing.described(), **_drawn(request)}
-    frames = _calibration(request.calibrate, request.seed, preprocessing, progress)
+    frames = _photographs(request, preprocessing, CALIBRATION_IMAGES, progress)
     if request.file_size is not None:
         return quantise_to_size(
             graph,
@@ -231,13 +238,14 @@ def _widths(request: Request) -> Widths:
     return widths
 
 
-def _calibration(
-    folder: Path, seed: int, preprocessing: Preprocessing, progress: Progress
+def _photographs(
+    request: Request, preprocessing: Preprocessing, most: int, progress: Progress
 ) -> np.ndarray:
-    """Frames of a folder of images, or of some that the seed picks."""
-    paths = list_images(folder)
-    if len(paths) > CALIBRATION_IMAGES:
-        picks = np.random.default_rng(seed).choice(len(paths), CALIBRATION_IMAGES, replace=False)
+    """Frames of the folder of images, or of so many that the seed picks."""
+    assert request.calibrate is not None
+    paths = list_images(request.calibrate)
+    if len(paths) > most:
+        picks = np.random.default_rng(request.seed).choice(len(paths), most, replace=False)
         paths = [paths[index] for index in sorted(picks)]
     progress.begin(f"read {len(paths)} images")
     return load_frames(paths, preprocessing)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import inf, log10
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,9 +20,11 @@ from gen.formats.onnx_float import load_onnx
 from gen.formats.read import is_ours, read_quantised
 from gen.frames.images import load_frames
 from gen.frames.pixel_options import PixelOptions
+from gen.ir.activations import decibels
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import UNSAID, Normalisation, Preprocessing
+from gen.quantise.activations import signal_and_noise
 from gen.quantise.calibrate import run_float
 from sim import golden
 from sim.labelled import Labelled
@@ -142,11 +143,8 @@ class Tally:
 
     def decibels(self) -> dict[str, float]:
         """Signal-to-noise ratio by tensor in dB; infinite where nothing differs."""
-        return {
-            name: 10 * log10(self.signal[name] / noise) if noise else inf
-            for name, noise in self.noise.items()
-            if self.signal[name]
-        }
+        ratios = {name: decibels(self.signal[name], noise) for name, noise in self.noise.items()}
+        return {name: ratio for name, ratio in ratios.items() if ratio is not None}
 
 
 def _sum(a: dict[str, Number], b: dict[str, Number]) -> dict[str, Number]:
@@ -206,9 +204,7 @@ def _differences(
     for op, real in run_float(graph, frames):
         if op.name in codes and codes[op.name].shape == real.shape:
             tensor = network.tensors[op.name]
-            got = (codes[op.name].astype(np.int64) - tensor.zero) * tensor.scale
-            signal[op.name] = float(np.square(real, dtype=np.float64).sum())
-            noise[op.name] = float(np.square(got - real).sum())
+            signal[op.name], noise[op.name] = signal_and_noise(tensor, codes[op.name], real)
     return signal, noise
 
 

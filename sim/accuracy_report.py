@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 from rich.table import Table
 
+from gen.ir.activations import finite
 from gen.ir.ops import GlobalSum
 from sim.accuracy import Job, Tally
 
@@ -70,5 +70,5 @@ def tally_json(job: Job, total: Tally, rate: float) -> dict[str, Any]:
     if job.reference is not None:
         entry["agree"] = total.percent(total.agree)
         ratios = total.decibels()
-        entry["signal_to_noise_db"] = {n: r if isfinite(r) else None for n, r in ratios.items()}
+        entry["signal_to_noise_db"] = {n: finite(r) for n, r in ratios.items()}
     return entry

@@ -6,11 +6,13 @@ that is written out here plainly, so that neither the golden model nor the hardw
 """
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from gen.ir.activations import Activations
 from gen.ir.check import check
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor
@@ -281,6 +283,19 @@ def with_op(network: QuantizedNetwork, name: str, /, **changes: Any) -> Quantize
     """The same network with other fields of one op; it is not checked."""
     ops = tuple(replace(op, **changes) if op.name == name else op for op in network.ops)
     return replace(network, ops=ops)
+
+
+def measured_activations(network: QuantizedNetwork, count: int = 2) -> Activations:
+    """Counts and ratios as a measurement may give them, one of them infinite."""
+    rng, sums = np.random.default_rng(3), network.output.name
+    counts = {}
+    for name, tensor in network.tensors.items():
+        if name != sums:
+            codes = rng.binomial(256, rng.uniform(0.1, 1), (count, *tensor.shape))
+            rows = np.bincount(np.minimum(codes.reshape(-1), 255), minlength=256)
+            counts[name] = tuple(map(int, rows))
+    ratios = {op.name: round(float(rng.uniform(9, 40)), 2) for op in network.ops}
+    return Activations(count, counts, {**ratios, network.ops[1].name: inf})
 
 
 def random_frames(network: QuantizedNetwork, count: int, seed: int = 1) -> np.ndarray:

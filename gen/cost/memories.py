@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from operator import attrgetter
 
 from boards.board import Resources
 from hw.stream.block_ram import HALF_BLOCKS, cut
@@ -10,6 +11,7 @@ from hw.stream.dual_port import MemoryKind
 
 RESOURCES = ("dsp", "lut", "bram36", "ff")
 """Order of the columns of resource arrays; also the order in which a shortage is named."""
+_in_order = attrgetter(*RESOURCES)
 
 
 @cache
@@ -61,14 +63,16 @@ def memory_cost(kind: MemoryKind, depth: int, width: int) -> Resources:
 
 def total(parts: list[Resources]) -> Resources:
     """Sum of resources."""
-    return Resources(
-        lut=sum(part.lut for part in parts),
-        ff=sum(part.ff for part in parts),
-        dsp=sum(part.dsp for part in parts),
-        bram36=sum(part.bram36 for part in parts),
-    )
+    lut = ff = dsp = 0
+    bram36: float = 0
+    for part in parts:  # faster than four sums, and plans ask for a million
+        lut += part.lut
+        ff += part.ff
+        dsp += part.dsp
+        bram36 += part.bram36
+    return Resources(lut, ff, dsp, bram36)
 
 
 def resource_row(resources: Resources) -> tuple[float, ...]:
     """Resources in the order of :data:`RESOURCES`."""
-    return tuple(float(getattr(resources, name)) for name in RESOURCES)
+    return tuple(map(float, _in_order(resources)))

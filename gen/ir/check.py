@@ -56,6 +56,8 @@ def _problems(network: QuantizedNetwork) -> Iterator[str]:
         yield f"ends in {network.ops[-1].name}, not in a global sum"
     if len(network.labels) != network.output.shape[2]:
         yield f"{len(network.labels)} labels for {network.output.shape[2]} classes"
+    if network.activations is not None:
+        yield from network.activations.problems(network.tensors, network.output.name)
 
 
 def _mistyped(part: Any) -> Iterator[str]:

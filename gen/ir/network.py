@@ -26,6 +26,7 @@ from typing import Any, get_args
 import numpy as np
 
 from gen.common.errors import FirebrickError
+from gen.ir.activations import Activations
 from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
 
@@ -51,6 +52,8 @@ class QuantizedNetwork:
     preprocessing : Preprocessing
     source : dict
         Where the network came from and how it was quantised, for people.
+    activations : Activations or None
+        What its tensors held for some frames, for people too; None if nobody has looked.
     """
 
     name: str
@@ -59,6 +62,7 @@ class QuantizedNetwork:
     labels: tuple[str, ...]
     preprocessing: Preprocessing
     source: dict[str, str] = field(default_factory=dict)
+    activations: Activations | None = None
 
     @property
     def input(self) -> Tensor:
@@ -125,6 +129,8 @@ class QuantizedNetwork:
 
 def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A network as plain data for JSON and arrays by layer and field, for files.
+
+    What was measured of its activations is not among it.
 
     Returns
     -------

@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.common.files import replacing
+from gen.ir.activations import Activations
 from gen.ir.check import check
 from gen.ir.network import FORMAT_VERSION, QuantizedNetwork, flatten, unflatten
+
+HEADER, ACTIVATIONS = "network.json", "activations.json"
+"""Entries besides arrays; the latter is there if activations were measured."""
 
 
 def save_network(network: QuantizedNetwork, path: str | Path) -> None:
@@ -27,11 +32,14 @@ def save_network(network: QuantizedNetwork, path: str | Path) -> None:
     """
     header, arrays = flatten(network)
     with replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
-        _write_entry(archive, "network.json", json.dumps(header, indent=1).encode())
+        _write_entry(archive, HEADER, json.dumps(header, indent=1).encode())
         for key, array in arrays.items():
             buffer = io.BytesIO()
             np.save(buffer, array, allow_pickle=False)
             _write_entry(archive, key + ".npy", buffer.getvalue())
+        if network.activations is not None:
+            measured = json.dumps(network.activations.to_entry(), separators=(",", ":"))
+            _write_entry(archive, ACTIVATIONS, measured.encode())
 
 
 def load_network(path: str | Path) -> QuantizedNetwork:
@@ -44,7 +52,7 @@ def load_network(path: str | Path) -> QuantizedNetwork:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            header = json.loads(archive.read("network.json"))
+            header = json.loads(archive.read(HEADER))
             if header.get("format") not in range(1, FORMAT_VERSION + 1):
                 raise FirebrickError(
                     f"{path}: network file format {header.get('format')!r}, but this version "
@@ -55,7 +63,8 @@ def load_network(path: str | Path) -> QuantizedNetwork:
                 for entry in archive.namelist()
                 if entry.endswith(".npy")
             }
-        network = unflatten(header, arrays)
+            measured = _activations(archive)
+        network = replace(unflatten(header, arrays), activations=measured)
         _check_file(network, path)
     except FileNotFoundError:
         raise FirebrickError(f"{path}: no such network file; check the path") from None
@@ -66,6 +75,13 @@ def load_network(path: str | Path) -> QuantizedNetwork:
             f"{path}: not a firebrick network file ({_reason(error)}); generate it again"
         ) from None
     return network
+
+
+def _activations(archive: zipfile.ZipFile) -> Activations | None:
+    """What was measured of activations, if that is in a file."""
+    if ACTIVATIONS not in archive.namelist():
+        return None
+    return Activations.of(json.loads(archive.read(ACTIVATIONS)))
 
 
 def _check_file(network: QuantizedNetwork, path: str | Path) -> None:

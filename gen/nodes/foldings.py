@@ -8,6 +8,7 @@ from math import ceil, gcd
 from typing import Any
 
 from boards.board import Family, Resources
+from gen.common.cached import kept_by_first
 from gen.cost.model import CostModel
 from gen.nodes.conv_cost import engine_cost, scale_memory, scaler_kind
 from gen.nodes.conv_shape import ConvShape
@@ -52,11 +53,24 @@ def options(
     model = costs or CostModel.fitted()
 
     def price(plan: EnginePlan) -> Resources:
-        cost = engine_cost(model, shape, plan, around.i_lanes[0], tapped=tapped, family=family)
-        return model.on_family(cost, family)
+        return _price(shape, model, plan, around.i_lanes[0], family, tapped)
 
     foldings = _foldings(shape, around, cycles, tapped=tapped)
     return engine_options(shape, foldings, EnginePlan, price, around, cycles, family)
+
+
+@kept_by_first
+def _price(
+    shape: ConvShape,
+    costs: CostModel,
+    plan: EnginePlan,
+    i_lanes: int,
+    family: Family,
+    tapped: bool,
+) -> Resources:
+    """An engine's cost in the family's LUTs: nine of ten were asked for other cycles before."""
+    cost = engine_cost(costs, shape, plan, i_lanes, tapped=tapped, family=family)
+    return costs.on_family(cost, family)
 
 
 def engine_options(
@@ -82,12 +96,14 @@ def engine_options(
     around, cycles, family : Surroundings, int, "xc7" or "ecp5"
         As for :func:`options`.
     """
-    found, kinds = [], KINDS[family]
+    found, kinds, scaler = [], KINDS[family], scaler_kind(shape, family)
     fewest = min((shape.products(pe, simd) for pe, simd, _ in foldings), default=0)
     for pe, simd, lanes in foldings:
         if shape.products(pe, simd) > max(WIDER * fewest, fewest + 8):
             continue
         busy, chunks = max(shape.compute_cycles(pe, simd), around.transfers), shape.chunks(simd)
+        rings = {kind: ring_pixels(shape, kind, chunks, simd, busy, cycles) for kind in kinds}
+        scales = scale_memory(shape, lanes)
         for multiplier, weights, window in product(MULTIPLIERS[family], kinds, kinds):
             plan = make(
                 pe=pe,
@@ -96,9 +112,9 @@ def engine_options(
                 multiplier=multiplier,
                 weight_memory=weights,
                 window_memory=window,
-                window_pixels=ring_pixels(shape, window, chunks, simd, busy, cycles),
-                scaler=scaler_kind(shape, family),
-                scale_memory=scale_memory(shape, lanes),
+                window_pixels=rings[window],
+                scaler=scaler,
+                scale_memory=scales,
             )
             found.append(Option(plan, price(plan)))
     return pareto(found)

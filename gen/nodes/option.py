@@ -83,10 +83,10 @@ class Surroundings:
 def pareto(found: list[Option]) -> list[Option]:
     """Options that no other one beats in all of DSP blocks, LUTs and block RAM."""
     kept: list[Option] = []
-    best: list[tuple[float, ...]] = []
-    for option in sorted(found, key=lambda o: o.row[:3]):
-        row = option.row[:3]
-        if not any(all(a <= b for a, b in zip(other, row, strict=True)) for other in best):
-            kept.append(option)
-            best.append(row)
+    best: list[tuple[float, float]] = []
+    rows = sorted(((option.row[:3], at) for at, option in enumerate(found)))
+    for (_, lut, bram36), at in rows:  # none has fewer DSP blocks than those before it
+        if not any(other[0] <= lut and other[1] <= bram36 for other in best):
+            kept.append(found[at])
+            best.append((lut, bram36))
     return kept

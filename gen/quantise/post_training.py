@@ -3,7 +3,8 @@
 Weights get one symmetric scale an output channel, activations one scale a tensor, chosen so that
 clipping and rounding together make the smallest mean square error over the calibration frames.
 What rounding the weights adds on average to each channel is taken off its bias. How weights are
-rounded is a choice: see :func:`quantise`.
+rounded is a choice: see :func:`quantise`. At the end, some of the frames are run once more, to note
+what the activations are and how near to the float network's (:mod:`gen.quantise.activations`).
 
 A first layer that pads does so with the code nearest to the mean. That is at most half a code from
 what the float network pads with, and touches border pixels only.
@@ -12,6 +13,7 @@ what the float network pads with, and touches border pixels only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +29,7 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, FloatConv, Op, SharedConv, Tensor
 from gen.ir.preprocessing import Normalisation, Preprocessing, default_preprocessing
 from gen.ir.widths import WIDEST, Width, check_width
+from gen.quantise.activations import FRAMES, measure_activations, spread_out
 from gen.quantise.calibrate import Statistics, observe
 from gen.quantise.equalise import equalise
 from gen.quantise.fisher import channel_couplings
@@ -96,20 +99,22 @@ def quantise(
             f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
         )
     widths = _widths(graph, weight_bits, rounding)
-    graph = graph.fold_input(normalisation)
     # BLAS adds up in another order on another number of cores, which changes codes.
     with threadpool_limits(1):
+        coded = {name for name, width in widths.items() if width.levels is not None}
+        graph = equalise(graph.fold_input(normalisation), frames, coded)
         tensors, ops = _integers(graph, frames, widths, rounding, progress)
-    network = QuantizedNetwork(
-        name=graph.name,
-        ops=ops,
-        tensors=tensors,
-        labels=labels or choose_labels(graph.classes, graph.metadata),
-        preprocessing=preprocessing or default_preprocessing(*graph.input_shape),
-        source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
-    )
-    check(network)
-    return network
+        network = QuantizedNetwork(
+            name=graph.name,
+            ops=ops,
+            tensors=tensors,
+            labels=labels or choose_labels(graph.classes, graph.metadata),
+            preprocessing=preprocessing or default_preprocessing(*graph.input_shape),
+            source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
+        )
+        check(network)
+        measured = measure_activations(network, spread_out(frames, FRAMES), graph)
+    return replace(network, activations=measured)
 
 
 def _frames_told(graph: FloatGraph, count: int, rounding: Rounding) -> str:
@@ -127,9 +132,7 @@ def _integers(
     progress: Progress,
 ) -> tuple[dict[str, Tensor], tuple[Op, ...]]:
     """Every tensor with its scale, and all ops."""
-    coded = {name for name, width in widths.items() if width.levels is not None}
     observed = OBSERVED / 2 if rounding == "gptq" else 1.0
-    graph = equalise(graph, frames, coded)
     statistics = observe(graph, frames, progress=Part(progress, 0.0, observed))
     tensors = _tensors(graph, statistics)
     if rounding == "gptq":
@@ -150,7 +153,7 @@ def _together(
     couplings = channel_couplings(graph, frames, narrow, progress=looking)
     rest = Part(progress, OBSERVED, 1.0)
     count = frames_in_memory(graph, len(frames))
-    both = with_mirror_images(frames[np.arange(count) * len(frames) // count])
+    both = with_mirror_images(spread_out(frames, count))
     return quantise_in_sequence(graph, both, tensors, widths, couplings, progress=rest)
 
 

@@ -11,10 +11,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from gen.ir.activations import Activations, finite
+from gen.report.activations import held, noisiest
 from gen.report.figures import Figures
 from gen.report.measured import Measured
 from gen.report.rows import TITLES
-from gen.report.words import number
+from gen.report.words import number, printable
 
 FORMAT = 1
 """Of the JSON."""
@@ -62,6 +64,8 @@ class Build:
             "available": asdict(figures.board.resources),
             "layers": {name: asdict(cost) for name, cost in plan.costs.items()},
         }
+        if figures.network.activations is not None:
+            entry["activations"] = self._activations(figures.network.activations)
         found = self.measured.synthesised
         if found is not None:
             entry["synthesised"] = asdict(found.total.synthesised)
@@ -69,6 +73,20 @@ class Build:
         if self.measured.routed is not None:
             entry["routed"] = asdict(self.measured.routed)
         return entry
+
+    def _activations(self, found: Activations) -> dict[str, Any]:
+        """What is known of activations, by layer."""
+        rows = held(self.figures.network)
+        return {
+            "frames": found.frames,
+            "saturated": {row.name: row.saturated for row in rows if row.counts},
+            "signal_to_noise_db": {n: finite(ratio) for n, ratio in found.decibels.items()},
+        }
+
+
+def _noise(build: Build) -> str:
+    found = noisiest(build.figures.network)
+    return NONE if found is None else f"{found[1]:.1f} in {printable(found[0])}"
 
 
 def _clock(build: Build) -> str:
@@ -97,10 +115,11 @@ _ABOUT: dict[str, Callable[[Build], str]] = {
 }
 """What is compared of any two builds."""
 _MEASURED: dict[str, Callable[[Build], str]] = {
+    "lowest signal to noise, dB": _noise,
     "clock, MHz, estimated from synthesis": _clock,
     "timing of place and route": _routed,
 }
-"""What is compared if a tool ran for one of them."""
+"""What is compared if it was measured of one of them."""
 
 
 def _rate(value: float) -> str:

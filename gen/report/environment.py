@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from gen.report.words import elided, number, printable
 
 WIDE, NARROW = 7, 2
 """Columns of the graph's bands on a screen, and on a telephone."""
+LEAST = 1e-4
+"""Smallest part of codes that is told as a number."""
 TIMES = "\N{MULTIPLICATION SIGN}"
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -32,6 +35,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
+        "decibels": _decibels,
         "digits": lambda value, places: f"{value:.{places}f}",
         "elided": elided,
         "layer_hint": _layer_hint,
@@ -39,6 +43,7 @@ def environment() -> Environment:
         "percent": lambda share: f"{share:.1%}",
         "printable": printable,
         "rate": lambda value: number(round(value, 1)),
+        "share": _share,
         "shape": lambda shape: TIMES.join(map(str, shape)),
         "stream_hint": _stream_hint,
     }
@@ -85,6 +90,16 @@ def _stream_hint(stream: Stream) -> str:
         wait = f", waits {stream.waits * 1e6:.1f} µs" if stream.waits else ""
         lines.append(f"queue of {stream.queued} pixels in {stream.memory} memory{wait}")
     return "\n".join(lines)
+
+
+def _share(share: float) -> str:
+    """A small part of codes; nothing if there are none."""
+    return "" if not share else f"{share:.2%}" if share >= LEAST else f"<{LEAST:.2%}"
+
+
+def _decibels(ratio: float | None) -> str:
+    """A ratio, as far as it is known."""
+    return "" if ratio is None else f"{ratio:.1f}" if isfinite(ratio) else "exact"
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from gen.common.build_folder import BuildFolder
 from gen.common.files import replacing
-from gen.report import charts, comparison_charts
+from gen.report import activation_charts, charts, comparison_charts
+from gen.report.activations import held, noisiest
 from gen.report.advice import better_link
 from gen.report.comparison import Build, layer_cycles, rows
 from gen.report.environment import environment, graph_context
@@ -61,6 +62,8 @@ def report_page(figures: Figures, measured: Measured) -> str:
             named=NAMED,
             coarsest=COARSEST,
             better=better_link(figures),
+            held=held(figures.network),
+            noisiest=noisiest(figures.network),
         )
     )
 
@@ -87,6 +90,11 @@ def _charts(figures: Figures, measured: Measured) -> dict[str, Markup]:
             charts.weights(figures),
             charts.histograms(figures),
         ]
+        rows = held(figures.network)
+        if rows:
+            made.append(activation_charts.histograms(rows))
+        if noisiest(figures.network) is not None:
+            made.append(activation_charts.noise(rows))
         if measured.synthesised is not None:
             made.append(charts.synthesis(measured.synthesised, figures.uses))
             made.append(charts.clock(measured.synthesised.clock, figures.plan.clock_hz))

@@ -12,6 +12,7 @@ from PIL import Image
 from gen.cli import app
 from gen.common.build_folder import BuildFolder
 from gen.common.console import run_app
+from gen.compile import MEASURED_IMAGES
 from gen.formats.family import Family
 from gen.ir.network_file import load_network, save_network
 from gen.ir.ops import INPUT
@@ -63,14 +64,18 @@ def tiny_file(tmp_path_factory):
 
 
 def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
-    status, out, err = call(
-        "--board", "arty_a7_35", "--model", tiny_file, "--clock", "80", "--frames", "coded"
-    )
+    (tmp_path / "photos").mkdir()
+    write_photos(tmp_path / "photos", MEASURED_IMAGES + 1)
+    options = ["--clock", "80", "--frames", "coded", "--calibrate", "photos"]
+    status, out, err = call("--board", "arty_a7_35", "--model", tiny_file, *options)
     assert (status, err) == (0, "")
     assert "frames/s of photographs, without loss" in out
     folder = tmp_path / "build" / "arty_a7_35"
     assert json.loads((folder / "manifest.json").read_text())["clock_hz"] == 80_000_000
     assert "at 80 MHz" in (folder / "report.html").read_text()
+    network = load_network(folder / "network.npz")
+    assert network.digest == load_network(tiny_file).digest
+    assert (network.activations.frames, network.activations.decibels) == (MEASURED_IMAGES, {})
     assert "fire2/squeeze" in out
     assert f"{sys.executable} -m sim --build build/arty_a7_35" in out
 
@@ -101,7 +106,7 @@ def test_a_network_file_becomes_a_board_folder(call, tiny_file, tmp_path):
         ),
         (["--board", "arty_a7", "--model", "."], "error: "),
         (["--board", "arty_a7", "--weight-bits", "4"], "leave out --weight-bits"),
-        (["--board", "arty_a7", "--calibrate", "."], "leave out --calibrate"),
+        (["--board", "arty_a7", "--calibrate", "."], "holds no image"),
         (["--board", "arty_a7", "--memory-budget", "9"], "leave out --memory-budget"),
         (["--board", "arty_a7", "--out", "text.npz"], "exists and is no folder"),
         (["--board", "arty_a7", "--out", "."], "is not empty"),
@@ -184,6 +189,8 @@ def test_a_float_model_is_quantised_with_the_folder_of_photographs(call, float_f
     network = load_network(tmp_path / "here" / "network.npz")
     assert [op.weight_bits for op in network.convs] == [8] + [4] * 7
     assert network.source["widths"] == "4 bits, conv1 8"
+    assert network.activations.frames == 5
+    assert network.activations.decibels.keys() == {op.name for op in network.ops}
     assert network.name == "float"
     assert network.source["pixels"] == "RGB, mean 0, deviation 1; given"
 

@@ -49,3 +49,23 @@ def test_what_cannot_be_compiled_is_not_kept(tmp_path, monkeypatch):
     (tmp_path / "verilated.cpp").write_text("wrong")
     assert objcache.main(command) == 1
     assert not (tmp_path / "objects").exists()
+
+
+def test_a_design_reads_a_header_that_is_compiled_once_for_its_options(tmp_path, monkeypatch):
+    monkeypatch.setattr(objcache, "OBJECTS", tmp_path / "objects")
+    (tmp_path / objcache.HEADER).write_text("#pragma once\nconstexpr int answer = 42;\n")
+    source = tmp_path / "Vtop.cpp"
+    source.write_text(f'#include "{objcache.HEADER}"\nint main() {{ return answer - 42; }}\n')
+    headers = set()
+    for level in ("-O1", "-O1", "-O0"):
+        options = [level, f"-I{tmp_path}", objcache.NO_WAVES, "-DOTHER", "-Winvalid-pch", "-Werror"]
+        made = str(tmp_path / "made.o")
+        assert objcache.main(["g++", *options, "-c", "-o", made, str(source)]) == 0
+        headers.add(frozenset((tmp_path / "objects").glob("*.gch")))
+    assert sorted(len(compiled) for compiled in headers) == [1, 2]
+
+
+def test_a_design_with_waves_reads_its_own_headers(tmp_path):
+    (tmp_path / objcache.HEADER).write_text("")
+    command = ["g++", f"-I{tmp_path}", "-DVM_TRACE=1", "-c", "-o", "made.o", "Vtop.cpp"]
+    assert objcache.with_header(command) == command

@@ -28,10 +28,15 @@ class _Build:
 
     def verilate(self, source: Path, visible: Sequence[str]) -> None:
         rules = self._folder / "visible.vlt"
-        lines = [f'public_flat_rw -module "*" -var "{name}"\n' for name in visible]
+        lines = [
+            f'public_flat_{access} -module "{module}" -var "{name}"\n'
+            for name in visible
+            for access, module in (("rd", "*"), ("rw", TOP))
+        ]
         rules.write_text("`verilator_config\n" + "".join(lines))
         arguments = ["-cc", "--vpi", "-Wno-fatal", "--prefix", "Vtop", "--top-module", TOP]
         arguments += ["--timescale", "1ns/1ps", "--x-assign", "unique", "--output-split", "0"]
+        arguments += ["--no-decoration"]
         arguments += ["-Mdir", str(self._folder / "obj")]
         self._execute([self._tool.path, *arguments, rules, source])
 
@@ -71,8 +76,8 @@ def build(source: Path, folder: Path, visible: Sequence[str]) -> None:
     folder : Path
         Where to build.
     visible : sequence of str
-        Patterns of the wires that cocotb may see, in every module. Showing all of them makes
-        builds many times slower.
+        Patterns of the wires that cocotb may see, in every module; it may write those of the top.
+        Showing all of them makes builds many times slower.
 
     Raises
     ------

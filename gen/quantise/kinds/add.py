@@ -28,7 +28,8 @@ class AddRule(Rule[FloatAdd, Add]):
         op, inputs, x, y
         """
         a, b = (codes.astype(np.float64) for codes in inputs)
-        return requantised(op, a * op.multiplier[0] + b * op.multiplier[1], y)
+        total = a * op.multiplier[0] + b * op.multiplier[1] + op.offset
+        return requantised(op, total, y)
 
     def back(
         self, op: FloatAdd, inputs: Sequence[np.ndarray], y: np.ndarray, slope: np.ndarray

@@ -31,7 +31,7 @@ class AveragePoolRule(Rule[FloatAveragePool, AveragePool]):
         op, inputs, x, y
         """
         total = _window_sums(op, inputs[0].astype(np.float64)) * op.multiplier
-        return requantised(op, total, y)
+        return requantised(op, total + op.offset, y)
 
     def back(
         self, op: FloatAveragePool, inputs: Sequence[np.ndarray], y: np.ndarray, slope: np.ndarray

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.networks import (
     NetworkBuilder,
     conv_network,
     fire_network,
+    measured_activations,
     tiny_network,
     with_op,
 )
@@ -373,6 +375,31 @@ FOUR = "tuple[int, int, int, int]"
 ])  # fmt: skip
 def test_fields_of_another_type(edit: Edit, problem: str):
     assert refusal(edit(PLAIN)) == problem
+
+
+MEASURED = measured_activations(PLAIN)
+
+
+@pytest.mark.parametrize(("changes", "problem"), [
+    ({"frames": 0}, "of 0 frames"),
+    ({"frames": True}, "of True frames"),
+    ({"frames": 3}, "counts of input are not of 3 frames"),
+    ({"counts": {**MEASURED.counts, "sums": (0,) * 256}},
+     "counts of other tensors than the network has"),
+    ({"counts": {**MEASURED.counts, "pool1": (0,) * 255}},
+     "counts of pool1 are not one for each of its codes"),
+    ({"counts": {**MEASURED.counts, "pool1": (-1, *MEASURED.counts["pool1"][1:])}},
+     "counts of pool1 are not one for each of its codes"),
+    ({"counts": {**MEASURED.counts, "pool1": (0.5, *MEASURED.counts["pool1"][1:])}},
+     "counts of pool1 are not one for each of its codes"),
+    ({"decibels": {"pool2": 1.0}}, "1.0 dB for pool2"),
+    ({"decibels": {"pool1": nan}}, "nan dB for pool1"),
+    ({"decibels": {"pool1": -inf}}, "-inf dB for pool1"),
+])  # fmt: skip
+def test_problems_of_what_was_measured(changes: dict[str, Any], problem: str):
+    check(replace(PLAIN, activations=MEASURED))
+    wrong = replace(PLAIN, activations=replace(MEASURED, **changes))
+    assert refusal(wrong) == f"activations: {problem}"
 
 
 def test_no_op_has_the_name_of_the_board():

@@ -8,7 +8,7 @@ import pytest
 from gen.common.errors import FirebrickError
 from gen.ir.network_file import load_network, save_network
 from gen.ir.ops import Conv
-from tests.networks import NetworkBuilder, tiny_network, with_op
+from tests.networks import NetworkBuilder, measured_activations, tiny_network, with_op
 
 
 def test_file_round_trip(tmp_path):
@@ -63,6 +63,38 @@ def test_files_without_codebooks_stay_readable_by_format_1(tmp_path):
         with zipfile.ZipFile(tmp_path / "net.npz") as archive:
             header = json.loads(archive.read("network.json"))
         assert header["format"] == version
+
+
+def test_what_was_measured_is_kept_and_decides_nothing(tmp_path):
+    network = tiny_network()
+    save_network(network, tmp_path / "without.npz")
+    assert load_network(tmp_path / "without.npz").activations is None
+    measured = replace(network, activations=measured_activations(network))
+    save_network(measured, tmp_path / "with.npz")
+    again = load_network(tmp_path / "with.npz")
+    assert again.activations == measured.activations
+    assert again.digest == network.digest
+    entries = []
+    for name in ("without.npz", "with.npz"):
+        with zipfile.ZipFile(tmp_path / name) as archive:
+            entries.append({entry: archive.read(entry) for entry in archive.namelist()})
+    without, given = entries
+    assert given.keys() - without.keys() == {"activations.json"}
+    assert all(given[name] == data for name, data in without.items())
+    text = given["activations.json"].decode()
+    assert json.loads(text, parse_constant=pytest.fail)["decibels"]["pool1"] is None
+
+
+@pytest.mark.parametrize(
+    "measured", ["[]", "{}", '{"frames": 1, "counts": {}, "decibels": {}}', "{"]
+)
+def test_what_was_measured_of_another_network_is_refused(tmp_path, measured):
+    path = tmp_path / "net.npz"
+    save_network(tiny_network(), path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("activations.json", measured)
+    with pytest.raises(FirebrickError, match=r"net\.npz: "):
+        load_network(path)
 
 
 def test_files_that_are_no_networks(tmp_path):

@@ -12,6 +12,7 @@ from gen.report.stored import load_figures
 from tests.gen.common.test_manifest import ETHERNET, UART
 from tests.gen.report.pages import Page, digits
 from tests.generated import run_command
+from tests.networks import measured_activations
 
 
 def write(folder, figures, manifest):
@@ -66,6 +67,24 @@ def test_the_same_for_programs(figures, builds, monkeypatch, capsys):
     assert one["limit"] == "link"
     assert "synthesised" not in one
     assert one["layers"]["conv1"]["cycles"] == figures.plan.costs["conv1"].cycles
+
+
+def test_activations_are_compared_where_they_were_measured(figures, builds, monkeypatch, capsys):
+    assert run_command(monkeypatch, app, "compare", *builds) == 0
+    assert "signal to noise" not in capsys.readouterr().out
+    found = measured_activations(figures.network)
+    save_network(replace(figures.network, activations=found), BuildFolder(builds[1].path).network)
+    assert run_command(monkeypatch, app, "compare", *builds) == 0
+    [told] = [line for line in capsys.readouterr().out.splitlines() if "signal to noise" in line]
+    least = min(found.decibels, key=found.decibels.__getitem__)
+    assert told.split("dB")[1].split() == ["-", f"{found.decibels[least]:.1f}", "in", least]
+    assert run_command(monkeypatch, app, "compare", *builds, "--json") == 0
+    one, two = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["builds"]
+    assert "activations" not in one
+    assert two["activations"]["frames"] == found.frames
+    assert two["activations"]["signal_to_noise_db"] == {**found.decibels, "pool1": None}
+    counts = found.counts["conv1"]
+    assert two["activations"]["saturated"]["conv1"] == counts[255] / sum(counts)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from boards import BOARDS
@@ -13,14 +14,14 @@ from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.ir.ops import INPUT
 from gen.plan.planner import Goal
-from gen.report.environment import TIMES
+from gen.report.environment import TIMES, environment
 from gen.report.figures import Figures
 from gen.report.measured import Measured
 from gen.report.page import report_page, write_report
 from gen.timing.estimate import Estimate
 from gen.timing.paths import Hop, Path
 from tests.gen.report.pages import Page, digits
-from tests.networks import NetworkBuilder
+from tests.networks import NetworkBuilder, measured_activations
 
 STRANGE = 'sch\N{LATIN SMALL LETTER A WITH DIAERESIS}rf<b>&"$x$"\N{CJK UNIFIED IDEOGRAPH-5C64}\x07'
 
@@ -68,6 +69,58 @@ def test_both_graphs_have_every_layer_and_every_stream(text, figures):
         assert graph.count('class="arrow') == len(figures.streams)
         assert graph.count('class="queue"') == len(figures.plan.queues)
         assert f'<text class="name" x="22" y="30">{INPUT}</text>' in graph
+
+
+def charts(text):
+    """Captions of all charts."""
+    return set(re.findall(r"<figcaption>(.*?)</figcaption>", text))
+
+
+def test_activations_are_shown_as_they_were_measured(figures):
+    found = measured_activations(figures.network)
+    network = replace(figures.network, activations=found)
+    text = report_page(replace(figures, network=network), Measured())
+    assert charts(text) >= {"How often each code occurs", "Signal to noise"}
+    page = Page(text)
+    assert {ref[1:] for ref in page.references} <= set(page.ids)
+    [head] = [at for at, row in enumerate(page.rows) if "signal to noise, dB" in row]
+    for row in page.rows[head + 1 : head + 1 + len(network.tensors)]:
+        name = row[0]
+        tensor = network.tensors[name]
+        counts, ratio = found.counts.get(name), found.decibels.get(name)
+        assert row[6] == ("" if ratio is None else "exact" if name == "pool1" else f"{ratio:.1f}")
+        if counts is None:
+            assert row[1:6] == [""] * 5
+            continue
+        low, high = counts[0] if tensor.signed else 0, counts[-1]
+        assert row[1] == str(np.count_nonzero(counts))
+        shares = [counts[128 if tensor.signed else 0], low, high, low + high]
+        for cell, share in zip(row[2:6], shares, strict=True):
+            told = digits(cell) if cell else 0
+            assert told == pytest.approx(100 * share / sum(counts), abs=0.051)
+        assert f"{name}: {row[1]} of 256 codes used" in text
+    least = min(found.decibels.values())
+    assert f"ratio against the float network is {least:.1f} dB" in " ".join(page.text)
+
+
+def test_without_a_float_network_there_is_no_ratio(figures, text):
+    found = replace(measured_activations(figures.network), decibels={})
+    network = replace(figures.network, activations=found)
+    bare = report_page(replace(figures, network=network), Measured())
+    assert charts(bare) - charts(text) == {"How often each code occurs"}
+    assert "There is no signal-to-noise ratio" in bare
+    assert not [row for row in Page(bare).rows if "signal to noise, dB" in row]
+
+
+def test_small_parts_of_codes_are_told():
+    shares = (0.0, 1 / 99_999, 1 / 9_999, 0.25)
+    made = environment().from_string("{% for s in shares %}{{ s|share }};{% endfor %}")
+    assert made.render(shares=shares) == ";&lt;0.01%;0.01%;25.00%;"
+
+
+def test_without_frames_the_page_says_how_to_get_activations(text):
+    assert "Nothing is known of them" in text
+    assert "How often each code occurs" not in charts(text)
 
 
 def test_rates_and_what_more_would_bring(page, figures):
