@@ -10,7 +10,8 @@ from gen.common.manifest import EthernetLink, Manifest
 from gen.ir.network_file import save_network
 from host import discovery
 from host.cli import app
-from host.discovery import discover, the_only
+from host.commands.found import show_found
+from host.discovery import Found, discover, the_only
 from host.neighbours import EVERYBODY, Subnet, silence, subnets
 from protocol.device import Device
 from protocol.packets import HEADER, MAGIC, VERSION, Kind, Packet
@@ -132,6 +133,19 @@ def test_info_lists_boards(here, build, board, neighbour, monkeypatch, capsys):
     assert (first["address"], first["board"], first["name"]) == ("127.0.0.1", "arty_a7", "tiny")
     assert (second["address"], second["port"]) == ("127.0.0.3", board.port)
     assert (second["digest"], "board" in second) == (b"another!".hex(), False)
+
+
+def test_a_board_of_another_subnet_is_told(info, capsys):
+    far = Found(IPv4Address("192.168.1.50"), 18002, IPv4Address("10.0.0.5"), info)
+    stranger = Found(IPv4Address("10.0.0.6"), 18002, IPv4Address("10.0.0.5"), None, "it is odd")
+    show_found([far, stranger], None, json=False)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "192.168.1.50:18002: this machine is 10.0.0.5 on its way there, which may be" in text
+    assert "10.0.0.6:18002: " not in text
+    assert "it is odd" in text
+    show_found([stranger], None, json=True)
+    told = {"address": "10.0.0.6", "port": 18002, "problem": "it is odd"}
+    assert json.loads(capsys.readouterr().out) == told
 
 
 def test_the_only_board_is_taken(here, build, board, monkeypatch, capsys, tmp_path):
