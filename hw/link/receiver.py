@@ -147,17 +147,18 @@ class PacketReceiver(wiring.Component):
         taken = self.i.valid & self.i.ready
         skips, judged = state == _State.SKIP, state == _State.JUDGE
         listens = state.matches(_State.HEADER, _State.PAYLOAD, _State.CHECK)
-        bad, damaged = Signal(), Signal()
+        bad, came, damaged = Signal(), Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
             crc.valid.eq(taken),
-            crc.start.eq(self.i.valid & first),
+            crc.start.eq(first),
+            right.eq(came & ~damaged),
         ]
         m.d.sync += [
-            right.eq(judged & crc.match_detected),
-            damaged.eq(judged & ~crc.match_detected),
-            self.o_bad.eq(bad | damaged),
+            came.eq(judged),
+            damaged.eq(~crc.match_detected),
+            self.o_bad.eq(bad | (came & damaged)),
         ]
         # What enables so many registers is close to the states; a byte that does not belong there
         # has left at the other end before the header is looked at.

@@ -17,14 +17,13 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.frames.frame_input import FrameInput
-from hw.link.packet import BYTE, PACKET_BYTE, PACKETS, Deframer, Framer
+from hw.link.packet import BYTE, PACKETS, Deframer, Framer
 from hw.link.receiver import PacketReceiver
 from hw.link.responder import Responder
 from hw.link.results import ResultQueue
 from hw.link.sender import PacketSender
 from hw.stream.fifo import MemoryKind
 from hw.stream.reset_domain import add_domain
-from hw.stream.skid_buffer import SkidBuffer
 from hw.stream.stalls import StallSampler
 from protocol.messages import DeviceInfo
 from protocol.packets import STATISTICS, Kind
@@ -242,10 +241,7 @@ class FrameServer(wiring.Component):
         # The ports first: what is used first keeps its name, and simulations go by these names.
         wiring.connect(m, framer.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.i), deframer.i)
-        # The line ends at the chip's edge, and packets are taken apart where their memory is.
-        m.submodules.inlet = inlet = SkidBuffer(PACKET_BYTE)
-        wiring.connect(m, deframer.o, inlet.i)
-        wiring.connect(m, inlet.o, shell.i)
+        wiring.connect(m, deframer.o, shell.i)
         wiring.connect(m, shell.o, framer.i)
         m.d.comb += shell.i_lost.eq(self.i_lost)
         m.d.comb += [
