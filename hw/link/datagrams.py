@@ -59,8 +59,8 @@ class DatagramPort(wiring.Component):
     o_lost : Out(1)
         For one cycle: a damaged datagram came.
     i_adopt : In(1)
-        For one cycle, behind a packet and before the second byte of the next one: from now on,
-        answer its sender.
+        For one cycle, between two packets: from now on, answer the sender of the packet that came
+        last.
 
     Raises
     ------
@@ -87,10 +87,9 @@ class DatagramPort(wiring.Component):
         """Build the hardware."""
         m = Module()
         last_peer, peer, asker = Signal(PEER), Signal(PEER), Signal(PEER)
-        judged_peer, asked = Signal(PEER), Signal()
-        m.d.sync += judged_peer.eq(last_peer)
+        asked = Signal()
         with m.If(self.i_adopt):
-            m.d.sync += peer.eq(judged_peer)
+            m.d.sync += peer.eq(last_peer)
         with m.If(asked):
             m.d.sync += asker.eq(last_peer)
         m.d.sync += asked.eq(_says_info(m, self.o_packets))

@@ -115,23 +115,19 @@ class PacketReceiver(wiring.Component):
         m.submodules.storage = storage = DualPortMemory(8, info.credits * info.chunk, "block")
         state = Signal(_State)
         header = Signal(data.StructLayout(HEADER.bits), reset_less=True)
-        # When a packet is judged, the next one may push its header out; and whoever is told of it
-        # is far away.
-        known = Signal(data.StructLayout(HEADER.bits), reset_less=True)
-        m.d.sync += known.eq(header)
         wanted, right, kept = Signal(reset_less=True), Signal(), Signal()
         self._parse(m, state, header, right)
         edges = self._edges(m, header)
         codes = self._decide(m, state, header, edges, wanted)
-        self._judge(m, known, edges, wanted, right, kept)
+        self._judge(m, header, edges, wanted, right, kept)
         with m.If(kept):
-            m.d.sync += codes.eq(self._is_coded(known))
+            m.d.sync += codes.eq(self._is_coded(header))
         self._write(m, state, wanted, kept, storage.write)
         contents = Signal(_contents(info.chunk))
         m.d.comb += [
-            contents.length.eq(known.length),
+            contents.length.eq(header.length),
             contents.last.eq(edges[1]),
-            contents.coded.eq(self._is_coded(known)),
+            contents.coded.eq(self._is_coded(header)),
         ]
         self._read(m, storage.read, kept, contents)
         return m
@@ -147,19 +143,15 @@ class PacketReceiver(wiring.Component):
         taken = self.i.valid & self.i.ready
         skips, judged = state == _State.SKIP, state == _State.JUDGE
         listens = state.matches(_State.HEADER, _State.PAYLOAD, _State.CHECK)
-        bad, came, damaged = Signal(), Signal(), Signal()
+        bad = Signal()
         m.d.comb += [
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
             crc.valid.eq(taken),
             crc.start.eq(first),
-            right.eq(came & ~damaged),
+            right.eq(judged & crc.match_detected),
         ]
-        m.d.sync += [
-            came.eq(judged),
-            damaged.eq(~crc.match_detected),
-            self.o_bad.eq(bad | (came & damaged)),
-        ]
+        m.d.sync += self.o_bad.eq(bad | (judged & ~crc.match_detected))
         # What enables so many registers is close to the states; a byte that does not belong there
         # has left at the other end before the header is looked at.
         with m.If(self.i.valid & state.matches(_State.SKIP, _State.HEADER)):
@@ -265,16 +257,7 @@ class PacketReceiver(wiring.Component):
         right: Signal,
         kept: Signal,
     ) -> None:
-        """What a packet with a right CRC does, a cycle after that is known.
-
-        Parameters
-        ----------
-        m : Module
-        header : Signal
-            A cycle late.
-        edges : _Edges
-        wanted, right, kept : Signal
-        """
+        """What a packet with a right CRC does, a cycle after that is known."""
         opens, ends = edges
         commands = Signal(reset_less=True)
         named = header.kind.matches(Kind.RESET, Kind.INFO, Kind.STATISTICS)
