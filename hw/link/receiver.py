@@ -148,7 +148,7 @@ class PacketReceiver(wiring.Component):
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
             crc.valid.eq(taken),
-            crc.start.eq(first),
+            crc.start.eq(self.i.valid & first),
             right.eq(judged & crc.match_detected),
         ]
         m.d.sync += self.o_bad.eq(bad | (judged & ~crc.match_detected))
