@@ -25,7 +25,12 @@ from gen.generate import generate as generate_sources
 from gen.link_options import chosen_link
 from gen.plan.planner import UTILISATION, check_constraints
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", cls=GenerateByDefault)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="rich",
+    cls=GenerateByDefault,
+    help="Turn a network into the sources of a bitstream, or into other forms.",
+)
 
 
 def _board_lines() -> str:

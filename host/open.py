@@ -100,7 +100,9 @@ class BoardOptions:
     @property
     def looked_for(self) -> int | None:
         """The UDP port that boards are looked for at, if no address says which one is meant."""
-        address, port = ("named", 0) if self.udp is None else split_address(self.udp)
+        if self.udp is None:
+            return None
+        address, port = split_address(self.udp)
         return None if address else port
 
     def has_network(self) -> bool:
