@@ -17,7 +17,7 @@ COMPUTED = {
     *(f"{board.clock_hz / 1e6:g}" for board in BOARDS.values()),
     f"{MLPERF_TINY[0][1]:g}",
 }
-FROM_PAGES = {"90.28": "models/README.md", "121": "docs/bitstream.md"}
+FROM_PAGES = {"90.28": "models/README.md", "110": "docs/bitstream.md"}
 """What takes a training, or a tool that is not here; the page tells how it was found."""
 QUOTED = {"139"}
 """Of a Raspberry Pi 5, as ncnn's authors tell."""
