@@ -98,7 +98,15 @@ def make_padder(conv: ConvIntegers, plan: EnginePlan | DepthwisePlan) -> Padder:
 
 
 def load(m: Module, i_load: data.View, matvec: MatrixVector, requantise: Requantise) -> None:
-    """Write an engine's memories: number 0 is of weights, 1 of biases and multipliers."""
+    """Write an engine's memories: an even number is that of weights, an odd one of scales.
+
+    Parameters
+    ----------
+    m : Module
+    i_load : View of LOAD
+    matvec : MatrixVector
+    requantise : Requantise
+    """
     for number, port in enumerate((matvec.i_load, requantise.i_load)):
         m.d.comb += [
             port.eq(i_load),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -101,15 +101,10 @@ class Layout:
         """Layer, and one of :data:`PARTS`, of each memory."""
         return tuple((conv.layer, part) for conv in self.convs for part in PARTS)
 
-    def images(self, layer: Callable[[str], Contents]) -> list[Image]:
-        """What each memory is to hold.
-
-        Parameters
-        ----------
-        layer : callable
-            Gives a convolution by its name.
-        """
-        return [image for conv in self.convs for image in conv.images(layer(conv.layer))]
+    def images(self, contents: Iterable[Contents]) -> list[Image]:
+        """What each memory is to hold of a network's convolutions, which are of the structure."""
+        by_name = {conv.name: conv for conv in contents}
+        return [image for conv in self.convs for image in conv.images(by_name[conv.layer])]
 
     def to_json(self) -> str:
         """For a file."""

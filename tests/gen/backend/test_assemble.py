@@ -111,7 +111,7 @@ def test_other_contents_in_a_whole_accelerator(tmp_path):
     planned = plan(network, small_board(dsp=60), fps=100_000)
     layout = contents_layout(network, planned.nodes)
     assert {layer for layer, _ in layout.memories} == {op.name for op in network.convs}
-    words = np.array(load_words(layout.images(other.op)), dtype=object)
+    words = np.array(load_words(layout.images(other.convs)), dtype=np.object_)
     bench = StreamBench(Loaded(Accelerator(network, planned), len(words)), "loaded", tmp_path)
     frames = random_frames(network, 3)
     sums = golden.run(other, frames)[other.output.name]
