@@ -352,33 +352,43 @@ class Result:
         return [head + sums[start : start + size] for start in range(0, len(sums), size)]
 
 
-def decode_part(payload: bytes, index: int, info: DeviceInfo) -> tuple[int, np.ndarray]:
-    """Cycles and class sums that one ``RESULT`` packet of a frame says.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one ``RESULT`` packet of a frame says.
 
-    Parameters
+    Attributes
     ----------
-    payload : bytes
-    index : int
-        Of the packet: it has the class sums from ``index * SUMS`` on.
-    info : DeviceInfo
-        Of the board that sent it.
-
-    Returns
-    -------
     cycles : int
         Of the whole frame.
+    network : bytes
+        The first bytes of the digest of the network that the board held.
     sums : int32 array (up to SUMS,)
-
-    Raises
-    ------
-    ProtocolError
-        If it is not as long as it should be, or of another network.
     """
-    count = min(SUMS, info.classes - SUMS * index)
-    if count < 1 or len(payload) != packets.RESULT.size + 4 * count:
-        raise ProtocolError(f"part {index} of a result came with {len(payload)} bytes")
-    head = packets.RESULT.decode(payload)
-    if head["network"].to_bytes(NETWORK_BYTES, "little") != info.digest[:NETWORK_BYTES]:
-        raise ProtocolError("a result came from another network than the board said it holds")
-    sums = np.frombuffer(payload, dtype="<i4", offset=packets.RESULT.size)
-    return head["cycles"], sums.astype(np.int32)
+
+    cycles: int
+    network: bytes
+    sums: np.ndarray
+
+    @staticmethod
+    def decode(payload: bytes, index: int, classes: int) -> Part:
+        """Read the payload of a ``RESULT``.
+
+        Parameters
+        ----------
+        payload : bytes
+        index : int
+            Of the packet: it has the class sums from ``index * SUMS`` on.
+        classes : int
+            Class sums of the whole frame.
+
+        Raises
+        ------
+        ProtocolError
+            If it is not as long as it should be.
+        """
+        count = min(SUMS, classes - SUMS * index)
+        if count < 1 or len(payload) != packets.RESULT.size + 4 * count:
+            raise ProtocolError(f"part {index} of a result came with {len(payload)} bytes")
+        cycles, network = packets.RESULT.unpack(payload)
+        sums = np.frombuffer(payload, dtype="<i4", offset=packets.RESULT.size)
+        return Part(cycles, network.to_bytes(NETWORK_BYTES, "little"), sums.astype(np.int32))

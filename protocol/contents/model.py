@@ -76,41 +76,71 @@ class ContentsModel:
         self.counter, self.updating, self.digest = info.counter, info.updating, info.digest
         self.checks = list(checks)
         self.index = 0
+        self._waiting = bytearray()
+        self._status = Status.OK
         self._running = 0
         """CRC-64 of what came for a memory; a ``COMMIT`` puts the table's in its place."""
 
     @property
+    def keyed(self) -> bool:
+        """Whether blocks have tags."""
+        return self._key is not None
+
+    @property
     def state(self) -> ContentsState:
         """What the board says of itself."""
-        keyed = self._key is not None
-        return ContentsState(self.counter, keyed, self.updating, tuple(self.checks))
+        return ContentsState(self.counter, self.keyed, self.updating, tuple(self.checks))
 
     def receive(self, frame: bytes) -> tuple[Status, list[Write]]:
         """Take a frame; returns its status, and what is written even if that is not ``OK``."""
-        writes: list[Write] = []
-        at = 0
-        while at < len(frame):
-            header = _read_header(frame[at:], len(self.checks))
-            if header is None:
-                return Status.MALFORMED, writes
-            end = at + HEADER.size + header["length"]
-            data, at = frame[at + HEADER.size : end], end
-            if self._key is not None:
-                at += TAG_BYTES
-            if at > len(frame):
-                return Status.MALFORMED, writes
-            if self._key is not None:
-                body = HEADER.encode(**header) + data
-                if frame[end:at] != tag(body, self._key):
-                    return Status.TAG, writes
-            status = self._judge(header, data)
-            if status is not Status.OK:
-                return status, writes
-            writes += self._apply(header, data)
-        return Status.OK, writes
+        writes = self.feed(frame)
+        return self.end(), writes
 
-    def _judge(self, header: dict[str, int], data: bytes) -> Status:
+    def feed(self, data: bytes) -> list[Write]:
+        """Take some bytes of a frame; returns what is written."""
+        self._waiting += data
+        writes: list[Write] = []
+        while self._status is Status.OK:
+            size = self._block_bytes()
+            if size is None or size > len(self._waiting):
+                break
+            made = bytes(self._waiting[:size])
+            del self._waiting[:size]
+            self._status = self._judge(made)
+            if self._status is Status.OK:
+                writes += self._apply(HEADER.decode(made), self._data(made))
+        return writes
+
+    def end(self) -> Status:
+        """End the frame, all of whose bytes are here; returns its status."""
+        cut = self._status is Status.OK and self._waiting
+        status = Status.MALFORMED if cut else self._status
+        self.reset()
+        return status
+
+    def reset(self) -> None:
+        """Forget the frame of which some bytes have come, as a ``RESET`` does."""
+        self._waiting.clear()
+        self._status = Status.OK
+
+    def _data(self, made: bytes) -> bytes:
+        return made[HEADER.size : HEADER.size + HEADER.decode(made)["length"]]
+
+    def _block_bytes(self) -> int | None:
+        """How long the block is that has begun, if its header is here; it may be malformed."""
+        if len(self._waiting) < HEADER.size:
+            return None
+        header = HEADER.decode(bytes(self._waiting[: HEADER.size]))
+        if not _is_right(header, len(self.checks)):
+            self._status = Status.MALFORMED
+            return None
+        return HEADER.size + header["length"] + TAG_BYTES * self.keyed
+
+    def _judge(self, made: bytes) -> Status:
         """Why a block is refused; of several reasons the first one."""
+        header, data = HEADER.decode(made), self._data(made)
+        if self._key is not None and made[-TAG_BYTES:] != tag(made[:-TAG_BYTES], self._key):
+            return Status.TAG
         if header["kind"] == BlockKind.BEGIN:
             conditions = (
                 (data != self._structure, Status.STRUCTURE),
@@ -167,15 +197,10 @@ def check_contents(info: DeviceInfo, checks: Sequence[int], key: bytes | None) -
         raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
 
 
-def _read_header(data: bytes, memories: int) -> dict[str, int] | None:
-    """A block's header, if it is one of a block."""
-    if len(data) < HEADER.size:
-        return None
-    header = HEADER.decode(data)
+def _is_right(header: dict[str, int], memories: int) -> bool:
+    """Whether a header is one of a block."""
     kind, length, size = (header[name] for name in ("kind", "length", "word_bytes"))
-    if kind == BlockKind.ROWS:
-        right = 1 <= length <= MOST_DATA and 1 <= size <= MOST_WORD_BYTES and length % size == 0
-        right = right and header["memory"] < memories and header["column"] < COLUMNS
-    else:
-        right = length == _LENGTHS.get(kind)
-    return header if right else None
+    if kind != BlockKind.ROWS:
+        return length == _LENGTHS.get(kind)
+    whole = 1 <= length <= MOST_DATA and 1 <= size <= MOST_WORD_BYTES and length % size == 0
+    return whole and header["memory"] < memories and header["column"] < COLUMNS

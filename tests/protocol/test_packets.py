@@ -13,10 +13,10 @@ from protocol.messages import (
     NETWORK_BYTES,
     ContentsState,
     DeviceInfo,
+    Part,
     ProtocolError,
     Result,
     Statistics,
-    decode_part,
 )
 from protocol.packets import (
     ESCAPE,
@@ -39,7 +39,7 @@ RAW = st.binary(max_size=300)
 PARTS = st.builds(
     lambda cycles, network, count: cycles + network + bytes(range(4)) * count,
     st.binary(min_size=4, max_size=4),
-    st.sampled_from([DEVICE.digest[:NETWORK_BYTES], b"else"]),
+    st.just(DEVICE.digest[:NETWORK_BYTES]),
     st.sampled_from([SUMS - 1, SUMS, 1000 % SUMS]),
 )
 """Payloads of results, some of them right."""
@@ -157,26 +157,24 @@ def test_any_statistics_are_read_or_refused(payload):
 def test_results_round_trip_in_parts():
     sums = np.random.default_rng(1).integers(-(2**31), 2**31, 1000).astype(np.int32)
     payloads = Result(sums, 4_000_000_000).encode(DEVICE.digest)
-    parts = [decode_part(payload, index, DEVICE) for index, payload in enumerate(payloads)]
-    assert {cycles for cycles, _ in parts} == {4_000_000_000}
-    np.testing.assert_array_equal(np.concatenate([sums for _, sums in parts]), sums)
-    with pytest.raises(ProtocolError, match="another network"):
-        decode_part(Result(sums, 1).encode(b"otherone")[0], 0, DEVICE)
+    parts = [Part.decode(payload, index, 1000) for index, payload in enumerate(payloads)]
+    assert {part.cycles for part in parts} == {4_000_000_000}
+    assert {part.network for part in parts} == {DEVICE.digest[:NETWORK_BYTES]}
+    np.testing.assert_array_equal(np.concatenate([part.sums for part in parts]), sums)
 
 
 @given(st.one_of(RAW, PARTS), st.one_of(st.integers(0, 9), st.integers(0, 65535)))
 def test_any_result_is_read_or_refused(payload, index):
     count = min(SUMS, DEVICE.classes - SUMS * index)
     right = count > 0 and len(payload) == RESULT.size + 4 * count
-    right = right and payload[4 : RESULT.size] == DEVICE.digest[:NETWORK_BYTES]
     try:
-        cycles, sums = decode_part(payload, index, DEVICE)
+        part = Part.decode(payload, index, DEVICE.classes)
     except ProtocolError:
         assert not right
     else:
         assert right
-        assert cycles.to_bytes(4, "little") == payload[:4]
-        assert sums.tobytes() == payload[RESULT.size :]
+        assert part.cycles.to_bytes(4, "little") + part.network == payload[: RESULT.size]
+        assert part.sums.tobytes() == payload[RESULT.size :]
 
 
 def test_statistics_round_trip_with_stalls():
