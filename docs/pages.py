@@ -52,6 +52,7 @@ def _contents() -> dict[str, Any]:
         "payloads": (
             ("INFO", packets.INFO, messages.DeviceInfo),
             ("STATISTICS", packets.STATISTICS, messages.Statistics),
+            ("CONTENTS", packets.CONTENTS, messages.ContentsState),
             ("ACK and NACK", packets.CREDIT, None),
             ("RESULT", packets.RESULT, None),
         ),

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from protocol import packets
-from protocol.packets import SUMS
+from protocol.packets import KEYED, SUMS, UPDATING
 
 MOST_STREAMS = 4000
 """As many as fit in a packet."""
+MOST_MEMORIES = 255
 NETWORK_BYTES = 4
 """How much of the network's digest a result carries."""
 
@@ -43,12 +44,22 @@ class DeviceInfo:
         Streams between layers whose stalls it counts: one a layer, in the network's order; or none.
     coded : bool
         It takes coded frames, too.
+    structure : bytes
+        8 bytes that name all of the network that an update leaves as it is.
+    memories : int
+        Memories whose contents can be updated; none on most boards.
+    keyed : bool
+        It takes contents only under a key.
+    updating : bool
+        An update has begun and is not complete.
+    counter : int
+        Of the last update that began.
 
     Raises
     ------
     ValueError
-        If a number is out of range, the digest is not 8 bytes, or a frame is more than 65536
-        packets.
+        If a number is out of range, digest or structure are not 8 bytes, or a frame is more than
+        65536 packets.
     """
 
     height: int
@@ -62,6 +73,11 @@ class DeviceInfo:
     frames: int = 8
     streams: int = 0
     coded: bool = False
+    structure: bytes = bytes(8)
+    memories: int = 0
+    keyed: bool = False
+    updating: bool = False
+    counter: int = 0
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels", "classes", "chunk", "credits", "frames"):
@@ -69,8 +85,11 @@ class DeviceInfo:
                 raise ValueError(f"{name} must be 1 to 65535, not {getattr(self, name)}")
         if not 0 <= self.streams <= MOST_STREAMS:
             raise ValueError(f"streams must be 0 to {MOST_STREAMS}, not {self.streams}")
-        if len(self.digest) != 8:
-            raise ValueError(f"the digest must be 8 bytes, not {len(self.digest)}")
+        if not 0 <= self.memories <= MOST_MEMORIES:
+            raise ValueError(f"memories must be 0 to {MOST_MEMORIES}, not {self.memories}")
+        for name in ("digest", "structure"):
+            if (length := len(getattr(self, name))) != 8:
+                raise ValueError(f"the {name} must be 8 bytes, not {length}")
         if self.chunks > 1 << 16:
             raise ValueError(f"a frame of {self.frame_bytes} bytes is more than 65536 packets")
 
@@ -100,15 +119,28 @@ class DeviceInfo:
         return packets.STATISTICS.size + self.streams * packets.STALL.size
 
     @property
+    def contents_bytes(self) -> int:
+        """Of the payload of a ``CONTENTS``; nothing if the board sends no such."""
+        return packets.CONTENTS.size + self.memories * packets.MEMORY.size if self.memories else 0
+
+    @property
     def longest_answer(self) -> int:
         """Bytes of the longest packet that the board sends."""
         result = packets.RESULT.size + 4 * min(self.classes, SUMS)
-        payload = max(packets.INFO.size, self.statistics_bytes, result)
+        payload = max(packets.INFO.size, self.statistics_bytes, self.contents_bytes, result)
         return packets.HEADER.size + payload + packets.CHECK_BYTES
+
+    @property
+    def entry(self) -> dict[str, int | bool | str]:
+        """All attributes by name, for JSON: bytes in hexadecimal."""
+        return asdict(self) | {"digest": self.digest.hex(), "structure": self.structure.hex()}
 
     def encode(self) -> bytes:
         """The payload of an ``INFO``."""
-        values = asdict(self) | {"digest": int.from_bytes(self.digest, "little")}
+        values = asdict(self)
+        for name in ("digest", "structure"):
+            values[name] = int.from_bytes(values[name], "little")
+        values["update"] = _update(values.pop("keyed"), values.pop("updating"))
         return packets.INFO.encode(magic=packets.MAGIC, version=packets.VERSION, **values)
 
     @staticmethod
@@ -130,12 +162,83 @@ class DeviceInfo:
                 f"it speaks protocol version {version}, this host version {packets.VERSION}; "
                 "generate the board's sources again with this version"
             )
-        digest = values.pop("digest").to_bytes(8, "little")
+        digest, structure = (
+            values.pop(name).to_bytes(8, "little") for name in ("digest", "structure")
+        )
         coded = bool(values.pop("coded"))
+        keyed, updating = _read_update(values.pop("update"))
         try:
-            return DeviceInfo(**values, digest=digest, coded=coded)
+            return DeviceInfo(
+                **values,
+                digest=digest,
+                coded=coded,
+                structure=structure,
+                keyed=keyed,
+                updating=updating,
+            )
         except ValueError as error:
             raise ProtocolError(f"it describes itself wrongly: {error}") from None
+
+
+def _update(keyed: bool, updating: bool) -> int:
+    return KEYED * keyed | UPDATING * updating
+
+
+def _read_update(bits: int) -> tuple[bool, bool]:
+    if bits & ~(KEYED | UPDATING):
+        raise ProtocolError(
+            f"it says {bits:#x} of its updates, which no board of this version does"
+        )
+    return bool(bits & KEYED), bool(bits & UPDATING)
+
+
+@dataclass(frozen=True)
+class ContentsState:
+    """What a board's memories hold, and how far updates of them have come.
+
+    Attributes
+    ----------
+    counter : int
+        Of the last update that began.
+    keyed : bool
+        The board takes contents only under a key.
+    updating : bool
+        An update has begun and is not complete.
+    checks : tuple of int
+        CRC-64/XZ of the image of each memory, in the order of their numbers; 0 if what it holds is
+        unknown.
+    """
+
+    counter: int
+    keyed: bool
+    updating: bool
+    checks: tuple[int, ...]
+
+    def encode(self) -> bytes:
+        """The payload of a ``CONTENTS``."""
+        head = packets.CONTENTS.encode(
+            counter=self.counter, update=_update(self.keyed, self.updating)
+        )
+        return head + b"".join(packets.MEMORY.encode(check=check) for check in self.checks)
+
+    @staticmethod
+    def decode(payload: bytes) -> ContentsState:
+        """Read the payload of a ``CONTENTS``.
+
+        Raises
+        ------
+        ProtocolError
+            If it is not one.
+        """
+        head, size = packets.CONTENTS.size, packets.MEMORY.size
+        if len(payload) < head or (len(payload) - head) % size:
+            raise ProtocolError(f"it tells of its contents in {len(payload)} bytes")
+        counter, update = packets.CONTENTS.unpack(payload)
+        checks = (
+            packets.MEMORY.decode(payload[start : start + size])["check"]
+            for start in range(head, len(payload), size)
+        )
+        return ContentsState(counter, *_read_update(update), tuple(checks))
 
 
 @dataclass(frozen=True)
@@ -163,7 +266,7 @@ class Statistics:
     lost : int
         Bytes that a serial line's receiver lost, or datagrams that came damaged.
     refused : int
-        Coded frames that were malformed.
+        Frames whose results have ``Form.REFUSED``.
     stalls : tuple of int
         For each stream between layers, samples in which it was stalled, modulo 2^32; see
         :meth:`stall_cycles`.
@@ -231,7 +334,8 @@ class Result:
     cycles : int
         Clock cycles from the frame's first pixel byte to its last class sum.
     refused : bool
-        The frame was coded and malformed, and the class sums mean nothing.
+        The class sums mean nothing: the frame was coded and malformed, came during an update, or
+        was one of contents that the board did not take.
     """
 
     sums: np.ndarray
@@ -248,33 +352,43 @@ class Result:
         return [head + sums[start : start + size] for start in range(0, len(sums), size)]
 
 
-def decode_part(payload: bytes, index: int, info: DeviceInfo) -> tuple[int, np.ndarray]:
-    """Cycles and class sums that one ``RESULT`` packet of a frame says.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one ``RESULT`` packet of a frame says.
 
-    Parameters
+    Attributes
     ----------
-    payload : bytes
-    index : int
-        Of the packet: it has the class sums from ``index * SUMS`` on.
-    info : DeviceInfo
-        Of the board that sent it.
-
-    Returns
-    -------
     cycles : int
         Of the whole frame.
+    network : bytes
+        The first bytes of the digest of the network that the board held.
     sums : int32 array (up to SUMS,)
-
-    Raises
-    ------
-    ProtocolError
-        If it is not as long as it should be, or of another network.
     """
-    count = min(SUMS, info.classes - SUMS * index)
-    if count < 1 or len(payload) != packets.RESULT.size + 4 * count:
-        raise ProtocolError(f"part {index} of a result came with {len(payload)} bytes")
-    head = packets.RESULT.decode(payload)
-    if head["network"].to_bytes(NETWORK_BYTES, "little") != info.digest[:NETWORK_BYTES]:
-        raise ProtocolError("a result came from another network than the board said it holds")
-    sums = np.frombuffer(payload, dtype="<i4", offset=packets.RESULT.size)
-    return head["cycles"], sums.astype(np.int32)
+
+    cycles: int
+    network: bytes
+    sums: np.ndarray
+
+    @staticmethod
+    def decode(payload: bytes, index: int, classes: int) -> Part:
+        """Read the payload of a ``RESULT``.
+
+        Parameters
+        ----------
+        payload : bytes
+        index : int
+            Of the packet: it has the class sums from ``index * SUMS`` on.
+        classes : int
+            Class sums of the whole frame.
+
+        Raises
+        ------
+        ProtocolError
+            If it is not as long as it should be.
+        """
+        count = min(SUMS, classes - SUMS * index)
+        if count < 1 or len(payload) != packets.RESULT.size + 4 * count:
+            raise ProtocolError(f"part {index} of a result came with {len(payload)} bytes")
+        cycles, network = packets.RESULT.unpack(payload)
+        sums = np.frombuffer(payload, dtype="<i4", offset=packets.RESULT.size)
+        return Part(cycles, network.to_bytes(NETWORK_BYTES, "little"), sums.astype(np.int32))

@@ -25,13 +25,18 @@ kind           from the host                     from the board
 ``NACK``                                         the same, and some packet has been refused
                                                  since the last of these: damaged, or not the
                                                  one that was next
+``CONTENTS``   what do your memories hold?       the same ``sequence``, :data:`CONTENTS` and a
+                                                 :data:`MEMORY` for each; only boards whose
+                                                 contents can be updated
 ``RESULT``                                       of frame ``sequence``: :data:`RESULT`, then the
                                                  class sums from ``index * SUMS`` on, int32;
                                                  :data:`Form` says whether they mean anything
 ============== ================================= ===============================================
 
 A frame's bytes are its pixels, or a coded frame's (``docs/coding.md``) if the board takes such:
-frame by frame, as the host likes. How long a coded frame is, its last packet says.
+frame by frame, as the host likes. Or they are new contents for the board's memories
+(``docs/updates.md``), if it says that it has such. How long a frame of codes or of contents is, its
+last packet says.
 
 The board takes frames in the order of their sequence numbers, and packets in that of their indices.
 So what was lost is sent again, and a frame reaches the accelerator whole unless a reset cuts it.
@@ -45,7 +50,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import cached_property
 
-VERSION = 4
+VERSION = 5
 MAGIC = int.from_bytes(b"FBRK", "little")
 FLAG = 0x7E
 ESCAPE = 0x7D
@@ -72,6 +77,7 @@ class Kind(IntEnum):
     ACK = 5
     NACK = 6
     RESULT = 7
+    CONTENTS = 8
 
 
 class Form(IntFlag):
@@ -80,9 +86,12 @@ class Form(IntFlag):
     CODED = 1
     """The bytes of a ``FRAME`` are those of a coded frame."""
     LAST = 2
-    """They are the last ones of a coded frame."""
+    """They are the last ones of a frame of codes or contents."""
     REFUSED = 4
-    """The frame of a ``RESULT`` was malformed, and its class sums mean nothing."""
+    """The frame of a ``RESULT`` was malformed, or came during an update, and its class sums mean
+    nothing; or it was one of contents that were refused, and the first of them says why."""
+    CONTENTS = 8
+    """The bytes of a ``FRAME`` are contents for the board's memories."""
 
 
 _FORMS = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -181,6 +190,10 @@ INFO = Block(
         ("coded", 2),
         ("clock_hz", 4),
         ("digest", 8),
+        ("structure", 8),
+        ("memories", 2),
+        ("update", 2),
+        ("counter", 4),
     )
 )
 """What the board is; see :class:`protocol.messages.DeviceInfo`."""
@@ -216,6 +229,18 @@ def stall_turn(streams: int) -> int:
         turn += 1
     return turn
 
+
+CONTENTS = Block((("counter", 4), ("update", 4)))
+"""How far updates have come, as :data:`INFO` says it; see
+:class:`protocol.messages.ContentsState`. A :data:`MEMORY` for each of its memories follows."""
+
+MEMORY = Block((("check", 8),))
+"""CRC-64/XZ of what a memory holds; 0 if that is unknown."""
+
+KEYED = 1
+"""Bit of ``update``: the board takes contents only under a key."""
+UPDATING = 2
+"""Bit of ``update``: an update has begun and is not complete."""
 
 CREDIT = Block((("credit", 2), ("spare", 2)))
 """How many ``FRAME`` packets have a place, from the one that is next."""

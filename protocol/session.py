@@ -8,6 +8,10 @@ A packet that got lost is sent again from the place that the board names: at onc
 the next one, or when it answers a question that was asked after it was sent. A result that got
 lost is noticed by the next one, or by a board that says that no frame waits; its frame is sent
 again under a new number. When the board has forgotten what was said, all starts from a reset.
+
+Frames of contents are sent again like others. The board takes no block twice, so such a frame may
+be refused although it was taken before: whoever sends contents asks the board what it holds
+(:meth:`Session.ask_contents`) before thinking that it failed.
 """
 
 from __future__ import annotations
@@ -15,21 +19,25 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 
-import numpy as np
-
-from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics, decode_part
+from protocol.boards import check_board
+from protocol.jobs import Job, make_job
+from protocol.messages import (
+    NETWORK_BYTES,
+    ContentsState,
+    DeviceInfo,
+    Part,
+    ProtocolError,
+    Result,
+    Statistics,
+)
 from protocol.packets import CREDIT, Form, Kind, Packet
 from protocol.places import Places
+from protocol.questions import Questions
 
 _NUMBERS = 1 << 16
 """Sequence numbers: the lower bits of a frame's number."""
-
-
-_CODED_END = int(Form.CODED | Form.LAST)
-"""Of the last packet of a coded frame."""
 
 
 class Phase(Enum):
@@ -38,18 +46,6 @@ class Phase(Enum):
     RESET = 1
     INFO = 2
     READY = 3
-
-
-@dataclass
-class _Job:
-    """A frame without its result."""
-
-    ticket: int
-    data: bytes
-    coded: bool
-    cycles: int = 0
-    refused: bool = False
-    parts: dict[int, np.ndarray] = field(default_factory=dict)
 
 
 class Session:
@@ -68,7 +64,9 @@ class Session:
     results : deque of (ticket, Result)
         To be taken by whoever reads them.
     info : DeviceInfo or None
-        Until the board has said it.
+        Until the board has said it; see :attr:`in_doubt`.
+    contents : ContentsState or None
+        As last heard; see :meth:`ask_contents`.
     statistics : Statistics or None
         As last heard; see :meth:`ask`.
     progress : int
@@ -90,7 +88,7 @@ class Session:
         self._base = random.randrange(_NUMBERS) if first is None else first % _NUMBERS
         self._phase = Phase.RESET
         self._control = deque([Packet(Kind.RESET, self._base)])
-        self._jobs: dict[int, _Job] = {}
+        self._jobs: dict[int, Job] = {}
         self._tickets = 0
         self._places = Places()  # of the packets of all frames since the reset
         self._cursor = 0  # packet to send next, counted from the reset
@@ -100,9 +98,12 @@ class Session:
         self._returned_to = -1  # place gone back to last
         self._question = self._base  # number of the last question
         self._asked = 0  # packets sent when it was asked
+        self._questions = Questions(self._base)
+        self._network = b""  # what results say that the board holds
         self.results: deque[tuple[int, Result]] = deque()
         self.info: DeviceInfo | None = None
         self.statistics: Statistics | None = None
+        self.contents: ContentsState | None = None
         self.progress = self.heard = self.damaged = 0
         self.returned = self.resent = self.resets = 0
 
@@ -128,42 +129,45 @@ class Session:
         return ready and len(self._jobs) < self._described.frames
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether the board's contents may have changed since it said :attr:`info`.
+
+        It is asked again whenever that may be so.
+        """
+        return Kind.INFO in self._questions
+
+    @property
     def _described(self) -> DeviceInfo:
         assert self.info is not None
         return self.info
 
-    def submit(self, data: bytes, *, coded: bool = False) -> int:
+    def submit(self, data: bytes, *, coded: bool = False, contents: bool = False) -> int:
         """Take a frame to send while :attr:`may_submit` allows it; returns its result's ticket.
 
         Parameters
         ----------
         data : bytes
-            Pixels, row by row, channels last; or what they are coded as.
-        coded : bool
-            Which of both.
+            Pixels, row by row, channels last; or what they are coded as; or blocks of contents.
+        coded, contents : bool
+            Which of these.
 
         Raises
         ------
         ValueError
             If :attr:`may_submit` does not allow it, or the frame has another size than the board's,
-            or it is coded and the board takes no such frames.
+            or too many bytes, or it is of a form that the board does not take.
         """
-        info = self._described
         if not self.may_submit:
             raise ValueError("no credit for another frame")
-        if coded and not (info.coded and data):
-            raise ValueError("the board takes no coded frames" if data else "a frame has no bytes")
-        if not coded and len(data) != info.frame_bytes:
-            raise ValueError(f"a frame is {info.frame_bytes} bytes, not {len(data)}")
-        job = _Job(self._tickets, data, coded)
+        form = (Form.CODED if coded else Form(0)) | (Form.CONTENTS if contents else Form(0))
+        job = make_job(self._described, self._tickets, data, form)
         self._tickets += 1
         self._append(job)
         return job.ticket
 
-    def _append(self, job: _Job) -> None:
+    def _append(self, job: Job) -> None:
         job.parts.clear()
-        packets = -(-len(job.data) // self._described.chunk)
-        self._jobs[self._places.append(packets)] = job
+        self._jobs[self._places.append(job.packets(self._described.chunk))] = job
 
     def ask(self) -> None:
         """Ask for statistics; what was heard before is forgotten."""
@@ -176,6 +180,24 @@ class Session:
         self._question = (self._question + 1) % _NUMBERS
         self._asked = self._cursor
         self._control.append(Packet(Kind.STATISTICS, self._question))
+
+    def ask_contents(self) -> None:
+        """Ask what the board's memories hold; what was heard before is forgotten.
+
+        Raises
+        ------
+        ValueError
+            If the board has said that its contents cannot be updated.
+        """
+        if self.info is not None and not self.info.memories:
+            raise ValueError("the contents of the board's memories cannot be updated")
+        self.contents = None
+        self._ask(Kind.CONTENTS)
+
+    def _ask(self, kind: Kind) -> None:
+        question = self._questions.ask(kind)
+        if self._phase is Phase.READY:
+            self._control.append(question)
 
     def packets(self) -> Iterator[bytes]:
         """What may be sent now."""
@@ -190,16 +212,7 @@ class Session:
                 continue
             self._cursor += 1
             self._sent = max(self._sent, self._cursor)
-            yield self._packet(job, number, index).encode()
-
-    def _packet(self, job: _Job, number: int, index: int) -> Packet:
-        """A packet of a frame."""
-        start = index * self._described.chunk
-        end = start + self._described.chunk
-        form = 0
-        if job.coded:
-            form = _CODED_END if end >= len(job.data) else Form.CODED
-        return Packet(Kind.FRAME, self._wire(number), index, job.data[start:end], form)
+            yield job.packet(self._wire(number), index, self._described.chunk).encode()
 
     def _wire(self, number: int) -> int:
         return (self._base + number) % _NUMBERS
@@ -241,17 +254,20 @@ class Session:
         self.progress += self.resets == 0
 
     def _meet(self, info: DeviceInfo) -> None:
-        if self._digest is not None and info.digest != self._digest:
-            raise ProtocolError(
-                f"it holds network {info.digest.hex()} ({_shape(info)}), not {self._digest.hex()}"
-            )
-        if self._jobs and info != self.info:
-            raise ProtocolError("another board, or another network, is at the end of the link")
-        self.info = info
+        self._know(info, self.info if self._jobs else None)
         self._limit = info.credits
         self._advance(Phase.READY)
+        self._control.extend(self._questions)
+
+    def _know(self, info: DeviceInfo, before: DeviceInfo | None) -> None:
+        """Learn what the board says of itself."""
+        check_board(info, digest=self._digest, before=before)
+        self.info = info
+        self._network = info.digest[:NETWORK_BYTES]
+        self._questions.close(Kind.INFO)
 
     def _receive_ready(self, packet: Packet) -> None:
+        answers, info = self._questions.is_answer(packet), None
         try:
             if packet.kind in (Kind.ACK, Kind.NACK):
                 self._acknowledge(packet)
@@ -261,8 +277,17 @@ class Session:
                 if len(packet.payload) != self._described.statistics_bytes:
                     raise ProtocolError(f"its statistics are {len(packet.payload)} bytes long")
                 self._hear(packet.sequence, Statistics.decode(packet.payload))
+            elif packet.kind == Kind.CONTENTS and answers:
+                if len(packet.payload) != self._described.contents_bytes:
+                    raise ProtocolError(f"its contents are {len(packet.payload)} bytes long")
+                self.contents = ContentsState.decode(packet.payload)
+                self._questions.close(Kind.CONTENTS)
+            elif packet.kind == Kind.INFO and answers:
+                info = DeviceInfo.decode(packet.payload)
         except ProtocolError:
             self.damaged += 1
+        if info is not None:
+            self._know(info, self.info)
 
     def _acknowledge(self, packet: Packet) -> None:
         if len(packet.payload) != CREDIT.size:
@@ -290,18 +315,38 @@ class Session:
         job = self._jobs.get(number)
         if job is None:
             return  # came before
-        job.cycles, job.parts[packet.index] = decode_part(
-            packet.payload, packet.index, self._described
-        )
+        part = Part.decode(packet.payload, packet.index, self._described.classes)
+        self._check_network(job, part.network)
+        job.cycles, job.parts[packet.index] = part.cycles, part.sums
         job.refused = bool(packet.form & Form.REFUSED)
         self.progress += 1
-        if len(job.parts) < self._described.parts:
+        result = job.result(self._described.parts)
+        if result is None:
             return
-        sums = np.concatenate([job.parts[index] for index in range(self._described.parts)])
-        self.results.append((job.ticket, Result(sums, job.cycles, job.refused)))
+        self.results.append((job.ticket, result))
         del self._jobs[number]
+        if job.form & Form.CONTENTS and not any(
+            other.form & Form.CONTENTS for other in self._jobs.values()
+        ):
+            self._ask(Kind.INFO)
         # The board answers in turn: what is older was answered, and that was lost.
         self._send_again([other for other in self._jobs if other < number])
+
+    def _check_network(self, job: Job, network: bytes) -> None:
+        """Take notice of what a result says that the board holds.
+
+        The board answers in turn, so all results behind that of new contents come from these. If
+        that one is lost, those are not taken before the board has said again what it is; then their
+        frames are sent again.
+        """
+        if job.form & Form.CONTENTS:
+            self._network = network
+            return
+        wanted = self._network if self._digest is None else self._digest[:NETWORK_BYTES]
+        if network != wanted:
+            if self._described.memories:
+                self._ask(Kind.INFO)
+            raise ProtocolError("a result came from another network than the board said it holds")
 
     def _send_again(self, numbers: list[int]) -> None:
         for number in numbers:
@@ -332,7 +377,11 @@ class Session:
         elif self._phase is Phase.INFO:
             self._control.append(Packet(Kind.INFO, self._base))
         else:
-            self._inquire()
+            question = self._questions.again()
+            if question is None:
+                self._inquire()
+            else:
+                self._control.append(question)
 
     def reset(self) -> None:
         """Start again, with all frames that have no result."""
@@ -346,7 +395,3 @@ class Session:
         self._control.append(Packet(Kind.RESET, self._base))
         self._phase = Phase.RESET
         self.resets += 1
-
-
-def _shape(info: DeviceInfo) -> str:
-    return f"{info.height}x{info.width}x{info.channels} pixels, {info.classes} classes"

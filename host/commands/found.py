@@ -49,7 +49,7 @@ def _entry(board: Found, known: Manifest | None) -> dict[str, Any]:
     entry: dict[str, Any] = {"address": str(board.address), "port": board.port}
     if board.info is None:
         return entry | {"problem": board.problem}
-    entry |= vars(board.info) | {"digest": board.info.digest.hex()}
+    entry |= board.info.entry
     if known is not None and known.digest == board.info.digest:
         entry |= {"board": known.board, "name": known.network}
     return entry

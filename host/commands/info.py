@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -35,7 +37,7 @@ def info(
     with open_board(options, None) as board:
         about, statistics = board.info(), board.stats()
     stalls = dict(zip(_layers(options, about), statistics.stall_cycles(), strict=True))
-    entry = {"protocol": VERSION, **vars(about), "digest": about.digest.hex()}
+    entry: dict[str, Any] = {"protocol": VERSION, **about.entry}
     entry |= {**vars(statistics), "stalls": stalls}
     if json:
         print_line(entry)
@@ -64,7 +66,7 @@ def about_table(about: DeviceInfo, statistics: Statistics) -> Table:
         "takes ahead": f"{about.frames} frames, {about.credits} packets of {about.chunk} bytes",
         "takes frames": "raw and coded" if about.coded else "raw",
         "frames answered": statistics.answered,
-        "frames refused": f"{statistics.refused} (coded, malformed)",
+        "frames refused": f"{statistics.refused} (coded and malformed, or during an update)",
         "frames in flight": statistics.in_flight,
         "last frame took": f"{statistics.cycles} cycles" if statistics.answered else "-",
         "pixels waited for": f"{statistics.stalled} cycles",

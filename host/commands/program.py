@@ -125,7 +125,7 @@ def _introduce(
         about, statistics = board.info(), board.stats()
     console.print(about_table(about, statistics))
     console.print("It answers, and holds this build's network.")
-    return {**vars(about), "digest": about.digest.hex()}
+    return about.entry
 
 
 def _print_next(console: Console, build: Path, port: str | None, udp: str | None) -> None:

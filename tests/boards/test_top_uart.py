@@ -14,7 +14,7 @@ from gen.common.build_folder import BuildFolder
 from gen.ir.network import QuantizedNetwork
 from gen.plan.planner import plan
 from protocol.framing import Deframer, frame
-from protocol.messages import DeviceInfo, decode_part
+from protocol.messages import NETWORK_BYTES, DeviceInfo, Part
 from protocol.packets import CREDIT, INFO, OVERHEAD, RESULT, Kind, Packet
 from sim import golden
 from tests.harness.verilated import TOP, VerilatedDesign, build
@@ -85,9 +85,10 @@ class Bench:
         """Compare the class sums of all frames with those of the golden model."""
         found = {p.sequence: p.payload for p in packets(outcomes) if p.kind == Kind.RESULT}
         assert list(found) == list(range(first, first + len(frames)))
-        parts = [decode_part(data, 0, self.info) for data in found.values()]
+        parts = [Part.decode(data, 0, self.info.classes) for data in found.values()]
+        assert {part.network for part in parts} == {self.network.digest[:NETWORK_BYTES]}
         np.testing.assert_array_equal(
-            [sums for _, sums in parts], golden.class_sums(self.network, frames)
+            [part.sums for part in parts], golden.class_sums(self.network, frames)
         )
 
     @property

@@ -1,5 +1,7 @@
+import json
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +11,12 @@ from hypothesis import strategies as st
 from protocol.framing import Deframer, frame
 from protocol.messages import (
     NETWORK_BYTES,
+    ContentsState,
     DeviceInfo,
+    Part,
     ProtocolError,
     Result,
     Statistics,
-    decode_part,
 )
 from protocol.packets import (
     ESCAPE,
@@ -36,7 +39,7 @@ RAW = st.binary(max_size=300)
 PARTS = st.builds(
     lambda cycles, network, count: cycles + network + bytes(range(4)) * count,
     st.binary(min_size=4, max_size=4),
-    st.sampled_from([DEVICE.digest[:NETWORK_BYTES], b"else"]),
+    st.just(DEVICE.digest[:NETWORK_BYTES]),
     st.sampled_from([SUMS - 1, SUMS, 1000 % SUMS]),
 )
 """Payloads of results, some of them right."""
@@ -98,8 +101,16 @@ def test_a_length_beyond_all_bounds_is_not_waited_for():
 
 def test_device_info_round_trip():
     assert DeviceInfo.decode(DEVICE.encode()) == DEVICE
-    coded = replace(DEVICE, coded=True)
-    assert DeviceInfo.decode(coded.encode()) == coded
+    changes: list[dict[str, Any]] = [
+        {"coded": True},
+        {"structure": b"formwork", "memories": 255},
+        {"memories": 1, "keyed": True},
+        {"memories": 1, "updating": True, "counter": 2**32 - 1},
+    ]
+    for change in changes:
+        other = replace(DEVICE, **change)
+        assert DeviceInfo.decode(other.encode()) == other
+        assert json.loads(json.dumps(other.entry))["digest"] == "0001020304050607"
     assert DEVICE.frame_bytes == 224 * 227 * 3
     assert (DEVICE.chunks, DEVICE.parts) == (298, 8)
 
@@ -115,7 +126,13 @@ def test_any_device_info_is_read_or_refused(payload):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"height": 0}, "height"), ({"classes": 1 << 16}, "classes"), ({"digest": b"x"}, "8 bytes")],
+    [
+        ({"height": 0}, "height"),
+        ({"classes": 1 << 16}, "classes"),
+        ({"digest": b"x"}, "digest must be 8 bytes"),
+        ({"structure": b"x"}, "structure must be 8 bytes"),
+        ({"memories": 256}, "memories must be 0 to 255"),
+    ],
 )
 def test_device_info_that_cannot_be(change, message):
     with pytest.raises(ValueError, match=message):
@@ -125,7 +142,7 @@ def test_device_info_that_cannot_be(change, message):
 def test_another_version_says_so():
     data = bytearray(DEVICE.encode())
     data[4] = 9
-    with pytest.raises(ProtocolError, match="protocol version 9, this host version 4"):
+    with pytest.raises(ProtocolError, match="protocol version 9, this host version 5"):
         DeviceInfo.decode(bytes(data))
 
 
@@ -140,26 +157,24 @@ def test_any_statistics_are_read_or_refused(payload):
 def test_results_round_trip_in_parts():
     sums = np.random.default_rng(1).integers(-(2**31), 2**31, 1000).astype(np.int32)
     payloads = Result(sums, 4_000_000_000).encode(DEVICE.digest)
-    parts = [decode_part(payload, index, DEVICE) for index, payload in enumerate(payloads)]
-    assert {cycles for cycles, _ in parts} == {4_000_000_000}
-    np.testing.assert_array_equal(np.concatenate([sums for _, sums in parts]), sums)
-    with pytest.raises(ProtocolError, match="another network"):
-        decode_part(Result(sums, 1).encode(b"otherone")[0], 0, DEVICE)
+    parts = [Part.decode(payload, index, 1000) for index, payload in enumerate(payloads)]
+    assert {part.cycles for part in parts} == {4_000_000_000}
+    assert {part.network for part in parts} == {DEVICE.digest[:NETWORK_BYTES]}
+    np.testing.assert_array_equal(np.concatenate([part.sums for part in parts]), sums)
 
 
 @given(st.one_of(RAW, PARTS), st.one_of(st.integers(0, 9), st.integers(0, 65535)))
 def test_any_result_is_read_or_refused(payload, index):
     count = min(SUMS, DEVICE.classes - SUMS * index)
     right = count > 0 and len(payload) == RESULT.size + 4 * count
-    right = right and payload[4 : RESULT.size] == DEVICE.digest[:NETWORK_BYTES]
     try:
-        cycles, sums = decode_part(payload, index, DEVICE)
+        part = Part.decode(payload, index, DEVICE.classes)
     except ProtocolError:
         assert not right
     else:
         assert right
-        assert cycles.to_bytes(4, "little") == payload[:4]
-        assert sums.tobytes() == payload[RESULT.size :]
+        assert part.cycles.to_bytes(4, "little") + part.network == payload[: RESULT.size]
+        assert part.sums.tobytes() == payload[RESULT.size :]
 
 
 def test_statistics_round_trip_with_stalls():
@@ -170,6 +185,23 @@ def test_statistics_round_trip_with_stalls():
     assert later.stall_cycles(statistics) == (turn, 0, 2 * turn)
     with pytest.raises(ProtocolError, match="statistics are 29 bytes long"):
         Statistics.decode(bytes(29))
+
+
+@given(RAW)
+def test_any_contents_are_read_or_refused(payload):
+    for data in (payload, payload[:4] + bytes(4) + payload[8:]):
+        try:
+            assert ContentsState.decode(data).encode() == data
+        except ProtocolError:
+            assert len(data) % 8 or len(data) < 8 or data[4] > 3 or any(data[5:8])
+
+
+def test_contents_round_trip():
+    state = ContentsState(7, keyed=True, updating=False, checks=(0, 2**64 - 1, 5))
+    assert ContentsState.decode(state.encode()) == state
+    assert len(state.encode()) == replace(DEVICE, memories=3).contents_bytes
+    assert DEVICE.contents_bytes == 0
+    assert replace(DEVICE, memories=255).longest_answer == 8 + 8 + 255 * 8 + 4
 
 
 def test_blocks_take_all_their_fields():
