@@ -38,6 +38,7 @@ BENCHMARKS = (
     "feed",
     "sizes",
     "family",
+    "explore",
     "graph",
     "qdq",
     "serve",
