@@ -60,7 +60,7 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
             paper = Console(file=printed, width=NARROWEST)
             print_report(paper, own, replace(space, boards=(board,)))
     told = [line.rstrip() for line in printed.getvalue().splitlines()]
-    console.print("\n".join(told), highlight=False, markup=False)
+    console.print("\n".join(told), highlight=False, markup=False, soft_wrap=True)
     return {**{_name(row): _kept(row) for row in rows}, "told": told}
 
 
