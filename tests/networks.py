@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from gen.ir.activations import Activations
 from gen.ir.check import check
+from gen.ir.envelope import with_envelope
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, Add, Concat, Conv, GlobalSum, MaxPool, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
@@ -305,3 +306,38 @@ def random_frames(network: QuantizedNetwork, count: int, seed: int = 1) -> np.nd
     if count > 2:
         frames[1], frames[2] = 0, 255
     return frames
+
+
+def updatable(network: QuantizedNetwork, margin: int | None = None) -> QuantizedNetwork:
+    """A network whose contents may be replaced; no weight of it is the most negative code."""
+    ops = tuple(_symmetric(op) if isinstance(op, Conv) else op for op in network.ops)
+    made = with_envelope(replace(network, ops=ops), margin)
+    check(made)
+    return made
+
+
+def _symmetric(op: Conv) -> Conv:
+    """A convolution without the most negative weight."""
+    least = 1 - (1 << (op.weight_bits - 1))
+    codebook = None if op.codebook is None else np.maximum(op.codebook, np.int8(least))
+    return replace(op, weights=np.maximum(op.weights, np.int8(least)), codebook=codebook)
+
+
+def other_contents(network: QuantizedNetwork, seed: int) -> QuantizedNetwork:
+    """An updatable network with other weights, biases and multipliers."""
+    rng = np.random.default_rng(seed)
+    ops = [
+        replace(
+            op,
+            weights=rng.permutation(op.weights.reshape(-1)).reshape(op.weights.shape),
+            bias=rng.permutation(op.bias),
+            multiplier=(op.multiplier * rng.uniform(0.7, 1.0, op.channels)).astype(np.uint16),
+        )
+        if isinstance(op, Conv)
+        else op
+        for op in network.ops
+    ]
+    made = replace(network, ops=tuple(ops))
+    check(made)
+    assert made.structure == network.structure
+    return made

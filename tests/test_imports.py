@@ -42,7 +42,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "gen.formats": frozenset({"gen.common", "gen.ir"}),
     "gen.quantise": frozenset({"gen.common", "gen.ir", "gen.frames"}),
     "gen.cost": frozenset({"gen.common", "boards"}) | CORE,
-    "gen.nodes": frozenset({"gen.common", "gen.ir", "gen.cost", "boards"}) | CORE,
+    "gen.nodes": frozenset({"gen.common", "gen.ir", "gen.cost", "boards", "protocol"}) | CORE,
     "gen.plan": frozenset({"gen.common", "gen.ir", "gen.cost", "gen.nodes", "boards", "protocol"})
     | HARDWARE,
     "gen.timing": frozenset({"gen.common", "boards"}),

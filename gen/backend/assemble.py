@@ -19,6 +19,7 @@ from hw.stream.fifo import StreamFifo
 from hw.stream.fork import Fork
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
+from hw.stream.load import LOAD
 from hw.stream.reset_domain import add_domain
 from hw.stream.stalls import stalled
 from hw.stream.watch import watch
@@ -49,23 +50,27 @@ class Accelerator(wiring.Component):
         Each frame's class sums, in label order.
     o_stalled : Out(ops)
         A bit for each op of the network, in their order: its stream was stalled a cycle ago.
+    i_load : In(LOAD)
+        Only if the network is updatable: words for the memories of its convolutions with an
+        envelope, numbered as :func:`gen.nodes.contents.memories` does, while no frame is in it.
     """
 
     def __init__(self, network: QuantizedNetwork, plan: Plan):
         self._network, self._plan = network, plan
-        super().__init__(
-            {
-                "i": In(lane_stream(1, code_shape(False))),
-                "o": Out(lane_stream(1, signed(SUM_BITS))),
-                "o_stalled": Out(len(network.ops)),
-            }
-        )
+        ports = {
+            "i": In(lane_stream(1, code_shape(False))),
+            "o": Out(lane_stream(1, signed(SUM_BITS))),
+            "o_stalled": Out(len(network.ops)),
+        }
+        super().__init__(ports | ({"i_load": In(LOAD)} if network.updatable else {}))
 
     def elaborate(self, platform: Any) -> Module:
         """Build the hardware."""
         m = Module()
         wires = _Wires(m, Graph.of(self._network), self._plan)
         last = wires.connect(wiring.flipped(self.i))
+        if self._network.updatable:
+            wires.load(self.i_load)
         m.d.comb += self.o_stalled.eq(Cat(wires.stalls[op.name] for op in self._network.ops))
         self._finish(m, wires.domain(self._network.ops[-1].name), last)
         return m
@@ -103,6 +108,8 @@ class _Wires:
         self._streams: dict[str, Any] = {}
         """What each edge carries, by its name."""
         self.stalls: dict[str, Signal] = {}
+        self._loads: list[Any] = []
+        """What is written to the memories of each convolution with an envelope, in order."""
         self._add_domains()
 
     def _add_domains(self) -> None:
@@ -128,6 +135,8 @@ class _Wires:
             for edge, port in zip(edges, inputs, strict=True):
                 wiring.connect(self._m, self._fed(edge), port)
             self._watch(module, inputs, unit.o)
+            if "i_load" in unit.signature.members:
+                self._loads.append(unit.i_load)
             self.stalls[name] = late = Signal(name=f"{module}_stalled", reset_less=True)
             self._m.d.sync += late.eq(stalled(unit.o))
             source = unit.o
@@ -135,6 +144,17 @@ class _Wires:
             if taps := self._graph.taps(name):
                 self._spread(name, unit.o_tap, taps, fork_name(module, tap=True))
         return source
+
+    def load(self, source: Any) -> None:
+        """Connect the memories that can be written: two numbers for each convolution that has some.
+
+        A register each, since convolutions are far apart.
+        """
+        for number, port in enumerate(self._loads):
+            late = Signal(LOAD, name=f"load{number}", reset_less=True)
+            mine = source.memory[1:] == number
+            self._m.d.sync += [late.eq(source), late.enable.eq(source.enable & mine)]
+            self._m.d.comb += port.eq(late)
 
     def _watch(self, module: str, inputs: list[Any], o: Any) -> None:
         """Name what a node does in a cycle, for simulations.

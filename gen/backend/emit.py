@@ -20,6 +20,7 @@ from gen.common.manifest import EthernetLink, Manifest, UartLink
 from gen.common.progress import SILENT, Progress
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import save_network
+from gen.nodes.contents import contents_layout
 from gen.nodes.graph import Graph
 from gen.plan.latency import latency
 from gen.plan.link import check_clock, packet_format
@@ -83,6 +84,8 @@ def _write_files(
         (folder.path / name).write_text(content)
     save_network(network, folder.network)
     folder.plan.write_text(plan.to_json())
+    if network.updatable:
+        folder.contents.write_text(contents_layout(network, plan.nodes).to_json())
     folder.report.write_text(text_report(network, plan, board))
     progress.begin("translate to Verilog")
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:

@@ -52,6 +52,11 @@ class BuildFolder:
         return self.path / "plan.json"
 
     @property
+    def contents(self) -> Path:
+        """Which memories hold what can be replaced of the network, as JSON, if there are any."""
+        return self.path / "contents.json"
+
+    @property
     def report(self) -> Path:
         """What is printed of the plan."""
         return self.path / "report.txt"

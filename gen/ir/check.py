@@ -60,10 +60,17 @@ def _problems(network: QuantizedNetwork) -> Iterator[str]:
         yield from network.activations.problems(network.tensors, network.output.name)
 
 
+_OPTIONAL = " | None"
+
+
 def _mistyped(part: Any) -> Iterator[str]:
     """Fields that do not hold what their annotations say; files may say anything."""
     for item in fields(part):
         name, value = str(item.type), getattr(part, item.name)
+        if name.endswith(_OPTIONAL):
+            if value is None:
+                continue
+            name = name.removesuffix(_OPTIONAL)
         kinds = name.removeprefix("tuple[").removesuffix("]").split(", ")
         if kinds[0] not in _TYPES:
             continue

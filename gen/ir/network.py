@@ -30,7 +30,7 @@ from gen.ir.activations import Activations
 from gen.ir.ops import INPUT, Conv, Op, Tensor
 from gen.ir.preprocessing import Preprocessing
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Of files with what formats before it cannot say: see :func:`_format`."""
 
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Op)}
@@ -115,16 +115,40 @@ class QuantizedNetwork:
                 return op
         raise KeyError(name)
 
+    @property
+    def updatable(self) -> bool:
+        """Whether a board may get other weights while it runs."""
+        return any(op.envelope is not None for op in self.convs)
+
+    @cached_property
+    def structure(self) -> bytes:
+        """First 8 bytes of the SHA-256 of what hardware there is, but for what it may be given.
+
+        Networks of one structure differ in weights, biases and multipliers of convolutions with an
+        envelope, and in what hosts alone go by: scales, labels, how photographs become frames.
+        """
+        ops = tuple(op.without_contents() if isinstance(op, Conv) else op for op in self.ops)
+        header, arrays = flatten(replace(self, ops=ops))
+        hardware = {
+            "ops": header["ops"],
+            "tensors": [entry | {"scale": 1} for entry in header["tensors"]],
+        }
+        return _digest(hardware, {k: v for k, v in arrays.items() if not k.endswith("_scale")})
+
     @cached_property
     def digest(self) -> bytes:
         """First 8 bytes of the SHA-256 of everything that decides the class sums."""
-        digest = hashlib.sha256()
-        header, arrays = flatten(replace(self, name="", labels=(), source={}))
-        digest.update(json.dumps(header, sort_keys=True).encode())
-        for key in sorted(arrays):
-            digest.update(key.encode())
-            digest.update(np.ascontiguousarray(arrays[key]).tobytes())
-        return digest.digest()[:8]
+        return _digest(*flatten(replace(self, name="", labels=(), source={})))
+
+
+def _digest(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+    """First 8 bytes of the SHA-256 of plain data and arrays."""
+    digest = hashlib.sha256()
+    digest.update(json.dumps(header, sort_keys=True).encode())
+    for key in sorted(arrays):
+        digest.update(key.encode())
+        digest.update(np.ascontiguousarray(arrays[key]).tobytes())
+    return digest.digest()[:8]
 
 
 def flatten(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -195,8 +219,10 @@ def _format(network: QuantizedNetwork) -> int:
 
     Format 2 brought codebooks; format 3 average pools, padding of max pools, groups, and kernels
     that are not square; format 4 stretched pictures, and inputs that are not RGB; format 5 other
-    codes of zero than 0, and tables of codes.
+    codes of zero than 0, and tables of codes; format 6 envelopes.
     """
+    if network.updatable:
+        return 6
     if network.preprocessing.tables or any(t.zero for t in network.tensors.values()):
         return 5
     if network.preprocessing.stretch or network.preprocessing.channels != 3:

@@ -214,7 +214,9 @@ def conv_integers(op: Conv, x: Tensor, y: Tensor) -> ConvIntegers:
         size=x.shape[:2],
         signed_input=x.signed,
         signed_output=y.signed,
-        accumulator=op.accumulator_bounds(x),
+        accumulator_bits=op.accumulator_bits(x),
+        bias_bits=op.bias_bits,
+        writable=op.envelope is not None,
         codebook=op.codebook,
         groups=op.groups,
     )

@@ -21,6 +21,7 @@ from hw.layers.matvec import result_depth
 from hw.layers.requantise import DEPTH as REQUANTISE_DEPTH
 from hw.layers.requantise import LUT_ROWS, ScalerKind
 from hw.stream.dual_port import MemoryKind
+from protocol.contents.image import column_widths
 
 DSP_OPERAND_BITS: dict[Family, int] = {"xc7": 25, "ecp5": SMALL_OPERAND}
 """Widest signed operand that one DSP48E1 or one MULT18X18D multiplies by 16 bits."""
@@ -98,11 +99,32 @@ def weight_cost(
     kind : "block" or "lut"
     """
     depth, width = shape.folds(pe) * shape.words(simd), shape.products(pe, simd) * shape.code_bits
+    if shape.writable:
+        return writable_cost(kind, depth, width)
     if kind == "lut":
         return costs.rom_cost("lut", depth, width)
     cut = banks(depth, width)
     mux = width * (len(cut) - 1)
     return Resources(mux, 0, 0, sum(bank.halves for bank in cut) / 2)
+
+
+def writable_cost(kind: MemoryKind, depth: int, width: int) -> Resources:
+    """A memory that is read like a ROM and written by columns.
+
+    Parameters
+    ----------
+    kind : "block" or "lut"
+    depth, width : int
+        Rows, and bits a row.
+    """
+    columns = len(column_widths(width))
+    address = (max(depth, 2) - 1).bit_length()
+    if kind == "lut":
+        # Each column has an address register of its own, and a word that was read is kept in one.
+        return Resources(lutram_luts(depth, width) + columns, width + columns * address, 0, 0)
+    cut = banks(depth, width)
+    choice, enables = width * (len(cut) - 1), columns * len(cut)
+    return Resources(choice + enables, address, 0, sum(bank.halves for bank in cut) / 2)
 
 
 @kept_by_first
@@ -155,7 +177,10 @@ def requantise_cost(
     per_lane = 1 if shape.sum_bits <= DSP_OPERAND_BITS[family] else 2
     scalers = scaling_cost(costs, lanes, scaler_kind(shape, family))
     products = Resources(0, 0, per_lane * lanes, 0)
-    return total([costs.rom_cost(memory, depth, width), scalers, products])
+    rows = costs.rom_cost(memory, depth, width)
+    if shape.writable:
+        rows = writable_cost(memory, depth, width)
+    return total([rows, scalers, products])
 
 
 def scaling_cost(costs: CostModel, lanes: int, kind: ScalerKind) -> Resources:

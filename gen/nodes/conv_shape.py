@@ -31,6 +31,8 @@ class ConvShape(WindowShape):
         No weight is the most negative code.
     accumulator_bits, bias_bits : int
         Signed widths of the accumulator and of the bias.
+    writable : bool
+        Its memories can be written while the board runs.
     """
 
     cin: int
@@ -40,6 +42,7 @@ class ConvShape(WindowShape):
     symmetric: bool
     accumulator_bits: int
     bias_bits: int
+    writable: bool = False
 
     @staticmethod
     def of(op: Conv, x: Tensor, y: Tensor, burst: Burst) -> ConvShape:
@@ -53,7 +56,6 @@ class ConvShape(WindowShape):
         burst : Burst
             Of its input.
         """
-        low, high = op.accumulator_bounds(x)
         _, rows, columns, cin = op.weights.shape
         windows: dict[str, Any] = WindowShape.geometry(x, y, (rows, columns), op.stride, op.pad)
         return ConvShape(
@@ -63,9 +65,10 @@ class ConvShape(WindowShape):
             cout=op.channels,
             weight_bits=op.weight_bits,
             code_bits=op.code_bits,
-            symmetric=bool(op.weights.min() > -(1 << (op.weight_bits - 1))),
-            accumulator_bits=signed_bits(low, high),
-            bias_bits=signed_bits(min(int(op.bias.min()), -1), int(op.bias.max())),
+            symmetric=op.symmetric,
+            accumulator_bits=op.accumulator_bits(x),
+            bias_bits=op.bias_bits,
+            writable=op.envelope is not None,
         )
 
     def with_width(self, width: Width) -> ConvShape:
@@ -140,8 +143,3 @@ class ConvShape(WindowShape):
     def sum_bits(self) -> int:
         """Signed width of an accumulator plus its bias."""
         return max(self.accumulator_bits, self.bias_bits) + 1
-
-
-def signed_bits(low: int, high: int) -> int:
-    """Bits of a two's complement number between ``low`` and ``high``."""
-    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1

@@ -1,6 +1,9 @@
-"""Read-only memories cut into block RAMs of their natural shapes, or in LUTs."""
+"""Rows read one after another, from block RAMs of their natural shapes or from LUTs.
 
-from amaranth.hdl import Module, Signal
+They are constants, or what memories begin with that can be written while nothing is read.
+"""
+
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,6 +11,8 @@ from hw.arith.registers import copies, later
 from hw.stream.block_ram import HALF_BLOCKS, Bank
 from hw.stream.dual_port import DualPortMemory, MemoryKind
 from hw.stream.fifo import wrap
+from hw.stream.load import LOAD
+from protocol.contents.image import COLUMN_BITS, column_widths
 
 _NATURAL = {block.rows: block for block in HALF_BLOCKS if block.rows <= 2048}
 """Blocks with parity bits, by their rows."""
@@ -69,6 +74,8 @@ class Rom(wiring.Component):
         Block RAM is cut as :func:`banks` says, so that nothing is left to a tool's judgement.
     latency : int
         Cycles from ``i_next`` to the row: 1, 2, or 3 in block RAM.
+    writable : bool
+        Whether rows can be replaced, by columns of :data:`COLUMN_BITS`.
 
     Members
     -------
@@ -76,19 +83,34 @@ class Rom(wiring.Component):
         Take the next row; the first one comes first.
     o_data : Out(width)
         The row that was taken ``latency`` cycles before.
+    i_load : In(LOAD)
+        Only if it is writable; its ``memory`` is not looked at. What is read in the same cycle, and
+        the row that comes next, count for nothing until ``latency`` cycles later.
     """
 
-    def __init__(self, rows: list[int], width: int, kind: MemoryKind, *, latency: int = 1):
+    def __init__(
+        self,
+        rows: list[int],
+        width: int,
+        kind: MemoryKind,
+        *,
+        latency: int = 1,
+        writable: bool = False,
+    ):
         self._rows, self._width, self._kind, self._latency = rows, width, kind, latency
-        super().__init__({"i_next": In(1), "o_data": Out(width)})
+        self._writable = writable
+        ports = {"i_next": In(1), "o_data": Out(width)}
+        super().__init__(ports | ({"i_load": In(LOAD)} if writable else {}))
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        if self._kind == "lut":
+        depth = max(len(self._rows), 2)
+        if self._writable:
+            self._columns(m, depth)
+        elif self._kind == "lut":
             self._tables(m)
         else:
-            depth = max(len(self._rows), 2)
             m.submodules.table = table = DualPortMemory(
                 self._width,
                 depth,
@@ -111,6 +133,37 @@ class Rom(wiring.Component):
         with m.If(self.i_next):
             m.d.sync += [address.eq(following) for address in found]
         return found
+
+    def _columns(self, m: Module, depth: int) -> None:
+        """Columns that are written each by itself."""
+        widths, block = column_widths(self._width), self._kind == "block"
+        if block or self._latency > 1:
+            addresses = self._addresses(m, 1) * len(widths)
+        else:
+            addresses = self._addresses(m, len(widths))
+        if not block and self._latency > 1:
+            addresses = copies(m, addresses[0], len(widths), "near_address")
+        cut, parts = banks(depth, self._width), []
+        for number, (address, width) in enumerate(zip(addresses, widths, strict=True)):
+            part = [row >> number * COLUMN_BITS & (1 << width) - 1 for row in self._rows]
+            m.submodules[f"column{number}"] = unit = DualPortMemory(
+                width,
+                depth,
+                self._kind,
+                init=part,
+                banks=[Bank(bank.block, -(-width // bank.block.bits)) for bank in cut],
+                registered=block and self._latency > 1,
+            )
+            mine = self.i_load.enable & (self.i_load.column == number)
+            m.d.comb += [
+                unit.read.addr.eq(address),
+                unit.write.en.eq(mine),
+                unit.write.addr.eq(self.i_load.row),
+                unit.write.data.eq(self.i_load.word),
+            ]
+            parts.append(unit.read.data)
+        row = Cat(*parts)
+        m.d.comb += self.o_data.eq(later(m, row, "chosen") if self._latency == 3 else row)
 
     def _tables(self, m: Module) -> None:
         """Columns of the rows that share an address register."""

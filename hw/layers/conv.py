@@ -15,6 +15,7 @@ from hw.layers.window import WindowBuffer
 from hw.stream.fifo import StreamFifo
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
+from hw.stream.load import LOAD
 from hw.stream.watch import watch
 
 
@@ -60,6 +61,7 @@ def make_matvec(conv: ConvIntegers, plan: EnginePlan) -> MatrixVector:
         kind=plan.weight_memory,
         multiplier=plan.multiplier,
         codebook=conv.codebook,
+        writable=conv.writable,
     )
 
 
@@ -76,6 +78,8 @@ def make_requantise(conv: ConvIntegers, plan: EnginePlan | DepthwisePlan) -> Req
         o_shape=conv.o_shape,
         scaler=plan.scaler,
         memory=plan.scale_memory,
+        bias_bits=conv.bias_bits,
+        writable=conv.writable,
     )
 
 
@@ -91,6 +95,15 @@ def make_padder(conv: ConvIntegers, plan: EnginePlan | DepthwisePlan) -> Padder:
         pad=conv.pad,
         code=[*conv.pad_code, *[0] * spare],
     )
+
+
+def load(m: Module, i_load: data.View, matvec: MatrixVector, requantise: Requantise) -> None:
+    """Write an engine's memories: number 0 is of weights, 1 of biases and multipliers."""
+    for number, port in enumerate((matvec.i_load, requantise.i_load)):
+        m.d.comb += [
+            port.eq(i_load),
+            port.enable.eq(i_load.enable & (i_load.memory[0] == number)),
+        ]
 
 
 def chain(
@@ -129,6 +142,9 @@ class ConvEngine(wiring.Component):
     o : Out(lane_stream(plan.lanes, 8 bits))
     o_tap : Out(lane_stream(plan.simd, 8 bits))
         Only with ``tap``: that pixel of each window, its last word filled up with zeros.
+    i_load : In(LOAD)
+        Only if the convolution is writable: words for its memories while no frame is in it. An even
+        ``memory`` is that of weights, an odd one that of biases and multipliers.
 
     Raises
     ------
@@ -152,6 +168,8 @@ class ConvEngine(wiring.Component):
         }
         if tap is not None:
             ports["o_tap"] = Out(lane_stream(plan.simd, conv.i_shape))
+        if conv.writable:
+            ports["i_load"] = In(LOAD)
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
@@ -168,6 +186,8 @@ class ConvEngine(wiring.Component):
         out = chain(m, wiring.flipped(self.i), lanes, pad, window, matvec, requantise)
         wiring.connect(m, out, wiring.flipped(self.o))
         watch(m, works=window.o.valid & window.o.ready)
+        if conv.writable:
+            load(m, self.i_load, matvec, requantise)
         if self._tap is not None:
             m.submodules.tap_queue = queue = tap_queue(conv, plan)
             wiring.connect(m, window.o_tap, queue.i)

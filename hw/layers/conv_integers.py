@@ -32,13 +32,15 @@ class ConvIntegers:
     size : tuple of int
         Height and width of the input map, without padding.
     signed_input, signed_output : bool
-    accumulator : tuple of int
-        Smallest and largest value of any partial sum.
+    accumulator_bits, bias_bits : int
+        Of an accumulator and of a bias, in two's complement.
     codebook : int array or None
         Ascending levels that all weights are of, where codes are stored.
     groups : int
         Into which the channels are divided; each output channel sees those of its group. As many
         as channels in a depthwise convolution.
+    writable : bool
+        Weights, biases and multipliers are what memories begin with, which may be written.
     """
 
     weights: np.ndarray
@@ -54,9 +56,11 @@ class ConvIntegers:
     size: tuple[int, int]
     signed_input: bool
     signed_output: bool
-    accumulator: tuple[int, int]
+    accumulator_bits: int
+    bias_bits: int
     codebook: np.ndarray | None = None
     groups: int = 1
+    writable: bool = False
 
     @property
     def i_shape(self) -> Shape:
@@ -71,8 +75,7 @@ class ConvIntegers:
     @property
     def accumulator_shape(self) -> Shape:
         """Holds every partial sum."""
-        low, high = self.accumulator
-        return signed(max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1)
+        return signed(self.accumulator_bits)
 
     @property
     def channels(self) -> tuple[int, int]:

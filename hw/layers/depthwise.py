@@ -6,12 +6,13 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.layers.conv import chain, make_padder, make_requantise, make_window
+from hw.layers.conv import chain, load, make_padder, make_requantise, make_window
 from hw.layers.conv_integers import ConvIntegers
 from hw.layers.folding import DepthwisePlan
 from hw.layers.matvec import MatrixVector
 from hw.stream.lane_converter import LaneConverter
 from hw.stream.lane_stream import lane_stream
+from hw.stream.load import LOAD
 from hw.stream.watch import watch
 
 
@@ -29,6 +30,7 @@ def make_depthwise_matvec(conv: ConvIntegers, plan: DepthwisePlan) -> MatrixVect
         multiplier=plan.multiplier,
         codebook=conv.codebook,
         depthwise=True,
+        writable=conv.writable,
     )
 
 
@@ -60,6 +62,8 @@ class DepthwiseEngine(wiring.Component):
     -------
     i : In(lane_stream(i_lanes, 8 bits))
     o : Out(lane_stream(plan.lanes, 8 bits))
+    i_load : In(LOAD)
+        Only if the convolution is writable, as that of :class:`hw.layers.conv.ConvEngine`.
 
     Raises
     ------
@@ -73,12 +77,11 @@ class DepthwiseEngine(wiring.Component):
                 f"{conv.groups} groups of {conv.channels} channels are no depthwise convolution"
             )
         self._conv, self._plan, self._i_lanes = conv, plan, i_lanes
-        super().__init__(
-            {
-                "i": In(lane_stream(i_lanes, conv.i_shape)),
-                "o": Out(lane_stream(plan.lanes, conv.o_shape)),
-            }
-        )
+        ports = {
+            "i": In(lane_stream(i_lanes, conv.i_shape)),
+            "o": Out(lane_stream(plan.lanes, conv.o_shape)),
+        }
+        super().__init__(ports | ({"i_load": In(LOAD)} if conv.writable else {}))
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
@@ -93,5 +96,7 @@ class DepthwiseEngine(wiring.Component):
         m.submodules.requantise = requantise = make_requantise(conv, plan)
         out = chain(m, wiring.flipped(self.i), lanes, pad, window, matvec, requantise)
         wiring.connect(m, out, wiring.flipped(self.o))
+        if conv.writable:
+            load(m, self.i_load, matvec, requantise)
         watch(m, works=window.o.valid & window.o.ready)
         return m

@@ -16,6 +16,8 @@ from hw.stream.counter import Counter, plus_one
 from hw.stream.fifo import REGISTERS as FIFO_REGISTERS
 from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.lane_stream import lane_stream
+from hw.stream.load import LOAD
+from protocol.contents.rows import stored_codes, weight_rows
 
 ROM_LATENCY = 2
 """Cycles from a word's arrival to its weights, without a codebook's table and many banks."""
@@ -110,6 +112,8 @@ class MatrixVector(wiring.Component):
     codebook : int array (2**code_bits,) or None
         Ascending levels that hold all weights but padded columns' zeros.
     depthwise : bool
+    writable : bool
+        Weights are what the ROM begins with, and may be replaced.
 
     Members
     -------
@@ -117,6 +121,8 @@ class MatrixVector(wiring.Component):
         Depthwise, of ``pe`` lanes.
     o : Out(lane_stream(lanes, accumulator))
         Cout accumulators a window, in channel order.
+    i_load : In(LOAD)
+        Only if it is writable: words for the ROM, while no window is read.
 
     Raises
     ------
@@ -140,6 +146,7 @@ class MatrixVector(wiring.Component):
         multiplier: MultiplierKind = "lut",
         codebook: np.ndarray | None = None,
         depthwise: bool = False,
+        writable: bool = False,
     ):
         channels, columns = weights.shape
         limit = 1 << (weight_bits - 1)
@@ -153,7 +160,8 @@ class MatrixVector(wiring.Component):
             raise ValueError(f"{pe} sums cannot leave by {lanes} within {columns // simd} cycles")
         self._weights = np.asarray(weights, dtype=np.int64)
         self._pe, self._simd, self._lanes = pe, simd, lanes
-        self._bits, self._decoder = weight_bits, None
+        self._bits, self._decoder, self._levels = weight_bits, None, None
+        self._writable = writable
         if codebook is not None and len(codebook) < 1 << weight_bits:
             if not np.isin(weights, [*codebook, 0]).all():
                 raise ValueError("weights that are not in the codebook")
@@ -169,7 +177,8 @@ class MatrixVector(wiring.Component):
         )
         self._macs = MacArray(config, shape)
         i = lane_stream(config.activations, shape)
-        super().__init__({"i": In(i), "o": Out(lane_stream(lanes, accumulator))})
+        ports = {"i": In(i), "o": Out(lane_stream(lanes, accumulator))}
+        super().__init__(ports | ({"i_load": In(LOAD)} if writable else {}))
 
     @property
     def folds(self) -> int:
@@ -199,35 +208,21 @@ class MatrixVector(wiring.Component):
 
     def rom(self) -> list[int]:
         """Rows of the ROM in schedule order; weight (p, s) sits at bit (p*simd + s)*bits."""
-        pe, simd = self._pe, self._simd
-        padded = np.zeros((self.folds * pe, self.words * simd), dtype=np.int64)
-        padded[: self._weights.shape[0]] = self._weights
-        rows = padded.reshape(self.folds, pe, self.words, simd).transpose(0, 2, 1, 3)
-        codes = (self._codes(rows) & ((1 << self._bits) - 1)).astype(np.uint8)
-        bits = np.unpackbits(codes.reshape(-1, pe * simd, 1), axis=2, bitorder="little")
-        packed = np.packbits(
-            bits[:, :, : self._bits].reshape(len(codes) * self.words, -1),
-            axis=1,
-            bitorder="little",
-        )
-        return [int.from_bytes(row.tobytes(), "little") for row in packed]
-
-    def _codes(self, weights: np.ndarray) -> np.ndarray:
-        """What the ROM holds of weights."""
-        if self._decoder is None:
-            return weights
-        # A zero that is no level stands where nothing depends on it; any level in use will do.
-        used = np.intersect1d(self._levels, self._weights)
-        spare = used[np.argmin(np.abs(used))]
-        known = np.where(np.isin(weights, self._levels), weights, spare)
-        return np.searchsorted(self._levels, known) - len(self._levels) // 2
+        codes = stored_codes(self._weights, self._levels)
+        return weight_rows(codes, self._pe, self._simd, self._bits)
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
         m.submodules.rom = rom = Rom(
-            self.rom(), self._rom_width, self._kind, latency=self._rom_latency
+            self.rom(),
+            self._rom_width,
+            self._kind,
+            latency=self._rom_latency,
+            writable=self._writable,
         )
+        if self._writable:
+            m.d.comb += rom.i_load.eq(self.i_load)
         m.submodules.macs = macs = self._macs
         m.submodules.serialiser = serialiser = SumSerialiser(macs.config, self._lanes)
         m.submodules.results = results = StreamFifo(self.o.payload.shape(), self._depth)

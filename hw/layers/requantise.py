@@ -14,6 +14,8 @@ from hw.arith.rom import Rom
 from hw.stream.dual_port import MemoryKind
 from hw.stream.fifo import CREDIT_LOOP, CreditFifo
 from hw.stream.lane_stream import lane_stream
+from hw.stream.load import LOAD
+from protocol.contents.rows import MULTIPLIER_BITS, scale_rows
 
 LUT_ROWS = 256
 """Unless told, the ROM of biases and multipliers goes into LUTs up to this depth."""
@@ -84,18 +86,24 @@ class Requantise(wiring.Component):
         of all channels, into block RAM beyond.
     offset : int
         Unsigned, of 16 bits.
+    bias_bits : int or None
+        Of a bias, in two's complement; None for as many as these biases need.
+    writable : bool
+        Biases and multipliers are what the ROM begins with, and may be replaced.
 
     Members
     -------
     i : In(lane_stream(lanes, i_shape))
     o : Out(lane_stream(lanes, o_shape))
+    i_load : In(LOAD)
+        Only if it is writable: words for the ROM, while nothing is requantised.
 
     Raises
     ------
     ValueError
         If ``lanes`` do not divide C, the shift is not 1 to 47, a multiplier or the offset is not an
         unsigned 16-bit number, the clamp is no range within ``o_shape``, or sums with the bias are
-        wider than the 25 bits of a DSP48E1 that is asked for.
+        wider than the 25 bits of a DSP48E1 that is asked for, or biases than ``bias_bits``.
     """
 
     def __init__(
@@ -112,6 +120,8 @@ class Requantise(wiring.Component):
         scaler: ScalerKind = "inferred",
         memory: MemoryKind | None = None,
         offset: int = 0,
+        bias_bits: int | None = None,
+        writable: bool = False,
     ):
         self._bias = np.asarray(bias, dtype=np.int64)
         self._multiplier = np.asarray(multiplier, dtype=np.int64)
@@ -127,19 +137,17 @@ class Requantise(wiring.Component):
         self._shift, self._low, self._high, self._lanes = shift, low, high, lanes
         self._i_shape, self._o_shape = i_shape, o_shape
         self._scaler = scaler
-        self._offset = offset
+        self._offset, self._writable = offset, writable
+        least = Shape.cast(range(min(int(self._bias.min()), -1), int(self._bias.max()) + 1)).width
+        self._bias_bits = least if bias_bits is None else bias_bits
+        if self._bias_bits < least:
+            raise ValueError(f"biases need {least} bits and not {bias_bits}")
         rows = len(bias) // lanes
         self._memory: MemoryKind = memory or ("lut" if rows <= LUT_ROWS else "block")
         if scaler == "dsp48e1" and self._sum_width > dsp48.PREADDER_BITS:
             raise ValueError(f"a sum of {self._sum_width} bits does not fit a DSP48E1's pre-adder")
-        super().__init__(
-            {"i": In(lane_stream(lanes, i_shape)), "o": Out(lane_stream(lanes, o_shape))}
-        )
-
-    @property
-    def bias_width(self) -> int:
-        """Bits of a bias, in two's complement."""
-        return Shape.cast(range(min(int(self._bias.min()), -1), int(self._bias.max()) + 1)).width
+        ports = {"i": In(lane_stream(lanes, i_shape)), "o": Out(lane_stream(lanes, o_shape))}
+        super().__init__(ports | ({"i_load": In(LOAD)} if writable else {}))
 
     @property
     def _rounding(self) -> int:
@@ -149,7 +157,7 @@ class Requantise(wiring.Component):
     @property
     def _sum_width(self) -> int:
         """Bits of an accumulator plus its bias."""
-        return max(self._i_shape.width, self.bias_width) + 1
+        return max(self._i_shape.width, self._bias_bits) + 1
 
     def model(self, accumulators: np.ndarray) -> np.ndarray:
         """Codes of an int64 array (..., C) of accumulators."""
@@ -157,24 +165,18 @@ class Requantise(wiring.Component):
         return requantise_model(accumulators, *constants, self._offset)
 
     def rom(self) -> list[int]:
-        """Rows of lanes, each a 16-bit multiplier below the bias."""
-        width = self.bias_width
-        rows = []
-        for start in range(0, len(self._bias), self._lanes):
-            row = 0
-            for lane in range(self._lanes):
-                bias = int(self._bias[start + lane]) & ((1 << width) - 1)
-                entry = bias << 16 | int(self._multiplier[start + lane])
-                row |= entry << lane * (width + 16)
-            rows.append(row)
-        return rows
+        """Rows of lanes, each a multiplier below the bias."""
+        return scale_rows(self._bias, self._multiplier, self._lanes, self._bias_bits)
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        rows = self.rom()
-        entry = self.bias_width + 16
-        m.submodules.constants = constants = Rom(rows, entry * self._lanes, self._memory)
+        entry = self._bias_bits + MULTIPLIER_BITS
+        m.submodules.constants = constants = Rom(
+            self.rom(), entry * self._lanes, self._memory, writable=self._writable
+        )
+        if self._writable:
+            m.d.comb += constants.i_load.eq(self.i_load)
         m.submodules.results = results = CreditFifo(self.o.payload.shape(), DEPTH)
         accept = Signal()
         m.d.comb += [

@@ -46,6 +46,10 @@ class Conv(Requantising):
         are stored. None stores the weights themselves.
     groups : int
         1, or the number of input and of output channels: each of these reads one of those only.
+    envelope : tuple of int or None
+        Bits of the accumulators and of the biases that its hardware has, whatever its weights: then
+        weights, biases and multipliers are contents, which may be replaced in a running board. None
+        makes them part of the hardware, with the bits that they need.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Conv(Requantising):
     pad_code: tuple[int, ...] = ()
     codebook: np.ndarray | None = None
     groups: int = 1
+    envelope: tuple[int, int] | None = None
 
     left_out: ClassVar[dict[str, Any]] = {"groups": 1}
 
@@ -118,6 +123,40 @@ class Conv(Requantising):
         low = negative * x.high + positive * x.low
         return int(min(low.min(), 0)), int(max(high.max(), 0))
 
+    def accumulator_bits(self, x: Tensor) -> int:
+        """Bits of an accumulator, in two's complement; ``x`` is the input."""
+        if self.envelope is not None:
+            return self.envelope[0]
+        return signed_bits(*self.accumulator_bounds(x))
+
+    @property
+    def bias_bits(self) -> int:
+        """Bits of a bias, in two's complement."""
+        if self.envelope is not None:
+            return self.envelope[1]
+        return signed_bits(min(int(self.bias.min()), -1), int(self.bias.max()))
+
+    @property
+    def symmetric(self) -> bool:
+        """No weight is the most negative code, nor could one be that replaces it."""
+        values = self.weights
+        if self.envelope is not None and self.codebook is not None:
+            values = self.codebook
+        return bool(values.min() > -(1 << (self.weight_bits - 1)))
+
+    def without_contents(self) -> Self:
+        """The same without its contents, if it has an envelope: what hardware it is."""
+        if self.envelope is None:
+            return self
+        channels = np.zeros(self.channels, np.int8)
+        return replace(
+            self,
+            weights=np.zeros_like(self.weights),
+            weight_scale=channels,
+            bias=channels,
+            multiplier=channels,
+        )
+
     def factors(self, inputs: np.ndarray) -> np.ndarray:
         """One a channel."""
         return self.weight_scale * inputs[0]
@@ -139,7 +178,9 @@ class Conv(Requantising):
 
     @property
     def format(self) -> int:
-        """Groups and kernels that are not square are newer than codebooks."""
+        """Envelopes are newer than groups and oblong kernels, and these than codebooks."""
+        if self.envelope is not None:
+            return 6
         if self.groups > 1 or self.kernel_size[0] != self.kernel_size[1]:
             return 3
         return 1 if self.codebook is None else 2
@@ -162,6 +203,7 @@ class Conv(Requantising):
         if self.codebook is not None:
             yield from self._codebook_problems(self.codebook)
         yield from self._channel_problems(inputs[0])
+        yield from self.envelope_problems(inputs[0])
         yield from super().problems(inputs, y)
 
     def _weight_problems(self, shape: Shape) -> Iterator[str]:
@@ -194,6 +236,21 @@ class Conv(Requantising):
         if len(codes) != cin or any(not x.low <= code <= x.high for code in codes):
             yield f"{self.name}: pad_code must hold {cin} codes of the input tensor"
 
+    def envelope_problems(self, x: Tensor) -> Iterator[str]:
+        """Contents that do not fit the envelope, if there is one."""
+        if self.envelope is None:
+            return
+        fixed = replace(self, envelope=None)
+        needs = {"accumulators": fixed.accumulator_bits(x), "biases": fixed.bias_bits}
+        for (what, bits), room in zip(needs.items(), self.envelope, strict=True):
+            if bits > room:
+                yield f"{self.name}: its {what} need {bits} bits, and its envelope has {room}"
+        if not self.symmetric:
+            yield (
+                f"{self.name}: a weight is -{1 << (self.weight_bits - 1)}, the most negative code, "
+                "which an envelope has no room for"
+            )
+
     def _codebook_problems(self, codebook: np.ndarray) -> Iterator[str]:
         """A codebook that codes and multiplier cannot use, or weights that are not in it."""
         if not _is_array(codebook, np.int8, 1):
@@ -210,6 +267,11 @@ class Conv(Requantising):
             yield f"{self.name}: codebook levels must ascend within {bits} bits"
         elif not np.isin(self.weights, codebook).all():
             yield f"{self.name}: weights that are not in its codebook"
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Bits of a two's complement number between ``low`` and ``high``."""
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
 
 
 def _is_array(value: Any, dtype: Any, dimensions: int) -> bool:

@@ -9,12 +9,14 @@ from boards.board import Board, Resources
 from gen.backend.assemble import Accelerator
 from gen.backend.names import stream_paths
 from gen.ir.ops import GlobalSum
+from gen.nodes.contents import contents_layout
 from gen.nodes.graph import Graph
 from gen.plan.planner import plan
 from hw.stream.lane_stream import lane_stream
 from sim import golden
 from tests.harness import Monitor, StreamBench
-from tests.networks import NetworkBuilder, random_frames, tiny_network
+from tests.hw.loaded import Loaded, load_words
+from tests.networks import NetworkBuilder, other_contents, random_frames, tiny_network, updatable
 
 
 def small_board(dsp: int) -> Board:
@@ -101,3 +103,16 @@ def test_output_is_sign_extended(tmp_path):
         Accelerator(network, plan(network, small_board(dsp=20))), "signed", tmp_path
     )
     bench.run({"i": frames}, {"o": sums}, stalls=0.2)
+
+
+def test_other_contents_in_a_whole_accelerator(tmp_path):
+    network = updatable(tiny_network(2, weight_bits=5, code_bits=3), margin=1)
+    other = other_contents(network, 7)
+    planned = plan(network, small_board(dsp=60), fps=100_000)
+    layout = contents_layout(network, planned.nodes)
+    assert {layer for layer, _ in layout.memories} == {op.name for op in network.convs}
+    words = np.array(load_words(layout.images(other.op)), dtype=object)
+    bench = StreamBench(Loaded(Accelerator(network, planned), len(words)), "loaded", tmp_path)
+    frames = random_frames(network, 3)
+    sums = golden.run(other, frames)[other.output.name]
+    bench.run({"load": [words], "i": frames}, {"o": sums.reshape(3, -1)}, stalls={"o": 0.2})

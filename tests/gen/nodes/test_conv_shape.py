@@ -1,6 +1,6 @@
 """What decides a convolution's cost: the widths of its sums."""
 
-from gen.nodes.conv_shape import signed_bits
+from gen.ir.ops.conv import signed_bits
 from tests.gen.nodes.shapes import shape_of
 from tests.gen.squeezenets import cifar
 

@@ -13,7 +13,10 @@ from boards import seven_series
 from gen.backend.rtlil import run_yosys, write_rtlil
 from hw.arith.rom import LUT_LOADS, Rom, banks
 from hw.stream.lane_stream import lane_stream
+from hw.stream.load import LOAD
+from protocol.contents.image import Image
 from tests.harness import bench_group
+from tests.hw.loaded import Loaded, load_words
 
 
 class Reader(wiring.Component):
@@ -21,11 +24,15 @@ class Reader(wiring.Component):
 
     def __init__(self, rom: Rom, latency: int, width: int):
         self._rom, self._latency = rom, latency
-        super().__init__({"i": In(lane_stream(1, 1)), "o": Out(lane_stream(1, width))})
+        ports = {"i": In(lane_stream(1, 1)), "o": Out(lane_stream(1, width))}
+        writable = "i_load" in rom.signature.members
+        super().__init__(ports | ({"i_load": In(LOAD)} if writable else {}))
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.rom = rom = self._rom
+        if "i_load" in self.signature.members:
+            m.d.comb += rom.i_load.eq(self.i_load)
         valid = Signal(self._latency)
         m.d.sync += valid.eq(valid << 1 | self.i.valid)
         m.d.comb += [
@@ -83,6 +90,39 @@ def test_every_row_comes_in_turn(depth, width, kind, latency, readers):
     bench.run({"i": [np.zeros(len(words), int)]}, {"o": [words]}, stalls={"i": 0.5})
     result = bench.run({"i": [np.zeros(len(words), int)]}, {"o": [words]})
     assert result.first("o") - result.first("i") == latency
+
+
+WRITTEN = [  # depth, width, kind, latency
+    *((1, 5, "lut", 1), (70, 130, "lut", 1), (33, 72, "lut", 2)),
+    *((1, 9, "block", 1), (2600, 41, "block", 1), (600, 100, "block", 2), (11_000, 11, "block", 3)),
+]
+
+
+def make_written(depth, width, kind, latency):
+    rom = Rom(random_rows(depth, width), width, kind, latency=latency, writable=True)
+    words = load_words([Image.of(other_rows(depth, width), width)])
+    return Loaded(Reader(rom, latency, width), len(words))
+
+
+def other_rows(depth, width):
+    return [row ^ ((1 << width) - 1) for row in random_rows(depth, width)]
+
+
+written = bench_group(make_written, WRITTEN)
+
+
+@pytest.mark.parametrize(("depth", "width", "kind", "latency"), WRITTEN)
+def test_rows_that_were_written_take_the_place_of_the_first_ones(
+    depth, width, kind, latency, written
+):
+    rows = other_rows(depth, width)
+    words = np.array(load_words([Image.of(rows, width)]), dtype=object)
+    read = np.array(rows * 2, dtype=object)
+    written[depth, width, kind, latency].run(
+        {"i": [np.zeros(len(read), int)], "load": [words]},
+        {"o": [read]},
+        stalls={"load": 0.3, "i": 0.2},
+    )
 
 
 @pytest.mark.parametrize("latency", [1, 2])

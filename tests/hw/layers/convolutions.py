@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gen.ir.ops.conv import signed_bits
 from hw.layers.conv_integers import ConvIntegers
 from hw.layers.window_geometry import WindowGeometry
 
@@ -36,10 +37,11 @@ def random_conv(
     low, high = (-128, 127) if signed_input else (0, 255)
     reach = np.minimum(weights * low, weights * high), np.maximum(weights * low, weights * high)
     spread = np.abs(weights).sum(axis=(1, 2, 3)).max() * 64 + 1
+    bias = rng.integers(-spread // 4, spread // 4 + 1, channels)
     return ConvIntegers(
         weights=weights,
         weight_bits=weight_bits,
-        bias=rng.integers(-spread // 4, spread // 4 + 1, channels),
+        bias=bias,
         multiplier=rng.integers(30000, 65536, channels),
         shift=max(1, 16 + int(np.log2(spread / 150))),
         low=-128 if signed_output else 0,
@@ -50,10 +52,11 @@ def random_conv(
         size=size,
         signed_input=signed_input,
         signed_output=signed_output,
-        accumulator=(
+        accumulator_bits=signed_bits(
             int(np.minimum(reach[0], 0).sum(axis=(1, 2, 3)).min()),
             int(np.maximum(reach[1], 0).sum(axis=(1, 2, 3)).max()),
         ),
+        bias_bits=signed_bits(int(min(bias.min(), -1)), int(bias.max())),
         codebook=codebook,
         groups=groups,
     )

@@ -16,10 +16,12 @@ from hw.layers.conv import ConvEngine, chain
 from hw.layers.folding import EnginePlan
 from hw.stream.fifo import MemoryKind, StreamFifo
 from hw.stream.lane_stream import lane_stream
+from protocol.contents.layout import ConvLayout
 from sim import golden
 from tests.harness import bench_group
 from tests.hw.layers.convolutions import frames_for, random_conv, roomy_pixels
-from tests.networks import conv_network, random_frames
+from tests.hw.loaded import Loaded, load_words
+from tests.networks import conv_network, other_contents, random_frames, updatable
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Case:
     memory: MemoryKind = "block"
     multiplier: MultiplierKind = "dsp48e1"
     network: dict = field(default_factory=dict)
+
+    @property
+    def codes(self) -> int | None:
+        """Bits of a code, with a codebook."""
+        return self.network.get("code_bits")
 
 
 CASES = {
@@ -93,6 +100,50 @@ def test_engine_equals_golden_model(name, engines):
     compute = geometry.rows * geometry.columns * geometry.folds * geometry.words
     writes = geometry.height * geometry.width * geometry.chunks
     assert result.period("o") == max(compute, writes, height * width * 3 // case.i_lanes)
+
+
+LOADED = ("3x3 padded", "remainder fold", "3-bit codes", "4 bits", "1x1, one cycle a pixel")
+
+
+def rewritten(name):
+    """A case's network with room for other contents, its integers, and another of its structure."""
+    network, _ = integers_of(CASES[name])
+    built = updatable(network)
+    conv = built.convs[0]
+    return (
+        built,
+        conv_integers(conv, built.input, built.tensors[conv.name]),
+        other_contents(built, 5),
+    )
+
+
+def images(name):
+    """What the other network's memories hold."""
+    case, (_, integers, other) = CASES[name], rewritten(name)
+    decoded = len(integers.codebook) < 1 << integers.weight_bits if case.codes else False
+    bits = case.codes if decoded else integers.weight_bits
+    layout = ConvLayout("conv", case.pe, case.simd, case.lanes, bits, decoded, integers.bias_bits)
+    return layout.images(other.convs[0])
+
+
+def make_loaded(name):
+    case, (_, integers, _) = CASES[name], rewritten(name)
+    engine = ConvEngine(integers, plan_of(case, integers), case.i_lanes)
+    return Loaded(engine, len(load_words(images(name))))
+
+
+loaded = bench_group(make_loaded, LOADED)
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_contents_that_were_written_are_what_an_engine_computes_with(name, loaded):
+    built, _, other = rewritten(name)
+    frames = random_frames(built, 3)
+    expected = golden.run(other, frames)[other.convs[0].name]
+    assert not np.array_equal(expected, golden.run(built, frames)[other.convs[0].name])
+    words = np.array(load_words(images(name)), dtype=object)
+    for stalls in ({"load": 0.4}, {"o": 0.6}):
+        loaded[name].run({"load": [words], "i": frames}, {"o": expected}, stalls=stalls)
 
 
 TAPPED: dict[str, tuple] = {  # convolution; pe, simd and lanes; tap
