@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.choice import ALL, chosen
 from boards import BOARDS
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress, phases
@@ -96,10 +97,15 @@ def score(
 
 @dataclass(frozen=True)
 class Report:
-    """Where scores are told as they come, and how far the work is."""
+    """Where scores are told as they come, how far the work is, and what is scored at all."""
 
     console: Console
     progress: Progress
+    only: Sequence[str] = ALL
+
+    def wants(self, title: str) -> bool:
+        """Whether the network of this title is to be measured."""
+        return chosen(title, self.only)
 
     def score(
         self,
@@ -107,8 +113,8 @@ class Report:
         run_batch: Callable[[np.ndarray], np.ndarray],
         frames: np.ndarray,
         truth: np.ndarray,
-    ) -> Score:
-        """Do what :func:`score` does, and tell it by a title.
+    ) -> dict[str, Score]:
+        """Do what :func:`score` does and tell it, if it is wanted; the score by its title, or none.
 
         Parameters
         ----------
@@ -116,10 +122,12 @@ class Report:
         run_batch, frames, truth : callable, uint8 array (N, H, W, 3), integer array (N,)
             As for :func:`score`.
         """
+        if not self.wants(title):
+            return {}
         self.progress.begin(title)
         got = score(run_batch, frames, truth, progress=self.progress)
         self.console.print(f"{title}: {got.top1:.2f} / {got.top5:.2f}", soft_wrap=True)
-        return got
+        return {title: got}
 
 
 def evaluation(
@@ -167,16 +175,15 @@ def _float_network(
     frames, truth = evaluation(imagenet, default_preprocessing(*graph.input_shape[:2]), limit)
     runtime = reference.session(model)
     title = f"SqueezeNet v{version}"
-    scores = {
-        f"{title}, {FLOAT}": report.score(
-            "float", lambda x: reference.logits(runtime, x, normalisation), frames, truth
-        )
-    }
+    scores = report.score(
+        f"{title}, {FLOAT}", lambda x: reference.logits(runtime, x, normalisation), frames, truth
+    )
     with TemporaryDirectory() as scratch:
         for note, request in _requests(model, version, imagenet / "calibration", Path(scratch)):
             name = f"{title}, {note}"
-            network = compile_network(request, progress=report.progress)
-            scores[name] = report.score(name, partial(class_sums, network), frames, truth)
+            if report.wants(name):
+                network = compile_network(request, progress=report.progress)
+                scores |= report.score(name, partial(class_sums, network), frames, truth)
     return scores
 
 
@@ -238,34 +245,26 @@ def _quantised_network(
     frames, truth = evaluation(shared / "imagenet", network.preprocessing, limit)
     runtime, raw = reference.session(model), Normalisation.preset("raw")
     title = f"SqueezeNet v{version} QDQ file"
-    return {
-        f"{title}, ONNX Runtime": report.score(
-            "QDQ reference", lambda x: reference.logits(runtime, x, raw), frames, truth
-        ),
-        f"{title}, firebrick": report.score(
-            "QDQ integers", lambda x: class_sums(network, x), frames, truth
-        ),
-    }
+    return report.score(
+        f"{title}, ONNX Runtime", lambda x: reference.logits(runtime, x, raw), frames, truth
+    ) | report.score(f"{title}, firebrick", partial(class_sums, network), frames, truth)
 
 
 def _compressed_network(shared: Path, report: Report, limit: int | None) -> dict[str, Score]:
     """The Deep Compression authors' SqueezeNet v1.0: in float, and with their codes kept."""
+    title = "Deep Compression SqueezeNet v1.0"
+    codes = f"{title}, codes kept, firebrick"
     graph = load_compressed(shared / "models" / "compressed_SqueezeNet.net")
     normalisation = Normalisation.from_metadata(graph.metadata) or Normalisation()
     preprocessing = default_preprocessing(*graph.input_shape[:2])
-    calibration = load_frames(list_images(shared / "imagenet" / "calibration"), preprocessing)
-    network = quantise(graph, calibration, normalisation=normalisation, rounding="shared")
     frames, truth = evaluation(shared / "imagenet", preprocessing, limit)
     folded = graph.fold_input(normalisation)
-    title = "Deep Compression SqueezeNet v1.0"
-    return {
-        f"{title}, {FLOAT}": report.score(
-            "Deep Compression, float", lambda x: float_logits(folded, x), frames, truth
-        ),
-        f"{title}, codes kept, firebrick": report.score(
-            "Deep Compression, codes", lambda x: class_sums(network, x), frames, truth
-        ),
-    }
+    scores = report.score(f"{title}, {FLOAT}", lambda x: float_logits(folded, x), frames, truth)
+    if report.wants(codes):
+        calibration = load_frames(list_images(shared / "imagenet" / "calibration"), preprocessing)
+        network = quantise(graph, calibration, normalisation=normalisation, rounding="shared")
+        scores |= report.score(codes, partial(class_sums, network), frames, truth)
+    return scores
 
 
 def _embedded_network(shared: Path, report: Report, limit: int | None) -> dict[str, Score]:
@@ -273,24 +272,24 @@ def _embedded_network(shared: Path, report: Report, limit: int | None) -> dict[s
     network = default_network()
     frames, names = load_tar(shared / "cifar10" / "test.tar", network.preprocessing, limit)
     truth = np.array([network.labels.index(name) for name in names])
-    title, scores = "default network, CIFAR-10", {}
+    title = "default network, CIFAR-10"
+    scores = report.score(f"{title}, firebrick", partial(class_sums, network), frames, truth)
     if DEFAULT_FLOAT.is_file():
         graph = load_onnx(DEFAULT_FLOAT)
         normalisation = Normalisation.from_metadata(graph.metadata)  # type: ignore[union-attr]
         runtime = reference.session(DEFAULT_FLOAT)
-        scores[f"{title}, {FLOAT}"] = report.score(
-            "default, float",
+        scores |= report.score(
+            f"{title}, {FLOAT}",
             lambda x: reference.logits(runtime, x, normalisation or Normalisation()),
             frames,
             truth,
         )
-    scores[f"{title}, firebrick"] = report.score(
-        "default, integers", lambda x: class_sums(network, x), frames, truth
-    )
     return scores
 
 
-def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Score]:
+def run(
+    console: Console, shared: Path, limit: int | None = None, only: Sequence[str] = ALL
+) -> dict[str, Score]:
     """Measure, print a table, and return the scores by network.
 
     Parameters
@@ -300,22 +299,29 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, S
         Folder with ``models``, ``imagenet`` and ``cifar10``.
     limit : int or None
         Use only about this many images of each set.
+    only : sequence of str
+        Patterns of the titles of networks to measure.
 
     Raises
     ------
     FileNotFoundError
         If the folder lacks a file.
     FirebrickError
-        If it lacks one, or has one that cannot be read or is of another kind than its name says.
+        If no title matches, the folder lacks a file, or has one that cannot be read or is of
+        another kind than its name says.
     """
     scores: dict[str, Score] = {}
     with phases(console, transient=True) as progress:
-        report = Report(console, progress)
+        report = Report(console, progress, only)
         scores |= _embedded_network(shared, report, limit)
         for version in VERSIONS:
             scores |= _float_network(shared, version, report, limit)
             scores |= _quantised_network(shared, version, report, limit)
         scores |= _compressed_network(shared, report, limit)
+    if not scores:
+        raise FirebrickError(
+            f"no network's title matches {' or '.join(only)!r}; `--only '*'` is all"
+        )
     console.print(_table(scores))
     return scores
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json as json_format
-from collections.abc import Callable, Iterable
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -37,11 +38,15 @@ BENCHMARKS = (
     "feed",
     "sizes",
     "family",
+    "explore",
     "graph",
     "qdq",
     "serve",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
+
+CHOOSING = ("accuracy", "link")
+"""Of these, those whose ``run`` takes ``only``, patterns of the titles of cases to measure."""
 
 NAMES = (*BENCHMARKS, "same", "wild")
 """All that there are."""
@@ -59,6 +64,13 @@ Shared = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=2, help="Use only about so many images of each set.")
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Only cases whose titles match, say 'v1.1*'; several go."),
+]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Also keep the result in this folder, as `all`.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -68,7 +80,14 @@ def measure(context: typer.Context) -> None:
         Console().print(_list())
 
 
-def bench(name: str, json: Path | None, shared: Path, limit: int | None, **options: object) -> None:
+def bench(
+    name: str,
+    json: Path | None,
+    shared: Path,
+    limit: int | None,
+    out: Path | None = None,
+    only: Sequence[str] | None = None,
+) -> None:
     """Run a benchmark of :data:`BENCHMARKS` and table its figures.
 
     Parameters
@@ -80,8 +99,10 @@ def bench(name: str, json: Path | None, shared: Path, limit: int | None, **optio
         Folder of networks and images.
     limit : int or None
         Use only about so many images of each set.
-    options : object
-        More that this benchmark takes.
+    out : Path or None
+        Also keep the result in this folder.
+    only : sequence of str or None
+        Patterns of the titles of cases to measure, for one of :data:`CHOOSING`; all if None.
 
     Raises
     ------
@@ -90,8 +111,13 @@ def bench(name: str, json: Path | None, shared: Path, limit: int | None, **optio
     """
     if json is not None:
         check_output(json)
-    console = Console()
-    _write(console, json, {name: _figures(name, console, shared, limit, **options)})
+    console, version = Console(), commit()
+    chosen = {"only": tuple(only)} if only else {}
+    figures = _figures(name, console, shared, limit, **chosen)
+    _write(console, json, {name: figures})
+    if out is not None:
+        patterns = [word for pattern in only or () for word in ("--only", pattern)]
+        _save(console, name, out, figures, version, limit, patterns)
 
 
 def _figures(
@@ -121,29 +147,60 @@ def _figures(
     return figures
 
 
+def _save(
+    console: Console,
+    name: str,
+    out: Path,
+    figures: dict[str, Any],
+    version: str,
+    limit: int | None,
+    options: Sequence[str] = (),
+) -> None:
+    """Keep a benchmark's figures as a result.
+
+    Parameters
+    ----------
+    console : Console
+    name : str
+    out : Path
+        Folder; made if it is not there.
+    figures : dict
+    version : str
+        The commit that they were measured on.
+    limit : int or None
+    options : sequence of str
+        Other options of the command that measured them.
+    """
+    limited = ("--limit", str(limit)) if limit else ()
+    command = shlex.join(("python", "-m", "bench", name, *options, *limited))
+    out.mkdir(parents=True, exist_ok=True)
+    console.print(f"written to {Result.now(name, command, figures, version).save(out)}")
+
+
 def _command(name: str) -> Callable[..., None]:
-    def command(json: Json = None, shared: Shared = _SHARED, limit: Limit = None) -> None:
-        bench(name, json, shared, limit)
+    def command(
+        json: Json = None, shared: Shared = _SHARED, limit: Limit = None, out: Out = None
+    ) -> None:
+        bench(name, json, shared, limit, out)
+
+    return command
+
+
+def _choosing(name: str) -> Callable[..., None]:
+    def command(
+        only: Only = None,
+        json: Json = None,
+        shared: Shared = _SHARED,
+        limit: Limit = None,
+        out: Out = None,
+    ) -> None:
+        bench(name, json, shared, limit, out, only)
 
     return command
 
 
 for _name in BENCHMARKS:
-    if _name != "link":
-        app.command(_name)(_command(_name))
-
-
-@app.command()
-def link(
-    only: Annotated[
-        str, typer.Option(metavar="PATTERN", help="Only cases whose titles match, say 'v1.1*'.")
-    ] = "*",
-    json: Json = None,
-    shared: Shared = _SHARED,
-    limit: Limit = None,
-) -> None:
-    """Run a benchmark of links and table its figures."""
-    bench("link", json, shared, limit, only=only)
+    app.command(_name)((_choosing if _name in CHOOSING else _command)(_name))
 
 
 @app.command("all")
@@ -166,7 +223,6 @@ def run_all(
     """
     console, limit = Console(), _FEW if quick else None
     _check_names(names or ())
-    out.mkdir(parents=True, exist_ok=True)
     failed = [name for name in names or BENCHMARKS if not _keep(console, name, out, shared, limit)]
     if failed:
         console.print(f"failed: {', '.join(failed)}")
@@ -194,8 +250,7 @@ def _keep(console: Console, name: str, out: Path, shared: Path, limit: int | Non
     except FirebrickError as error:
         console.print(f"{name}: {error}", markup=False, soft_wrap=True)
         return False
-    command = f"python -m bench {name}" + (f" --limit {limit}" if limit else "")
-    console.print(f"written to {Result.now(name, command, figures, version).save(out)}")
+    _save(console, name, out, figures, version, limit)
     return True
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,29 @@ from rich.table import Table
 from bench.accuracy import BATCH, VERSIONS, evaluation
 from gen.common.progress import SILENT, Progress, phases
 from gen.compile import Request, compile_network
+from gen.formats.default import default_network
+from gen.frames.images import load_tar
 from gen.frames.pixel_options import PixelOptions
 from gen.ir.network import QuantizedNetwork
+from gen.ir.preprocessing import Normalisation
 from gen.ir.widths import Widths
 from gen.plan.link import line_bytes
 from protocol.coding.encode import coded_bytes
 from protocol.coding.levels import to_levels, to_pixels
 from protocol.coding.rules import Steps
 from protocol.coding.typical import KEEPING
+from sim import reference
 from sim.golden import class_sums
 
 VERSION = "1.1"
 """Of SqueezeNet."""
 WIDTHS = ("8", "4")
 """Of its weights, as ``--weight-bits`` takes them."""
+FLOAT = "float"
+DEFAULT = "4 and 6"
+"""What the default's weights have."""
+Classifier = Callable[[np.ndarray], np.ndarray]
+"""Class scores (N, classes) of frames, a uint8 array (N, H, W, C)."""
 STEPS = (
     Steps(),
     *(Steps(1, chroma) for chroma in (2, 4, 8)),
@@ -53,7 +63,7 @@ class Mode:
     rate : float
         Frames a second over the line.
     top1, same : dict of float
-        By the weights' width, percent of the photographs that get the right class, and that get
+        By the weights, percent of the photographs that get the right class, and that get
         the same one as raw.
     images : int
     """
@@ -72,9 +82,9 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     ----------
     console : Console
     shared : path
-        Folder with ``models`` and ``imagenet``.
+        Folder with ``models``, ``imagenet`` and ``cifar10``.
     limit : int or None
-        Use only about this many photographs.
+        Use only about this many photographs of each set.
 
     Raises
     ------
@@ -87,11 +97,39 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
         networks = {width: squeezenet(shared, width, progress) for width in WIDTHS}
         preprocessing = networks[WIDTHS[0]].preprocessing
         frames, truth = evaluation(shared / "imagenet", preprocessing, limit)
-        modes = measure(networks, frames, truth, progress)
-    console.print(_table(modes))
+        classifiers = {FLOAT: _float(shared)} | {
+            f"{width} bits": partial(class_sums, network) for width, network in networks.items()
+        }
+        modes = measure(classifiers, frames, truth, progress)
+        small = _default(shared, limit, progress)
+    console.print(_table(modes, f"SqueezeNet v{VERSION}"))
+    console.print(_table(small, "default network"))
     parts = typical(frames)
     console.print(_typical_table(parts))
-    return {"modes": modes, "typical": parts}
+    return {"modes": modes, "default": small, "typical": parts}
+
+
+def _float(shared: Path) -> Classifier:
+    """The float network in ONNX Runtime."""
+    runtime = reference.session(shared / "models" / f"squeezenet{VERSION}.onnx")
+    return partial(reference.logits, runtime, normalisation=Normalisation.preset(VERSIONS[VERSION]))
+
+
+def _default(shared: Path, limit: int | None, progress: Progress) -> dict[str, Mode]:
+    """What becomes of small photographs, with steps that are to keep their classes.
+
+    Parameters
+    ----------
+    shared : path
+    limit : int or None
+    progress : Progress
+    """
+    network = default_network()
+    frames, names = load_tar(shared / "cifar10" / "test.tar", network.preprocessing, limit)
+    truth = np.array([network.labels.index(name) for name in names])
+    return measure(
+        {f"{DEFAULT} bits": partial(class_sums, network)}, frames, truth, progress, KEEPING
+    )
 
 
 def typical(frames: np.ndarray) -> dict[str, dict[str, float]]:
@@ -144,25 +182,27 @@ def squeezenet(shared: Path, width: str, progress: Progress = SILENT) -> Quantiz
 
 
 def measure(
-    networks: dict[str, QuantizedNetwork],
+    networks: Mapping[str, Classifier],
     frames: np.ndarray,
     truth: np.ndarray,
     progress: Progress,
+    choices: Sequence[Steps] = STEPS,
 ) -> dict[str, Mode]:
     """What becomes of frames in each mode.
 
     Parameters
     ----------
-    networks : dict of QuantizedNetwork
+    networks : mapping of Classifier
         By their name in the table.
     frames : uint8 array (N, H, W, C)
     truth : integer array (N,)
         Their class indices.
     progress : Progress
+    choices : sequence of Steps
     """
     raw = _classes(networks, frames, RAW, progress)
     modes = {RAW: _mode(raw, raw, truth, float(frames[0].size))}
-    for steps in STEPS:
+    for steps in choices:
         name = title(steps)
         coded = [to_levels(frame, steps) for frame in frames]
         decoded = np.stack([to_pixels(levels, steps) for levels in coded])
@@ -181,15 +221,15 @@ def title(steps: Steps) -> str:
 
 
 def _classes(
-    networks: dict[str, QuantizedNetwork], frames: np.ndarray, name: str, progress: Progress
+    networks: Mapping[str, Classifier], frames: np.ndarray, name: str, progress: Progress
 ) -> dict[str, np.ndarray]:
     """The class of each frame, by network."""
     classes = {}
-    for width, network in networks.items():
-        progress.begin(f"{name}, {width} bits")
+    for width, scores in networks.items():
+        progress.begin(f"{name}, {width}")
         parts = []
         for first in range(0, len(frames), BATCH):
-            parts.append(class_sums(network, frames[first : first + BATCH]).argmax(axis=1))
+            parts.append(scores(frames[first : first + BATCH]).argmax(axis=1))
             progress.advance(min(first + BATCH, len(frames)), len(frames))
         classes[width] = np.concatenate(parts)
     return classes
@@ -228,11 +268,11 @@ def _typical_table(parts: dict[str, dict[str, float]]) -> Table:
     return table
 
 
-def _table(modes: dict[str, Mode]) -> Table:
+def _table(modes: dict[str, Mode], network: str) -> Table:
     widths = next(iter(modes.values())).top1
-    heads = [f"{what}, {width} bits" for width in widths for what in ("top-1 %", "same %")]
+    heads = [f"{what}, {width}" for width in widths for what in ("top-1 %", "same %")]
     table = Table("coding", "bytes a frame", "frames/s at 100 Mb/s", *heads, "images")
-    table.title = f"coding, SqueezeNet v{VERSION}"
+    table.title = f"coding, {network}"
     for name, mode in modes.items():
         figures = [
             f"{value:.2f}" for width in widths for value in (mode.top1[width], mode.same[width])

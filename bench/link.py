@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accuracy import evaluation
+from bench.choice import ALL, chosen
 from bench.link_cases import CASES, Case
 from boards.board import Board
 from gen.backend.emit import emit
@@ -63,7 +63,7 @@ class Linked:
 
 
 def run(
-    console: Console, shared: Path, limit: int | None = None, only: str = "*"
+    console: Console, shared: Path, limit: int | None = None, only: Sequence[str] = ALL
 ) -> dict[str, Any]:
     """Measure cases, print what comes of each at once, and a table of all.
 
@@ -74,8 +74,8 @@ def run(
         Folder with ``models`` and ``imagenet``, whose photographs are coded.
     limit : int or None
         Frames to simulate.
-    only : str
-        Pattern of the titles of cases to measure.
+    only : sequence of str
+        Patterns of the titles of cases to measure.
 
     Raises
     ------
@@ -84,10 +84,10 @@ def run(
     FirebrickError
         If there is no such case, or a board cannot be generated or simulated, or stops answering.
     """
-    cases = [case for case in CASES if fnmatchcase(case.title, only)]
+    cases = [case for case in CASES if chosen(case.title, only)]
     if not cases:
         titles = "; ".join(case.title for case in CASES)
-        raise FirebrickError(f"no case is called {only!r}; there are {titles}")
+        raise FirebrickError(f"no case is called {' or '.join(only)!r}; there are {titles}")
     figures = {}
     for case in cases:
         for title, found in _play(console, case, shared, limit):

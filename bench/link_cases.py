@@ -118,7 +118,7 @@ CASES = (
         v1_1_network,
         CODED_UART,
         4,
-        steps=(Steps(1, 4), Steps(2, 4)),
+        steps=(Steps(1, 4), Steps(2, 4), Steps(4, 4)),
         utilisation=0.85,
     ),
 )

@@ -134,7 +134,7 @@ class _Setting:
             taken = save_fbz(network, path)
             back = load_fbz(path)
         got = self.report.score(name, lambda x: class_sums(back, x), self.frames, self.truth)
-        return Size(taken, got)
+        return Size(taken, got[name])
 
 
 def _measure(shared: Path, report: Report, limit: int | None) -> dict[str, Size]:
@@ -151,7 +151,7 @@ def _measure(shared: Path, report: Report, limit: int | None) -> dict[str, Size]
     got = report.score(
         "float", lambda x: reference.logits(runtime, x, NORMALISATION), frames, truth
     )
-    sizes = {"float, ONNX": Size(model.stat().st_size, got)}
+    sizes = {"float, ONNX": Size(model.stat().st_size, got["float"])}
     for width in WIDTHS:
         sizes[f"{width} bits, .fbz"] = setting.fixed(width)
     for most in LIMITS:

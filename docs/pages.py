@@ -1,4 +1,4 @@
-"""Pages that follow from the code: the protocol's, benchmarks and their results.
+"""Pages that follow from the code or from results: the protocol's, benchmarks, accuracy.
 
 ``python -m docs.pages`` writes them from their templates; a test holds them against what it would
 write.
@@ -17,18 +17,23 @@ import typer.main
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import bench.cli
-from bench.results import stored
-from docs.rates import Rates
+from bench.results import Result, stored
+from docs.rates import Rates, grouped
 from docs.tables import tables
 from gen.common.console import BAD_INPUT, WRONG
 from gen.common.errors import INTERRUPTED
 from protocol import messages, packets
+from protocol.coding.typical import KEEPING, typical_part
 from protocol.framing import frame
 from protocol.packets import Block, Form, Kind, Packet
 
 FOLDER = Path(__file__).parent
 PAGES = {
-    name: FOLDER / name for name in ("commands.md", "protocol.md", "benchmarks.md", "results.md")
+    name: FOLDER / name
+    for name in (
+        *("commands.md", "protocol.md", "benchmarks.md", "results.md"),
+        *("accuracy.md", "coding.md", "explore.md"),
+    )
 } | {"README.md": FOLDER.parent / "README.md"}
 """Files by the names of their templates."""
 _SHOWN = 24
@@ -66,10 +71,34 @@ def _contents() -> dict[str, Any]:
         "commands": {program: list(_commands(program)) for program in ("gen", "sim", "host")},
         "statuses": {"fine": 0, "wrong": WRONG, "bad": BAD_INPUT, "interrupted": INTERRUPTED},
         "results": results,
+        "told": lambda name: _told(results[name]),
+        "grouped": grouped,
+        "tens": lambda value: 10 * round(value / 10),
+        "percent": lambda scores, name: f"{scores[name]['top1']:.2f}",
+        "left": _left,
         "rate": rates.rate,
         "alone": rates.alone,
         "tables": tables,
     }
+
+
+def _told(result: Result) -> str:
+    """What made a result, and when."""
+    return f"`{result.command}`, {result.date}"
+
+
+def _left(size: int, channels: int, steps: int) -> int:
+    """Percent of a photograph's bytes that are left of it coded.
+
+    Parameters
+    ----------
+    size : int
+        Rows and columns.
+    channels : int
+    steps : int
+        Which of :data:`KEEPING`.
+    """
+    return round(100 * typical_part((size, size, channels), KEEPING[steps]))
 
 
 def _commands(program: str) -> Iterator[tuple[str, str]]:

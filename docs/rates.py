@@ -38,7 +38,7 @@ class Rates:
         found = self._case(benchmark, case)
         planned, simulated = found["planned"], found["simulated"]
         rate = str(found["clock_hz"] // simulated)
-        return f"{_grouped(planned)} / {_grouped(simulated)} | {f'**{rate}**' if bold else rate}"
+        return f"{grouped(planned)} / {grouped(simulated)} | {f'**{rate}**' if bold else rate}"
 
     def alone(self, benchmark: str, case: str) -> str:
         """Cycles of a frame that comes alone, and frames a second then.
@@ -54,7 +54,7 @@ class Rates:
         """
         found = self._case(benchmark, case)
         cycles = found["latency"]
-        told = f"{_grouped(cycles)} from first byte to last score"
+        told = f"{grouped(cycles)} from first byte to last score"
         return f"{told} | {found['clock_hz'] // cycles}"
 
     def _case(self, benchmark: str, case: str) -> dict[str, Any]:
@@ -63,6 +63,6 @@ class Rates:
         return found
 
 
-def _grouped(number: int) -> str:
+def grouped(number: int) -> str:
     """With a space between thousands."""
     return f"{number:,}".replace(",", " ")

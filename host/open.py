@@ -79,8 +79,8 @@ class BoardOptions:
             help="How frames travel to a board that takes coded ones: raw, in fewer bytes without "
             "loss, or in still fewer with levels that are multiples of STEP: 1, 2, 4 or 8, of "
             "chroma too if it is given. If not given, lossless; but `classify` and `stream` take "
-            "the least steps with which the link is as fast as the accelerator, as far as 97 % of "
-            "photographs keep their class.",
+            "the least steps with which the link is as fast as the accelerator, as far as some "
+            "97 % of photographs keep their class.",
         ),
     ] = None
 

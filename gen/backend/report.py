@@ -214,7 +214,8 @@ def _links(figures: Figures) -> Table:
     """A line for each link that the board could have."""
     table = _table(
         caption="frames/s; coded as photographs are on average, without loss and with the largest "
-        "steps that keep 97 % of their classes; latency from the last packet sent; bold: this one\n"
+        "steps that keep some 97 % of their classes; latency from the last packet sent; bold: this "
+        "one\n"
     )
     table.add_column("link", no_wrap=True)
     table.add_column("with", no_wrap=True)

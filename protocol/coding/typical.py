@@ -8,7 +8,7 @@ from __future__ import annotations
 from protocol.coding.rules import COLOURS, Shape, Steps
 
 KEEPING = (Steps(), Steps(1, 2), Steps(1, 4))
-"""Steps with which 97 % of photographs or more keep their class, by float weights and by those of 8
+"""Steps with which some 97 % of photographs keep their class, by float weights and by those of 8
 and 4 bits; those that leave most bytes first."""
 COARSEST = KEEPING[-1]
 LARGE = 100

@@ -1,6 +1,12 @@
+import numpy as np
+import pytest
 from PIL import Image
+from rich.console import Console
 
-from bench.accuracy import FLOAT, Score, _table, link_part
+from bench import accuracy
+from bench.accuracy import FLOAT, Report, Score, _table, link_part
+from gen.common.errors import FirebrickError
+from gen.common.progress import SILENT
 
 
 def test_differences_are_from_the_networks_own_float():
@@ -27,3 +33,21 @@ def test_a_seed_picks_a_part_of_the_photographs(tmp_path):
         assert len(picked[-1]) == 12
     assert picked[0] != picked[1]
     assert all(path.resolve().parent == photographs for path in (tmp_path / "0").iterdir())
+
+
+def test_only_what_is_wanted_is_scored():
+    frames, truth = np.zeros((3, 2, 2, 3), np.uint8), np.array([1, 1, 0])
+    scores = np.array([0.0, 1.0])
+    report = Report(Console(quiet=True), SILENT, ("a, *", "b"))
+    [(title, got)] = report.score(
+        "a, 4 bits", lambda _: scores[None], frames[:1], truth[:1]
+    ).items()
+    assert (title, got.top1) == ("a, 4 bits", 100.0)
+    assert report.score("bits", lambda _: pytest.fail("run"), frames, truth) == {}
+
+
+def test_a_pattern_that_fits_nothing_is_told(monkeypatch, tmp_path):
+    for name in ("_embedded", "_float", "_quantised", "_compressed"):
+        monkeypatch.setattr(accuracy, f"{name}_network", lambda *_: {})
+    with pytest.raises(FirebrickError, match="no network's title matches 'v2 or v3'"):
+        accuracy.run(Console(quiet=True), tmp_path, only=("v2", "v3"))

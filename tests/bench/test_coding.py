@@ -1,15 +1,18 @@
+from functools import partial
+
 import numpy as np
 
 from bench.coding import STEPS, _table, _typical_table, measure, title, typical
 from gen.common.progress import SILENT
 from protocol.coding.rules import Steps
+from sim.golden import class_sums
 from tests.networks import random_frames, tiny_network
 
 
 def test_what_is_lossless_changes_no_class():
     network = tiny_network()
     frames = random_frames(network, 6)
-    modes = measure({"8": network}, frames, np.zeros(len(frames), int), SILENT)
+    modes = measure({"8": partial(class_sums, network)}, frames, np.zeros(len(frames), int), SILENT)
     assert list(modes) == ["raw", "lossless", *map(title, STEPS[1:])]
     assert modes["raw"].same == modes["lossless"].same == {"8": 100.0}
     assert modes["raw"].top1 == modes["lossless"].top1
@@ -18,7 +21,14 @@ def test_what_is_lossless_changes_no_class():
     assert coded[0] is modes["step 8"]
     assert coded[-1] is modes["lossless"]
     assert [mode.rate for mode in coded] == sorted((m.rate for m in coded), reverse=True)
-    assert len(_table(modes).rows) == 1 + len(STEPS)
+    assert len(_table(modes, "tiny").rows) == 1 + len(STEPS)
+
+
+def test_only_the_steps_that_are_asked_for():
+    network = tiny_network()
+    frames, steps = random_frames(network, 3), (Steps(2, 2),)
+    scores = {"8": partial(class_sums, network)}
+    assert list(measure(scores, frames, np.zeros(3, int), SILENT, steps)) == ["raw", "step 2"]
 
 
 def test_steps_have_names():

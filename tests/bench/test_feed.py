@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from bench.feed import BOARD, CODE, DRIVE, READ, _table, measure
+from bench.feed import BOARD, CODE, CODERS, DRIVE, READ, _table, coders, measure
 from gen.ir.preprocessing import default_preprocessing
 
 
@@ -14,3 +14,9 @@ def test_photographs_reach_the_stand_in(tmp_path):
     assert set(figures.milliseconds) == {READ, CODE, DRIVE, BOARD}
     assert figures.total == sum(figures.milliseconds.values())
     assert len(_table(found).rows) == 1
+
+
+def test_each_coder_takes_some_time():
+    found = coders([np.zeros((40, 40, 3), np.uint8)] * 4)
+    assert found.keys() == CODERS.keys()
+    assert all(milliseconds > 0 for milliseconds in found.values())

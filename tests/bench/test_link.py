@@ -39,11 +39,11 @@ def test_only_some_cases_are_played(monkeypatch, tmp_path):
         yield case.title, {"frames/s": 1.0, "wrong frames": 0}
 
     monkeypatch.setattr(link, "_play", play)
-    found = link.run(Console(quiet=True), tmp_path, only="v1.1*")
+    found = link.run(Console(quiet=True), tmp_path, only=("v1.1*",))
     assert played == list(found) == [case.title for case in CASES if case.title[:4] == "v1.1"]
     assert len(played) == 2
-    with pytest.raises(FirebrickError, match="no case is called 'v2'; there are light, UART"):
-        link.run(Console(quiet=True), tmp_path, only="v2")
+    with pytest.raises(FirebrickError, match="no case is called 'v2 or v3'; there are light, UART"):
+        link.run(Console(quiet=True), tmp_path, only=("v2", "v3"))
 
 
 def test_pixels_fill_an_ethernet(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bench.cli
+from bench.choice import ALL, chosen
 from bench.results import Result, commit, processor, rows, stored
 from gen.common.errors import FirebrickError
 from tests.generated import run_command
@@ -74,3 +75,21 @@ def test_some_of_all(monkeypatch, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["two.json"]
     assert run_command(monkeypatch, bench.cli.app, "all", "three", "--out", tmp_path) == 2
     assert "no benchmark 'three'; there are one, two" in capsys.readouterr().err
+
+
+def test_one_result_is_kept_with_its_options(monkeypatch, tmp_path):
+    def figures(console, shared, limit, only):
+        return {"limit": limit, "only": only}
+
+    monkeypatch.setattr(bench.cli, "_module", lambda name: SimpleNamespace(run=figures))
+    options = ("--only", "v1.1*", "--only", "b", "--limit", "7", "--out", tmp_path)
+    assert run_command(monkeypatch, bench.cli.app, "link", *options) == 0
+    [kept] = stored(("link",), tmp_path).values()
+    assert kept.command == "python -m bench link --only 'v1.1*' --only b --limit 7"
+    assert kept.figures == {"limit": 7, "only": ["v1.1*", "b"]}
+
+
+def test_chosen_titles_are_those_of_any_pattern():
+    assert chosen("a, b", ("c", "a*"))
+    assert not chosen("a, b", ("a", "*c"))
+    assert chosen("anything", ALL)
