@@ -8,10 +8,18 @@ import pytest
 from hypothesis import settings
 
 from tests.harness import objcache
+from tests.paths import ROOT
 
 # The same examples in every run, on however slow a machine.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+# Where Python may not keep what it compiles beside the sources, it keeps it here: each process of a
+# run, and each that a test starts, would compile all of our packages and all that they import.
+if sys.dont_write_bytecode:
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / "build" / "bytecode")
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Verilator's makefile starts the compiler by it.
 os.environ["OBJCACHE"] = f"{sys.executable} -S {objcache.__file__}"
