@@ -43,7 +43,17 @@ class Job:
         return -(-len(self.data) // chunk)
 
     def packet(self, sequence: int, index: int, chunk: int) -> Packet:
-        """One of them."""
+        """One of them.
+
+        Parameters
+        ----------
+        sequence : int
+            Number of the frame on the wire.
+        index : int
+            Of the packet in it.
+        chunk : int
+            Bytes in each but the last.
+        """
         start, end = index * chunk, (index + 1) * chunk
         ends = bool(self.form) and end >= len(self.data)
         form = self.form | Form.LAST if ends else self.form
@@ -59,6 +69,16 @@ class Job:
 
 def make_job(info: DeviceInfo, ticket: int, data: bytes, form: Form) -> Job:
     """A frame for a board.
+
+    Parameters
+    ----------
+    info : DeviceInfo
+        Of the board.
+    ticket : int
+        Under which its result is handed out.
+    data : bytes
+    form : Form
+        What the bytes are.
 
     Raises
     ------

@@ -98,7 +98,12 @@ def _write_files(
 
 def _link(network: QuantizedNetwork, plan: Plan, board: Board) -> SerialBoard | EthernetBoard:
     """The board's link, with all that is behind it."""
-    info = replace(packet_format(network, board), clock_hz=plan.clock_hz, digest=network.digest)
+    info = replace(
+        packet_format(network, board),
+        clock_hz=plan.clock_hz,
+        digest=network.digest,
+        structure=network.structure,
+    )
     shell = Shell(info, Accelerator(network, plan), plan.sums_memory)
     if board.station is None:
         return SerialBoard(FrameServer(shell), plan.clock_hz, board.baud)

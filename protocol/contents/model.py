@@ -184,6 +184,13 @@ class ContentsModel:
 def check_contents(info: DeviceInfo, checks: Sequence[int], key: bytes | None) -> None:
     """Check that a board that describes itself so can have these memories and this key.
 
+    Parameters
+    ----------
+    info : DeviceInfo
+    checks : sequence of int
+        Of each memory.
+    key : bytes or None
+
     Raises
     ------
     ValueError
