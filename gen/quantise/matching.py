@@ -84,7 +84,7 @@ def other_structure(graph: FloatGraph, build: QuantizedNetwork, told: str) -> Fi
         Where, and how they differ.
     """
     return FirebrickError(
-        f"network {graph.name!r} does not fit a board that is built for {build.name!r}:\n  {told}"
+        f"network {graph.name!r} does not fit a board that is built for {build.name!r}: {told}"
     )
 
 

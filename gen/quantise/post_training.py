@@ -60,6 +60,8 @@ that its weights share (:class:`~gen.ir.ops.SharedConv`), which then become its 
 
 OBSERVED = 0.3
 """Part of the time that looking at activations and gradients takes, where that is not all."""
+CLIPPED = "clipped"
+"""Note of a network that was made like another, where weights had to be cut off for that."""
 COUPLED_BITS = 5
 """Up to this width the channels of a layer make up for one another; beyond, errors are too small
 to be worth the time."""
@@ -153,8 +155,8 @@ def _fit_told(graph: FloatGraph, network: QuantizedNetwork) -> dict[str, str]:
     channels = sum(np.count_nonzero(found) for found in clipped.values())
     worst = max(clipped, key=lambda name: int(clipped[name].sum()))
     return {
-        "clipped": f"{count} weights of {channels} channels, whose scale would need a larger "
-        f"multiplier than the board's shift leaves; most of them in {worst}"
+        CLIPPED: f"{count} weights of {channels} channels, most in {worst}, whose scales would need "
+        "larger multipliers than the board's shifts leave"
     }
 
 
