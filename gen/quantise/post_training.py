@@ -155,7 +155,7 @@ def _fit_told(graph: FloatGraph, network: QuantizedNetwork) -> dict[str, str]:
     channels = sum(np.count_nonzero(found) for found in clipped.values())
     worst = max(clipped, key=lambda name: int(clipped[name].sum()))
     return {
-        CLIPPED: f"{count} weights of {channels} channels, most in {worst}, whose scales would need "
+        CLIPPED: f"{count} weights of {channels} channels, most in {worst}, whose scales need "
         "larger multipliers than the board's shifts leave"
     }
 
