@@ -58,13 +58,17 @@ def matched(graph: FloatGraph, build: QuantizedNetwork) -> FloatGraph:
                 "other weights can be rounded to it yet; build the board without (--weight-bits "
                 "without c)",
             )
-    names = {INPUT: INPUT}
+    names, shapes = {INPUT: INPUT}, graph.shapes()
     ops: list[FloatOp] = []
     for index, (op, like) in enumerate(zip(graph.ops, build.ops, strict=False)):
         named = replace(op, name=like.name, inputs=tuple(names[name] for name in op.inputs))
         where = f"layer {index + 1}, {op.name}"
         for what, own, other in _differences(named, like):
             raise other_structure(graph, build, f"{where}: {what} {own}, the board's {other}")
+        own_shape, shape = shapes[op.name], build.tensors[like.name].shape
+        if own_shape != shape:
+            told = f"gives maps of {_size(own_shape)}, the board's of {_size(shape)}"
+            raise other_structure(graph, build, f"{where}: {told}")
         names[op.name] = like.name
         ops.append(replace(named, inputs=like.inputs))
     if len(graph.ops) != len(build.ops):
@@ -156,10 +160,8 @@ def _geometry(op: IntegerLayer) -> dict[str, Any]:
         outputs, rows, columns, read = op.weights.shape
         found |= {"a kernel of": (rows, columns), "input channels": read * op.groups}
         found |= {"output channels": outputs, "groups": op.groups}
-    for name in ("kernel", "stride", "pad", "ceil"):
-        if hasattr(op, name) and not (name == "kernel" and isinstance(op, Conv)):
-            found[name] = getattr(op, name)
-    return found
+    names = ("stride", "pad") if isinstance(op, Conv) else ("kernel", "stride", "pad")
+    return found | {name: getattr(op, name) for name in names if hasattr(op, name)}
 
 
 def _size(shape: tuple[int, ...]) -> str:

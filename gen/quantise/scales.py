@@ -77,10 +77,8 @@ def scales_as_built(
     cut = _members(group, ceilings)
     factors: dict[str, float] = {}
     for key, names in _members(group, statistics.histograms).items():
-        if key in cut:
-            factors[key] = _ceiling_factor(build, [ceilings[name] for name in cut[key]])
-        else:
-            factors[key] = _best_factor(build, {n: statistics.histograms[n] for n in names})
+        best = _best_factor(build, {name: statistics.histograms[name] for name in names})
+        factors[key] = _with_ceilings(best, build, [ceilings[name] for name in cut.get(key, ())])
     factors[group[INPUT]] = 1 / build.input.scale
     tensors = {
         name: replace(tensor, scale=tensor.scale * factors[group[name]])
@@ -138,14 +136,19 @@ def _levels(build: QuantizedNetwork, name: str) -> int:
     return max(op.high - zero, zero - op.low - 1, 1)
 
 
-def _ceiling_factor(build: QuantizedNetwork, ops: Sequence[Computed]) -> float:
-    """What scales are multiplied by so that ceilings are at the build's codes: 1 if they are."""
-    codes = {op.name: clamp(op, build.tensors[op.name])[1] for op in ops}
-    if all(codes[op.name] == _layer(build, op.name).high for op in ops):
-        return 1.0
-    op, tensor = ops[0], build.tensors[ops[0].name]
-    assert op.ceiling is not None
-    return op.ceiling / (max(_layer(build, op.name).high - tensor.zero, 1) * tensor.scale)
+def _with_ceilings(factor: float, build: QuantizedNetwork, ops: Sequence[Computed]) -> float:
+    """The factor of scales that brings ceilings to the build's codes: 1 if they are there already.
+
+    Where the build cuts at the tensor's last code, they may be above that.
+    """
+    for op in ops:
+        tensor, high = build.tensors[op.name], _layer(build, op.name).high
+        assert op.ceiling is not None
+        exact = op.ceiling / (max(high - tensor.zero, 1) * tensor.scale)
+        if high < tensor.high:
+            return 1.0 if clamp(op, tensor)[1] == high else exact
+        factor = min(factor, exact)
+    return factor
 
 
 def _layer(build: QuantizedNetwork, name: str) -> Requantising:
