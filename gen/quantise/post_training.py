@@ -111,16 +111,10 @@ def quantise(
         If frames, normalisation, widths, rounding or labels do not fit the network, or its scales
         are too far apart to requantise; or if it does not fit what ``like`` is built for.
     """
-    if frames.ndim != 4 or frames.shape[1:] != graph.input_shape or not len(frames):
-        raise FirebrickError(
-            f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
-        )
+    _check_frames(graph, frames)
     graph = graph.fold_input(normalisation)
     if like is not None:
-        if rounding == "shared":
-            raise FirebrickError("weights that stay shared do not fit hardware without codebooks")
-        graph = matched(graph, like)
-        weight_bits = {op.name: op.weight_bits for op in like.convs}
+        graph, weight_bits = _matched(graph, like, rounding)
     widths = _widths(graph, weight_bits, rounding)
     # BLAS adds up in another order on another number of cores, which changes codes.
     with threadpool_limits(1):
@@ -136,11 +130,35 @@ def quantise(
             source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
         )
         if like is not None:
-            network = in_envelope(like, network)
-            network = replace(network, source=network.source | _fit_told(graph, network))
+            network = _fitted(graph, network, like)
         check(network)
         measured = measure_activations(network, spread_out(frames, FRAMES), graph)
     return replace(network, activations=measured)
+
+
+def _check_frames(graph: FloatGraph, frames: np.ndarray) -> None:
+    """Refuse calibration frames that are not of the network's input, or none."""
+    if frames.ndim != 4 or frames.shape[1:] != graph.input_shape or not len(frames):
+        raise FirebrickError(
+            f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
+        )
+
+
+def _matched(
+    graph: FloatGraph, like: QuantizedNetwork, rounding: Rounding
+) -> tuple[FloatGraph, dict[str, int | Width]]:
+    """A graph with the names of another network's layers, and the widths of these."""
+    if rounding == "shared":
+        raise FirebrickError("weights that stay shared do not fit hardware without codebooks")
+    return matched(graph, like), {op.name: op.weight_bits for op in like.convs}
+
+
+def _fitted(
+    graph: FloatGraph, network: QuantizedNetwork, like: QuantizedNetwork
+) -> QuantizedNetwork:
+    """The network as the board holds it, with a note of what that took."""
+    network = in_envelope(like, network)
+    return replace(network, source=network.source | _fit_told(graph, network))
 
 
 def _fit_told(graph: FloatGraph, network: QuantizedNetwork) -> dict[str, str]:
