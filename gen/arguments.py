@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from boards import BOARDS
+from gen.built import updatable_network
+from gen.common.build_folder import BuildFolder
 from gen.compile import Capacity, Request
 from gen.formats.family import SMALLEST, Family
 from gen.formats.input_size import parse_size
@@ -211,11 +213,13 @@ class NetworkOptions:
     family: str | None = None
     weights: Path | None = None
     input_size: str | None = None
+    build: Path | None = None
 
     @property
     def files(self) -> tuple[Path | None, ...]:
         """Files and folders that are read."""
-        return self.model, self.calibrate, self.labels, self.weights
+        built = None if self.build is None else BuildFolder(self.build).network
+        return self.model, self.calibrate, self.labels, self.weights, built
 
     def request(self, capacity: Capacity | None = None) -> Request:
         """What to load, for a board of some ``capacity`` if it is for one.
@@ -223,7 +227,8 @@ class NetworkOptions:
         Raises
         ------
         FirebrickError
-            If the widths, the family or the size cannot be understood.
+            If the widths, the family or the size cannot be understood, or the build does not take
+            other networks.
         """
         return Request(
             model=self.model,
@@ -239,4 +244,5 @@ class NetworkOptions:
             family=None if self.family is None else Family.parse(self.family),
             weights=self.weights,
             input_size=None if self.input_size is None else parse_size(self.input_size),
+            like=None if self.build is None else updatable_network(self.build),
         )

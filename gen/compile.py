@@ -17,6 +17,7 @@ from gen.formats.read import is_deep_compression, is_ours, read_model
 from gen.formats.remote import fetched, is_remote
 from gen.frames.images import list_images, load_frames
 from gen.frames.pixel_options import PixelOptions
+from gen.ir.envelope import in_envelope
 from gen.ir.graph import FloatGraph
 from gen.ir.labels import ClassNames, choose_labels, read_labels
 from gen.ir.network import QuantizedNetwork
@@ -25,6 +26,7 @@ from gen.ir.widths import Width, Widths, describe
 from gen.nodes.graph import Graph
 from gen.nodes.outline import check_hardware
 from gen.quantise.activations import measure_activations
+from gen.quantise.matching import matched
 from gen.quantise.post_training import quantise
 from gen.quantise.sensitivity import choose_bits, measure, weight_memory
 from gen.quantise_to_size import quantise_to_size
@@ -85,6 +87,9 @@ class Request:
         The family's weights; drawn at random if None.
     input_size : tuple of int or None
         Height and width of the input, where the model leaves them open.
+    like : QuantizedNetwork or None
+        What an updatable board is built for: a float model is quantised so that this board can be
+        given it, others are checked. Widths are that network's.
     """
 
     model: Path | None = None
@@ -100,6 +105,7 @@ class Request:
     family: Family | None = None
     weights: Path | None = None
     input_size: Size | None = None
+    like: QuantizedNetwork | None = None
 
 
 def compile_network(request: Request, *, progress: Progress = SILENT) -> QuantizedNetwork:
@@ -144,7 +150,8 @@ def _as_it_is(model: QuantizedNetwork, request: Request, progress: Progress) -> 
     Raises
     ------
     FirebrickError
-        If something is asked for that only a float one can have, or there is no hardware for it.
+        If something is asked for that only a float one can have, there is no hardware for it, or
+        it does not fit the board that it is for.
     """
     settled = request.model is None or is_ours(request.model)
     for option, value in (
@@ -161,12 +168,25 @@ def _as_it_is(model: QuantizedNetwork, request: Request, progress: Progress) -> 
             )
     if request.capacity is not None:
         Graph.of(model)
+    if request.like is not None:
+        model = _checked(request.like, model)
     network = replace(model, preprocessing=request.pixels.apply(model.preprocessing))
     if request.calibrate is None:
         return network
     shown = _photographs(request, network.preprocessing, MEASURED_IMAGES, progress)
     progress.begin("measure activations")
     return replace(network, activations=measure_activations(network, shown))
+
+
+def _checked(like: QuantizedNetwork, model: QuantizedNetwork) -> QuantizedNetwork:
+    """A network that is quantised already, as a board holds it that is built for ``like``."""
+    try:
+        return in_envelope(like, model)
+    except FirebrickError as error:
+        raise FirebrickError(
+            f"{error}\n(it is quantised already, and taken as it is; give the float model with "
+            "--calibrate DIR, to quantise it for this board)"
+        ) from None
 
 
 def _quantise(
@@ -180,12 +200,15 @@ def _quantise(
             "like those it will see; give a folder of some 100 with --calibrate DIR"
         )
     # What needs no photographs is checked before they are read.
-    names = choose_labels(graph.classes, graph.metadata, labels)
     normalisation, pixels = request.pixels.normalisation(graph)
-    folded = graph.fold_input(normalisation)
-    preprocessing = request.pixels.preprocessing(*graph.input_shape)
+    folded, like = graph.fold_input(normalisation), request.like
+    if like is not None:
+        matched(folded, like)
+    names, preprocessing = _labels(graph, labels, like), _preprocessing(graph, request)
     widths = _widths(request)
     bits = widths.of(graph)
+    if like is not None:
+        bits = {op.name: Width(op.weight_bits) for op in like.convs}
     source = {"pixels": pixels, "frames": preprocessing.described(), **_drawn(request)}
     frames = _photographs(request, preprocessing, CALIBRATION_IMAGES, progress)
     if request.file_size is not None:
@@ -201,7 +224,7 @@ def _quantise(
             source=source,
         )
     compressed = request.model is not None and is_deep_compression(request.model)
-    shared = compressed and widths == Widths() and request.memory_budget is None
+    shared = compressed and widths == Widths() and request.memory_budget is None and like is None
     budgets = [request.memory_budget] if request.memory_budget is not None else []
     if not budgets and widths.all is None and not shared:
         budgets = _needed_budgets(graph, bits, request.capacity)
@@ -217,8 +240,25 @@ def _quantise(
         labels=names,
         preprocessing=preprocessing,
         progress=progress,
+        like=like,
         source={**source, "widths": describe(bits)},
     )
+
+
+def _labels(
+    graph: FloatGraph, given: ClassNames | None, like: QuantizedNetwork | None
+) -> tuple[str, ...]:
+    """Names of a float model's classes: the build's, if nobody says other ones."""
+    if like is not None and given is None and "labels" not in graph.metadata:
+        return like.labels
+    return choose_labels(graph.classes, graph.metadata, given)
+
+
+def _preprocessing(graph: FloatGraph, request: Request) -> Preprocessing:
+    """How photographs become a float model's frames: as for the build, if nobody says otherwise."""
+    if request.like is not None:
+        return request.pixels.apply(request.like.preprocessing.raw)
+    return request.pixels.preprocessing(*graph.input_shape)
 
 
 def _widths(request: Request) -> Widths:

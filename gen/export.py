@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
@@ -18,8 +18,10 @@ from gen.common.progress import phases
 from gen.compile import compile_network
 from gen.formats.fbz import save_fbz
 from gen.formats.qdq_export import export_qdq
+from gen.ir.activations import finite
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import save_network
+from gen.quantise.post_training import CLIPPED
 
 FLOAT_BITS = 32
 
@@ -76,6 +78,7 @@ def export(options: NetworkOptions, targets: Targets, *, json: bool = False) -> 
         )
     if options.prune and options.size is None:
         raise FirebrickError("--prune goes with --size BYTES; give that too")
+    _check_build_options(options)
     with phases() as display:
         network = compile_network(options.request(), progress=display)
         display.begin("write")
@@ -86,10 +89,56 @@ def export(options: NetworkOptions, targets: Targets, *, json: bool = False) -> 
         if targets.npz is not None:
             save_network(network, targets.npz)
     written = _written(network, targets)
+    if options.build is not None:
+        written["for"] = _fit(network, options.build)
     if json:
         print(dumps(written, indent=1))
     else:
-        Console().print(_table(written))
+        console = Console()
+        console.print(_table(written))
+        if options.build is not None:
+            for line in _fit_lines(written["for"]):
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _check_build_options(options: NetworkOptions) -> None:
+    """Refuse options that say what a build says already.
+
+    Raises
+    ------
+    FirebrickError
+        Naming one of them.
+    """
+    for name, value in (
+        ("--weight-bits", options.weight_bits),
+        ("--memory-budget", options.memory_budget),
+        ("--size", options.size),
+    ):
+        if options.build is not None and value is not None:
+            raise FirebrickError(
+                f"--for {options.build}: its hardware has widths for the weights; leave out {name}"
+            )
+
+
+def _fit(network: QuantizedNetwork, build: Path) -> dict[str, Any]:
+    """How well a network fits a build, which it does."""
+    measured = network.activations
+    ratio = None if measured is None else measured.decibels.get(network.output.name)
+    return {
+        "build": str(build),
+        "structure": network.structure.hex(),
+        "clipped": network.source.get(CLIPPED),
+        "decibels": None if ratio is None else finite(ratio),
+    }
+
+
+def _fit_lines(fit: dict[str, Any]) -> Iterator[str]:
+    """The same in words."""
+    yield "fits {build}, structure {structure}".format(**fit)
+    if fit["clipped"] is not None:
+        yield f"clipped: {fit['clipped']}"
+    if fit["decibels"] is not None:
+        yield f"class sums: {fit['decibels']} dB above their difference from the float network's"
 
 
 def _written(network: QuantizedNetwork, targets: Targets) -> dict[str, Any]:

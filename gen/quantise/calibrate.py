@@ -94,12 +94,22 @@ class Histogram:
         """Scale at which codes 0 to ``high`` make the smallest mean square error."""
         if self.top == 0.0:
             return 1.0
+        scales = CANDIDATES * self.limit / high
+        return float(scales[int(self.errors(scales, high).argmin())])
+
+    @property
+    def limit(self) -> float:
+        """What no magnitude is above; 0 if all are zero."""
+        if self.top == 0.0:
+            return 0.0
+        return float((np.flatnonzero(self.counts)[-1] + 1) / BINS * self.top)
+
+    def errors(self, scales: np.ndarray, high: int) -> np.ndarray:
+        """Sums of square errors (N,) of codes 0 to ``high`` at scales (N,)."""
         centres = (np.arange(BINS) + 0.5) / BINS * self.top
-        limit = (np.flatnonzero(self.counts)[-1] + 1) / BINS * self.top
-        scales = CANDIDATES * limit / high
         codes = np.minimum(np.floor(centres / scales[:, None] + 0.5), high)
-        errors = ((codes * scales[:, None] - centres) ** 2 * self.counts).sum(axis=1)
-        return float(scales[int(errors.argmin())])
+        sums: np.ndarray = ((codes * scales[:, None] - centres) ** 2 * self.counts).sum(axis=1)
+        return sums
 
 
 @dataclass(frozen=True)

@@ -59,15 +59,20 @@ class Layer:
         Scales are at least these.
     pull : float64 array (D, Cout)
         ``hessian @ target``.
+    top : float
+        Scales are at most this, which is no less than any floor.
     """
 
     target: np.ndarray
     hessian: np.ndarray
     floor: np.ndarray
     pull: np.ndarray
+    top: float = np.inf
 
     @staticmethod
-    def of(weights: np.ndarray, hessian: np.ndarray, floor: np.ndarray) -> Layer:
+    def of(
+        weights: np.ndarray, hessian: np.ndarray, floor: np.ndarray, top: float = np.inf
+    ) -> Layer:
         """The layer whose target are ``weights``, here with a row an output channel.
 
         Parameters
@@ -77,9 +82,11 @@ class Layer:
             Positive definite.
         floor : float64 array (Cout,)
             Scales are at least these.
+        top : float
+            Scales are at most this.
         """
         target = np.ascontiguousarray(weights.T)
-        return Layer(target, hessian, floor, hessian @ target)
+        return Layer(target, hessian, floor, hessian @ target, top)
 
     def cost(self, change: np.ndarray) -> np.ndarray:
         """Half the gradient of the error that a change (D, Cout) of the weights makes."""
@@ -90,7 +97,7 @@ class Layer:
         """Best scale (Cout,) for codes, and the error with it, but for what no code can change."""
         along = (codes * self.pull).sum(axis=0)
         square = (codes * (self.hessian @ codes)).sum(axis=0)
-        scale = np.maximum(along / np.where(square > 0, square, 1.0), self.floor)
+        scale = np.clip(along / np.where(square > 0, square, 1.0), self.floor, self.top)
         return scale, scale**2 * square - 2 * scale * along
 
     def spread(
@@ -102,9 +109,9 @@ class Layer:
         scale = self.floor
         least = np.full(len(scale), np.inf)
         for trial in scales:
-            at_least = np.maximum(trial, self.floor)
-            round_row = partial(_round_each, nearest, at_least)
-            found = _spread(self.target, order, upper, at_least, round_row)
+            allowed = np.clip(trial, self.floor, self.top)
+            round_row = partial(_round_each, nearest, allowed)
+            found = _spread(self.target, order, upper, allowed, round_row)
             fitted, error = self.fit(found)
             better = error < least
             codes[:, better] = found[:, better]
@@ -173,7 +180,7 @@ class Coupled:
         scale[used] = np.linalg.solve(square[np.ix_(used, used)], along[used])
         # A channel's codes may point away from its target, for the sake of others.
         alone, _ = self.layer.fit(codes)
-        scale = np.where(scale > self.layer.floor, scale, alone)
+        scale = np.minimum(np.where(scale > self.layer.floor, scale, alone), self.layer.top)
         return scale, scale * (square @ scale) - 2 * scale * along
 
     def respread(self, codes: np.ndarray, scale: np.ndarray, nearest: Nearest) -> np.ndarray:
@@ -238,6 +245,7 @@ def round_by_gptq(
     bits: int,
     floor: np.ndarray,
     coupling: np.ndarray | None = None,
+    top: float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes and scales of the weights of a layer.
 
@@ -251,6 +259,8 @@ def round_by_gptq(
         Scales are at least these.
     coupling : float64 array (Cout, Cout) or None
         Of the channels' errors, see :class:`Coupled`; each channel on its own if None.
+    top : float
+        Scales are at most this.
 
     Returns
     -------
@@ -258,7 +268,7 @@ def round_by_gptq(
         Integers.
     scales : float64 array (Cout,)
     """
-    layer, nearest = Layer.of(weights, hessian, floor), range_of(bits)
+    layer, nearest = Layer.of(weights, hessian, floor, top), range_of(bits)
     full = np.abs(layer.target).max(axis=0) / largest_code(bits)
     codes, scale = layer.spread((full * clip for clip in CLIPS), nearest)
     codes, scale = _settle(layer, codes, scale, nearest)

@@ -8,7 +8,7 @@ the errors of those before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -16,12 +16,19 @@ import numpy as np
 
 from gen.common.progress import SILENT, Progress
 from gen.ir.graph import FloatGraph
+from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, Conv, FloatConv, Op, Tensor
 from gen.ir.widths import Width
 from gen.quantise.codebook import round_to_levels
 from gen.quantise.gptq import largest_code, round_by_gptq
 from gen.quantise.hessian import LayerMoments, MomentSums
-from gen.quantise.integers import WEAKEST, border_codes, integer_conv, scale_floor
+from gen.quantise.integers import (
+    WEAKEST,
+    border_codes,
+    integer_conv,
+    weight_scale_range,
+    with_contents,
+)
 from gen.quantise.kinds import float_layer, integer_layer, integer_op
 from gen.quantise.layers import batches, before_relu, by_group, clamped, patches
 from gen.quantise.rate import Step, bits_for, round_to_step
@@ -45,6 +52,7 @@ def quantise_in_sequence(
     widths: Mapping[str, Width],
     couplings: Mapping[str, np.ndarray],
     *,
+    build: QuantizedNetwork | None = None,
     progress: Progress = SILENT,
 ) -> tuple[Op, ...]:
     """All ops in integers.
@@ -62,6 +70,8 @@ def quantise_in_sequence(
     couplings : mapping
         Of the channels' errors, float64 (Cout, Cout), for any convolutions; see
         :mod:`gen.quantise.fisher`.
+    build : QuantizedNetwork or None
+        Whose ops they are to be, with other contents.
     progress : Progress
         Told multiply-accumulates done and in all, of a frame.
 
@@ -76,12 +86,14 @@ def quantise_in_sequence(
     ops: list[Op] = []
     for i, op in enumerate(graph.ops[:-1]):
         if isinstance(op, FloatConv):
-            x = tensors[op.inputs[0]]
-            moments, real[op.name] = _measure(op, real[x.name], codes[x.name], x)
-            ops.append(_convolution(op, moments, widths[op.name], couplings.get(op.name), tensors))
+            x, like = tensors[op.inputs[0]], conv_of(build, op.name)
+            border = border_codes(op, x) if like is None else like.pad_code
+            moments, real[op.name] = _measure(op, real[x.name], codes[x.name], x, border)
+            coupling = couplings.get(op.name)
+            ops.append(_convolution(op, moments, widths[op.name], coupling, tensors, like))
         else:
             real[op.name] = _run(partial(float_layer, op), [real[name] for name in op.inputs])
-            ops.append(integer_op(op, tensors))
+            ops.append(integer_op(op, tensors) if build is None else build.op(op.name))
         layer = partial(integer_layer, ops[-1], x=tensors[op.inputs[0]], y=tensors[op.name])
         codes[op.name] = _run(layer, [codes[name] for name in op.inputs])
         for name in set(op.inputs):
@@ -89,6 +101,12 @@ def quantise_in_sequence(
                 del real[name], codes[name]
         progress.advance(sum(work[: i + 1]), sum(work))
     return (*ops, integer_op(graph.ops[-1], tensors))
+
+
+def conv_of(build: QuantizedNetwork | None, name: str) -> Conv | None:
+    """A convolution of a build, if there is a build."""
+    op = None if build is None else build.op(name)
+    return op if isinstance(op, Conv) else None
 
 
 def _frame_bytes(graph: FloatGraph) -> int:
@@ -120,11 +138,10 @@ def _run(layer: Callable[[list[np.ndarray]], np.ndarray], inputs: list[np.ndarra
 
 
 def _measure(
-    op: FloatConv, real: np.ndarray, codes: np.ndarray, x: Tensor
+    op: FloatConv, real: np.ndarray, codes: np.ndarray, x: Tensor, border: Sequence[int]
 ) -> tuple[LayerMoments, np.ndarray]:
     """Moments of the codes that reach a convolution, and what it gives in the float network."""
     weights = op.weights.reshape(len(op.weights), -1).astype(np.float64)
-    border = border_codes(op, x)
     mean = codes[0].mean(axis=(0, 1), dtype=np.float32)
     taps = op.weights.shape[1] * op.weights.shape[2]
     origin = np.tile(mean, taps) if op.groups == 1 else np.repeat(mean[:, None], taps, axis=1)
@@ -170,16 +187,18 @@ def _convolution(
     width: Width,
     coupling: np.ndarray | None,
     tensors: Mapping[str, Tensor],
+    build: Conv | None,
 ) -> Conv:
     weights = moments.best_weights(op.weights.reshape(len(op.weights), -1).astype(np.float64))
     weakest = np.abs(weights).max() / largest_code(width.operand) * WEAKEST
-    floor = np.maximum(scale_floor(op, tensors[op.inputs[0]]), weakest or 1.0)
+    least, top = weight_scale_range(op, build, tensors)
+    floor = np.minimum(np.maximum(least, weakest or 1.0), top)
     operand, hessian = width.operand, moments.hessian
     if isinstance(width, Step):
         codes, scale = round_to_step(weights, hessian, width, floor)
         operand, codebook = bits_for(codes), None
     elif width.levels is None:
-        codes, scale = round_by_gptq(weights, hessian, width.bits, floor, coupling)
+        codes, scale = round_by_gptq(weights, hessian, width.bits, floor, coupling, top)
         codebook = None
     else:
         codes, scale, codebook = round_to_levels(
@@ -187,4 +206,6 @@ def _convolution(
         )
     bias = moments.best_bias(codes * scale[:, None])
     codes = codes.reshape(op.weights.shape)
+    if build is not None:
+        return with_contents(build, codes, scale, bias, tensors[op.inputs[0]], tensors[op.name])
     return integer_conv(op, codes, scale, bias, operand, tensors, codebook)

@@ -23,19 +23,30 @@ from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Part, Progress
 from gen.frames.images import with_mirror_images
 from gen.ir.check import check
+from gen.ir.envelope import in_envelope
 from gen.ir.graph import FloatGraph
 from gen.ir.labels import choose_labels
 from gen.ir.network import QuantizedNetwork
-from gen.ir.ops import INPUT, FloatConv, Op, SharedConv, Tensor
+from gen.ir.ops import FloatConv, Op, SharedConv, Tensor
 from gen.ir.preprocessing import Normalisation, Preprocessing, default_preprocessing
 from gen.ir.widths import WIDEST, Width, check_width
 from gen.quantise.activations import FRAMES, measure_activations, spread_out
-from gen.quantise.calibrate import Statistics, observe
+from gen.quantise.calibrate import observe
 from gen.quantise.equalise import equalise
 from gen.quantise.fisher import channel_couplings
-from gen.quantise.integers import integer_conv, levels_of, round_weights, scale_floor, weight_scales
+from gen.quantise.integers import (
+    clipped_weights,
+    integer_conv,
+    levels_of,
+    round_weights,
+    weight_scale_range,
+    weight_scales,
+    with_contents,
+)
 from gen.quantise.kinds import integer_op
-from gen.quantise.layer_by_layer import frames_in_memory, quantise_in_sequence
+from gen.quantise.layer_by_layer import conv_of, frames_in_memory, quantise_in_sequence
+from gen.quantise.matching import matched
+from gen.quantise.scales import free_scales, scales_as_built
 
 Rounding = Literal["nearest", "gptq", "shared"]
 """What weights are rounded to.
@@ -49,6 +60,8 @@ that its weights share (:class:`~gen.ir.ops.SharedConv`), which then become its 
 
 OBSERVED = 0.3
 """Part of the time that looking at activations and gradients takes, where that is not all."""
+CLIPPED = "clipped"
+"""Note of a network that was made like another, where weights had to be cut off for that."""
 COUPLED_BITS = 5
 """Up to this width the channels of a layer make up for one another; beyond, errors are too small
 to be worth the time."""
@@ -64,6 +77,7 @@ def quantise(
     labels: tuple[str, ...] | None = None,
     preprocessing: Preprocessing | None = None,
     source: Mapping[str, str] | None = None,
+    like: QuantizedNetwork | None = None,
     progress: Progress = SILENT,
 ) -> QuantizedNetwork:
     """Quantise a float network.
@@ -85,6 +99,9 @@ def quantise(
     preprocessing : Preprocessing or None
     source : mapping or None
         Notes for people, kept with the network.
+    like : QuantizedNetwork or None
+        What an updatable board is built for. Then the network becomes one that this board can be
+        given: all but weights, biases, multipliers and scales is that one's, ``weight_bits`` too.
     progress : Progress
         Told how much is done.
 
@@ -92,18 +109,18 @@ def quantise(
     ------
     FirebrickError
         If frames, normalisation, widths, rounding or labels do not fit the network, or its scales
-        are too far apart to requantise.
+        are too far apart to requantise; or if it does not fit what ``like`` is built for.
     """
-    if frames.ndim != 4 or frames.shape[1:] != graph.input_shape or not len(frames):
-        raise FirebrickError(
-            f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
-        )
+    _check_frames(graph, frames)
+    graph = graph.fold_input(normalisation)
+    if like is not None:
+        graph, weight_bits = _matched(graph, like, rounding)
     widths = _widths(graph, weight_bits, rounding)
     # BLAS adds up in another order on another number of cores, which changes codes.
     with threadpool_limits(1):
         coded = {name for name, width in widths.items() if width.levels is not None}
-        graph = equalise(graph.fold_input(normalisation), frames, coded)
-        tensors, ops = _integers(graph, frames, widths, rounding, progress)
+        graph = equalise(graph, frames, coded)
+        tensors, ops = _integers(graph, frames, widths, rounding, like, progress)
         network = QuantizedNetwork(
             name=graph.name,
             ops=ops,
@@ -112,9 +129,53 @@ def quantise(
             preprocessing=preprocessing or default_preprocessing(*graph.input_shape),
             source={"quantised": _frames_told(graph, len(frames), rounding), **(source or {})},
         )
+        if like is not None:
+            network = _fitted(graph, network, like)
         check(network)
         measured = measure_activations(network, spread_out(frames, FRAMES), graph)
     return replace(network, activations=measured)
+
+
+def _check_frames(graph: FloatGraph, frames: np.ndarray) -> None:
+    """Refuse calibration frames that are not of the network's input, or none."""
+    if frames.ndim != 4 or frames.shape[1:] != graph.input_shape or not len(frames):
+        raise FirebrickError(
+            f"calibration frames of shape {frames.shape} for a network of input {graph.input_shape}"
+        )
+
+
+def _matched(
+    graph: FloatGraph, like: QuantizedNetwork, rounding: Rounding
+) -> tuple[FloatGraph, dict[str, int | Width]]:
+    """A graph with the names of another network's layers, and the widths of these."""
+    if rounding == "shared":
+        raise FirebrickError("weights that stay shared do not fit hardware without codebooks")
+    return matched(graph, like), {op.name: op.weight_bits for op in like.convs}
+
+
+def _fitted(
+    graph: FloatGraph, network: QuantizedNetwork, like: QuantizedNetwork
+) -> QuantizedNetwork:
+    """The network as the board holds it, with a note of what that took."""
+    network = in_envelope(like, network)
+    return replace(network, source=network.source | _fit_told(graph, network))
+
+
+def _fit_told(graph: FloatGraph, network: QuantizedNetwork) -> dict[str, str]:
+    """What it took to make a network like another one, for people."""
+    clipped = {
+        op.name: clipped_weights(op, made)
+        for op, made in zip(graph.convs, network.convs, strict=True)
+    }
+    count = sum(int(found.sum()) for found in clipped.values())
+    if not count:
+        return {}
+    channels = sum(np.count_nonzero(found) for found in clipped.values())
+    worst = max(clipped, key=lambda name: int(clipped[name].sum()))
+    return {
+        CLIPPED: f"{count} weights of {channels} channels, most in {worst}, whose scales need "
+        "larger multipliers than the board's shifts leave"
+    }
 
 
 def _frames_told(graph: FloatGraph, count: int, rounding: Rounding) -> str:
@@ -129,15 +190,20 @@ def _integers(
     frames: np.ndarray,
     widths: dict[str, Width],
     rounding: Rounding,
+    like: QuantizedNetwork | None,
     progress: Progress,
 ) -> tuple[dict[str, Tensor], tuple[Op, ...]]:
     """Every tensor with its scale, and all ops."""
     observed = OBSERVED / 2 if rounding == "gptq" else 1.0
     statistics = observe(graph, frames, progress=Part(progress, 0.0, observed))
-    tensors = _tensors(graph, statistics)
+    if like is None:
+        tensors = free_scales(graph, statistics)
+    else:
+        tensors = scales_as_built(graph, statistics, like)
     if rounding == "gptq":
-        return tensors, _together(graph, frames, tensors, widths, progress)
-    return tensors, _to_nearest(graph, tensors, statistics.means, widths, rounding == "shared")
+        return tensors, _together(graph, frames, tensors, widths, like, progress)
+    shared = rounding == "shared"
+    return tensors, _to_nearest(graph, tensors, statistics.means, widths, shared, like)
 
 
 def _together(
@@ -145,6 +211,7 @@ def _together(
     frames: np.ndarray,
     tensors: dict[str, Tensor],
     widths: dict[str, Width],
+    like: QuantizedNetwork | None,
     progress: Progress,
 ) -> tuple[Op, ...]:
     """The ops, each rounded on what those before it really give."""
@@ -154,7 +221,7 @@ def _together(
     rest = Part(progress, OBSERVED, 1.0)
     count = frames_in_memory(graph, len(frames))
     both = with_mirror_images(spread_out(frames, count))
-    return quantise_in_sequence(graph, both, tensors, widths, couplings, progress=rest)
+    return quantise_in_sequence(graph, both, tensors, widths, couplings, build=like, progress=rest)
 
 
 def _widths(
@@ -175,48 +242,13 @@ def _widths(
     return widths
 
 
-def _tensors(graph: FloatGraph, statistics: Statistics) -> dict[str, Tensor]:
-    """Every tensor with its scale; what a pool or a concat joins has one scale together."""
-    group = {op.name: op.name for op in graph.ops} | {INPUT: INPUT}
-
-    def root(name: str) -> str:
-        while group[name] != name:
-            name = group[name]
-        return name
-
-    for op in graph.ops:
-        if op.passes:
-            for name in op.inputs:
-                group[root(name)] = root(op.name)
-    nonnegative = graph.nonnegative()
-    members: dict[str, list[str]] = {}
-    for name in statistics.histograms:
-        members.setdefault(root(name), []).append(name)
-    scales: dict[str, tuple[float, bool]] = {root(INPUT): (1.0, False)}
-    for key, names in members.items():
-        signed = not all(nonnegative[name] for name in names)
-        histogram = statistics.histograms[names[0]]
-        for name in names[1:]:
-            histogram.merge(statistics.histograms[name])
-        scales[key] = (histogram.best_scale(127 if signed else 255), signed)
-    shapes = graph.shapes()
-    tensors = {}
-    for name in (INPUT, *(op.name for op in graph.ops[:-1])):
-        scale, signed = scales[root(name)]
-        tensors[name] = Tensor(name, shapes[name], scale, signed)
-    last = graph.ops[-1]
-    height, width, _ = shapes[last.inputs[0]]
-    scale = tensors[last.inputs[0]].scale / (height * width)
-    tensors[last.name] = Tensor(last.name, shapes[last.name], scale, signed=True, bits=32)
-    return tensors
-
-
 def _to_nearest(
     graph: FloatGraph,
     tensors: Mapping[str, Tensor],
     means: Mapping[str, np.ndarray],
     widths: Mapping[str, Width],
     shared: bool,
+    like: QuantizedNetwork | None,
 ) -> tuple[Op, ...]:
     """All ops in integers, every weight rounded to the nearest code on its own.
 
@@ -225,21 +257,27 @@ def _to_nearest(
     ops: list[Op] = []
     for op in graph.ops:
         if not isinstance(op, FloatConv):
-            ops.append(integer_op(op, tensors))
+            ops.append(integer_op(op, tensors) if like is None else like.op(op.name))
             continue
-        bits, floor = widths[op.name].bits, scale_floor(op, tensors[op.inputs[0]])
+        bits, build = widths[op.name].bits, conv_of(like, op.name)
+        x, y = tensors[op.inputs[0]], tensors[op.name]
+        floor, top = weight_scale_range(op, build, tensors)
         if shared:
             codes, scale = _shared_codes(op, bits, floor)
         else:
             weights = op.weights.astype(np.float64)
-            scale = weight_scales(weights, bits, floor)
+            scale = weight_scales(weights, bits, floor, top)
             codes = round_weights(weights, scale, bits)
-        codebook = levels_of(codes) if shared else None
-        error = codes * scale[:, None, None, None] - op.weights
-        mean = means[op.inputs[0]]
+        rounded = codes * scale[:, None, None, None]
+        mean = means[x.name]
         seen = mean if op.groups == 1 else mean[:, None, None, None]
-        bias = op.bias - (error * seen).sum(axis=(1, 2, 3))
-        ops.append(integer_conv(op, codes, scale, bias, bits, tensors, codebook))
+        bias = op.bias - ((rounded - op.weights) * seen).sum(axis=(1, 2, 3))
+        if build is not None:
+            bias -= rounded.sum(axis=(1, 2, 3)) * x.zero * x.scale
+            ops.append(with_contents(build, codes, scale, bias, x, y))
+        else:
+            codebook = levels_of(codes) if shared else None
+            ops.append(integer_conv(op, codes, scale, bias, bits, tensors, codebook))
     return tuple(ops)
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -11,10 +12,12 @@ from gen.formats.default import default_network
 from gen.formats.fbz import encode, load_fbz, save_fbz
 from gen.formats.onnx_float import import_float
 from gen.formats.read import read_quantised
+from gen.ir.envelope import with_envelope
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network, save_network
 from gen.ir.preprocessing import Normalisation
 from gen.quantise.calibrate import float_logits
+from gen.quantise.post_training import CLIPPED
 from sim import golden
 from tests.gen.onnx_models import frames, squeezenet
 from tests.generated import run_command
@@ -187,10 +190,138 @@ def test_sizes_that_cannot_be(call, tmp_path, float_file, arguments, message):
     assert not (tmp_path / "a.fbz").exists()
 
 
+@pytest.fixture
+def build(call, tmp_path, float_file):
+    """A build folder, as far as it is read, of a board that may get other weights; how to."""
+    assert call(*float_file, "--weight-bits", "5", "--npz", "built.npz")[0] == 0
+    (tmp_path / "build").mkdir()
+    network = with_envelope(load_network(tmp_path / "built.npz"), 3)
+    save_network(network, tmp_path / "build" / "network.npz")
+    onnx.save(nudged(squeezenet()), tmp_path / "tuned.onnx")
+    return ("--for", "build", "--calibrate", "photos", "--preprocess", "raw")
+
+
+def nudged(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same with other weights."""
+    rng = np.random.default_rng(2)
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32:
+            changed = (values * rng.normal(1, 0.1, values.shape)).astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(changed, tensor.name))
+    return model
+
+
+def test_a_float_model_is_quantised_for_a_board_that_is_built(call, tmp_path, build):
+    files = ("--fbz", "a.fbz", "--npz", "a.npz")
+    status, out, err = call(*build, "--model", "tuned.onnx", *files)
+    assert (status, err) == (0, "")
+    board = load_network(tmp_path / "build" / "network.npz")
+    network = load_network(tmp_path / "a.npz")
+    assert network.structure == board.structure
+    assert network.digest == load_fbz(tmp_path / "a.fbz").digest != board.digest
+    assert network.source["widths"] == "5 bits, conv1 8"
+    assert network.labels == board.labels
+    assert f"fits build, structure {board.structure.hex()}\n" in out
+    decibels = network.activations.decibels[network.output.name]
+    assert decibels > 20
+    assert f"class sums: {decibels} dB above" in out
+    assert "clipped" not in out
+
+
+def test_what_fits_is_told_programs(call, tmp_path, build):
+    status, out, _ = call(*build, "--model", "tuned.onnx", "--npz", "a.npz", "--json")
+    told = json.loads(out)["for"]
+    network = load_network(tmp_path / "a.npz")
+    assert status == 0
+    assert told == {
+        "build": "build",
+        "structure": network.structure.hex(),
+        "clipped": None,
+        "decibels": network.activations.decibels[network.output.name],
+    }
+
+
+def test_a_network_that_was_cut_off_to_fit_says_so(call, tmp_path, build):
+    board = load_network(tmp_path / "build" / "network.npz")
+    cut = replace(board, source={CLIPPED: "2 weights"}, activations=None)
+    save_network(cut, tmp_path / "cut.npz")
+    status, out, _ = call("--for", "build", "--model", "cut.npz", "--npz", "a.npz")
+    assert status == 0
+    assert out.endswith("\nclipped: 2 weights\n")
+    told = call("--for", "build", "--model", "cut.npz", "--npz", "a.npz", "--json")[1]
+    assert json.loads(told)["for"]["clipped"] == "2 weights"
+    assert json.loads(told)["for"]["decibels"] is None
+
+
+def test_what_is_quantised_already_is_held_against_the_board(call, tmp_path, build):
+    """With or without an envelope of its own, and never changed."""
+    board = load_network(tmp_path / "build" / "network.npz")
+    status, out, err = call("--for", "build", "--model", "built.npz", "--fbz", "a.fbz")
+    assert (status, err) == (0, "")
+    assert "fits build" in out
+    assert load_fbz(tmp_path / "a.fbz").digest == board.digest
+    assert call("--qdq", "a.onnx", "--model", "built.npz")[0] == 0
+    status, out, err = call("--for", "build", "--model", "a.onnx", "--fbz", "b.fbz")
+    assert (status, err) == (0, "")
+    status, out, err = call("--for", "build", "--fbz", "b.fbz")
+    assert (status, out) == (2, "")
+    assert "is built for 'float'" in err
+    assert "give the float model with --calibrate DIR" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--weight-bits", "4"],
+            "--for build: its hardware has widths for the weights; leave out --w",
+        ),
+        (["--memory-budget", "9000"], "leave out --memory-budget"),
+        (["--size", "3000"], "leave out --size"),
+        (["--for", "photos"], "photos: no generated board (network.npz is missing)"),
+        (["--for", "none"], "none: no such folder"),
+        (["--for", "fixed"], "fixed: its board keeps the weights that it is built with; generate"),
+        (["--npz", "build/network.npz"], "build/network.npz: is read by the same command"),
+        (["--model", "plain.onnx"], "layer 11, pool3: is MaxPool, the board's Add"),
+        (["--labels", "names.txt"], "names.txt: 1 class names for a network of 7"),
+    ],
+)
+def test_what_does_not_go_with_a_build(call, tmp_path, build, arguments, message):
+    (tmp_path / "fixed").mkdir()
+    (tmp_path / "built.npz").rename(tmp_path / "fixed" / "network.npz")
+    (tmp_path / "names.txt").write_text("only")
+    onnx.save(squeezenet(bypass=False), tmp_path / "plain.onnx")
+    given = [*build, "--model", "tuned.onnx", *arguments]
+    status, out, err = call(*given, *([] if "--npz" in arguments else ["--npz", "a.npz"]))
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert not (tmp_path / "a.npz").exists()
+
+
+def test_differences_are_told_before_photographs_are_read(call, tmp_path, build):
+    onnx.save(squeezenet(bypass=False), tmp_path / "plain.onnx")
+    (tmp_path / "photos" / "0.png").write_text("no picture")
+    _, _, err = call(*build, "--model", "plain.onnx", "--npz", "a.npz")
+    assert "is MaxPool" in err
+
+
+def test_photographs_become_frames_as_they_do_for_the_build(call, tmp_path, build):
+    board = load_network(tmp_path / "build" / "network.npz")
+    odd = replace(board.preprocessing, resize=27)
+    save_network(replace(board, preprocessing=odd), tmp_path / "build" / "network.npz")
+    assert call(*build, "--model", "tuned.onnx", "--npz", "a.npz")[0] == 0
+    assert load_network(tmp_path / "a.npz").preprocessing == odd
+    assert call(*build, "--model", "tuned.onnx", "--npz", "a.npz", "--resize", "30")[0] == 0
+    assert load_network(tmp_path / "a.npz").preprocessing.resize == 30
+
+
 def test_help_teaches(call):
     status, out, _ = call("--help")
     assert status == 0
-    for word in ("--qdq", "--fbz", "--size", "python -m gen export"):
+    for word in ("--qdq", "--fbz", "--size", "--for", "python -m gen export"):
         assert word in out
 
 

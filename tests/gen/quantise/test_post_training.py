@@ -297,9 +297,9 @@ def test_fewer_frames_where_memory_is_short(monkeypatch):
     seen = []
     measured = layer_by_layer._measure
 
-    def noting(op, real, codes, x):
+    def noting(op, real, codes, x, border):
         seen.append(codes)
-        return measured(op, real, codes, x)
+        return measured(op, real, codes, x, border)
 
     def told(count):
         pictures = frames(count)
