@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from tests.harness.verilated import TOP, build
 from tests.harness.verilog import Write
 
-_VISIBLE = ("*_clk", "*_rst", "*__valid", "*__ready", "*__payload")
+_PORTS = ("*_clk", "*_rst", "*__valid", "*__ready", "*__payload")
 """Clocks, resets and all streams."""
 
 
@@ -88,7 +88,17 @@ def stream_members(component: wiring.Component) -> dict[str, wiring.Member]:
     return found
 
 
-def build_side_by_side(components: Sequence[wiring.Component], folder: Path, write: Write) -> None:
+def inner_stream(unit: str, name: str) -> str:
+    """Where a stream inside a component is in the design; ``name`` is where it is in there."""
+    return f"{unit}.dut.{name}"
+
+
+def build_side_by_side(
+    components: Sequence[wiring.Component],
+    folder: Path,
+    write: Write,
+    inner: Sequence[str] = (),
+) -> None:
     """Compile components into one simulator.
 
     Parameters
@@ -98,7 +108,10 @@ def build_side_by_side(components: Sequence[wiring.Component], folder: Path, wri
         Where to build.
     write : callable
         What writes the design as Verilog.
+    inner : sequence of str
+        Streams inside components that are to be seen too, as :func:`inner_stream` names them.
     """
     source = folder / f"{TOP}.v"
     write(SideBySide(components), source, TOP)
-    build(source, folder, _VISIBLE)
+    places = [f"{TOP}.{stream}".rpartition(".") for stream in inner]
+    build(source, folder, _PORTS, [(module, f"{name}__*") for module, _, name in places])

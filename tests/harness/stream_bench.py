@@ -10,7 +10,12 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, stream, wiring
 
 from tests.harness.packing import Packing
-from tests.harness.side_by_side import build_side_by_side, stream_members, unit_name
+from tests.harness.side_by_side import (
+    build_side_by_side,
+    inner_stream,
+    stream_members,
+    unit_name,
+)
 from tests.harness.verilated import VerilatedDesign
 from tests.harness.verilog import Write, write_verilog
 
@@ -85,14 +90,22 @@ class Bench:
         Made of a :class:`SideBySide`.
     unit : str
         The component's name in it.
+    monitored : sequence of str
+        Hierarchical names of the streams inside that the design shows.
     """
 
-    def __init__(self, component: wiring.Component, design: VerilatedDesign, unit: str):
+    def __init__(
+        self,
+        component: wiring.Component,
+        design: VerilatedDesign,
+        unit: str,
+        monitored: Sequence[str] = (),
+    ):
         self.component = component
         self._packings = {
             name: _packing(member.signature) for name, member in stream_members(component).items()
         }
-        self._design, self._unit = design, unit
+        self._design, self._unit, self._monitored = design, unit, monitored
 
     def run(
         self,
@@ -115,7 +128,7 @@ class Bench:
             not named). At 0 nothing stalls, and the result shows the full throughput.
         seed : int
         monitors : dict of Monitor
-            By hierarchical name, such as ``"fire2.squeeze.o"``.
+            By hierarchical name, such as ``"fire2.squeeze.o"``; those that the design shows.
         patience : int
             Cycles without any transfer after which the run is given up.
 
@@ -124,13 +137,13 @@ class Bench:
         AssertionError
             Naming the stream, the transfer, and what was expected and seen.
         """
-        self._check_ports(inputs, outputs)
+        self._check_names(inputs, outputs, monitors or {})
         entries = {
             name: (f"{self._unit}__{name}", self._packings[name], frames)
             for name, frames in {**inputs, **outputs}.items()
         }
         for name, monitor in (monitors or {}).items():
-            path = f"{self._unit}.dut.{name}"
+            path = inner_stream(self._unit, name)
             entries[name] = (path, _packing(monitor.signature), monitor.frames)
         described: dict[str, dict[str, Any]] = {
             name: {
@@ -156,10 +169,17 @@ class Bench:
         lengths = {n: [len(frame) for frame in d["frames"]] for n, d in described.items()}
         return Result({n: np.array(s) for n, s in outcome["stamps"].items()}, lengths)
 
-    def _check_ports(self, inputs: Mapping[str, Frames], outputs: Mapping[str, Frames]) -> None:
+    def _check_names(
+        self,
+        inputs: Mapping[str, Frames],
+        outputs: Mapping[str, Frames],
+        monitors: Mapping[str, Monitor],
+    ) -> None:
         named = {*inputs, *outputs}
         if named != set(self._packings):
             raise ValueError(f"streams {sorted(named)} given, ports are {sorted(self._packings)}")
+        if hidden := sorted({*monitors} - {*self._monitored}):
+            raise ValueError(f"streams {hidden} are not among the monitored ones")
 
 
 class StreamBench(Bench):
@@ -175,6 +195,8 @@ class StreamBench(Bench):
         pytest's ``tmp_path``.
     write : callable, optional
         What writes the design as Verilog.
+    monitored : iterable of str
+        Hierarchical names of all streams inside that runs have monitors of.
     """
 
     def __init__(
@@ -184,11 +206,13 @@ class StreamBench(Bench):
         folder: Path,
         *,
         write: Write = write_verilog,
+        monitored: Iterable[str] = (),
     ):
         made = Path(folder) / name
         made.mkdir()
-        build_side_by_side([component], made, write)
-        super().__init__(component, VerilatedDesign(made, made), unit_name(0))
+        unit, monitored = unit_name(0), [*monitored]
+        build_side_by_side([component], made, write, [inner_stream(unit, n) for n in monitored])
+        super().__init__(component, VerilatedDesign(made, made), unit, monitored)
 
 
 def _packing(signature: stream.Signature) -> Packing:

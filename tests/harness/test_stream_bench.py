@@ -76,7 +76,7 @@ def test_benches_of_a_group_have_their_own_streams(buffers):
 
 
 def test_result_and_monitors(tmp_path):
-    bench = StreamBench(Broken(), "buffer", tmp_path)
+    bench = StreamBench(Broken(), "buffer", tmp_path, monitored=("buffer.i", "buffer.o"))
     monitors = {"buffer.i": Monitor(PORT, FRAMES), "buffer.o": Monitor(PORT, FRAMES)}
     bench.run({"i": FRAMES}, {"o": FRAMES}, stalls=0.5, monitors=monitors)
     result = bench.run({"i": FRAMES}, {"o": FRAMES}, monitors=monitors)
@@ -96,6 +96,8 @@ def test_ports_and_values_are_checked(tmp_path):
     bench = StreamBench(Broken(), "buffer", tmp_path)
     with pytest.raises(ValueError, match=r"\['i', 'x'\] given, ports are \['i', 'o'\]"):
         bench.run({"i": FRAMES}, {"x": FRAMES})
+    with pytest.raises(ValueError, match=r"\['buffer.o'\] are not among the monitored ones"):
+        bench.run({"i": FRAMES}, {"o": FRAMES}, monitors={"buffer.o": Monitor(PORT, FRAMES)})
     with pytest.raises(ValueError, match="value 256 does not fit"):
         bench.run({"i": [[0, 256]]}, {"o": FRAMES})
     with pytest.raises(ValueError, match="3 values do not fill"):

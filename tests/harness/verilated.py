@@ -13,6 +13,8 @@ from tests.harness.shared import locked
 from tests.harness.simulator import Simulator
 
 TOP = "top"
+Wires = tuple[str, str]
+"""Names, as patterns, of a module and of wires in it."""
 _HERE = Path(__file__).parent
 _CACHE = _HERE.parents[1] / "build" / "verilated"
 """Where what is the same in every build is kept, for the next run of the tests too."""
@@ -26,13 +28,10 @@ class _Build:
         self._log = folder / "build.log"
         self._tool = verilator_environment()
 
-    def verilate(self, source: Path, visible: Sequence[str]) -> None:
+    def verilate(self, source: Path, ports: Sequence[str], inner: Sequence[Wires]) -> None:
         rules = self._folder / "visible.vlt"
-        lines = [
-            f'public_flat_{access} -module "{module}" -var "{name}"\n'
-            for name in visible
-            for access, module in (("rd", "*"), ("rw", TOP))
-        ]
+        lines = [f'public_flat_rw -module "{TOP}" -var "{name}"\n' for name in ports]
+        lines += [f'public_flat_rd -module "{module}" -var "{name}"\n' for module, name in inner]
         rules.write_text("`verilator_config\n" + "".join(lines))
         arguments = ["-cc", "--vpi", "-Wno-fatal", "--prefix", "Vtop", "--top-module", TOP]
         arguments += ["--timescale", "1ns/1ps", "--x-assign", "unique", "--output-split", "0"]
@@ -66,7 +65,7 @@ class _Build:
             raise AssertionError(f"{command[0]} failed\n{_tail(self._log)}")
 
 
-def build(source: Path, folder: Path, visible: Sequence[str]) -> None:
+def build(source: Path, folder: Path, ports: Sequence[str], inner: Sequence[Wires] = ()) -> None:
     """Compile a design with cocotb.
 
     Parameters
@@ -75,9 +74,11 @@ def build(source: Path, folder: Path, visible: Sequence[str]) -> None:
         Verilog, its top module called ``top``.
     folder : Path
         Where to build.
-    visible : sequence of str
-        Patterns of the wires that cocotb may see, in every module; it may write those of the top.
-        Showing all of them makes builds many times slower.
+    ports : sequence of str
+        Patterns of the top's wires that cocotb may see and write.
+    inner : sequence of Wires
+        What it may see inside. Each wire that is shown stays as it is in the Verilog, and makes
+        builds and simulations slower.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def build(source: Path, folder: Path, visible: Sequence[str]) -> None:
         With the end of what the tool printed.
     """
     made = _Build(folder)
-    made.verilate(source, visible)
+    made.verilate(source, ports, inner)
     made.compile()
 
 

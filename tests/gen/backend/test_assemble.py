@@ -33,11 +33,14 @@ def small_board(dsp: int) -> Board:
     )
 
 
+def inner_paths(network):
+    paths = stream_paths(Graph.of(network)).items()
+    return {path: name for name, path in paths if not isinstance(network.op(name), GlobalSum)}
+
+
 def monitors(network, design, tensors):
     watched = {}
-    for name, path in stream_paths(Graph.of(network)).items():
-        if isinstance(network.op(name), GlobalSum):
-            continue
+    for path, name in inner_paths(network).items():
         shape = signed(8) if network.tensors[name].signed else unsigned(8)
         watched[path] = Monitor(lane_stream(design.nodes[name].lanes, shape), tensors[name])
     return watched
@@ -55,7 +58,10 @@ def design(request, tmp_path_factory):
     # Not the fastest: at 360 cycles a byte would have to come in every single one.
     planned = plan(network, small_board(dsp=40), fps=200_000)
     bench = StreamBench(
-        Accelerator(network, planned), "accelerator", tmp_path_factory.mktemp("tiny")
+        Accelerator(network, planned),
+        "accelerator",
+        tmp_path_factory.mktemp("tiny"),
+        monitored=inner_paths(network),
     )
     return network, planned, bench
 

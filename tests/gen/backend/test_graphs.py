@@ -45,10 +45,11 @@ def check_queues(design: Design, result: Result) -> None:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_tensor_and_the_pace_are_as_told(name: str, tmp_path: Path):
     made = design(name)
-    bench = StreamBench(made.hardware, "accelerator", tmp_path)
+    inner, waiting = made.inner(), made.waiting()
+    bench = StreamBench(made.hardware, "accelerator", tmp_path, monitored={**inner, **waiting})
     for seed, stalls in enumerate(STALLS):
-        made.run(bench, made.inner(), stalls=stalls, seed=seed)
-    result = made.run(bench, made.waiting())
+        made.run(bench, inner, stalls=stalls, seed=seed)
+    result = made.run(bench, waiting)
     assert result.period("o") == pytest.approx(made.plan.cycles, rel=0.01)
     check_queues(made, result)
 

@@ -62,8 +62,9 @@ def _shift(model: onnx.ModelProto, name: str) -> None:
 def test_every_tensor_is_as_told(build, tmp_path):
     network = build(tmp_path)
     made = Design.of(network, small_board(dsp=100), 2000, 3)
-    bench = StreamBench(made.hardware, "accelerator", tmp_path)
-    made.run(bench, made.inner(), stalls=0.4, seed=1)
+    inner = made.inner()
+    bench = StreamBench(made.hardware, "accelerator", tmp_path, monitored=inner)
+    made.run(bench, inner, stalls=0.4, seed=1)
     made.run(bench, {})
 
 
