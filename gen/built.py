@@ -28,7 +28,7 @@ def updatable_network(path: Path) -> QuantizedNetwork:
     network = load_network(folder.network)
     if not network.updatable:
         raise FirebrickError(
-            f"{folder}: its board keeps the weights that it is built with; generate it again with "
-            "--updatable to replace them"
+            f"{folder}: its board keeps the weights that it is built with; to have others, "
+            "generate it again with these"
         )
     return network

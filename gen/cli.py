@@ -143,7 +143,7 @@ _EXPORT_HELP = """
 Write a quantised network in other forms: as QDQ ONNX, compressed, or as it is.
 
 Without --model, the network that ships with firebrick is taken. Float models are quantised first,
-as for a board; with --size, for an entropy coder; with --for, for a board that is built already.
+as for a board; with --size, for an entropy coder.
 
 \b
 [bold]Examples[/bold]
@@ -152,8 +152,6 @@ python -m gen export --model squeezenet1.1.onnx --calibrate photos/ \\
     --qdq int8.onnx --npz int8.npz
 python -m gen export --model squeezenet1.1.onnx --calibrate photos/ \\
     --size 500000 --fbz small.fbz
-python -m gen export --for build/genesys2 --model tuned.onnx --calibrate photos/ \\
-    --fbz tuned.fbz
 """
 
 
@@ -186,9 +184,10 @@ def export(
         typer.Option(
             "--for",
             metavar="BUILD_DIR",
-            help="Build folder of a board that was generated with --updatable: quantise a float "
-            "model of the same layers so that this board can be given it. Of one that is "
-            "quantised already, only see whether it fits.",
+            hidden=True,  # until boards are generated that can be updated
+            help="Build folder of a board that can be updated: quantise a float model of the same "
+            "layers so that this board can be given it. Of one that is quantised already, only see "
+            "whether it fits.",
         ),
     ] = None,
     size: Annotated[

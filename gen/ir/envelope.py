@@ -86,8 +86,8 @@ def in_envelope(build: QuantizedNetwork, network: QuantizedNetwork) -> Quantized
     """
     if not build.updatable:
         raise FirebrickError(
-            f"the board is built for {build.name!r} alone; generate it with --updatable to replace "
-            "its weights"
+            f"the board is built for {build.name!r} alone; to have other weights, generate it "
+            "again with these"
         )
     made = replace(network, ops=tuple(_as_built(build, op) for op in network.ops))
     found = list(_misfits(build, made))

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 from boards.board import Board, Station
 from gen.ir.network import QuantizedNetwork
-from gen.plan.link import link_frames_per_second
+from gen.plan.link import link_frames_per_second, shell_cycles
 from hw.frames.pipeline import slots
 from hw.link.uart import FEWEST_CYCLES
 from protocol.coding.rules import RAW
@@ -57,11 +57,11 @@ class Rates:
         network : QuantizedNetwork
         board : Board
         clock_hz : int
-            Of the decoder.
+            Of the shell, which takes a byte a cycle, and of the decoder.
         """
         shape = network.input.shape
         decoded = clock_hz / (shape[0] * shape[1] * slots(shape))
-        raw = link_frames_per_second(network, board)
+        raw = min(link_frames_per_second(network, board), clock_hz / shell_cycles(network, board))
         coded = (
             link_frames_per_second(network, board, part=typical_part(shape, steps))
             for steps in KEEPING

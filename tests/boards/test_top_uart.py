@@ -101,6 +101,7 @@ class Bench:
             BOARD.clock_hz,
             self.network.digest,
             streams=len(self.network.ops),
+            structure=self.network.structure,
         )
 
 

@@ -281,7 +281,7 @@ def test_what_is_quantised_already_is_held_against_the_board(call, tmp_path, bui
         (["--size", "3000"], "leave out --size"),
         (["--for", "photos"], "photos: no generated board (network.npz is missing)"),
         (["--for", "none"], "none: no such folder"),
-        (["--for", "fixed"], "fixed: its board keeps the weights that it is built with; generate"),
+        (["--for", "fixed"], "fixed: its board keeps the weights that it is built with"),
         (["--npz", "build/network.npz"], "build/network.npz: is read by the same command"),
         (["--model", "plain.onnx"], "layer 11, pool3: is MaxPool, the board's Add"),
         (["--labels", "names.txt"], "names.txt: 1 class names for a network of 7"),

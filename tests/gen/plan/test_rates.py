@@ -4,6 +4,7 @@ import pytest
 
 from boards import BOARDS
 from gen.link_options import Address, on_lan
+from gen.plan.link import shell_cycles
 from gen.plan.rates import Rates, choices
 from protocol.coding.rules import Steps
 from protocol.coding.typical import COARSEST, typical_part
@@ -19,13 +20,14 @@ def test_steps_of_chroma_leave_less_where_there_is_some(shape):
     assert (coarse < lossless) == (shape[2] == 3)
 
 
-def test_coded_frames_are_no_slower_than_raw_ones_and_no_faster_than_the_decoder():
+def test_no_frames_are_faster_than_the_shell_nor_coded_ones_than_the_decoder():
     network = tiny_network(1)
     serial = Rates.of(network, replace(ARTY, coded=True), ARTY.clock_hz)
     assert serial.raw < serial.lossless < serial.coarsest
     line = on_lan(BOARDS["genesys2"], Address())
-    slow = Rates.of(network, line, 1_000_000)
-    assert slow.lossless == slow.coarsest == slow.raw
+    slow, usual = Rates.of(network, line, 1_000_000), Rates.of(network, line, 1_000_000_000)
+    assert slow.raw == 1_000_000 / shell_cycles(network, line) < usual.raw
+    assert slow.lossless == slow.coarsest == 1_000_000 / (12 * 10 * 3)
 
 
 def test_the_links_of_a_board():

@@ -308,5 +308,5 @@ def test_shared_weights_are_refused(net, build):
 
 def test_a_board_that_keeps_its_weights_is_refused(net):
     fixed = quantise(net, SEEN[:2], normalisation=NORMALISATION)
-    with pytest.raises(FirebrickError, match="--updatable"):
+    with pytest.raises(FirebrickError, match="generate it again"):
         made_like(net, fixed)
