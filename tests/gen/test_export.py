@@ -321,7 +321,7 @@ def test_photographs_become_frames_as_they_do_for_the_build(call, tmp_path, buil
 def test_help_teaches(call):
     status, out, _ = call("--help")
     assert status == 0
-    for word in ("--qdq", "--fbz", "--size", "--for", "python -m gen export"):
+    for word in ("--qdq", "--fbz", "--size", "python -m gen export"):
         assert word in out
 
 
