@@ -2,12 +2,13 @@
 
 from typing import TypeAlias
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, memory, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from hw.frames.frame_input import FRAME_BYTES
+from hw.link.forms import FrameForm
 from hw.link.packet import PACKETS
 from hw.stream.dual_port import DualPortMemory, memory_attributes
 from protocol.messages import DeviceInfo
@@ -26,9 +27,10 @@ _Edges: TypeAlias = tuple[Signal, Signal]
 """The next packet is the first one of a frame; the one that is here is the last one."""
 
 
-def _contents(chunk: int) -> data.StructLayout:
+def _contents(info: DeviceInfo) -> data.StructLayout:
     """What is in a place: bytes modulo the most that there can be, and what they are of."""
-    return data.StructLayout({"length": range(chunk), "last": 1, "coded": 1})
+    forms = {"coded": 1} | ({"contents": 1} if info.memories else {})
+    return data.StructLayout({"length": range(info.chunk), "last": 1, **forms})
 
 
 class _State(enum.Enum):
@@ -60,6 +62,8 @@ class PacketReceiver(wiring.Component):
         A byte is taken within three cycles.
     o : Out(FRAME_BYTES)
         Of packets whose CRC is right, in order.
+    o_contents : Out(1)
+        Only with ``info.memories``: the byte in ``o`` is one of a frame of contents.
     i_begin : In(1)
         For one cycle, before the first frame: frames begin with sequence number ``i_sequence``.
     i_sequence : In(16)
@@ -105,6 +109,7 @@ class PacketReceiver(wiring.Component):
                 "o_bad": Out(1),
                 "o_dropped": Out(1),
                 "o_freed": Out(1),
+                **({"o_contents": Out(1)} if info.memories else {}),
             }
         )
 
@@ -117,24 +122,23 @@ class PacketReceiver(wiring.Component):
         header = Signal(data.StructLayout(HEADER.bits), reset_less=True)
         wanted, right, kept = Signal(reset_less=True), Signal(), Signal()
         self._parse(m, state, header, right)
-        edges = self._edges(m, header)
-        codes = self._decide(m, state, header, edges, wanted)
+        form = FrameForm(info, header)
+        edges = self._edges(m, form)
+        codes = self._decide(m, state, header, form, edges, wanted)
         self._judge(m, header, edges, wanted, right, kept)
         with m.If(kept):
-            m.d.sync += codes.eq(self._is_coded(header))
+            m.d.sync += codes.eq(form.same)
         self._write(m, state, wanted, kept, storage.write)
-        contents = Signal(_contents(info.chunk))
+        contents = Signal(_contents(info))
         m.d.comb += [
             contents.length.eq(header.length),
             contents.last.eq(edges[1]),
-            contents.coded.eq(self._is_coded(header)),
+            contents.coded.eq(form.coded),
         ]
+        if info.memories:
+            m.d.comb += contents.contents.eq(form.contents)
         self._read(m, storage.read, kept, contents)
         return m
-
-    def _is_coded(self, header: Signal) -> Value:
-        """Whether a packet says that its frame is coded; never, if the board takes no such ones."""
-        return header.form[0] if self._info.coded else Const(0, 1)
 
     def _parse(self, m: Module, state: Signal, header: Signal, right: Signal) -> None:
         """The bytes' way through the states; the header into its register."""
@@ -198,30 +202,38 @@ class PacketReceiver(wiring.Component):
                 m.d.sync += state.eq(_State.SKIP)
 
     def _decide(
-        self, m: Module, state: Signal, header: Signal, edges: _Edges, wanted: Signal
+        self,
+        m: Module,
+        state: Signal,
+        header: Signal,
+        form: FrameForm,
+        edges: _Edges,
+        wanted: Signal,
     ) -> Signal:
         """Whether the packet with this header is the next one and has a place.
 
-        Returns what is to be told when one is kept: whether its frame is coded.
+        Returns what is to be told when one is kept: what ``form`` says that is the same in all
+        packets of its frame.
 
         Parameters
         ----------
         m : Module
         state, header, wanted : Signal
+        form : FrameForm
         edges : _Edges
         """
-        info, codes = self._info, Signal(name="codes", reset_less=True)
+        info, codes = self._info, Signal(len(form.same), name="codes", reset_less=True)
         last_bytes = info.frame_bytes - (info.chunks - 1) * info.chunk
         opens, ends = edges
         whole = header.length == info.chunk
         fits = header.length == last_bytes if last_bytes != info.chunk else whole
-        # A coded frame's last packet is as long as it likes, which is not too long.
-        coded, short = self._is_coded(header), Mux(header.form[0], header.length != 0, fits)
+        # The last packet of codes or contents is as long as it likes, which is not too long.
+        short = Mux(form.any_length, header.length != 0, fits)
         conditions = (
             header.kind == Kind.FRAME,
             header.sequence == self.o_sequence,
             header.index == self.o_index,
-            opens | (coded == codes) if info.coded else ~header.form[0],
+            *form.conditions(opens, codes),
             self.o_credit != 0,
             ~(opens & self.i_block),
         )
@@ -232,11 +244,11 @@ class PacketReceiver(wiring.Component):
             m.d.sync += wanted.eq(met.all() & Mux(ends, is_short, is_whole))
         return codes
 
-    def _edges(self, m: Module, header: Signal) -> _Edges:
+    def _edges(self, m: Module, form: FrameForm) -> _Edges:
         """Whether the next packet is a frame's first one, and the one that is here its last.
 
-        Known a cycle after ``o_index``, long before a header is there to compare with; of a coded
-        frame, the header tells its end.
+        Known a cycle after ``o_index``, long before a header is there to compare with; of codes or
+        contents, the header tells the end.
         """
         opens, closes, ends = (
             Signal(name=name, reset_less=True) for name in ("opens", "closes", "ends")
@@ -244,7 +256,7 @@ class PacketReceiver(wiring.Component):
         m.d.sync += [
             opens.eq(self.o_index == 0),
             closes.eq(self.o_index == self._info.chunks - 1),
-            ends.eq(Mux(self._is_coded(header), header.form[1], closes)),
+            ends.eq(Mux(form.tells_end, form.last, closes)),
         ]
         return opens, ends
 
@@ -260,7 +272,8 @@ class PacketReceiver(wiring.Component):
         """What a packet with a right CRC does, a cycle after that is known."""
         opens, ends = edges
         commands = Signal(reset_less=True)
-        named = header.kind.matches(Kind.RESET, Kind.INFO, Kind.STATISTICS)
+        asked = (Kind.CONTENTS,) if self._info.memories else ()
+        named = header.kind.matches(Kind.RESET, Kind.INFO, Kind.STATISTICS, *asked)
         m.d.comb += [
             self.o_command.kind.eq(header.kind),
             self.o_command.sequence.eq(header.sequence),
@@ -339,6 +352,8 @@ class PacketReceiver(wiring.Component):
                 left.length.eq(left.length - 1),
                 at_end.eq(left.length == 2),
             ]
+            if info.memories:
+                m.d.sync += self.o_contents.eq(left.contents)
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(freed):

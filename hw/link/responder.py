@@ -8,12 +8,29 @@ from hw.link.receiver import COMMAND, INDEX_BITS, SEQUENCE_BITS
 from hw.link.results import CYCLE_BITS
 from hw.link.sender import WORD
 from protocol.messages import NETWORK_BYTES, DeviceInfo
-from protocol.packets import CREDIT, HEADER, INFO, RESULT, STALL, STATISTICS, SUMS, Form, Kind
+from protocol.packets import (
+    CONTENTS,
+    CREDIT,
+    HEADER,
+    INFO,
+    KEYED,
+    RESULT,
+    STALL,
+    STATISTICS,
+    SUMS,
+    UPDATING,
+    Form,
+    Kind,
+)
 
 STATISTICS_LAYOUT = data.StructLayout(STATISTICS.bits)
 HEADER_WORDS = HEADER.size // 4
 FIRST_STALL = HEADER_WORDS + STATISTICS.size // 4
 """Word of a ``STATISTICS`` packet."""
+FIRST_CHECK = HEADER_WORDS + CONTENTS.size // 4
+"""Word of a ``CONTENTS`` packet."""
+_TELLING = (Kind.INFO, Kind.CONTENTS)
+"""What tells what the board holds."""
 RESET_CYCLES = 16
 """How long a reset that the host asks for lasts: longer than what has no reset takes to empty."""
 
@@ -53,6 +70,16 @@ class Responder(wiring.Component):
         Of that frame.
     i_malformed : In(1)
         It was refused.
+    i_digest, i_counter, i_updating : In
+        Only with ``info.memories``, as all up to ``i_changes``: what ``INFO`` says of updates.
+    o_check : Out(range(2 * info.memories))
+        Which half of which memory's check to look up.
+    i_check : In(32)
+        It, a cycle later.
+    o_telling : Out(1)
+        What the board holds is being told.
+    i_changes : In(1)
+        It changes; commands that ask for it wait.
     o : Out(stream.Signature(WORD))
         Header and payload of one packet after the other, a word in two cycles at most. A register.
     o_clear : Out(1)
@@ -84,6 +111,7 @@ class Responder(wiring.Component):
                 "o_clear": Out(1),
                 "o_begin": Out(1),
                 "o_sequence": Out(SEQUENCE_BITS),
+                **(_update_ports(info) if info.memories else {}),
             }
         )
 
@@ -131,9 +159,12 @@ class Responder(wiring.Component):
         command, waits, cleared = Signal(COMMAND, reset_less=True), Signal(), Signal()
         left = Signal(range(RESET_CYCLES), init=RESET_CYCLES - 1)
         pending, resets = Signal(), Signal()
+        may = cleared | ~resets
+        if self._info.memories:
+            may &= ~(self.i_changes & command.kind.matches(*_TELLING))
         m.d.comb += [
             resets.eq(waits & (command.kind == Kind.RESET)),
-            pending.eq(waits & (cleared | ~resets)),
+            pending.eq(waits & may),
             self.o_clear.eq(resets & ~cleared & ~busy),
         ]
         with m.If(self.i_commanded & ~waits):
@@ -180,6 +211,9 @@ class Responder(wiring.Component):
             stalls.eq((kind == Kind.STATISTICS) & (position >= FIRST_STALL)),
             sums.eq((kind == Kind.RESULT) & (position >= HEADER_WORDS + 2)),
         ]
+        looked_up = Mux(stalls, self.i_stalls, early)
+        if self._info.memories:
+            looked_up = self._tell_contents(m, busy, kind, position, looked_up)
         length = self._length(m, kind, last_part)
         # The header comes first, so that the length is settled by then.
         m.d.sync += [
@@ -194,16 +228,45 @@ class Responder(wiring.Component):
             m.d.sync += early.eq(Cat(kind | Const(0, 8), form, length))
         with m.If(~self.o.valid):
             m.d.sync += [
-                word.word.eq(Mux(sums, self.i_sums.payload, Mux(stalls, self.i_stalls, early))),
+                word.word.eq(Mux(sums, self.i_sums.payload, looked_up)),
                 word.first.eq(first),
                 word.last.eq(last),
             ]
         m.d.comb += [self.i_sums.ready.eq(gives & sums), ends.eq(gives & last)]
 
+    def _tell_contents(
+        self, m: Module, busy: Signal, kind: Signal, position: Signal, other: Value
+    ) -> Value:
+        """The word of a ``CONTENTS`` packet, or that of another one.
+
+        Parameters
+        ----------
+        m : Module
+        busy, kind : Signal
+            A packet is under way, of this kind.
+        position : Signal
+            Of the word.
+        other : value
+            What is in that of another packet, or in its header.
+        """
+        contents, head = Signal(reset_less=True), Signal(reset_less=True)
+        first = Signal(32, reset_less=True)
+        m.d.sync += [
+            contents.eq((kind == Kind.CONTENTS) & (position >= HEADER_WORDS)),
+            head.eq(position < FIRST_CHECK),
+            first.eq(Mux(position[0], self._update, self.i_counter)),
+        ]
+        m.d.comb += [
+            self.o_check.eq(position - FIRST_CHECK),
+            self.o_telling.eq(busy & kind.matches(*_TELLING)),
+        ]
+        return Mux(contents, Mux(head, first, self.i_check), other)
+
     @property
     def _longest(self) -> int:
         """Bytes of the longest payload."""
-        return max(RESULT.size + 4 * SUMS, self._info.statistics_bytes)
+        info = self._info
+        return max(RESULT.size + 4 * SUMS, info.statistics_bytes, info.contents_bytes)
 
     def _length(self, m: Module, kind: Signal, last_part: Value) -> Signal:
         """Bytes of the payload of a packet of this kind, a cycle later."""
@@ -220,17 +283,50 @@ class Responder(wiring.Component):
                 m.d.sync += length.eq(CREDIT.size)
             with m.Case(Kind.RESULT):
                 m.d.sync += length.eq(RESULT.size + 4 * Mux(last_part, last_sums, SUMS))
+            if info.memories:
+                with m.Case(Kind.CONTENTS):
+                    m.d.sync += length.eq(info.contents_bytes)
         return length
 
     def _payload(self, kind: Signal, position: Signal) -> Value:
         """The word at a position of a payload, but for class sums and stalls."""
         info = self._info
-        network = Const(int.from_bytes(info.digest[:NETWORK_BYTES], "little"), 32)
-        about = Const(int.from_bytes(info.encode(), "little"), 8 * INFO.size)
+        network: Value = Const(int.from_bytes(info.digest[:NETWORK_BYTES], "little"), 32)
+        about: Value = Const(int.from_bytes(info.encode(), "little"), 8 * INFO.size)
+        if info.memories:
+            network, about = self.i_digest[: 8 * NETWORK_BYTES], self._about()
         result = Mux(position == HEADER_WORDS, self.i_cycles, network)
         told = Mux(kind == Kind.STATISTICS, _word(self.i_statistics.as_value(), position), result)
         told = Mux(kind == Kind.INFO, _word(about, position), told)
         return Mux((kind == Kind.ACK) | (kind == Kind.NACK), self.i_credit, told)
+
+    @property
+    def _update(self) -> Value:
+        """What is told of updates, as bits."""
+        return KEYED * self._info.keyed | Mux(self.i_updating, UPDATING, 0)
+
+    def _about(self) -> Value:
+        """What the board says of itself, some of which updates change."""
+        fixed = INFO.decode(self._info.encode())
+        now = {"digest": self.i_digest, "update": self._update, "counter": self.i_counter}
+        fields = (
+            (now[name] | Const(0, bits))[:bits] if name in now else Const(fixed[name], bits)
+            for name, bits in INFO.bits.items()
+        )
+        return Cat(fields)
+
+
+def _update_ports(info: DeviceInfo) -> dict[str, wiring.Member]:
+    """Ports of a board with memories."""
+    return {
+        "i_digest": In(INFO.bits["digest"]),
+        "i_counter": In(INFO.bits["counter"]),
+        "i_updating": In(1),
+        "o_check": Out(range(2 * info.memories)),
+        "i_check": In(32),
+        "o_telling": Out(1),
+        "i_changes": In(1),
+    }
 
 
 def _word(block: Value, position: Signal) -> Value:

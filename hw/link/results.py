@@ -33,15 +33,15 @@ class ResultQueue(wiring.Component):
         first pixel.
     i_judged : In(1)
         For one cycle, for each frame in turn: all its pixels are on their way. Only looked at if
-        ``info.coded``, as ``i_refused``.
+        frames can be refused (``info.coded`` or ``info.memories``), as ``i_refused``.
     i_refused : In(1)
-        That frame was malformed.
+        That frame is refused.
     o : Out(stream.Signature(32))
         The same.
     o_complete : Out(1)
         All sums of the frame in ``o`` are here; its first one may be taken from then on.
     o_refused : Out(1)
-        The frame in ``o`` was malformed.
+        The frame in ``o`` is refused.
     o_cycles : Out(32)
         Clock cycles of that frame, from its first pixel to its last class sum.
     o_done : Out(1)
@@ -103,7 +103,7 @@ class ResultQueue(wiring.Component):
             self.o_done.eq(left.i_step & left.o_last),
         ]
         wiring.connect(m, sums.o, wiring.flipped(self.o))
-        if self._info.coded:
+        if self._info.coded or self._info.memories:
             m.submodules.verdicts = verdicts = StreamFifo(1, max(self._info.frames, 2))
             m.d.comb += [
                 verdicts.i.valid.eq(self.i_judged),

@@ -17,6 +17,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.frames.frame_input import FrameInput
+from hw.link.contents import ContentsConfig, ContentsUnit
+from hw.link.contents_path import ContentsPath
 from hw.link.packet import BYTE, PACKETS, Deframer, Framer
 from hw.link.receiver import PacketReceiver
 from hw.link.responder import Responder
@@ -58,9 +60,12 @@ class Shell(wiring.Component):
     accelerator : wiring.Component
         With ports ``i``: lane_stream(1, unsigned(8)) of pixel bytes, ``o``:
         lane_stream(1, signed(32)) of class sums; and, if ``info.streams`` are to be watched, a
-        port ``o_stalled`` with a bit for each of them.
+        port ``o_stalled`` with a bit for each of them; if there are ``info.memories``, a port
+        ``i_load``: LOAD of words for them.
     sums_memory : "block" or "lut"
         As :class:`hw.link.results.ResultQueue` takes it.
+    contents : ContentsConfig, optional
+        What the memories hold at first, and who may change it; only for boards that have memories.
 
     Members
     -------
@@ -75,10 +80,26 @@ class Shell(wiring.Component):
         A packet was refused, or something lost, since the last reset that no packet asked for.
     o_adopt : Out(1)
         For one cycle, behind its last byte: a ``RESET`` came, whose sender is the host from now on.
+
+    Raises
+    ------
+    ValueError
+        If there are memories and no contents, or contents and no memories, or contents that do not
+        fit what the board says of itself.
     """
 
-    def __init__(self, info: DeviceInfo, accelerator: wiring.Component, sums_memory: MemoryKind):
+    def __init__(
+        self,
+        info: DeviceInfo,
+        accelerator: wiring.Component,
+        sums_memory: MemoryKind,
+        *,
+        contents: ContentsConfig | None = None,
+    ):
+        if (contents is not None) != bool(info.memories):
+            raise ValueError("what memories hold is told for boards that have some, and only then")
         self._info = info
+        self._path = None if contents is None else ContentsPath(info, contents)
         self._sums_memory = sums_memory
         self._accelerator = accelerator
         super().__init__(SHELL)
@@ -97,20 +118,28 @@ class Shell(wiring.Component):
         m.submodules.frames = core(frames)
         accelerator = self._accelerator
         m.submodules.accelerator = DomainRenamer("frames")(accelerator)
+        path = self._path
         m.submodules.results = results = core(ResultQueue(self._info, self._sums_memory))
         # The ports first: what is used first keeps its name, and ShellModule goes by these names.
         wiring.connect(m, sender.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.i), receiver.i)
-        wiring.connect(m, receiver.o, frames.i)
-        wiring.connect(m, frames.o, accelerator.i)
-        wiring.connect(m, accelerator.o, results.i)
+        if path is None:
+            wiring.connect(m, receiver.o, frames.i)
+            wiring.connect(m, frames.o, accelerator.i)
+            wiring.connect(m, accelerator.o, results.i)
+        else:
+            m.submodules.contents = core(path)
+            self._detour(m, path, receiver, frames, results)
+            self._tell(m, path.unit, responder)
         wiring.connect(m, results.o, responder.i_sums)
         wiring.connect(m, responder.o, sender.i)
         refused = receiver.o_bad | receiver.o_dropped
+        begins = frames.o.valid & frames.o.ready & frames.o_first
+        judges: FrameInput | ContentsPath = frames if path is None else path
         m.d.comb += [
-            results.i_began.eq(frames.o.valid & frames.o.ready & frames.o_first),
-            results.i_judged.eq(frames.o_judged),
-            results.i_refused.eq(frames.o_refused),
+            results.i_began.eq(begins if path is None else begins | path.o_began),
+            results.i_judged.eq(judges.o_judged),
+            results.i_refused.eq(judges.o_refused),
             responder.i_malformed.eq(results.o_refused),
             receiver.i_begin.eq(responder.o_begin),
             receiver.i_sequence.eq(responder.o_sequence),
@@ -129,13 +158,51 @@ class Shell(wiring.Component):
             m.d.sync += self.o_wrong.eq(1)
         self._statistics(m, receiver, frames, results, responder.i_statistics)
         if self._info.streams:
-            m.submodules.stalls = stalls = StallSampler(self._info.streams)
-            m.d.comb += [
-                stalls.i.eq(accelerator.o_stalled),
-                stalls.i_index.eq(responder.o_stream),
-                responder.i_stalls.eq(stalls.o),
-            ]
+            self._watch(m, responder)
         return m
+
+    def _watch(self, m: Module, responder: Responder) -> None:
+        """Count how long streams between layers wait."""
+        m.submodules.stalls = stalls = StallSampler(self._info.streams)
+        m.d.comb += [
+            stalls.i.eq(self._accelerator.o_stalled),
+            stalls.i_index.eq(responder.o_stream),
+            responder.i_stalls.eq(stalls.o),
+        ]
+
+    def _detour(
+        self,
+        m: Module,
+        path: ContentsPath,
+        receiver: PacketReceiver,
+        frames: FrameInput,
+        results: ResultQueue,
+    ) -> None:
+        """Frames by way of what takes those of contents."""
+        wiring.connect(m, receiver.o, path.i)
+        wiring.connect(m, path.o, frames.i)
+        wiring.connect(m, frames.o, self._accelerator.i)
+        wiring.connect(m, self._accelerator.o, path.i_sums)
+        wiring.connect(m, path.o_sums, results.i)
+        m.d.comb += [
+            self._accelerator.i_load.eq(path.unit.o_load),
+            path.i_contents.eq(receiver.o_contents),
+            path.i_judged.eq(frames.o_judged),
+            path.i_refused.eq(frames.o_refused),
+            path.i_answered.eq(results.o_done),
+        ]
+
+    def _tell(self, m: Module, unit: ContentsUnit, responder: Responder) -> None:
+        """What the board holds, to whoever asks."""
+        m.d.comb += [
+            responder.i_digest.eq(unit.o_digest),
+            responder.i_counter.eq(unit.o_counter),
+            responder.i_updating.eq(unit.o_updating),
+            unit.i_check.eq(responder.o_check),
+            responder.i_check.eq(unit.o_check),
+            unit.i_telling.eq(responder.o_telling),
+            responder.i_changes.eq(unit.o_changes),
+        ]
 
     def _statistics(
         self,
@@ -161,13 +228,16 @@ class Shell(wiring.Component):
             statistics.credit.eq(receiver.o_credit),
             statistics.in_flight.eq(in_flight),
         ]
+        refused = frames.o_refused
+        if self._path is not None:
+            refused = results.i_judged & results.i_refused
         events = {
             "stalled": frames.o.valid & ~frames.o.ready,
             "answered": results.o_done,
             "bad": receiver.o_bad,
             "dropped": receiver.o_dropped,
             "lost": self.i_lost,
-            "refused": frames.o_refused,
+            "refused": refused,
         }
         for name, event in events.items():
             happened = Signal(name=f"{name}_now", reset_less=True)

@@ -1,6 +1,6 @@
 """SipHash-2-4: what proves that bytes come from someone who has the key."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,9 +31,8 @@ class _Now:
 
     def __init__(self) -> None:
         names = ("adds", "mixes", "takes", "absorbs", "flips")
-        self.adds, self.mixes, self.takes, self.absorbs, self.flips = (
-            Signal(name=name) for name in names
-        )
+        self.all = [Signal(name=name, reset_less=True) for name in names]
+        self.adds, self.mixes, self.takes, self.absorbs, self.flips = self.all
 
 
 class SipHash(wiring.Component):
@@ -55,6 +54,8 @@ class SipHash(wiring.Component):
         Messages of one byte or more.
     o : Out(stream.Signature(64))
         Their tags, the first byte lowest.
+    i_clear : In(1)
+        Forget what has come. No other reset does, for so many registers would be far from it.
 
     Raises
     ------
@@ -64,6 +65,7 @@ class SipHash(wiring.Component):
 
     i: In(stream.Signature(HASHED_BYTE))
     o: Out(stream.Signature(TAG_BITS))
+    i_clear: In(1)
 
     def __init__(self, key: bytes):
         if len(key) != KEY_BYTES:
@@ -74,16 +76,26 @@ class SipHash(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        now, clears = _Now(), Signal()
-        word, ends, comes = Signal(TAG_BITS, reset_less=True), Signal(), Signal()
-        m.d.comb += clears.eq(self.o.valid & self.o.ready)
-        self._gather(m, now, word, ends, comes)
-        self._sequence(m, now, ends, comes)
-        self._rounds(m, now, word, clears)
+        now = _Now()
+        word, ends = (Signal(bits, reset_less=True) for bits in (TAG_BITS, 1))
+        comes = Signal()
+        state = [
+            *now.all,
+            ends,
+            *self._gather(m, now, word, ends, comes),
+            *self._sequence(m, now, ends, comes),
+            *self._rounds(m, now, word),
+        ]
+        with m.If(self.i_clear | (self.o.valid & self.o.ready)):
+            m.d.sync += [value.eq(value.init) for value in state]
         return m
 
-    def _gather(self, m: Module, now: _Now, word: Signal, ends: Signal, comes: Signal) -> None:
+    def _gather(
+        self, m: Module, now: _Now, word: Signal, ends: Signal, comes: Signal
+    ) -> tuple[Signal, ...]:
         """Make words of bytes: behind the last byte zeros, and in the last place their number.
+
+        Returns what has to be cleared, as the others do.
 
         Parameters
         ----------
@@ -94,8 +106,11 @@ class SipHash(wiring.Component):
         ends, comes : Signal
             It is the message's last one; it is complete in the next cycle.
         """
-        place, length, full = Signal(3), Signal(8), Signal()
-        pads, shifts, byte = Signal(), Signal(), Signal(8)
+        place, length, full, pads = (
+            Signal(bits, name=name, reset_less=True)
+            for name, bits in (("place", 3), ("length", 8), ("full", 1), ("pads", 1))
+        )
+        shifts, byte = Signal(), Signal(8)
         room, in_last_place = ~full | now.takes, place == _WORD_BYTES - 1
         m.d.comb += [
             self.i.ready.eq(room & ~pads & ~ends),
@@ -114,10 +129,9 @@ class SipHash(wiring.Component):
             ]
             with m.If(~pads):
                 m.d.sync += [length.eq(length + 1), pads.eq(self.i.payload.last)]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [pads.eq(0), ends.eq(0), length.eq(0)]
+        return place, length, full, pads
 
-    def _sequence(self, m: Module, now: _Now, ends: Signal, comes: Signal) -> None:
+    def _sequence(self, m: Module, now: _Now, ends: Signal, comes: Signal) -> tuple[Signal, ...]:
         """Two rounds for each word, and four behind the last one.
 
         Parameters
@@ -127,8 +141,12 @@ class SipHash(wiring.Component):
         ends, comes : Signal
             As :meth:`_gather` has them.
         """
-        turn = Signal(3)  # half rounds of this word, or of the last ones
-        waits, final, finishes = Signal(init=1), Signal(), Signal()
+        # Half rounds of this word, or of the last ones.
+        turn = Signal(3, reset_less=True)
+        waits = Signal(init=1, reset_less=True)
+        final, finishes, done = (
+            Signal(name=name, reset_less=True) for name in ("final", "finishes", "done")
+        )
         may, over, stops = Signal(), Signal(), Signal()
         m.d.comb += [
             may.eq(comes | final),
@@ -148,23 +166,24 @@ class SipHash(wiring.Component):
         with m.Elif(now.mixes):
             m.d.sync += turn.eq(turn + 1)
         with m.If(stops):
-            m.d.sync += self.o.valid.eq(1)
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [self.o.valid.eq(0), finishes.eq(0), waits.eq(1)]
+            m.d.sync += done.eq(1)
+        m.d.comb += self.o.valid.eq(done)
+        return turn, waits, final, finishes, done
 
-    def _rounds(self, m: Module, now: _Now, word: Signal, clears: Value) -> None:
+    def _rounds(self, m: Module, now: _Now, word: Signal) -> tuple[Signal, ...]:
         """The state, half a round in two steps.
 
         In each half two pairs are added: v0 and v1, v2 and v3 in the first one, v2 and v1, v0 and
         v3 in the second. So ``a`` and ``c``, which are v0 and v2, change places in each.
         """
         a, x, c, y = (
-            Signal(TAG_BITS, name=name, init=start)
+            Signal(TAG_BITS, name=name, init=start, reset_less=True)
             for name, start in zip("axcy", self._start, strict=True)
         )
         # A word goes into v3 before its rounds, and into v0 behind them: in the cycle after that in
         # which the next one is taken.
-        taken, before, half = Signal(TAG_BITS), Signal(TAG_BITS), Signal(init=1)
+        taken, before = Signal(TAG_BITS, reset_less=True), Signal(TAG_BITS)
+        half = Signal(init=1, reset_less=True)
         m.d.sync += before.eq(0)
         with m.If(now.takes):
             m.d.sync += [taken.eq(word), before.eq(taken)]
@@ -180,9 +199,8 @@ class SipHash(wiring.Component):
                 x.eq(Mux(half, x.rotate_left(17), x.rotate_left(13)) ^ c.rotate_left(32)),
                 y.eq(Mux(half, y.rotate_left(21), y.rotate_left(16)) ^ absorbed),
             ]
-        with m.If(clears):
-            m.d.sync += [value.eq(value.init) for value in (taken, half, a, x, c, y)]
         m.d.comb += self.o.payload.eq(a ^ x ^ c ^ y)
+        return taken, half, a, x, c, y
 
 
 def _start(key: bytes) -> tuple[int, int, int, int]:

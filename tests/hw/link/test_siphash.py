@@ -1,14 +1,38 @@
 import random
 
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
 from siphash24 import siphash24
 
-from hw.link.siphash import SipHash
+from hw.link.siphash import HASHED_BYTE, SipHash
 from tests.harness import bench_group
 from tests.harness.synthesised import synthesise
 
 KEYS = (bytes(range(16)), random.Random(1).randbytes(16))
-hashes = bench_group(SipHash, KEYS)
+
+
+class Whole(wiring.Component):
+    """The unit for messages that are all there: its streams alone."""
+
+    i: In(stream.Signature(HASHED_BYTE))
+    o: Out(stream.Signature(64))
+
+    def __init__(self, key: bytes):
+        super().__init__()
+        self.unit = SipHash(key)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.unit = self.unit
+        wiring.connect(m, wiring.flipped(self.i), self.unit.i)
+        wiring.connect(m, self.unit.o, wiring.flipped(self.o))
+        return m
+
+
+hashes = bench_group(Whole, KEYS)
 
 
 def transfers(message: bytes) -> list[int]:
@@ -41,6 +65,35 @@ def test_a_byte_a_cycle(hashes):
     result = hashes[key].run({"i": [transfers(message)]}, {"o": tags([message], key)})
     assert result.bubbles("i") == 0
     assert result.first("o") - result.last("i") <= 34
+
+
+@pytest.mark.parametrize("delay", [1, 3, 8, 20])
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 16, 30])
+def test_what_was_before_is_forgotten_when_it_is_cleared(length, delay):
+    unit = SipHash(KEYS[0])
+    message = random.Random(length).randbytes(20)
+
+    async def send(ctx, data: bytes, *, ends: bool) -> None:
+        ctx.set(unit.i.valid, 1)
+        for at, byte in enumerate(data):
+            ctx.set(unit.i.payload, {"byte": byte, "last": ends and at == len(data) - 1})
+            await ctx.tick().until(unit.i.ready)
+        ctx.set(unit.i.valid, 0)
+
+    async def testbench(ctx):
+        await send(ctx, bytes(length), ends=length % 2 == 0)
+        await ctx.tick().repeat(delay)
+        ctx.set(unit.i_clear, 1)
+        await ctx.tick()
+        ctx.set(unit.i_clear, 0)
+        await send(ctx, message, ends=True)
+        (tag,) = await ctx.tick().sample(unit.o.payload).until(unit.o.valid)
+        assert [[tag]] == tags([message], KEYS[0])
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(testbench)
+    simulator.run()
 
 
 def test_a_key_has_sixteen_bytes():
