@@ -37,6 +37,8 @@ class Port:
         self.name = name
         self.packing = Packing(**entry["packing"])
         self.words = [word for frame in entry["frames"] for word in frame]
+        width = self.packing.lanes * self.packing.width
+        self._texts = [f"{word:0{width}b}" for word in self.words]
         self.frame_lengths = [len(frame) for frame in entry["frames"]]
         self.stall = entry["stall"]
         *path, member = entry["path"].split(".")
@@ -50,8 +52,9 @@ class Port:
         self._read_ready = reader(self.ready_wire)
         self._read_payload = reader(self.payload_wire)
         self.stamps: list[int] = []
-        self.valid = self.ready = 0
-        self.payload: int | None = None
+        self.valid = self.ready = False
+        self.payload: str | None = None
+        """Its bits, as they are read."""
 
     @property
     def done(self) -> bool:
@@ -59,21 +62,20 @@ class Port:
 
     def sample(self, cycle: int) -> bool:
         """Look at the settled wires, check the hold rule; true if a transfer happens."""
-        held = self.payload if self.valid and not self.ready else None
-        self.valid = int(self._read_valid(), 2)
-        self.ready = int(self._read_ready(), 2) if self.valid else 0
-        self.payload = int(self._read_payload(), 2) if self.valid else None
+        held = None if self.ready else self.payload
+        self.valid = self._read_valid() == "1"
+        self.ready = self.valid and self._read_ready() == "1"
+        self.payload = self._read_payload() if self.valid else None
         if held is not None and self.payload != held:
             now = "valid was dropped" if self.payload is None else self.show(self.payload)
             raise Failure(
                 f"{self.name}: hold rule broken at cycle {cycle}, {self.place()}: "
                 f"{self.show(held)} was not taken yet, then {now}"
             )
-        if not (self.valid and self.ready):
-            return False
-        self.check(cycle)
-        self.stamps.append(cycle)
-        return True
+        if self.ready:
+            self.check(cycle)
+            self.stamps.append(cycle)
+        return self.ready
 
     def check(self, cycle: int) -> None:
         if self.done:
@@ -81,7 +83,7 @@ class Port:
                 f"{self.name}: transfer {len(self.stamps)} at cycle {cycle}, but only "
                 f"{len(self.words)} were expected; got {self.show(self.payload)}"
             )
-        expected = self.words[len(self.stamps)]
+        expected = self._texts[len(self.stamps)]
         if self.payload != expected:
             raise Failure(
                 f"{self.name}: {self.place()} at cycle {cycle}: "
@@ -98,8 +100,8 @@ class Port:
             inside -= length
         return f"transfer {index} (past the last frame)"
 
-    def show(self, word: int) -> str:
-        values = self.packing.unpack(word)
+    def show(self, text: str) -> str:
+        values = self.packing.unpack(int(text, 2))
         return str(values[0] if len(values) == 1 else values)
 
     def state(self) -> str:
@@ -118,13 +120,16 @@ class Source(Port):
     def __init__(self, dut: Any, name: str, entry: dict):
         super().__init__(dut, name, entry)
         self.offered: int | None = None
+        self.driven = 0
 
     def drive(self, rng: random.Random) -> None:
         index = len(self.stamps)
         if self.offered == index:
             return
         self.offered = None if self.done or rng.random() < self.stall else index
-        self.valid_wire.value = int(self.offered is not None)
+        valid = int(self.offered is not None)
+        if valid != self.driven:
+            self.valid_wire.value = self.driven = valid
         if self.offered is not None:
             self.payload_wire.value = self.words[index]
 
@@ -167,16 +172,21 @@ async def _play(dut: Any, spec: dict, ports: dict[str, list[Any]]) -> None:
     cocotb.start_soon(Clock(clock, PERIOD_NS, "ns", impl="gpi").start())
     await reset(clock, getattr(dut, f"{spec['unit']}_rst"), sources, sinks)
     rng = random.Random(spec["seed"])
-    everything = [*monitors, *sources, *sinks]
+    driven, everything = [*sources, *sinks], [*monitors, *sources, *sinks]
+    fallen, settled = FallingEdge(clock), ReadOnly()
     cycle, moved, left = 0, 0, DRAIN_CYCLES
+    done = all(port.done for port in everything)
     while left:
-        await FallingEdge(clock)
-        for port in (*sources, *sinks):
+        await fallen
+        for port in driven:
             port.drive(rng)
-        await ReadOnly()
-        if sum(port.sample(cycle) for port in everything):
-            moved = cycle
-        if all(port.done for port in everything):
+        await settled
+        for port in everything:
+            if port.sample(cycle):
+                moved = cycle
+        if moved == cycle:
+            done = all(port.done for port in everything)
+        if done:
             left -= 1
         elif cycle - moved > spec["patience"]:
             states = "; ".join(port.state() for port in everything)
