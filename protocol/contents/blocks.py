@@ -21,9 +21,9 @@ HEADER = Block(
         ("kind", 1),
         ("word_bytes", 1),
         ("length", 2),
-        ("memory", 2),
+        ("memory", 1),
         ("column", 2),
-        ("row", 2),
+        ("row", 4),
     )
 )
 BEGIN_DATA = Block((("structure", 8),))
@@ -35,6 +35,8 @@ COLUMN_BITS = 36
 """Bits of a word that a memory takes; what is above them is left out."""
 COLUMNS = 1 << 12
 """So many columns can be told apart."""
+ROWS = 1 << 24
+"""So many rows; row 0 follows the last one. What is above them in a header is left out."""
 KEY_BYTES = 16
 TAG_BYTES = 8
 INDICES = 1 << 16

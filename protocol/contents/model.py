@@ -17,6 +17,7 @@ from protocol.contents.blocks import (
     KEY_BYTES,
     MOST_DATA,
     MOST_WORD_BYTES,
+    ROWS,
     TAG_BYTES,
     BlockKind,
     Status,
@@ -28,7 +29,6 @@ _LENGTHS: dict[int, int] = {
     BlockKind.BEGIN: BEGIN_DATA.size,
     BlockKind.COMMIT: COMMIT_DATA.size,
 }
-_ROWS = 1 << 8 * dict(HEADER.fields)["row"]
 
 
 class Write(NamedTuple):
@@ -177,7 +177,7 @@ class ContentsModel:
         size, writes = header["word_bytes"], []
         for at in range(0, len(data), size):
             word = int.from_bytes(data[at : at + size], "little") % (1 << COLUMN_BITS)
-            writes.append(Write(memory, column, (row + at // size) % _ROWS, word))
+            writes.append(Write(memory, column, (row + at // size) % ROWS, word))
         return writes
 
 

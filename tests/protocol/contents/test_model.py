@@ -34,10 +34,10 @@ def test_an_update_writes_its_words_and_changes_the_digest(key):
 def test_words_go_to_rows_one_after_another():
     model, updater = updated(None)
     words = [1, 2**36 - 1, 2**40 - 1]
-    frame = updater.begin() + updater.rows(2, 7, 65535, words, 5)
+    frame = updater.begin() + updater.rows(2, 7, 2**24 - 1, words, 5)
     status, writes = model.receive(frame)
     assert status is Status.OK
-    assert writes == [Write(2, 7, 65535, 1), Write(2, 7, 0, 2**36 - 1), Write(2, 7, 1, 2**36 - 1)]
+    assert writes == [Write(2, 7, 2**24 - 1, 1), Write(2, 7, 0, 2**36 - 1), Write(2, 7, 1, 2**36 - 1)]
     assert model.updating
 
 
