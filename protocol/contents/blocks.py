@@ -31,8 +31,6 @@ COMMIT_DATA = Block((("check", 8), ("digest", 8)))
 MOST_DATA = 256
 """Bytes in a block."""
 MOST_WORD_BYTES = 5
-COLUMN_BITS = 36
-"""Bits of a word that a memory takes; what is above them is left out."""
 COLUMNS = 1 << 12
 """So many columns can be told apart."""
 ROWS = 1 << 24

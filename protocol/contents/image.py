@@ -14,7 +14,8 @@ import numpy as np
 from fastcrc import crc64
 
 COLUMN_BITS = 36
-"""Of a word that is written: a block RAM's widest port, parity bits included."""
+"""Of a word that is written: a block RAM's widest port, parity bits included. What is above them in
+a block is left out."""
 CHECK_BYTES = 8
 """Of the check of a memory, CRC-64/XZ (ECMA-182's polynomial, reflected)."""
 

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from protocol.contents.blocks import BEGIN_DATA
 from protocol.contents.image import Image
 from protocol.contents.rows import MULTIPLIER_BITS, scale_rows, stored_codes, weight_rows
 
+STRUCTURE_BYTES = BEGIN_DATA.size
 PARTS = ("weights", "scales")
 """The memories of a convolution, in the order of their numbers."""
 
@@ -56,6 +58,11 @@ class ConvLayout:
     decoded : bool
         Codes of a codebook are stored.
     bias_bits : int
+
+    Raises
+    ------
+    ValueError
+        If something is of another type, or a number is not positive.
     """
 
     layer: str
@@ -65,6 +72,16 @@ class ConvLayout:
     bits: int
     decoded: bool
     bias_bits: int
+
+    def __post_init__(self) -> None:
+        counts = {
+            name: getattr(self, name) for name in ("pe", "simd", "lanes", "bits", "bias_bits")
+        }
+        if not isinstance(self.layer, str) or not isinstance(self.decoded, bool):
+            raise ValueError(f"{self.layer!r} is no layer, or it is not said whether it has codes")
+        for name, count in counts.items():
+            if type(count) is not int or count < 1:
+                raise ValueError(f"{self.layer}: {name} is {count!r}")
 
     def images(self, contents: Contents) -> tuple[Image, Image]:
         """What the memories hold, as :data:`PARTS` has them."""
@@ -102,7 +119,13 @@ class Layout:
         return tuple((conv.layer, part) for conv in self.convs for part in PARTS)
 
     def images(self, contents: Iterable[Contents]) -> list[Image]:
-        """What each memory is to hold of a network's convolutions, which are of the structure."""
+        """What each memory is to hold of a network's convolutions, which are of the structure.
+
+        Raises
+        ------
+        KeyError
+            If a convolution is missing.
+        """
         by_name = {conv.name: conv for conv in contents}
         return [image for conv in self.convs for image in conv.images(by_name[conv.layer])]
 
@@ -124,9 +147,12 @@ class Layout:
             entry: dict[str, Any] = json.loads(text)
             convs: Iterable[dict[str, Any]] = entry["convs"]
             made = tuple(ConvLayout(**conv) for conv in convs)
-            return Layout(bytes.fromhex(entry["structure"]), made)
+            structure = bytes.fromhex(entry["structure"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no layout of contents: {error}") from None
+        if len(structure) != STRUCTURE_BYTES:
+            raise ValueError(f"a structure has {STRUCTURE_BYTES} bytes, not {len(structure)}")
+        return Layout(structure, made)
 
 
 def differing(wanted: Sequence[Image], checks: Sequence[int]) -> list[int]:

@@ -9,7 +9,6 @@ from fastcrc import crc64
 
 from protocol.contents.blocks import (
     BEGIN_DATA,
-    COLUMN_BITS,
     COLUMNS,
     COMMIT_DATA,
     HEADER,
@@ -23,6 +22,7 @@ from protocol.contents.blocks import (
     Status,
     tag,
 )
+from protocol.contents.image import CHECK_BYTES, COLUMN_BITS, check_of_all
 from protocol.messages import ContentsState, DeviceInfo
 
 _LENGTHS: dict[int, int] = {
@@ -155,10 +155,9 @@ class ContentsModel:
             )
         status = next((status for fails, status in conditions if fails), Status.OK)
         if status is Status.OK and header["kind"] == BlockKind.COMMIT:
-            announced = data[: COMMIT_DATA.size // 2]
-            table = b"".join(check.to_bytes(8, "little") for check in self.checks)
-            self._running = crc64.xz(table + announced)
-            if crc64.xz(table).to_bytes(8, "little") != announced:
+            announced, check = data[:CHECK_BYTES], check_of_all(self.checks)
+            self._running = crc64.xz(announced, check)
+            if check.to_bytes(CHECK_BYTES, "little") != announced:
                 return Status.CHECK
         return status
 
@@ -169,7 +168,7 @@ class ContentsModel:
             self.counter, self.updating = header["counter"], True
             return []
         if header["kind"] == BlockKind.COMMIT:
-            self.digest, self.updating = data[COMMIT_DATA.size // 2 :], False
+            self.digest, self.updating = data[CHECK_BYTES:], False
             return []
         memory, column, row = (header[name] for name in ("memory", "column", "row"))
         before = 0 if column == row == 0 else self._running

@@ -7,6 +7,7 @@ from typing import Any
 from fastcrc import crc64
 
 from protocol.contents.blocks import HEADER, MOST_DATA, BlockKind, block
+from protocol.contents.image import CHECK_BYTES, check_of_all
 from protocol.messages import DeviceInfo
 
 
@@ -46,8 +47,8 @@ class Updater:
         )
 
     def commit(self, digest: bytes) -> bytes:
-        table = b"".join(check.to_bytes(8, "little") for check in self.checks)
-        return self.make(BlockKind.COMMIT, crc64.xz(table).to_bytes(8, "little") + digest)
+        check = check_of_all(self.checks)
+        return self.make(BlockKind.COMMIT, check.to_bytes(CHECK_BYTES, "little") + digest)
 
 
 def memory_blocks(updater: Updater, memory: int, rng: random.Random) -> Iterator[bytes]:
