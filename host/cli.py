@@ -1,5 +1,5 @@
-"""``python -m host``: load a bitstream, verify it, and classify photographs on a board, real or
-simulated.
+"""``python -m host``: load a bitstream, verify it, classify photographs on a board, real or
+simulated, and give it other weights.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from host.commands.info import info
 from host.commands.program import program
 from host.commands.serve import serve
 from host.commands.stream import stream
+from host.commands.update import update
 from host.commands.verify import verify
 
 
@@ -47,5 +48,5 @@ app = typer.Typer(
     "`classify` need not be named: `python -m host --sim build/arty_a7 cat.jpg`.",
 )
 app.command()(program)
-for command in (verify, info, classify, stream, bench, serve):
+for command in (verify, info, classify, stream, bench, update, serve):
     app.command()(with_options(command))

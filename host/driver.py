@@ -60,9 +60,7 @@ class Driver(Closing):
         coding: Coding | None = None,
     ):
         self._link = transport if isinstance(transport, Link) else ByteLink(transport)
-        self._network = network
-        digest = None if network is None else network.digest
-        self._exchange = Exchange(self._link, digest, timeout, self._layer)
+        self._exchange = Exchange(self._link, network, timeout)
         self._results: dict[int, Result] = {}
         self._wanted: set[int] = set()
         self._stepping: asyncio.Future[None] | None = None
@@ -91,13 +89,7 @@ class Driver(Closing):
 
     def losses(self) -> dict[str, int]:
         """What the link has cost so far; zeros where it lost and damaged nothing."""
-        session = self.session
-        return {
-            "damaged packets": session.damaged,
-            "repetitions": session.returned,
-            "frames computed again": session.resent,
-            "sessions begun again": session.resets,
-        }
+        return self._exchange.losses()
 
     def clock(self) -> float:
         """Seconds of the clock that the board runs by."""
@@ -131,10 +123,7 @@ class Driver(Closing):
             By layer, from the first to the last; empty if the board does not count.
         """
         counts = self.stats().stall_cycles(before)
-        return {self._layer(index): cycles for index, cycles in enumerate(counts)}
-
-    def _layer(self, index: int) -> str:
-        return f"layer {index}" if self._network is None else self._network.ops[index].name
+        return {self._exchange.layer(index): cycles for index, cycles in enumerate(counts)}
 
     def reset(self) -> None:
         """Make the board forget all frames that it holds; those without a result are sent again."""

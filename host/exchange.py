@@ -5,17 +5,27 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
 
 from gen.common.errors import FirebrickError
+from gen.ir.network import QuantizedNetwork
 from host.transport import PATIENCE, Link
-from protocol.messages import DeviceInfo, ProtocolError, Result, Statistics
+from protocol.boards import OtherNetwork
+from protocol.messages import ContentsState, DeviceInfo, ProtocolError, Result, Statistics
 from protocol.packets import OVERHEAD
 from protocol.session import Phase, Session
 
 EASE = 0.9
 """What is left of a patience above that with every step forward: it may have been a lost answer
 that made it grow, and no slow board."""
+UPDATING = (
+    "an update of its contents has begun and is not complete, and until it is the board answers no "
+    "frame: run `python -m host update` with the network that it is to hold, or with network.npz "
+    "of its build folder, which restores what it was generated with"
+)
+"""What is the matter with a board that is amid an update, and what to do."""
+_WRONG_BOARD = (
+    "load the bitstream that was generated with this network, or give the right --build folder"
+)
 
 
 class Exchange:
@@ -27,12 +37,10 @@ class Exchange:
     Parameters
     ----------
     link : Link
-    digest : bytes or None
-        Of the network that the board must hold; any if None.
+    network : QuantizedNetwork or None
+        That the board must hold; any if None.
     timeout : float
         Seconds without any progress after which the board is given up.
-    layer : callable
-        Name of a layer by its index.
 
     Attributes
     ----------
@@ -44,14 +52,12 @@ class Exchange:
         When the link was given its last packet, in its own seconds.
     """
 
-    def __init__(
-        self, link: Link, digest: bytes | None, timeout: float, layer: Callable[[int], str]
-    ):
+    def __init__(self, link: Link, network: QuantizedNetwork | None, timeout: float):
         self.link = link
-        self.session = Session(digest, link.first)
+        self.session = Session(None if network is None else network.digest, link.first)
         self.turn = threading.RLock()
         self.sent = 0.0
-        self._timeout, self._layer = timeout, layer
+        self._network, self._timeout = network, timeout
         self._patience = PATIENCE
         self._seen: deque[Statistics] = deque(maxlen=2)
         """What the board said of itself since it last came further."""
@@ -87,6 +93,34 @@ class Exchange:
         while self.session.statistics is None:
             self.step()
         return self.session.statistics
+
+    def contents(self) -> ContentsState:
+        """Ask the board what its memories hold; :attr:`info` is as new then.
+
+        Raises
+        ------
+        FirebrickError
+            As :meth:`step` does.
+        """
+        self.begin()
+        self.session.ask_contents()
+        while self.session.contents is None or self.session.in_doubt:
+            self.step()
+        return self.session.contents
+
+    def losses(self) -> dict[str, int]:
+        """What the link has cost so far; zeros where it lost and damaged nothing."""
+        session = self.session
+        return {
+            "damaged packets": session.damaged,
+            "repetitions": session.returned,
+            "frames computed again": session.resent,
+            "sessions begun again": session.resets,
+        }
+
+    def layer(self, index: int) -> str:
+        """Name of a layer."""
+        return f"layer {index}" if self._network is None else self._network.ops[index].name
 
     def begin(self) -> None:
         """Count time from now on."""
@@ -140,10 +174,22 @@ class Exchange:
             for packet in self.link.receive(timeout):
                 self.session.receive(packet)
         except ProtocolError as error:
+            advice = self._advice(error)
             raise FirebrickError(
-                f"{self.link.name}: the board answers, but {error}; load the bitstream that was "
-                "generated with this network, or give the right --build folder"
+                f"{self.link.name}: the board answers, but {error}; {advice}"
             ) from None
+
+    def _advice(self, error: ProtocolError) -> str:
+        """What to do about a board that is not the right one."""
+        if not isinstance(error, OtherNetwork) or not error.info.memories:
+            return _WRONG_BOARD
+        if self._network is not None and error.info.structure != self._network.structure:
+            return f"it is of another structure: {_WRONG_BOARD}"
+        return (
+            "its contents can be updated: give the network that it was updated with by --network, "
+            "or restore what it was generated with, by `python -m host update` with network.npz of "
+            "its build folder"
+        )
 
     def _move(self, now: float) -> None:
         """Note that something came further."""
@@ -166,19 +212,24 @@ class Exchange:
         Raises
         ------
         FirebrickError
-            If the board could not decode a frame.
+            If the board could not decode a frame, or gives no answers amid an update.
         """
         found = []
         while self.session.results:
             ticket, result = self.session.results.popleft()
             if result.refused:
-                raise FirebrickError(
-                    f"{self.link.name}: the board says that a coded frame is malformed, so host "
-                    "and board are not of one version; generate its sources again, or use "
-                    "--coding raw"
-                )
+                raise FirebrickError(f"{self.link.name}: {self._refusal()}")
             found.append((ticket, result))
         return found
+
+    def _refusal(self) -> str:
+        """Why the board has refused a frame."""
+        if self.info.memories and self.contents().updating:
+            return UPDATING
+        return (
+            "the board says that a coded frame is malformed, so host and board are not of one "
+            "version; generate its sources again, or use --coding raw"
+        )
 
     def _diagnosis(self, seconds: float) -> str:
         """Who has stopped, and what to do."""
@@ -210,7 +261,7 @@ class Exchange:
         before, after = self._seen
         stalled = [i for i, cycles in enumerate(after.stall_cycles(before)) if cycles]
         if stalled:
-            name = self._layer(stalled[-1])
+            name = self.layer(stalled[-1])
             return f"the stream of {name} is stalled, since what comes behind it takes nothing"
         if after.stalled != before.stalled:
             return "the stream of pixels is stalled, since the first layer takes nothing"

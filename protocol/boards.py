@@ -7,6 +7,21 @@ from dataclasses import replace
 from protocol.messages import DeviceInfo, ProtocolError
 
 
+class OtherNetwork(ProtocolError):
+    """A board that holds another network than it should.
+
+    Attributes
+    ----------
+    info : DeviceInfo
+        What it says of itself.
+    """
+
+    def __init__(self, info: DeviceInfo, digest: bytes):
+        shape = f"{info.height}x{info.width}x{info.channels} pixels, {info.classes} classes"
+        super().__init__(f"it holds network {info.digest.hex()} ({shape}), not {digest.hex()}")
+        self.info = info
+
+
 def check_board(info: DeviceInfo, *, digest: bytes | None, before: DeviceInfo | None) -> None:
     """Check that a board is the one that is wanted.
 
@@ -25,13 +40,12 @@ def check_board(info: DeviceInfo, *, digest: bytes | None, before: DeviceInfo | 
         If it is not.
     """
     if digest is not None and info.digest != digest:
-        shape = f"{info.height}x{info.width}x{info.channels} pixels, {info.classes} classes"
-        raise ProtocolError(f"it holds network {info.digest.hex()} ({shape}), not {digest.hex()}")
-    if before is not None and _lasting(info) != _lasting(before):
+        raise OtherNetwork(info, digest)
+    if before is not None and lasting(info) != lasting(before):
         raise ProtocolError("another board, or another network, is at the end of the link")
 
 
-def _lasting(info: DeviceInfo) -> DeviceInfo:
+def lasting(info: DeviceInfo) -> DeviceInfo:
     """A board but for what updates change."""
     if not info.memories:
         return info

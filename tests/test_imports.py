@@ -71,6 +71,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "host": frozenset({"gen.common", "gen.ir", "gen.frames", "protocol"}),
     "host.sim_transport": frozenset({"gen.common", "protocol", "host", "sim"}),
     "host.expected": frozenset({"gen.common", "gen.ir", "sim.golden"}),
+    "host.networks": frozenset({"gen.common", "gen.ir", "gen.formats"}),
     "host.serve": frozenset(
         {"gen.common", "gen.ir", "gen.frames", "gen.report", "boards", "protocol", "host"}
     ),
@@ -82,6 +83,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 EXCEPTIONS = {
     ("host", "host.sim_transport"),
     ("host", "host.expected"),
+    ("host", "host.networks"),
     ("host", "host.serve"),
     ("host.serve", "host.serve.default"),
     ("sim", "sim.golden"),

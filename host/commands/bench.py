@@ -13,7 +13,8 @@ from rich.table import Table
 from gen.ir.network import QuantizedNetwork
 from host.commands.output import Json, keys, print_line
 from host.driver import Driver
-from host.open import BoardOptions, open_board, time_scale
+from host.open import open_board, time_scale
+from host.options import BoardOptions
 
 
 def bench(

@@ -15,7 +15,8 @@ from gen.frames.images import load_frame
 from gen.frames.pixel_options import FrameOptions
 from host.ahead import ahead
 from host.commands.output import Json, keys, print_line, tell_losses
-from host.open import BoardOptions, open_board
+from host.open import open_board
+from host.options import BoardOptions
 
 
 def classify(

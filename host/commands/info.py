@@ -10,7 +10,8 @@ from rich.table import Table
 from host.commands.found import show_found
 from host.commands.output import Json, print_line
 from host.discovery import discover
-from host.open import BoardOptions, open_board
+from host.open import open_board
+from host.options import BoardOptions
 from protocol.messages import DeviceInfo, Statistics
 from protocol.packets import VERSION
 

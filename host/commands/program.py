@@ -19,7 +19,8 @@ from host.commands.info import about_table
 from host.commands.output import Json, print_line
 from host.driver import Driver
 from host.loader import TOOL, Loader, find_loader
-from host.open import BoardOptions, link_opener
+from host.open import link_opener
+from host.options import LinkOptions
 from host.serial_transport import known_ports
 from host.transport import Link, Transport
 
@@ -85,7 +86,7 @@ def program(
         udp = f"{manifest.link.ip}:{manifest.link.udp_port}"
     met = port is not None or udp is not None
     # What is wrong with these is told before anything is loaded.
-    opener = _opener(BoardOptions(port=port, udp=udp, build=build)) if met else None
+    opener = _opener(LinkOptions(port=port, udp=udp, build=build)) if met else None
     _load(find_loader(manifest, cable, usb_serial), folder, flash=flash)
     console = Console(stderr=json)
     where = "flash, and started" if flash else "the FPGA"
@@ -99,7 +100,7 @@ def program(
         _print_next(console, build, port, udp)
 
 
-def _opener(options: BoardOptions) -> Callable[[], Transport | Link]:
+def _opener(options: LinkOptions) -> Callable[[], Transport | Link]:
     """What opens the link to a board that is not there yet, so that its address must be known."""
     if options.looked_for is not None:
         raise FirebrickError(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gen.frames.pixel_options import FrameOptions
-from host.open import ServedOptions
+from host.options import ServedOptions
 from host.serve.limits import MEBI, Limits
 from host.serve.listen import PORT, Access, Address
 

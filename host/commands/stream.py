@@ -17,7 +17,8 @@ from gen.frames.pixel_options import FrameOptions
 from host.ahead import ahead
 from host.coding import Encoded
 from host.commands.output import Json, print_line, tell_losses
-from host.open import BoardOptions, open_board
+from host.open import open_board
+from host.options import BoardOptions
 from host.pictures import CAMERA, Picture, pictures
 
 

@@ -17,7 +17,8 @@ from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from host.commands.output import Json, keys, print_line, tell_losses
 from host.expected import expected_sums
-from host.open import BoardOptions, open_board, time_scale
+from host.open import open_board, time_scale
+from host.options import BoardOptions
 from host.stimuli import stimuli
 from host.verification import PACES, Comparison, Rate, Verdict
 from host.verification import verify as compare

@@ -21,6 +21,7 @@ from host.driver import Driver
 from host.serve.limits import Limits
 from host.serve.meters import Answer, BoardMeter, Latency, Meter
 from host.serve.queue import FairQueue
+from protocol.boards import lasting
 from protocol.messages import DeviceInfo, Result
 
 PERIOD = 0.5
@@ -206,7 +207,7 @@ class SharedBoard(Closing):
 
     async def _serve(self, board: Driver) -> None:
         """Serve as long as the board answers."""
-        if board.info() != self.info:
+        if lasting(board.info()) != lasting(self.info):
             raise FirebrickError("another board has come in its place; start this server again")
         meter = BoardMeter(board, self._scale(board))
         with self._lock:

@@ -12,7 +12,8 @@ from gen.common.build_folder import BuildFolder
 from gen.frames.pixel_options import FrameOptions
 from gen.report.figures import Figures
 from gen.report.stored import load_figures
-from host.open import ServedOptions, open_board, time_scale
+from host.open import open_board, time_scale
+from host.options import ServedOptions
 from host.serve.board import SharedBoard
 from host.serve.limits import Limits
 from host.serve.listen import Access, Address

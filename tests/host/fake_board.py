@@ -12,7 +12,8 @@ import numpy as np
 from gen.ir.network import QuantizedNetwork
 from host.neighbours import Subnet
 from host.transport import Transport
-from protocol.device import Classify, Device
+from protocol.contents.model import ContentsModel
+from protocol.device import Classify, Device, Load
 from protocol.framing import Deframer, frame
 from protocol.messages import DeviceInfo
 from protocol.packets import ESCAPE, FLAG
@@ -46,8 +47,14 @@ class FakeBoard:
     ``replies`` holds what the board has said and nobody has fetched.
     """
 
-    def __init__(self, info: DeviceInfo, classify: Classify):
-        self.device = Device(info, classify)
+    def __init__(
+        self,
+        info: DeviceInfo,
+        classify: Classify,
+        contents: ContentsModel | None = None,
+        load: Load | None = None,
+    ):
+        self.device = Device(info, classify, contents, load)
         self.replies = bytearray()
         self._deframer = Deframer()
 

@@ -149,7 +149,7 @@ def test_a_board_of_another_subnet_is_told(info, capsys):
 
 
 def test_the_only_board_is_taken(here, build, board, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("host.open.UDP_PORT", board.port)
+    monkeypatch.setattr("host.options.UDP_PORT", board.port)
     (image,) = photographs(tmp_path, 1)
     options = ("--build", build)
     assert run_command(monkeypatch, app, "--udp", image, *options, "--json") == 0
@@ -161,7 +161,7 @@ def test_the_only_board_is_taken(here, build, board, monkeypatch, capsys, tmp_pa
 
 
 def test_which_of_several_must_be_told(here, build, board, neighbour, monkeypatch, capsys):
-    monkeypatch.setattr("host.open.UDP_PORT", board.port)
+    monkeypatch.setattr("host.options.UDP_PORT", board.port)
     for command in ("bench", "serve"):
         assert run_command(monkeypatch, app, command, "--udp", "--build", build) == 2
         assert "2 boards answer: 127.0.0.1:" in capsys.readouterr().err

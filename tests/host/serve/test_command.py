@@ -5,7 +5,7 @@ import pytest
 
 from gen.common.build_folder import DEFAULT, BuildFolder
 from host.cli import app
-from host.open import ServedOptions
+from host.options import ServedOptions
 from host.serve import default
 from host.serve import run as running
 from host.serve.server import Server

@@ -1,0 +1,224 @@
+"""The command line's options that say which board is meant, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gen.common.build_folder import DEFAULT, BuildFolder
+from gen.common.errors import FirebrickError
+from gen.common.manifest import Manifest
+from gen.common.outputs import check_output
+from gen.ir.envelope import in_envelope
+from gen.ir.network import QuantizedNetwork
+from gen.ir.network_file import load_network
+from host.networks import read_network
+from protocol.packets import UDP_PORT
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """Which board, and the link to it, as every command takes it.
+
+    Exactly one of ``sim``, ``port``, ``udp`` and ``replay`` is given.
+    """
+
+    sim: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Simulate the board that `python -m gen` wrote there."),
+    ] = None
+    port: Annotated[
+        str | None, typer.Option(metavar="PORT", help="Serial port of a board, say /dev/ttyUSB1.")
+    ] = None
+    baud: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Bits a second on that port; the board's if not given."
+        ),
+    ] = None
+    udp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS][:PORT]",
+            help="Address of a board on the network, say 192.168.1.50. Without one, the only "
+            "board that answers a broadcast there.",
+        ),
+    ] = None
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Play a recorded session again, no board.")
+    ] = None
+    build: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help=f"Folder the board's bitstream was generated in; {DEFAULT} if not given.",
+        ),
+    ] = None
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record what goes over the link.")
+    ] = None
+    timeout: Annotated[
+        float, typer.Option(metavar="S", min=0.1, help="Seconds without progress to put up with.")
+    ] = 5.0
+
+    def __post_init__(self) -> None:
+        choices = (self.sim, self.port, self.udp, self.replay)
+        if sum(choice is not None for choice in choices) != 1:
+            raise FirebrickError(
+                "give either --sim BUILD_DIR or --port PORT or --udp ADDRESS or --replay FILE, "
+                "to say which board"
+            )
+        if self.sim is not None and self.build is not None and self.sim != self.build:
+            raise FirebrickError(
+                f"--sim {self.sim} is simulated, and --build {self.build} says what a real board "
+                "holds; leave one out"
+            )
+
+    @property
+    def looked_for(self) -> int | None:
+        """The UDP port that boards are looked for at, if no address says which one is meant."""
+        if self.udp is None:
+            return None
+        address, port = split_address(self.udp)
+        return None if address else port
+
+    def has_network(self) -> bool:
+        """Whether there is a network file."""
+        return self.folder.network.is_file()
+
+    @property
+    def folder(self) -> BuildFolder:
+        """Where the board's network is."""
+        return BuildFolder(self.sim or self.build or DEFAULT)
+
+    def check_record(self, reads: Iterable[Path] = ()) -> None:
+        """Check that a recording can be written, before anything is sent.
+
+        Parameters
+        ----------
+        reads : iterable of Path
+            Files that are read beside the board's.
+
+        Raises
+        ------
+        FirebrickError
+            If it cannot be, or is one of the files that are read.
+        """
+        if self.record is not None:
+            own = self.folder.own_files() if self.folder.path.is_dir() else []
+            check_output(self.record, [self.replay, *own, *reads])
+
+    def manifest(self) -> Manifest | None:
+        """What the folder says of the board; None if it says nothing that can be read."""
+        try:
+            return self.folder.manifest()
+        except FirebrickError:
+            return None
+
+    def build_network(self) -> QuantizedNetwork:
+        """The network that the board was generated with."""
+        folder = self.folder
+        folder.require(folder.network)
+        return load_network(folder.network)
+
+
+@dataclass(frozen=True)
+class BoardOptions(LinkOptions):
+    """Which board, what it holds, and how frames go there."""
+
+    updated: Annotated[
+        Path | None,
+        typer.Option(
+            "--network",
+            metavar="FILE",
+            help="Network that the board was updated with, where it is not the build's: .npz or "
+            ".fbz.",
+        ),
+    ] = None
+    coding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="raw|lossless|STEP[,STEP]",
+            help="How frames travel to a board that takes coded ones: raw, in fewer bytes without "
+            "loss, or in still fewer with levels that are multiples of STEP: 1, 2, 4 or 8, of "
+            "chroma too if it is given. If not given, lossless; but `classify` and `stream` take "
+            "the least steps with which the link is as fast as the accelerator, as far as some "
+            "97 % of photographs keep their class.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sim is not None and self.updated is not None:
+            raise FirebrickError(
+                "a simulated board holds what it was generated with; leave out --network "
+                f"{self.updated}"
+            )
+
+    def check_record(self, reads: Iterable[Path] = ()) -> None:
+        """As for all; what ``--network`` names is read, too."""
+        super().check_record(reads if self.updated is None else [*reads, self.updated])
+
+    def network(self) -> QuantizedNetwork:
+        """The network that the board should hold.
+
+        Raises
+        ------
+        FirebrickError
+            If a file cannot be read, or the board cannot hold what it says.
+        """
+        build = self.build_network()
+        return build if self.updated is None else in_envelope(build, read_network(self.updated))
+
+
+@dataclass(frozen=True)
+class ServedOptions(BoardOptions):
+    """Which board; a simulated one that holds the default network if none is named."""
+
+    def __post_init__(self) -> None:
+        if self.record is not None or self.replay is not None:
+            raise FirebrickError(
+                "a server's board is neither recorded nor replayed; leave out --record and --replay"
+            )
+        if self.port is None and self.udp is None and self.sim is None:
+            if self.build is not None:
+                raise FirebrickError(
+                    f"say how to reach the board of --build {self.build}, with --port or --udp; or "
+                    f"simulate it with --sim {self.build}"
+                )
+            object.__setattr__(self, "sim", DEFAULT)
+        super().__post_init__()
+
+    @property
+    def default(self) -> bool:
+        """Whether it is the board that is built if it is not there."""
+        return self.sim == DEFAULT
+
+    @property
+    def link(self) -> str:
+        """How the board is reached, in words."""
+        if self.sim is not None:
+            return "simulated"
+        if self.port is not None:
+            return f"serial port {self.port}"
+        return f"UDP {self.udp}" if self.udp else "UDP, the only board that answered"
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of what ``--udp`` says; the host may be empty.
+
+    Raises
+    ------
+    FirebrickError
+        If it says something else.
+    """
+    host, colon, port = text.partition(":")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        raise FirebrickError(
+            f"--udp takes an address like 192.168.1.50 or 192.168.1.50:{UDP_PORT}, not {text!r}"
+        )
+    return host, int(port) if colon else UDP_PORT
