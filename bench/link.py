@@ -30,7 +30,7 @@ from protocol.coding.rules import Steps
 from protocol.session import Session
 from sim import golden
 from sim.board import Ethernet, Line, build_board, load_link
-from sim.frames import GeneratedBoard, simulate, submit
+from sim.frames import GeneratedBoard, Sent, simulate
 from sim.lan import Machine
 from sim.simulator import Simulator
 from tests.networks import random_frames
@@ -226,7 +226,8 @@ def _over_lan(
     submitted = moved = 0
     while len(sums) < len(frames):
         while session.may_submit and submitted < len(frames):
-            submit(session, frames[submitted], steps)
+            item = Sent.of(frames[submitted], steps)
+            session.submit(item.data, coded=item.coded)
             submitted += 1
         for packet in session.packets():
             machine.send(packet, PORT)

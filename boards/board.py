@@ -148,6 +148,8 @@ class Board:
         link is its UART.
     coded : bool
         It is to take coded frames, too.
+    keyed : bool
+        Whoever gives it new contents needs its key; only of a network that can have such.
     """
 
     name: str
@@ -164,6 +166,7 @@ class Board:
     phy: Phy | None = None
     station: Station | None = None
     coded: bool = False
+    keyed: bool = False
 
     @property
     def memory_bits(self) -> int:

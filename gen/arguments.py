@@ -80,6 +80,39 @@ UdpPort = Annotated[
     int | None,
     typer.Option(metavar="N", help=f"Its UDP port; {UDP_PORT} if not given."),
 ]
+Updatable = Annotated[
+    bool,
+    typer.Option(
+        "--updatable",
+        help="Weights can be replaced over the link while the board runs (`python -m host "
+        "update`). Takes more room: memories that can be written, and widths for other weights.",
+    ),
+]
+Margin = Annotated[
+    int | None,
+    typer.Option(
+        metavar="BITS",
+        min=0,
+        help="With --updatable: bits that sums may grow by with other weights. Room for any "
+        "weights of these widths if not given.",
+    ),
+]
+UpdateKey = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="With --updatable: 32 random bytes. Only who has them can change the weights; the "
+        "netlist and the bitstream hold what is made of them.",
+    ),
+]
+UpdateOpen = Annotated[
+    bool,
+    typer.Option(
+        "--update-open",
+        help="With --updatable, in place of a key: anyone who reaches the link may change the "
+        "weights.",
+    ),
+]
 Fps = Annotated[
     float | None,
     typer.Option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from boards import BOARDS
 from boards.board import Board
@@ -58,6 +58,8 @@ class Builder:
         Whether to make a bitstream.
     seed : int
         Of its placement.
+    key : bytes or None
+        Of whoever may replace contents, if the board is keyed.
     """
 
     network: QuantizedNetwork
@@ -66,6 +68,7 @@ class Builder:
     synth: bool = False
     bitstream: bool = False
     seed: int = 1
+    key: bytes | None = field(default=None, repr=False)
 
     @property
     def board(self) -> Board:
@@ -117,7 +120,10 @@ class Builder:
         goal, made = self.linked.at(clock_hz).plan(self.network, tuple(BOARDS.values()))
         self.progress.begin("ask what more would bring")
         made = replace(made, headroom=goal.headroom(self.network, made))
-        emit(self.network, made, goal.board, folder, progress=self.progress)
+        if self.network.updatable:
+            self.progress.begin("plan it with fixed contents, to compare")
+            made = replace(made, fixed=goal.fixed(self.network))
+        emit(self.network, made, goal.board, folder, key=self.key, progress=self.progress)
         return goal.board, made
 
     def _draw(self, board: Board, made: Plan, folder: BuildFolder) -> None:

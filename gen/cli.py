@@ -24,6 +24,7 @@ from gen.generate import Target, Wishes
 from gen.generate import generate as generate_sources
 from gen.link_options import chosen_link
 from gen.plan.planner import UTILISATION, check_constraints
+from gen.update_options import chosen_updates
 
 app = typer.Typer(
     add_completion=False,
@@ -62,6 +63,7 @@ python -m gen --board arty_a7 --model squeezenet1.1.onnx --calibrate photos/ \\
     --weight-bits 4 --clock 80 --out build/small
 python -m gen --board ulx3s_85 --fps 200 --bitstream
 python -m gen --board genesys2 --family sr=0.25,bypass=simple --calibrate photos/
+python -m gen --board arty_a7 --updatable --update-key board.key
 
 \b
 [bold]Other forms of a network[/bold]: QDQ ONNX, a small compressed file
@@ -108,6 +110,10 @@ def generate(
     fps: arguments.Fps = None,
     past_link: arguments.PastLink = False,
     utilisation: arguments.Utilisation = UTILISATION,
+    updatable: arguments.Updatable = False,
+    margin: arguments.Margin = None,
+    update_key: arguments.UpdateKey = None,
+    update_open: arguments.UpdateOpen = False,
     weight_bits: arguments.WeightBits = None,
     memory_budget: arguments.MemoryBudget = None,
     seed: arguments.Seed = 0,
@@ -120,6 +126,7 @@ def generate(
 ) -> None:
     """Do what plain options ask for; the help text is ``_HELP``."""
     check_constraints(fps, utilisation)
+    updates = chosen_updates(updatable=updatable, margin=margin, key=update_key, anyone=update_open)
     generate_sources(
         NetworkOptions(
             model,
@@ -133,7 +140,9 @@ def generate(
             weights=weights,
             input_size=input_size,
         ),
-        Target(board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port), frames),
+        Target(
+            board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port), frames, updates
+        ),
         Wishes(fps, utilisation, synth, bitstream, route_seed, past_link),
         json=json,
     )
@@ -152,6 +161,8 @@ python -m gen export --model squeezenet1.1.onnx --calibrate photos/ \\
     --qdq int8.onnx --npz int8.npz
 python -m gen export --model squeezenet1.1.onnx --calibrate photos/ \\
     --size 500000 --fbz small.fbz
+python -m gen export --for build/arty_a7 --model tuned.onnx --calibrate photos/ \\
+    --fbz tuned.fbz
 """
 
 
@@ -184,7 +195,6 @@ def export(
         typer.Option(
             "--for",
             metavar="BUILD_DIR",
-            hidden=True,  # until boards are generated that can be updated
             help="Build folder of a board that can be updated: quantise a float model of the same "
             "layers so that this board can be given it. Of one that is quantised already, only see "
             "whether it fits.",

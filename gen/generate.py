@@ -34,6 +34,7 @@ from gen.plan.planner import Goal
 from gen.report.advice import advice
 from gen.report.comparison import to_json
 from gen.report.figures import Figures
+from gen.update_options import RoomForUpdates, Updates
 from protocol.packets import UDP_PORT
 
 RAW, CODED = "raw", "coded"
@@ -60,6 +61,8 @@ class Target:
         Where the board is on the network if its link is Ethernet; a UART if None.
     frames : str or None
         What it takes: ``raw`` ones, or ``coded`` ones too; as the link needs it if None.
+    updates : Updates or None
+        How it takes new contents, if it does.
     """
 
     board: str | None
@@ -68,6 +71,7 @@ class Target:
     out: Path | None = None
     network: Address | None = None
     frames: str | None = None
+    updates: Updates | None = None
 
     def found(self) -> Board:
         """The board that is named, with its link.
@@ -82,7 +86,8 @@ class Target:
             raise FirebrickError(f"say which board with --board; known are {known}")
         if self.board not in BOARDS:
             raise FirebrickError(f"unknown board {self.board!r}; known are {known}")
-        board = BOARDS[self.board]
+        keyed = self.updates is not None and self.updates.key is not None
+        board = replace(BOARDS[self.board], keyed=keyed)
         if self.network is not None:
             return on_lan(board, self.network)
         if self.baud is None:
@@ -211,11 +216,15 @@ def generate(
     folder.check_writable(options.files)
     check_clock(board, clock_hz)
 
-    request = options.request(linked)
+    updates = target.updates
+    request = options.request(linked if updates is None else RoomForUpdates(linked, updates))
     with phases() as display:
         network = compile_network(request, progress=display)
+        key = None
+        if updates is not None:
+            network, key = updates.of(network), updates.key
         seed = 1 if wishes.route_seed is None else wishes.route_seed
-        builder = Builder(network, linked, display, wishes.synth, wishes.bitstream, seed)
+        builder = Builder(network, linked, display, wishes.synth, wishes.bitstream, seed, key)
         if target.automatic:
             built = build_fastest(builder, folder, clock_hz)
         else:
@@ -248,7 +257,13 @@ def _show(network: QuantizedNetwork, built: Built, linked: LinkedGoal, folder: B
         check_met(built.routing, board)
     for text in advice(Figures(network, built.plan, board), linked):
         console.print(Text(f"\n{text}", "yellow"), soft_wrap=True)
-    _next_steps(console, board, folder, bitstream=built.routing is not None)
+    _next_steps(
+        console,
+        board,
+        folder,
+        bitstream=built.routing is not None,
+        updatable=network.updatable,
+    )
 
 
 def _report(network: QuantizedNetwork, built: Built, board: Board, width: int) -> RenderableType:
@@ -261,18 +276,26 @@ def _report(network: QuantizedNetwork, built: Built, board: Board, width: int) -
     return Group(*parts)
 
 
-def _next_steps(console: Console, board: Board, folder: BuildFolder, *, bitstream: bool) -> None:
+def _next_steps(
+    console: Console, board: Board, folder: BuildFolder, *, bitstream: bool, updatable: bool
+) -> None:
     path, python = shlex.quote(str(folder)), _python()
     console.print(Text.assemble("\nWrote ", (str(folder), "bold"), ". Next:"), soft_wrap=True)
     to_board = [(f"cd {path} && {s.command}", s.purpose) for s in board.platform().build_steps]
     if bitstream:
         to_board = [(f"{python} -m host program {path}", "load the bitstream")]
+    updates = []
+    if updatable:
+        key = " --key FILE" if board.keyed else ""
+        command = f"{python} -m host update NETWORK {_way(board)} --build {path}{key}"
+        updates = [(command, "give the board other weights")]
     for command, purpose in (
         (f"{python} -m sim --build {path} IMAGE...", "run the hardware in simulation"),
         (f"{python} -m host --sim {path} IMAGE...", "classify through the host's driver"),
         (f"{python} -m sim board {path}", "serve a simulated board, its link included"),
         *to_board,
         (f"{python} -m host {_way(board)} --build {path} IMAGE...", "classify on the board"),
+        *updates,
     ):
         line = Text.assemble(f"  {command}  ", (f"# {purpose}", "dim"))
         console.print(line, soft_wrap=True)

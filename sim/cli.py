@@ -34,6 +34,7 @@ from sim.labelled import read_labelled, spread
 from sim.lan import Machine
 from sim.serve import Bridge, Server, Terminal
 from sim.simulator import Simulator
+from sim.update_report import show_update
 from sim.verilate import build
 from sim.workers import run_parts
 
@@ -83,6 +84,18 @@ def classify(
             "ui.perfetto.dev or chrome://tracing, and chart it in the build's report.html.",
         ),
     ] = None,
+    update: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="Give the board this network's weights between frames (.npz, .fbz or QDQ ONNX, "
+            "of `gen export --for`), and show frames before, amid and after it.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --update: the board's key."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     shape: FrameOptions,
 ) -> None:
@@ -100,12 +113,19 @@ def classify(
     - What every layer does, for ui.perfetto.dev: `python -m sim --trace cat.json cat.jpg`
 
     - Waves to look at: `python -m sim --frames 1 --waves cat.fst cat.jpg`
+
+    - New weights for a board that takes some: `python -m sim --update tuned.fbz cat.jpg`
     """
     board = GeneratedBoard.load(BuildFolder(folder))
     _check_written(waves, trace, [*board.folder.own_files(), *images])
+    _check_update(update, key, recorded=waves or trace)
     pixels = load_frames(images, shape.apply(board.network.preprocessing))
     fewest = FEWEST if trace is None else FRAMES
     order = np.arange(frames or max(len(images), fewest)) % len(images)
+    if update is not None:
+        if not show_update(board, pixels[order], update, key, json=json):
+            raise typer.Exit(WRONG)
+        return
     expected = golden.class_sums(board.network, pixels)[order]
     if trace is None:
         result = _simulate(board, pixels[order], waves)
@@ -262,6 +282,26 @@ def _check_written(waves: Path | None, trace: Path | None, read: list[Path]) -> 
     for written in (waves, trace):
         if written is not None:
             check_output(written, read)
+
+
+def _check_update(update: Path | None, key: Path | None, *, recorded: Path | None) -> None:
+    """Check that an update goes together with the other options.
+
+    Parameters
+    ----------
+    update, key : Path or None
+    recorded : Path or None
+        What is written of the simulation.
+
+    Raises
+    ------
+    FirebrickError
+        If not.
+    """
+    if update is None and key is not None:
+        raise FirebrickError("--key is for --update; leave it out")
+    if update is not None and recorded is not None:
+        raise FirebrickError("--update does not go with --waves or --trace; leave these out")
 
 
 def _simulate(board: GeneratedBoard, frames: np.ndarray, waves: Path | None) -> SimulatedFrames:

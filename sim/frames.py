@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,44 +125,107 @@ def simulate(
     FirebrickError
         If the design stalls, or does not hold that network.
     """
-    session, deframer = Session(network.digest, 0), Deframer()
-    results: list[Result] = []
-    finished: list[int] = []
     start, clock = time.monotonic(), simulator.cycles
-    waiting, submitted, quiet = b"", 0, 0
-    while len(results) < len(frames):
-        while session.may_submit and submitted < len(frames):
-            submit(session, frames[submitted], steps)
-            submitted += 1
-        waiting += b"".join(frame(packet) for packet in session.packets())
-        moved = simulator.advance(waiting, SLICE)
-        waiting = waiting[moved.taken :]
-        quiet = 0 if moved.taken or moved.data else quiet + SLICE
-        if quiet >= IDLE_LIMIT:
-            raise FirebrickError(_stalled(session, simulator.cycles))
-        for byte, stamp in zip(moved.data, moved.stamps, strict=True):
-            _receive(session, deframer.feed(bytes([byte])))
-            while session.results:
-                results.append(session.results.popleft()[1])
-                finished.append(int(stamp) - clock)
-        progress.advance(len(results), len(frames))
+    sent = (Sent.of(pixels, steps) for pixels in frames)
+    talk = Talk(simulator, network.digest)
+    answers = list(talk.answers(sent, len(frames), progress=progress))
     seconds = time.monotonic() - start
-    sums = np.stack([result.sums for result in results])
-    cycles = np.array([result.cycles for result in results], dtype=np.int64)
-    return SimulatedFrames(sums, cycles, np.array(finished, dtype=np.int64), seconds)
+    sums = np.stack([answer.result.sums for answer in answers])
+    cycles = np.array([answer.result.cycles for answer in answers], dtype=np.int64)
+    finished = np.array([answer.cycle - clock for answer in answers], dtype=np.int64)
+    return SimulatedFrames(sums, cycles, finished, seconds)
 
 
-def submit(session: Session, frame: np.ndarray, steps: Steps | None) -> None:
-    """Submit a frame, coded if there are steps.
+@dataclass(frozen=True)
+class Sent:
+    """What is sent as a frame.
+
+    Attributes
+    ----------
+    data : bytes
+        Pixels, codes or contents.
+    coded, contents : bool
+        Which of these.
+    """
+
+    data: bytes
+    coded: bool = False
+    contents: bool = False
+
+    @staticmethod
+    def of(pixels: np.ndarray, steps: Steps | None = None) -> Sent:
+        """A frame, coded if there are steps.
+
+        Parameters
+        ----------
+        pixels : uint8 array (height, width, channels)
+        steps : Steps, optional
+        """
+        data = pixels.tobytes() if steps is None else encode(pixels, steps)
+        return Sent(data, coded=steps is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A result, and the clock cycle in which its last byte left."""
+
+    result: Result
+    cycle: int
+
+
+class Talk:
+    """A host's talk with a simulated shell, over a byte stream that loses nothing.
 
     Parameters
     ----------
-    session : Session
-    frame : uint8 array (height, width, channels)
-    steps : Steps or None
+    simulator : Simulator
+        Of the board's shell and accelerator.
+    digest : bytes or None
+        Of the network that the board must hold; any if None.
     """
-    data = frame.tobytes() if steps is None else encode(frame, steps)
-    session.submit(data, coded=steps is not None)
+
+    def __init__(self, simulator: Simulator, digest: bytes | None):
+        self._simulator = simulator
+        self._session, self._deframer = Session(digest, 0), Deframer()
+        self._waiting = b""
+
+    def answers(
+        self, sent: Iterable[Sent], count: int, *, progress: Progress = SILENT
+    ) -> Iterator[Answer]:
+        """Send frames back to back, and give what comes of them, in order.
+
+        Parameters
+        ----------
+        sent : iterable of Sent
+        count : int
+            How many they are.
+        progress : Progress
+            Told frames whose results are complete, and frames in all.
+
+        Raises
+        ------
+        FirebrickError
+            If the design stalls, or does not hold the network.
+        """
+        frames, done, quiet = iter(sent), 0, 0
+        session, submitted = self._session, 0
+        while done < count:
+            while session.may_submit and submitted < count:
+                item = next(frames)
+                session.submit(item.data, coded=item.coded, contents=item.contents)
+                submitted += 1
+            self._waiting += b"".join(frame(packet) for packet in session.packets())
+            moved = self._simulator.advance(self._waiting, SLICE)
+            self._waiting = self._waiting[moved.taken :]
+            quiet = 0 if moved.taken or moved.data else quiet + SLICE
+            if quiet >= IDLE_LIMIT:
+                raise FirebrickError(_stalled(session, self._simulator.cycles))
+            for byte, stamp in zip(moved.data, moved.stamps, strict=True):
+                _receive(session, self._deframer.feed(bytes([byte])))
+                while session.results:
+                    done += 1
+                    yield Answer(session.results.popleft()[1], int(stamp))
+            progress.advance(done, count)
 
 
 def _receive(session: Session, packets: list[bytes]) -> None:

@@ -36,7 +36,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "hw.frames": frozenset({"protocol", "hw.stream"}),
     "hw.link": frozenset({"protocol", "hw.stream", "hw.arith", "hw.frames"}),
     "boards": frozenset({"protocol"}) | HARDWARE,
-    "gen.common": frozenset(),
+    "gen.common": frozenset({"protocol"}),
     "gen.ir": frozenset({"gen.common"}),
     "gen.frames": frozenset({"gen.common", "gen.ir"}),
     "gen.formats": frozenset({"gen.common", "gen.ir"}),

@@ -26,6 +26,7 @@ from gen.plan.latency import latency
 from gen.plan.link import check_clock, packet_format
 from gen.plan.plan import Plan
 from gen.plan.rates import Rates
+from hw.link.contents import ContentsConfig
 from hw.link.shell import FrameServer, Shell, ShellModule
 
 VERSION = "0.1.0"
@@ -46,6 +47,7 @@ def emit(
     board: Board,
     folder: BuildFolder,
     *,
+    key: bytes | None = None,
     progress: Progress = SILENT,
 ) -> None:
     """Write the board's folder; one that we wrote before is replaced.
@@ -57,6 +59,8 @@ def emit(
         Made for that network and board.
     board : Board
     folder : BuildFolder
+    key : bytes, optional
+        Of whoever may replace contents; for keyed boards. The netlist holds it.
     progress : Progress
         Told the phases.
 
@@ -67,14 +71,24 @@ def emit(
     """
     check_clock(board, plan.clock_hz)
     with folder.replaced() as work, no_collection():
-        _write_files(network, plan, board, work, progress)
+        _write_files(network, plan, board, work, progress, key)
 
 
 def _write_files(
-    network: QuantizedNetwork, plan: Plan, board: Board, folder: BuildFolder, progress: Progress
+    network: QuantizedNetwork,
+    plan: Plan,
+    board: Board,
+    folder: BuildFolder,
+    progress: Progress,
+    key: bytes | None,
 ) -> None:
     progress.begin("elaborate")
-    top = BoardTop(_link(network, plan, board), plan.clock_hz)
+    layout = contents_layout(network, plan.nodes) if network.updatable else None
+    contents = None
+    if layout is not None:
+        checks = [image.check for image in layout.images(network.convs)]
+        contents = ContentsConfig(checks, key)
+    top = BoardTop(_link(network, plan, board, contents), plan.clock_hz)
     platform = board.platform()
     if board.station is not None:
         platform.add_file(folder.ethernet_core.name, core_verilog(board, plan.clock_hz))
@@ -84,8 +98,8 @@ def _write_files(
         (folder.path / name).write_text(content)
     save_network(network, folder.network)
     folder.plan.write_text(plan.to_json())
-    if network.updatable:
-        folder.contents.write_text(contents_layout(network, plan.nodes).to_json())
+    if layout is not None:
+        folder.contents.write_text(layout.to_json())
     folder.report.write_text(text_report(network, plan, board))
     progress.begin("translate to Verilog")
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
@@ -96,7 +110,9 @@ def _write_files(
     folder.manifest_path.write_text(manifest.to_json())
 
 
-def _link(network: QuantizedNetwork, plan: Plan, board: Board) -> SerialBoard | EthernetBoard:
+def _link(
+    network: QuantizedNetwork, plan: Plan, board: Board, contents: ContentsConfig | None
+) -> SerialBoard | EthernetBoard:
     """The board's link, with all that is behind it."""
     info = replace(
         packet_format(network, board),
@@ -104,7 +120,8 @@ def _link(network: QuantizedNetwork, plan: Plan, board: Board) -> SerialBoard | 
         digest=network.digest,
         structure=network.structure,
     )
-    shell = Shell(info, Accelerator(network, plan), plan.sums_memory)
+    accelerator = Accelerator(network, plan)
+    shell = Shell(info, accelerator, plan.sums_memory, contents=contents)
     if board.station is None:
         return SerialBoard(FrameServer(shell), plan.clock_hz, board.baud)
     assert board.phy is not None
@@ -136,4 +153,5 @@ def _manifest(
         answer={name: round(seconds, 9) for name, seconds in answer.parts.items()},
         carries={name: round(rate, 2) for name, rate in rates.items()},
         model=network.source.get("model", ""),
+        keyed=board.keyed,
     )

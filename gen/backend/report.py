@@ -201,6 +201,10 @@ def _rates(figures: Figures) -> Table:
     table.add_row("latency", latency_words(figures.latency))
     if plan.headroom:
         table.add_row("a tenth more of", _more(figures))
+    if figures.who_updates:
+        table.add_row("new weights", figures.who_updates)
+    if figures.fixed:
+        table.add_row("with fixed ones", figures.fixed)
     return table
 
 

@@ -111,6 +111,8 @@ class Manifest:
         they are for; nothing where the folder was written before.
     model : str
         Where the model was fetched from, with its checksum; empty if it was a file.
+    keyed : bool
+        Whether whoever replaces contents needs a key.
     """
 
     version: str
@@ -128,6 +130,7 @@ class Manifest:
     carries: dict[str, float] = field(default_factory=dict)
     answer: dict[str, float] = field(default_factory=dict)
     model: str = ""
+    keyed: bool = False
 
     def to_json(self) -> str:
         """The manifest as a JSON document."""
@@ -150,6 +153,8 @@ class Manifest:
         }
         if self.model:
             entry["model"] = self.model
+        if self.keyed:
+            entry["keyed"] = True
         return json.dumps(entry, indent=2) + "\n"
 
     @staticmethod
@@ -180,6 +185,7 @@ class Manifest:
                 carries=_numbers(entry.get("carries", {})),
                 answer=_numbers(entry.get("answer", {})),
                 model=_text({"model": "", **entry}, "model"),
+                keyed=_flag({"keyed": False, **entry}, "keyed"),
             )
         except _MALFORMED as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None

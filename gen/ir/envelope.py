@@ -50,6 +50,12 @@ def with_envelope(network: QuantizedNetwork, margin: int | None = None) -> Quant
     return made
 
 
+def without_envelope(network: QuantizedNetwork) -> QuantizedNetwork:
+    """The network with contents that stay, in hardware that suits them."""
+    ops = (replace(op, envelope=None) if isinstance(op, Conv) else op for op in network.ops)
+    return replace(network, ops=tuple(ops))
+
+
 def _enveloped(op: Conv, x: Tensor, margin: int | None) -> Conv:
     """A convolution with room for other weights."""
     fixed = replace(op, envelope=None)

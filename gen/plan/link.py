@@ -11,6 +11,8 @@ from gen.ir.network import QuantizedNetwork
 from hw.frames.pipeline import row_memory
 from hw.link.uart import FEWEST_CYCLES
 from hw.stream.fifo import LUT_BITS, MemoryKind
+from hw.stream.load import LOAD
+from protocol.contents.layout import PARTS
 from protocol.messages import DeviceInfo
 from protocol.packets import CHECK_BYTES, CREDIT, HEADER, OVERHEAD, RESULT, SUMS
 
@@ -34,6 +36,14 @@ DECODER = Resources(lut=655, ff=480, dsp=0, bram36=0)
 STALLS = Resources(lut=70, ff=45, dsp=0, bram36=0)
 STALLS_PER_STREAM = Resources(lut=1, ff=1, dsp=0, bram36=0)
 """Counting the cycles in which layers wait."""
+UPDATES = Resources(lut=630, ff=540, dsp=0, bram36=0)
+"""What takes new contents, but for its table of checks; as Yosys counts it."""
+TABLE_PER_64 = Resources(lut=51, ff=0, dsp=0, bram36=0)
+"""Of that table, for 32 memories' checks in halves."""
+SIPHASH = Resources(lut=440, ff=555, dsp=0, bram36=0)
+"""What proves that whoever sends contents has the key."""
+LOAD_PER_CONV = Resources(lut=4, ff=LOAD.size, dsp=0, bram36=0)
+"""What brings new contents to a convolution."""
 _DATAGRAM = 14 + 20 + 8
 """Bytes of Ethernet's, IP's and UDP's headers."""
 _SHORTEST = 60
@@ -44,8 +54,16 @@ _LINE = 8 + 4 + 12
 def packet_format(network: QuantizedNetwork, board: Board) -> DeviceInfo:
     """What the board will say of itself, but for its clock and the network's digest."""
     classes, streams = network.output.shape[2], len(network.ops)
+    memories = len(PARTS) * sum(op.envelope is not None for op in network.convs)
     info = DeviceInfo(
-        *network.input.shape, classes, 1, bytes(8), streams=streams, coded=board.coded
+        *network.input.shape,
+        classes,
+        1,
+        bytes(8),
+        streams=streams,
+        coded=board.coded,
+        memories=memories,
+        keyed=board.keyed and memories > 0,
     )
     return info if board.station is None else replace(info, chunk=CHUNK, credits=CREDITS)
 
@@ -70,6 +88,9 @@ def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
         depth, bits = row_memory(network.input.shape)
         # With one address, a LUT holds 64 bits.
         parts += [DECODER, Resources(bits * (-(-depth // LUT_BITS) + 1), bits, 0, 0)]
+    if info.memories:
+        parts += [UPDATES, *[TABLE_PER_64] * -(-2 * info.memories // LUT_BITS)]
+        parts += [SIPHASH] * info.keyed + [LOAD_PER_CONV] * (info.memories // len(PARTS))
     return total(parts)
 
 

@@ -45,6 +45,9 @@ class Plan:
     headroom : dict of int
         What a tenth more of a resource would bring: cycles a frame by resource, and ``"all"``.
         Empty if nobody asked.
+    fixed : LayerCost or None
+        Cycles and resources of the plan of the same network with fixed contents, if those of this
+        one can be replaced.
     """
 
     network: str
@@ -56,6 +59,7 @@ class Plan:
     costs: dict[str, LayerCost]
     cycles: int
     headroom: dict[str, int] = field(default_factory=dict)
+    fixed: LayerCost | None = None
 
     @property
     def frames_per_second(self) -> float:
@@ -87,16 +91,20 @@ class Plan:
         entry = json.loads(text)
         entry["nodes"] = {k: _node_plan(**v) for k, v in entry["nodes"].items()}
         entry["queues"] = {k: QueuePlan(**v) for k, v in entry["queues"].items()}
-        entry["costs"] = {
-            k: LayerCost(v["cycles"], Resources(**v["resources"]))
-            for k, v in entry["costs"].items()
-        }
+        entry["costs"] = {k: _cost(v) for k, v in entry["costs"].items()}
+        if entry.get("fixed") is not None:
+            entry["fixed"] = _cost(entry["fixed"])
         plan = Plan(**entry)
         for name in ("clock_hz", "cycles"):
             value = getattr(plan, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} is {value!r}")
         return plan
+
+
+def _cost(entry: dict[str, Any]) -> LayerCost:
+    """Cycles and resources, as JSON has them."""
+    return LayerCost(entry["cycles"], Resources(**entry["resources"]))
 
 
 def _node_plan(kind: str, **fields: Any) -> NodePlan:

@@ -13,9 +13,10 @@ from boards.board import Board
 from gen.common.errors import FirebrickError
 from gen.cost.memories import RESOURCES
 from gen.cost.model import CostModel
+from gen.ir.envelope import without_envelope
 from gen.ir.network import QuantizedNetwork
 from gen.plan.infeasible import feasible, why_infeasible
-from gen.plan.plan import Plan
+from gen.plan.plan import LayerCost, Plan
 from gen.plan.problem import Problem, attempt, finish
 
 UTILISATION = 0.8
@@ -110,6 +111,22 @@ class Goal:
             fastest = min((found.cycles for found in tried if found), default=made.cycles)
             gains[names[0] if len(names) == 1 else "all"] = fastest
         return gains | {"all": min(gains.values())}
+
+    def fixed(self, network: QuantizedNetwork) -> LayerCost:
+        """What :meth:`plan` makes of a network if its contents cannot be replaced.
+
+        Returns
+        -------
+        LayerCost
+            Cycles a frame and resources of all of it.
+
+        Raises
+        ------
+        FirebrickError
+            If there is no plan; where there is one with contents to be replaced, there is one.
+        """
+        made = self.plan(without_envelope(network))
+        return LayerCost(made.cycles, made.resources)
 
     @property
     def clock(self) -> int:

@@ -199,6 +199,25 @@ class Figures:
         return min(self.link.frames_per_second, self.plan.frames_per_second)
 
     @property
+    def who_updates(self) -> str:
+        """Who may replace weights over the link; nothing if nobody can."""
+        if not self.network.updatable:
+            return ""
+        if self.board.keyed:
+            return "over the link, by whoever has the key, which netlist and bitstream hold"
+        return "over the link, by ANYONE who reaches it: generated with --update-open"
+
+    @property
+    def fixed(self) -> str:
+        """What the same network would be with weights that stay; nothing if nobody asked."""
+        fixed = self.plan.fixed
+        if fixed is None:
+            return ""
+        rate, parts = self.plan.clock_hz / fixed.cycles, fixed.resources
+        uses = (f"{getattr(parts, name):g} {title}" for name, title in TITLES.items())
+        return f"{rate:.1f} frames/s with {', '.join(uses)}"
+
+    @property
     def headroom(self) -> dict[str, float]:
         """Frames a second with a tenth more of each resource, and of all; as far as asked."""
         return {

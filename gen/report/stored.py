@@ -39,7 +39,8 @@ def _board(manifest: Manifest, folder: BuildFolder) -> Board:
     """The board that a folder was made for, with its link."""
     if manifest.board not in BOARDS:
         raise FirebrickError(f"{folder}: board {manifest.board!r} is not known; {folder.remedy}")
-    board, link = replace(BOARDS[manifest.board], coded=manifest.coded), manifest.link
+    known, link = BOARDS[manifest.board], manifest.link
+    board = replace(known, coded=manifest.coded, keyed=manifest.keyed)
     if isinstance(link, EthernetLink):
         return replace(board, station=Station(link.ip, link.mac, link.udp_port))
     return replace(board, baud=link.baud)

@@ -1,0 +1,106 @@
+"""The options that say whether a board's contents may be replaced over its link, and by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gen.common.errors import FirebrickError
+from gen.common.keys import load_key
+from gen.compile import Capacity
+from gen.ir.envelope import with_envelope
+from gen.ir.network import QuantizedNetwork
+from protocol.contents.layout import PARTS
+from protocol.messages import MOST_MEMORIES
+
+
+@dataclass(frozen=True)
+class Updates:
+    """How a board is to take new contents.
+
+    Attributes
+    ----------
+    margin : int or None
+        Bits of room, as :func:`gen.ir.envelope.with_envelope` takes them.
+    key : bytes or None
+        Whoever has none can change nothing then.
+    """
+
+    margin: int | None = None
+    key: bytes | None = field(default=None, repr=False)
+
+    def of(self, network: QuantizedNetwork) -> QuantizedNetwork:
+        """The network with room for other contents.
+
+        Raises
+        ------
+        FirebrickError
+            If there can be no such hardware for it.
+        """
+        most = MOST_MEMORIES // len(PARTS)
+        if len(network.convs) > most:
+            raise FirebrickError(
+                f"network {network.name!r} has {len(network.convs)} convolutions; --updatable is "
+                f"for at most {most}"
+            )
+        return with_envelope(network, self.margin)
+
+
+@dataclass(frozen=True)
+class RoomForUpdates:
+    """The capacity of a board for networks that get room for other contents.
+
+    Attributes
+    ----------
+    capacity : Capacity
+        Of the board.
+    updates : Updates
+    """
+
+    capacity: Capacity
+    updates: Updates
+
+    @property
+    def memory_bits(self) -> int:
+        """Bits of memory."""
+        return self.capacity.memory_bits
+
+    def holds(self, network: QuantizedNetwork) -> bool:
+        """Whether there is room for a network with its envelope."""
+        return self.capacity.holds(self.updates.of(network))
+
+
+def chosen_updates(
+    *, updatable: bool, margin: int | None, key: Path | None, anyone: bool
+) -> Updates | None:
+    """What ``--updatable`` and its options ask for; None for a board that keeps its contents.
+
+    Parameters
+    ----------
+    updatable : bool
+    margin : int or None
+        Of ``--margin``.
+    key : Path or None
+        The file of ``--update-key``.
+    anyone : bool
+        ``--update-open`` is given.
+
+    Raises
+    ------
+    FirebrickError
+        If they do not go together, or there is no key in the file.
+    """
+    if not updatable:
+        given = {"--margin": margin is not None, "--update-key": key, "--update-open": anyone}
+        for option, value in given.items():
+            if value:
+                raise FirebrickError(f"{option} is for --updatable; give that too, or leave it out")
+        return None
+    if key is not None and anyone:
+        raise FirebrickError("--update-key and --update-open; leave one out")
+    if key is None and not anyone:
+        raise FirebrickError(
+            "--updatable: who may change the weights? Give --update-key FILE, 32 random bytes "
+            "(`openssl rand -out FILE 32`), or --update-open to let anyone who reaches the link"
+        )
+    return Updates(margin, None if key is None else load_key(key))
