@@ -297,7 +297,7 @@ def cut_at_begin(board: UpdatableBoard, folder) -> None:
         return data
 
     with pytest.raises(Cut):
-        run(Line(board, said), folder, FIRST, KEY)
+        run(Line(board, said), folder, SECOND, KEY)
 
 
 def test_what_was_sent_before_is_refused(folder):
@@ -408,12 +408,12 @@ def test_folders_that_are_not_whole_are_refused(folder, text, complaint):
 
 def test_frames_amid_an_update_say_so(folder):
     board = UpdatableBoard(key=KEY)
-    cut_at_begin(board, folder)
-    frames = random_frames(BUILD, 2)
-    with (
-        Driver(MemoryTransport(board), BUILD) as driver,
-        pytest.raises(
-            FirebrickError, match=r"has begun and is not complete.*python -m host update"
-        ),
-    ):
-        driver.infer(frames[0])
+    transport, complaint = MemoryTransport(board), r"is not complete.*python -m host update"
+    with Driver(transport, BUILD) as driver:
+        cut_at_begin(board, folder)
+        with pytest.raises(FirebrickError, match=complaint):
+            driver.infer(random_frames(BUILD, 1)[0])
+    transport.closed = False
+    with pytest.raises(FirebrickError, match=complaint):
+        Driver(transport, BUILD)
+    assert transport.closed
