@@ -123,7 +123,7 @@ def _print(console: Console, done: Outcome, contents: NewContents) -> None:
         f"Written: {count} of {len(names)} memories{which}, {done.sent} bytes in "
         f"{done.seconds:.2f} s.",
         f"Before, the board held network {contents.name_of(done.before.digest)}"
-        f"{', amid an update' * done.before.updating}.",
+        f"{', and an update was not complete' * done.before.updating}.",
         f"Now it says that it holds network {after}, and no update is under way.",
     )
     for line in lines:

@@ -158,7 +158,10 @@ def test_commands_refuse_a_board_amid_an_update(host, folder, tuned, tmp_path):
             assert "has begun and is not complete" in text
             assert "python -m host update" in text
         text = host(line, "update", tuned)
-        assert f"network {BUILD.digest.hex()} (the build's, tiny), amid an update." in text
+        assert (
+            f"network {BUILD.digest.hex()} (the build's, tiny), and an update was not complete."
+            in text
+        )
         assert "no update is under way" in text
 
 
