@@ -37,7 +37,11 @@ def test_words_go_to_rows_one_after_another():
     frame = updater.begin() + updater.rows(2, 7, 2**24 - 1, words, 5)
     status, writes = model.receive(frame)
     assert status is Status.OK
-    assert writes == [Write(2, 7, 2**24 - 1, 1), Write(2, 7, 0, 2**36 - 1), Write(2, 7, 1, 2**36 - 1)]
+    assert writes == [
+        Write(2, 7, 2**24 - 1, 1),
+        Write(2, 7, 0, 2**36 - 1),
+        Write(2, 7, 1, 2**36 - 1),
+    ]
     assert model.updating
 
 
