@@ -55,18 +55,14 @@ def update(
     options.check_record([network] if key is None else [network, key])
     contents = NewContents.of(options.folder, read_network(network))
     secret = None if key is None else _read(key)
-    with (
-        progress_line("update") as progress,
-        Updater(
-            open_link(options), contents, secret, timeout=options.timeout, progress=progress
-        ) as updater,
-    ):
-        try:
-            done = updater.run()
-        except (KeyboardInterrupt, SystemExit):
-            if updater.amid:
-                Console(stderr=True).print(f"{updater.advice}.", markup=False, soft_wrap=True)
-            raise
+    updater = Updater(open_link(options), contents, secret, timeout=options.timeout)
+    try:
+        with updater, progress_line("update") as progress:
+            done = updater.run(progress)
+    except (KeyboardInterrupt, SystemExit):
+        if updater.amid:
+            Console(stderr=True).print(f"{updater.advice}.", markup=False, soft_wrap=True)
+        raise
     if json:
         print_line(_entry(done, contents))
     console = Console(stderr=json)

@@ -1,6 +1,7 @@
 """``python -m host update``, and what other commands make of a board that was updated."""
 
 import json
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from gen.common.build_folder import BuildFolder
 from gen.formats.fbz import save_fbz
 from gen.ir.network_file import save_network
 from host.cli import app
+from host.commands.found import show_found
+from host.discovery import Found
 from host.update import Updater
 from protocol.contents.key import read_key
 from tests.generated import photographs, run_command
@@ -188,6 +191,15 @@ def test_over_udp(monkeypatch, capsys, folder, tuned):
         assert run_command(monkeypatch, app, *arguments) == 0
     assert f"verify --udp {way} --build" in capsys.readouterr().out
     assert board.holds(FIRST)
+
+
+def test_boards_amid_an_update_are_found_as_such(capsys, folder):
+    board = UpdatableBoard()
+    cut_at_begin(board, folder)
+    here = IPv4Address("127.0.0.1")
+    show_found([Found(here, 18002, here, board.device.info)], None, json=False)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "127.0.0.1:18002: an update of its contents has begun" in text
 
 
 def test_a_recorded_update_is_played_again(monkeypatch, capsys, folder, tuned, key, tmp_path):
