@@ -1,6 +1,10 @@
 """``python -m host update``, and what other commands make of a board that was updated."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -12,13 +16,14 @@ from gen.ir.network_file import save_network
 from host.cli import app
 from host.commands.found import show_found
 from host.discovery import Found
-from host.update import Updater
 from protocol.contents.key import read_key
+from protocol.contents.model import Write
 from tests.generated import photographs, run_command
 from tests.host.fake_board import SerialBoard, UdpBoard
 from tests.host.test_update import cut_at_begin
 from tests.host.updatable_board import BUILD, OTHERS, STRANGER, UpdatableBoard, write_folder
 from tests.networks import fire_network, updatable
+from tests.paths import ROOT
 
 FIRST = OTHERS[0]
 SECRET = bytes(range(60, 92))
@@ -168,19 +173,31 @@ def test_commands_refuse_a_board_amid_an_update(host, folder, tuned, tmp_path):
         assert "no update is under way" in text
 
 
-def test_an_update_that_is_interrupted_says_how_to_go_on(host, folder, tuned, monkeypatch, capsys):
-    def interrupted(self, *_):
-        self.amid = True
-        raise KeyboardInterrupt
+class SlowBoard(UpdatableBoard):
+    """Takes its time to write, so that there is time to interrupt it."""
 
-    with SerialBoard(UpdatableBoard()) as board:
-        monkeypatch.setattr(Updater, "_send", interrupted)
-        arguments = ("update", tuned, "--port", board.port, "--build", folder)
-        assert run_command(monkeypatch, app, *arguments) == 130
-        text = " ".join(capsys.readouterr().err.split())
+    def load(self, write: Write) -> None:
+        super().load(write)
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_update_that_is_interrupted_says_how_to_go_on(folder, tuned, number):
+    board = SlowBoard()
+    with SerialBoard(board) as line:
+        arguments = ("update", tuned, "--port", line.port, "--build", folder)
+        command = [sys.executable, "-m", "host", *map(str, arguments)]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+            while not board.written and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, said = process.communicate(timeout=60)
+        assert process.returncode == (130 if number == signal.SIGINT else 128 + number)
+        text = " ".join(said.split())
         assert "The update is not complete." in text
-        assert f"or update it with {folder.network}" in text
-        assert text.endswith("interrupted")
+        assert f"or update it with {folder.network}, which restores" in text
+        assert "Traceback" not in text
+    assert board.device.info.updating
 
 
 def test_over_udp(monkeypatch, capsys, folder, tuned):
