@@ -20,8 +20,8 @@ from protocol.contents.key import read_key
 from protocol.contents.model import Write
 from tests.generated import photographs, run_command
 from tests.host.fake_board import SerialBoard, UdpBoard
-from tests.host.test_update import cut_at_begin
 from tests.host.updatable_board import BUILD, OTHERS, STRANGER, UpdatableBoard, write_folder
+from tests.host.updates import cut_at_begin
 from tests.networks import fire_network, updatable
 from tests.paths import ROOT
 

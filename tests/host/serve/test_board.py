@@ -14,8 +14,8 @@ from host.serve.queue import QueueFull
 from host.update import Updater
 from tests.host.fake_board import MemoryTransport
 from tests.host.serve.boards import NETWORK, Patient, class_sums
-from tests.host.test_update import cut_at_begin
 from tests.host.updatable_board import BUILD, UpdatableBoard, write_folder
+from tests.host.updates import cut_at_begin
 from tests.networks import random_frames
 
 FRAMES = random_frames(NETWORK, 12)
