@@ -14,7 +14,7 @@ from gen.common.closing import Closing
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
 from host.coding import Coding, Encoded
-from host.exchange import Exchange
+from host.exchange import UPDATING, Exchange
 from host.transport import ByteLink, Link, Transport
 from protocol.messages import DeviceInfo, Result, Statistics
 from protocol.session import Session
@@ -48,7 +48,8 @@ class Driver(Closing):
     Raises
     ------
     FirebrickError
-        If the board does not answer, holds another network, or takes no frames that are coded so.
+        If the board does not answer, takes no frames that are coded so, or cannot answer as the
+        network does: it holds another one, or an update is not complete.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class Driver(Closing):
         """The step that all tasks wait for; it goes on when one of them is cancelled."""
         try:
             self._exchange.meet()
+            if network is not None and self.info().updating:
+                raise FirebrickError(f"{self._link.name}: {UPDATING}")
             self._coding = Coding.chosen(coding, self.info())
         except BaseException:
             self._link.close()

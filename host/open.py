@@ -13,7 +13,6 @@ from gen.ir.network import QuantizedNetwork
 from host.coding import Coding
 from host.discovery import the_only
 from host.driver import Driver
-from host.exchange import UPDATING
 from host.options import BoardOptions, LinkOptions, split_address
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
@@ -45,12 +44,7 @@ def open_board(
     coding = None if options.coding is None else Coding.parse(options.coding)
     if coding is None and lossy:
         coding = _usual_coding(options)
-    link = open_link(options)
-    board = Driver(link, network, timeout=options.timeout, coding=coding)
-    if network is not None and board.info().updating:
-        board.close()
-        raise FirebrickError(f"{link.name}: {UPDATING}")
-    return board
+    return Driver(open_link(options), network, timeout=options.timeout, coding=coding)
 
 
 def open_link(options: LinkOptions) -> Transport | Link:

@@ -156,7 +156,7 @@ class BoardOptions(LinkOptions):
         if self.sim is not None and self.updated is not None:
             raise FirebrickError(
                 "a simulated board holds what it was generated with; leave out --network "
-                f"{self.updated}"
+                f"{self.updated}, or update one that `python -m sim board` serves"
             )
 
     def check_record(self, reads: Iterable[Path] = ()) -> None:

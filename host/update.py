@@ -89,8 +89,6 @@ class Updater(Closing):
         The board's.
     timeout : float
         Seconds without any progress after which the board is given up.
-    progress : Progress
-        Told bytes.
 
     Attributes
     ----------
@@ -105,11 +103,10 @@ class Updater(Closing):
         key: bytes | None,
         *,
         timeout: float = 5.0,
-        progress: Progress = SILENT,
     ):
         self._link = transport if isinstance(transport, Link) else ByteLink(transport)
         self._exchange = Exchange(self._link, None, timeout)
-        self._contents, self._key, self._progress = contents, key, progress
+        self._contents, self._key, self._progress = contents, key, SILENT
         self._sent = 0
         self.amid = False
 
@@ -127,14 +124,20 @@ class Updater(Closing):
             "was generated with"
         )
 
-    def run(self) -> Outcome:
+    def run(self, progress: Progress = SILENT) -> Outcome:
         """Update the board, if it does not hold the network.
+
+        Parameters
+        ----------
+        progress : Progress
+            Told bytes.
 
         Raises
         ------
         FirebrickError
             If it cannot be updated, is not the right one, has another key, or stops to answer.
         """
+        self._progress = progress
         try:
             return self._run()
         except FirebrickError as error:

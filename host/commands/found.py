@@ -10,6 +10,7 @@ from rich.table import Table
 from gen.common.manifest import Manifest
 from host.commands.output import print_line
 from host.discovery import Found
+from host.exchange import UPDATING
 
 
 def show_found(found: list[Found], known: Manifest | None, *, json: bool) -> None:
@@ -42,6 +43,8 @@ def show_found(found: list[Found], known: Manifest | None, *, json: bool) -> Non
     for board in found:
         if board.remark:
             console.print(f"{board.place}: {board.remark}", style="yellow", soft_wrap=True)
+        if board.info is not None and board.info.updating:
+            console.print(f"{board.place}: {UPDATING}", style="yellow", soft_wrap=True)
 
 
 def _entry(board: Found, known: Manifest | None) -> dict[str, Any]:

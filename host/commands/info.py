@@ -7,9 +7,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gen.ir.network import QuantizedNetwork
 from host.commands.found import show_found
 from host.commands.output import Json, print_line
 from host.discovery import discover
+from host.exchange import UPDATING
 from host.open import open_board
 from host.options import BoardOptions
 from protocol.messages import DeviceInfo, Statistics
@@ -35,16 +37,22 @@ def info(
     if (port := options.looked_for) is not None:
         show_found(discover(port, options.timeout), options.manifest(), json=json)
         return
+    known = _known(options)
     with open_board(options, None) as board:
         about, statistics = board.info(), board.stats()
-    stalls = dict(zip(_layers(options, about), statistics.stall_cycles(), strict=True))
+    stalls = dict(zip(_layers(known, about), statistics.stall_cycles(), strict=True))
+    held = _held(known, about)
     entry: dict[str, Any] = {"protocol": VERSION, **about.entry}
+    if held is not None:
+        entry["holds_build"] = about.digest == known[0].digest
     entry |= {**vars(statistics), "stalls": stalls}
     if json:
         print_line(entry)
         return
     console = Console()
-    console.print(about_table(about, statistics))
+    console.print(about_table(about, statistics, held))
+    if about.updating:
+        console.print(f"{UPDATING[0].upper()}{UPDATING[1:]}.", style="yellow", soft_wrap=True)
     waited = {name: cycles for name, cycles in stalls.items() if cycles}
     if waited:
         table = Table("layer", "stalled for about", title="outputs that waited for the next layer")
@@ -55,17 +63,26 @@ def info(
         console.print("No layer's output has waited for the next layer.")
 
 
-def about_table(about: DeviceInfo, statistics: Statistics) -> Table:
-    """What a board is and how it does, for people."""
+def about_table(about: DeviceInfo, statistics: Statistics, held: str | None = None) -> Table:
+    """What a board is and how it does, for people.
+
+    Parameters
+    ----------
+    about : DeviceInfo
+    statistics : Statistics
+    held : str or None
+        What is known of the network that it holds.
+    """
     table = Table(show_header=False)
     frame = f"{about.height}x{about.width}x{about.channels} bytes"
     rows = {
-        "network": about.digest.hex(),
+        "network": about.digest.hex() + (f" ({held})" if held else ""),
         "frame, classes": f"{frame}, {about.classes} classes",
         "clock": f"{about.clock_hz / 1e6:g} MHz",
         "protocol version": VERSION,
         "takes ahead": f"{about.frames} frames, {about.credits} packets of {about.chunk} bytes",
         "takes frames": "raw and coded" if about.coded else "raw",
+        "contents": _contents(about),
         "frames answered": statistics.answered,
         "frames refused": f"{statistics.refused} (coded and malformed, or during an update)",
         "frames in flight": statistics.in_flight,
@@ -80,9 +97,37 @@ def about_table(about: DeviceInfo, statistics: Statistics) -> Table:
     return table
 
 
-def _layers(options: BoardOptions, about: DeviceInfo) -> list[str]:
-    """Names of the board's layers, if the build folder has its network; else numbers."""
-    network = options.network() if options.has_network() else None
-    if network is None or network.digest != about.digest:
+def _contents(about: DeviceInfo) -> str:
+    """Whether what memories hold can be updated, and how that stands."""
+    if not about.memories:
+        return "fixed"
+    who = "with its key" if about.keyed else "by anyone"
+    way = "is not complete" if about.updating else "is the last one"
+    begun = f"update {about.counter} {way}" if about.counter else "not updated yet"
+    return f"can be updated {who} ({about.memories} memories); {begun}"
+
+
+def _known(options: BoardOptions) -> list[QuantizedNetwork]:
+    """The build's network, if there is a folder, and that of ``--network``, if there is one."""
+    if not options.has_network() and options.updated is None:
+        return []
+    build = options.build_network()
+    return [build] if options.updated is None else [build, options.network()]
+
+
+def _held(known: list[QuantizedNetwork], about: DeviceInfo) -> str | None:
+    """Which network an updatable board holds, if the build is of its structure; else None."""
+    if not known or not about.memories or known[0].structure != about.structure:
+        return None
+    if about.digest == known[0].digest:
+        return f"the build's, {known[0].name}"
+    names = (network.name for network in known if network.digest == about.digest)
+    return next(names, "not the build's: it was updated")
+
+
+def _layers(known: list[QuantizedNetwork], about: DeviceInfo) -> list[str]:
+    """Names of the board's layers, if the build is known to be its; else numbers."""
+    mine = _held(known, about) is not None or (known and known[0].digest == about.digest)
+    if not mine:
         return [str(index) for index in range(about.streams)]
-    return [op.name for op in network.ops]
+    return [op.name for op in known[0].ops]

@@ -176,12 +176,13 @@ def _meet(opener: Callable[[], Transport | Link], manifest: Manifest, wait: floa
             if time.monotonic() >= end:
                 raise FirebrickError(f"the bitstream is loaded, but {error}") from None
             time.sleep(_PAUSE)
-    if board.info().digest != manifest.digest:
-        held = board.info().digest.hex()
+    info = board.info()
+    if info.digest != manifest.digest:
         board.close()
+        updated = ", or updated, and not configured again since" if info.memories else ""
         raise FirebrickError(
-            f"the board that answers holds network {held}, this build is of "
-            f"{manifest.digest.hex()}; is it another board's link, or was the bitstream built "
-            "before the folder was generated?"
+            f"the board that answers holds network {info.digest.hex()}, this build is of "
+            f"{manifest.digest.hex()}; is it another board's link{updated}, or was the bitstream "
+            "built before the folder was generated?"
         )
     return board

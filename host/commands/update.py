@@ -55,18 +55,14 @@ def update(
     options.check_record([network] if key is None else [network, key])
     contents = NewContents.of(options.folder, read_network(network))
     secret = None if key is None else _read(key)
-    with (
-        progress_line("update") as progress,
-        Updater(
-            open_link(options), contents, secret, timeout=options.timeout, progress=progress
-        ) as updater,
-    ):
-        try:
-            done = updater.run()
-        except (KeyboardInterrupt, SystemExit):
-            if updater.amid:
-                Console(stderr=True).print(f"{updater.advice}.", markup=False, soft_wrap=True)
-            raise
+    updater = Updater(open_link(options), contents, secret, timeout=options.timeout)
+    try:
+        with updater, progress_line("update") as progress:
+            done = updater.run(progress)
+    except (KeyboardInterrupt, SystemExit):
+        if updater.amid:
+            Console(stderr=True).print(f"{updater.advice}.", markup=False, soft_wrap=True)
+        raise
     if json:
         print_line(_entry(done, contents))
     console = Console(stderr=json)
@@ -123,7 +119,7 @@ def _print(console: Console, done: Outcome, contents: NewContents) -> None:
         f"Written: {count} of {len(names)} memories{which}, {done.sent} bytes in "
         f"{done.seconds:.2f} s.",
         f"Before, the board held network {contents.name_of(done.before.digest)}"
-        f"{', amid an update' * done.before.updating}.",
+        f"{', and an update was not complete' * done.before.updating}.",
         f"Now it says that it holds network {after}, and no update is under way.",
     )
     for line in lines:

@@ -18,6 +18,7 @@ from protocol.device import Device
 from tests.generated import run_command
 from tests.host import stand_in_loader
 from tests.host.fake_board import FakeBoard, SerialBoard, UdpBoard, device_info
+from tests.host.updatable_board import UpdatableBoard
 from tests.networks import tiny_network
 
 NETWORK = tiny_network(1)
@@ -223,6 +224,10 @@ def test_another_board_answers(tool, build, monkeypatch, capsys):
     with SerialBoard(FakeBoard(device_info(other), classify)) as board:
         error = refusal(build, monkeypatch, capsys, "--port", board.port)
     assert f"holds network {other.digest.hex()}, this build is of {NETWORK.digest.hex()}" in error
+    assert "updated" not in error
+    with SerialBoard(UpdatableBoard()) as board:
+        error = refusal(build, monkeypatch, capsys, "--port", board.port)
+    assert "or updated, and not configured again since, or was the bitstream" in error
 
 
 def lines(done: subprocess.CompletedProcess) -> list[str]:

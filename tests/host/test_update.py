@@ -7,25 +7,22 @@ from typing import Any
 import pytest
 
 from gen.common.errors import FirebrickError
-from gen.ir.network import QuantizedNetwork
-from gen.ir.network_file import save_network
 from host.driver import Driver
 from host.new_contents import NewContents
 from host.update import Updater
-from protocol.contents.blocks import HEADER, BlockKind, Status
+from protocol.contents.blocks import HEADER
 from protocol.framing import Deframer, frame
-from protocol.packets import FLAG, Form, Kind, Packet
+from protocol.packets import Form, Kind, Packet
 from tests.host.fake_board import MemoryTransport
 from tests.host.updatable_board import (
     BUILD,
     KEY,
     OTHERS,
-    STRANGER,
     UpdatableBoard,
-    layout_of,
     write_folder,
 )
-from tests.networks import fire_network, random_frames, tiny_network, updatable, with_op
+from tests.host.updates import Cut, Line, checked, cut_at_begin, run
+from tests.networks import random_frames
 from tests.protocol.test_session import Spoiler
 
 FIRST, SECOND = OTHERS
@@ -34,39 +31,6 @@ FIRST, SECOND = OTHERS
 @pytest.fixture
 def folder(tmp_path):
     return write_folder(tmp_path / "build")
-
-
-class Line(MemoryTransport):
-    """Shows what the host says, packet by packet, to ``said``, which may change it or raise."""
-
-    board: UpdatableBoard
-
-    def __init__(self, board, said: Callable[[bytes], bytes] = bytes, spoil=bytes):
-        super().__init__(board, spoil)
-        self.said, self.seen = said, b""
-
-    def write(self, data: bytes) -> None:
-        self.seen += data
-        flag = bytes([FLAG])
-        for packet in data.split(flag)[1:]:
-            super().write(self.said(flag + packet))
-
-    def contents(self) -> list[Packet]:
-        """Packets of contents that the host has sent."""
-        packets = map(Packet.decode, Deframer().feed(self.seen))
-        return [p for p in packets if p.kind == Kind.FRAME and p.form & Form.CONTENTS]
-
-
-def run(line: MemoryTransport, folder, network: QuantizedNetwork, key=None, timeout=5.0):
-    with Updater(line, NewContents.of(folder, network), key, timeout=timeout) as updater:
-        return updater.run()
-
-
-def checked(board: UpdatableBoard, network: QuantizedNetwork) -> None:
-    """The board holds the network, and says so."""
-    assert board.holds(network)
-    assert board.device.info.digest == board.contents.digest == network.digest
-    assert not board.device.info.updating
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["open", "keyed"])
@@ -140,10 +104,6 @@ def test_a_bad_link_takes_updates_to_their_end(folder, seed, chance):
         lost += sum(done.losses.values())
     assert spoiler.faults > 10
     assert lost > 0
-
-
-class Cut(Exception):
-    """As Ctrl-C, at a moment of the test's choice."""
 
 
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 1.0])
@@ -271,149 +231,14 @@ def test_a_board_that_is_configured_again_meanwhile_gets_all(folder):
     checked(fresh, FIRST)
 
 
-def test_a_forged_key_changes_nothing(folder):
-    board = UpdatableBoard(key=KEY)
-    line = Line(board)
-    with pytest.raises(FirebrickError, match=r"refuses the update \(TAG\).*--key") as caught:
-        run(line, folder, FIRST, bytes(16))
-    assert bytes(16).hex() not in str(caught.value)
-    checked(board, BUILD)
-    assert board.contents.counter == 0
-    assert len(line.contents()) == 1  # no weights were sent
-    assert "not complete" not in str(caught.value)
-
-
-def test_a_forged_key_amid_an_update_says_so(folder):
-    board = UpdatableBoard(key=KEY)
-    cut_at_begin(board, folder)
-    with pytest.raises(FirebrickError, match=r"\(TAG\).*The update is not complete"):
-        run(Line(board), folder, FIRST, bytes(16))
-
-
-def cut_at_begin(board: UpdatableBoard, folder) -> None:
-    def said(data: bytes) -> bytes:
-        if board.device.info.updating:
-            raise Cut
-        return data
-
-    with pytest.raises(Cut):
-        run(Line(board, said), folder, FIRST, KEY)
-
-
-def test_what_was_sent_before_is_refused(folder):
-    """Who has only heard an update cannot make the board take it again."""
-    board = UpdatableBoard(key=KEY)
-    heard = Line(board)
-    run(heard, folder, FIRST, KEY)
-    run(Line(board), folder, BUILD, KEY)
-    statuses, sums = [], b""
-    for packet in heard.contents():
-        sums += packet.payload
-        if packet.form & Form.LAST:
-            statuses.append(board.contents.receive(sums)[0])
-            sums = b""
-    assert statuses[0] is Status.COUNTER
-    assert Status.OK not in statuses
-    checked(board, BUILD)
-
-
-def test_two_hosts_at_once_do_not_go_on_for_ever(folder):
-    board = UpdatableBoard()
-    begins = []
-
-    def said(data: bytes) -> bytes:
-        for packet in map(Packet.decode, Deframer().feed(data)):
-            if packet.kind == Kind.FRAME and packet.payload[6] == BlockKind.BEGIN:
-                # The other one takes the counter first.
-                begins.append(packet)
-                board.contents.counter = HEADER.decode(packet.payload[: HEADER.size])["counter"]
-        return data
-
-    with pytest.raises(FirebrickError, match=r"\(COUNTER\).*another host"):
-        run(Line(board, said), folder, FIRST)
-    assert len(begins) == 1
-
-
-def test_a_counter_at_its_end(folder):
-    board = UpdatableBoard(counter=(1 << 32) - 1)
-    with pytest.raises(FirebrickError, match="counter of updates is at its end"):
-        run(Line(board), folder, FIRST)
-    assert not board.device.info.updating
-
-
-def test_boards_of_another_structure_are_refused(folder):
-    board = UpdatableBoard(STRANGER)
-    line = Line(board)
-    with pytest.raises(FirebrickError, match=r"is of structure .* --build folder"):
-        run(line, folder, FIRST)
-    assert line.contents() == []
-
-
-def test_boards_that_are_fixed_are_refused(folder, transport):
-    with pytest.raises(FirebrickError, match="cannot be updated; generate it with"):
-        run(transport, folder, FIRST)
-
-
-def test_a_keyed_board_wants_a_key(folder):
-    with pytest.raises(FirebrickError, match=r"signed with its key; give .* by --key"):
-        run(Line(UpdatableBoard(key=KEY)), folder, FIRST)
-
-
-def test_an_open_board_gets_no_tags(folder):
-    board = UpdatableBoard()
-    run(Line(board), folder, FIRST, KEY)
-    checked(board, FIRST)
-
-
-@pytest.mark.parametrize("holds", [BUILD, FIRST])
-def test_a_folder_that_was_planned_otherwise_since_is_noticed(tmp_path, holds):
-    """The structure does not tell how wide an engine is."""
-    board = UpdatableBoard()
-    if holds is FIRST:
-        run(Line(board), write_folder(tmp_path / "old"), FIRST)
-    folder = write_folder(tmp_path / "new", layout_of(BUILD, pe=1))
-    line = Line(board)
-    with pytest.raises(FirebrickError, match=r"in another way than .* says"):
-        run(line, folder, FIRST)
-    assert line.contents() == []
-
-
-def test_networks_that_do_not_fit_are_refused(folder):
-    wide = with_op(BUILD, BUILD.convs[0].name, bias=BUILD.convs[0].bias + (1 << 28))
-    with pytest.raises(FirebrickError, match="biases need"):
-        NewContents.of(folder, wide)
-    with pytest.raises(FirebrickError, match="does not fit a board"):
-        NewContents.of(folder, updatable(fire_network(1)))
-    save_network(tiny_network(1), folder.network)
-    with pytest.raises(FirebrickError, match=r"is built for .* alone"):
-        NewContents.of(folder, FIRST)
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        (None, "contents.json is missing"),
-        ("{}", "contents.json: damaged"),
-        (layout_of(STRANGER).to_json(), "is not of the network in network.npz"),
-        (layout_of(BUILD).to_json().replace('"layer": "', '"layer": "x'), "is not of the network"),
-    ],
-)
-def test_folders_that_are_not_whole_are_refused(folder, text, complaint):
-    folder.contents.unlink()
-    if text is not None:
-        folder.contents.write_text(text)
-    with pytest.raises(FirebrickError, match=complaint):
-        NewContents.of(folder, FIRST)
-
-
 def test_frames_amid_an_update_say_so(folder):
     board = UpdatableBoard(key=KEY)
-    cut_at_begin(board, folder)
-    frames = random_frames(BUILD, 2)
-    with (
-        Driver(MemoryTransport(board), BUILD) as driver,
-        pytest.raises(
-            FirebrickError, match=r"has begun and is not complete.*python -m host update"
-        ),
-    ):
-        driver.infer(frames[0])
+    transport, complaint = MemoryTransport(board), r"is not complete.*python -m host update"
+    with Driver(transport, BUILD) as driver:
+        cut_at_begin(board, folder)
+        with pytest.raises(FirebrickError, match=complaint):
+            driver.infer(random_frames(BUILD, 1)[0])
+    transport.closed = False
+    with pytest.raises(FirebrickError, match=complaint):
+        Driver(transport, BUILD)
+    assert transport.closed

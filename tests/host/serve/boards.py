@@ -21,14 +21,21 @@ def class_sums(frame):
 class Patient:
     """The board's switch: while it is off, nothing is answered and nobody can meet it.
 
+    Parameters
+    ----------
+    board : FakeBoard, optional
+    network : QuantizedNetwork
+        That it must hold.
+
     Attributes
     ----------
     held : threading.Event
         Unless it is set, frames get no answer, though the board is alive.
     """
 
-    def __init__(self):
-        self.board = FakeBoard(device_info(NETWORK), self.classify)
+    def __init__(self, board=None, network=NETWORK):
+        self.board = board or FakeBoard(device_info(NETWORK), self.classify)
+        self._network = network
         self.on = True
         self.held = threading.Event()
         self.held.set()
@@ -42,7 +49,7 @@ class Patient:
     def meet(self):
         if not self.on:
             raise FirebrickError("fake board: nobody answers")
-        return Driver(SwitchedTransport(self), NETWORK)
+        return Driver(SwitchedTransport(self), self._network)
 
     def shared(self, limits=Limits(), network=NETWORK):  # noqa: B008
         return SharedBoard(self.meet, lambda board: 1.0, limits, pause=0.02)

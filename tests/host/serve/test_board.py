@@ -7,10 +7,15 @@ import pytest
 
 from gen.common.errors import FirebrickError
 from host.driver import Driver
+from host.new_contents import NewContents
 from host.serve.board import BoardAway
 from host.serve.limits import Limits
 from host.serve.queue import QueueFull
+from host.update import Updater
+from tests.host.fake_board import MemoryTransport
 from tests.host.serve.boards import NETWORK, Patient, class_sums
+from tests.host.updatable_board import BUILD, UpdatableBoard, write_folder
+from tests.host.updates import cut_at_begin
 from tests.networks import random_frames
 
 FRAMES = random_frames(NETWORK, 12)
@@ -130,6 +135,28 @@ def test_another_board_is_not_taken_for_the_first():
         until(lambda: "another board has come" in board.state().away)
         with pytest.raises(BoardAway, match="another board has come"):
             board.submit("a", FRAMES[0])
+
+
+def test_a_board_that_is_updated_is_away_until_it_is_restored(tmp_path):
+    updated = UpdatableBoard()
+    patient, folder = Patient(updated, BUILD), write_folder(tmp_path / "build")
+    frame = random_frames(BUILD, 1)[0]
+    with patient.shared() as board:
+        first = board.submit("a", frame).result(20).result
+        patient.on = False
+        until(lambda: board.state().away)
+        cut_at_begin(updated, folder)
+        patient.on = True
+        until(lambda: "an update of its contents has begun" in board.state().away)
+        patient.on = False
+        until(lambda: "nobody answers" in board.state().away)
+        with Updater(MemoryTransport(updated), NewContents.of(folder, BUILD), None) as updater:
+            updater.run()
+        patient.on = True
+        until(lambda: board.state().away is None)
+        again = board.submit("a", frame).result(20).result
+    assert updated.device.info.counter == 2
+    assert (first.sums == again.sums).all()
 
 
 def test_there_must_be_a_board_to_begin_with():

@@ -11,10 +11,10 @@ PLACE: dict[str, Any] = {"counter": 0x01020304, "index": 0x0506}
 
 def test_a_block_byte_for_byte():
     made = block(
-        BlockKind.ROWS, b"abcdef", **PLACE, word_bytes=3, memory=0x0708, column=0x090A, row=0x0B0C
+        BlockKind.ROWS, b"abcdef", **PLACE, word_bytes=3, memory=7, column=0x0809, row=0x0A0B0C
     )
-    assert made == bytes.fromhex("04030201 0605 02 03 0600 0807 0A09 0C0B") + b"abcdef"
-    assert HEADER.size == 16
+    assert made == bytes.fromhex("04030201 0605 02 03 0600 07 0908 0C0B0A00") + b"abcdef"
+    assert HEADER.size == 17
 
 
 def test_a_tag_is_of_header_and_data():
