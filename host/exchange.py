@@ -183,12 +183,10 @@ class Exchange:
         """What to do about a board that is not the right one."""
         if not isinstance(error, OtherNetwork) or not error.info.memories:
             return _WRONG_BOARD
-        if self._network is not None and error.info.structure != self._network.structure:
-            return f"it is of another structure: {_WRONG_BOARD}"
         return (
-            "its contents can be updated: give the network that it was updated with by --network, "
-            "or restore what it was generated with, by `python -m host update` with network.npz of "
-            "its build folder"
+            "its contents can be updated: if it is the right board, give the network that it was "
+            "updated with by --network, or restore what it was generated with, by `python -m host "
+            "update` with network.npz of its build folder"
         )
 
     def _move(self, now: float) -> None:

@@ -17,6 +17,7 @@ from gen.ir.envelope import in_envelope
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 from host.networks import read_network
+from protocol.contents.layout import Layout
 from protocol.packets import UDP_PORT
 
 
@@ -118,6 +119,11 @@ class LinkOptions:
             return self.folder.manifest()
         except FirebrickError:
             return None
+
+    def structure(self) -> bytes | None:
+        """What an updatable board of the folder calls its structure; None if there is none."""
+        file = self.folder.contents
+        return Layout.from_json(file.read_bytes()).digest if file.is_file() else None
 
     def build_network(self) -> QuantizedNetwork:
         """The network that the board was generated with."""

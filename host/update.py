@@ -22,7 +22,7 @@ from host.exchange import Exchange
 from host.new_contents import NewContents
 from host.transport import ByteLink, Link, Transport
 from protocol.contents.blocks import Status
-from protocol.contents.image import Image, check_of_all
+from protocol.contents.image import check_of_all
 from protocol.contents.layout import differing
 from protocol.contents.writer import BlockWriter, in_frames
 from protocol.messages import ContentsState, DeviceInfo
@@ -152,7 +152,6 @@ class Updater(Closing):
         before = self._exchange.info
         self._check_board(before)
         state = self._exchange.contents()
-        self._check_layout(before, state)
         self.amid = state.updating
         missing, written = self._missing(state), set[int]()
         for _ in range(ROUNDS):
@@ -190,10 +189,10 @@ class Updater(Closing):
                 f"{name}: the contents of the board's memories cannot be updated; generate it with "
                 "`python -m gen --updatable`, and load that bitstream"
             )
-        if (info.structure, info.memories) != (layout.structure, len(layout.memories)):
+        if (info.structure, info.memories) != (layout.digest, len(layout.memories)):
             raise FirebrickError(
                 f"{name}: the board is of structure {info.structure.hex()} with {info.memories} "
-                f"memories, and {self._contents.folder} of {layout.structure.hex()} with "
+                f"memories, and {self._contents.folder} of {layout.digest.hex()} with "
                 f"{len(layout.memories)}; {_WRONG_FOLDER}"
             )
         if info.keyed and self._key is None:
@@ -203,26 +202,6 @@ class Updater(Closing):
             )
         if not info.keyed:
             self._key = None
-
-    def _check_layout(self, info: DeviceInfo, state: ContentsState) -> None:
-        """Check that memories hold what the network does that the board says it holds.
-
-        A folder that was generated again may have other memories for the same structure.
-        """
-        if state.updating:
-            return
-        held: list[Image] | None = None
-        if info.digest == self._contents.network.digest:
-            held = self._contents.images
-        elif info.digest == self._contents.build.digest:
-            held = self._contents.build_images
-        if held is not None and differing(held, state.checks):
-            folder = self._contents.folder
-            raise FirebrickError(
-                f"{self._link.name}: the board's memories hold its network in another way than "
-                f"{folder} says, which was generated again since the bitstream was built; "
-                f"{_WRONG_FOLDER}, or build the bitstream again and load it"
-            )
 
     def _missing(self, state: ContentsState) -> list[int] | None:
         """Numbers of memories to be written; None if there is nothing to be done at all."""
@@ -239,7 +218,7 @@ class Updater(Closing):
             )
         writer, contents = BlockWriter(state.counter + 1, self._key), self._contents
         self.amid = True
-        status = self._stream([writer.begin(contents.layout.structure)])
+        status = self._stream([writer.begin(contents.layout.digest)])
         if status is not Status.OK:
             return status
         self._progress.begin("bytes of contents")

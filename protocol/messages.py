@@ -45,7 +45,8 @@ class DeviceInfo:
     coded : bool
         It takes coded frames, too.
     structure : bytes
-        8 bytes that name all of the network that an update leaves as it is.
+        8 bytes that name all that an update leaves as it is: of the network, and how memories hold
+        it.
     memories : int
         Memories whose contents can be updated; none on most boards.
     keyed : bool

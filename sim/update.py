@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from gen.ir.envelope import in_envelope
 from gen.ir.network import QuantizedNetwork
 from gen.nodes.contents import contents_layout
 from protocol.contents.blocks import Status
-from protocol.contents.image import Image, check_of_all
+from protocol.contents.image import check_of_all
 from protocol.contents.layout import differing
 from protocol.contents.writer import BlockWriter, in_frames
 from sim import golden
@@ -66,7 +66,12 @@ class Update:
         layout = contents_layout(board.network, board.plan.nodes)
         held, images = (layout.images(net.convs) for net in (board.network, made))
         numbers = differing(images, [image.check for image in held])
-        blocks = list(_blocks(BlockWriter(_FIRST, key), made, images, numbers))
+        writer = BlockWriter(_FIRST, key)
+        blocks = [writer.begin(layout.digest)]
+        for number in numbers:
+            blocks += writer.rows(number, images[number])
+        check = check_of_all([image.check for image in images])
+        blocks.append(writer.commit(check, made.digest))
         half = len(blocks) // 2
         first, second = (
             list(in_frames(part, FRAME_BYTES)) for part in (blocks[:half], blocks[half:])
@@ -77,16 +82,6 @@ class Update:
     def sent_bytes(self) -> int:
         """Bytes of all frames of contents."""
         return sum(len(frame) for half in self.halves for frame in half)
-
-
-def _blocks(
-    writer: BlockWriter, network: QuantizedNetwork, images: Sequence[Image], numbers: Sequence[int]
-) -> Iterator[bytes]:
-    """The blocks that write some memories, and announce a network."""
-    yield writer.begin(network.structure)
-    for number in numbers:
-        yield from writer.rows(number, images[number])
-    yield writer.commit(check_of_all([image.check for image in images]), network.digest)
 
 
 @dataclass(frozen=True, eq=False)

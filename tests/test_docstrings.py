@@ -20,6 +20,7 @@ COMMANDS = {
     "host/commands/program.py",
     "host/commands/serve.py",
     "host/commands/stream.py",
+    "host/commands/update.py",
     "host/commands/verify.py",
     "models/quantise_default.py",
     "sim/cli.py",

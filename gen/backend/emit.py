@@ -88,7 +88,8 @@ def _write_files(
     if layout is not None:
         checks = [image.check for image in layout.images(network.convs)]
         contents = ContentsConfig(checks, key)
-    top = BoardTop(_link(network, plan, board, contents), plan.clock_hz)
+    structure = network.structure if layout is None else layout.digest
+    top = BoardTop(_link(network, plan, board, contents, structure), plan.clock_hz)
     platform = board.platform()
     if board.station is not None:
         platform.add_file(folder.ethernet_core.name, core_verilog(board, plan.clock_hz))
@@ -111,14 +112,18 @@ def _write_files(
 
 
 def _link(
-    network: QuantizedNetwork, plan: Plan, board: Board, contents: ContentsConfig | None
+    network: QuantizedNetwork,
+    plan: Plan,
+    board: Board,
+    contents: ContentsConfig | None,
+    structure: bytes,
 ) -> SerialBoard | EthernetBoard:
     """The board's link, with all that is behind it."""
     info = replace(
         packet_format(network, board),
         clock_hz=plan.clock_hz,
         digest=network.digest,
-        structure=network.structure,
+        structure=structure,
     )
     accelerator = Accelerator(network, plan)
     shell = Shell(info, accelerator, plan.sums_memory, contents=contents)

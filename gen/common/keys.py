@@ -19,6 +19,8 @@ def load_key(path: Path) -> bytes:
     try:
         return read_key(path)
     except OSError as error:
-        raise FirebrickError(f"{path}: cannot be read ({error.strerror})") from None
+        raise FirebrickError(
+            f"{path}: cannot be read ({error.strerror}); give the file of the board's key"
+        ) from None
     except ValueError as error:
         raise FirebrickError(str(error)) from None

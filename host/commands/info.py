@@ -40,8 +40,9 @@ def info(
     known = _known(options)
     with open_board(options, None) as board:
         about, statistics = board.info(), board.stats()
-    stalls = dict(zip(_layers(known, about), statistics.stall_cycles(), strict=True))
-    held = _held(known, about)
+    fits = bool(known) and about.memories > 0 and options.structure() == about.structure
+    stalls = dict(zip(_layers(known, about, fits=fits), statistics.stall_cycles(), strict=True))
+    held = _held(known, about) if fits else None
     entry: dict[str, Any] = {"protocol": VERSION, **about.entry}
     if held is not None:
         entry["holds_build"] = about.digest == known[0].digest
@@ -115,19 +116,24 @@ def _known(options: BoardOptions) -> list[QuantizedNetwork]:
     return [build] if options.updated is None else [build, options.network()]
 
 
-def _held(known: list[QuantizedNetwork], about: DeviceInfo) -> str | None:
-    """Which network an updatable board holds, if the build is of its structure; else None."""
-    if not known or not about.memories or known[0].structure != about.structure:
-        return None
+def _held(known: list[QuantizedNetwork], about: DeviceInfo) -> str:
+    """Which network an updatable board of the build holds."""
     if about.digest == known[0].digest:
         return f"the build's, {known[0].name}"
     names = (network.name for network in known if network.digest == about.digest)
     return next(names, "not the build's: it was updated")
 
 
-def _layers(known: list[QuantizedNetwork], about: DeviceInfo) -> list[str]:
-    """Names of the board's layers, if the build is known to be its; else numbers."""
-    mine = _held(known, about) is not None or (known and known[0].digest == about.digest)
-    if not mine:
+def _layers(known: list[QuantizedNetwork], about: DeviceInfo, *, fits: bool) -> list[str]:
+    """Names of the board's layers, if the build is known to be its; else numbers.
+
+    Parameters
+    ----------
+    known : list of QuantizedNetwork
+    about : DeviceInfo
+    fits : bool
+        The board can be updated, and is the build's whatever it holds.
+    """
+    if not (fits or (known and known[0].digest == about.digest)):
         return [str(index) for index in range(about.streams)]
     return [op.name for op in known[0].ops]

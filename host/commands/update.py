@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from gen.common.errors import FirebrickError
+from gen.common.keys import load_key
 from gen.common.progress import progress_line
 from host.commands.output import Json, keys, print_line, tell_losses
 from host.networks import read_network
@@ -17,7 +17,6 @@ from host.new_contents import NewContents
 from host.open import open_link
 from host.options import LinkOptions
 from host.update import Outcome, Updater
-from protocol.contents.key import read_key
 
 _SHOWN = 6
 """Memories that are named to people, at most."""
@@ -54,7 +53,7 @@ def update(
     """
     options.check_record([network] if key is None else [network, key])
     contents = NewContents.of(options.folder, read_network(network))
-    secret = None if key is None else _read(key)
+    secret = None if key is None else load_key(key)
     updater = Updater(open_link(options), contents, secret, timeout=options.timeout)
     try:
         with updater, progress_line("update") as progress:
@@ -72,18 +71,6 @@ def update(
         _print(console, done, contents)
         tell_losses(console, done.losses)
         _print_next(console, options, network, contents)
-
-
-def _read(key: Path) -> bytes:
-    """The key in a file."""
-    try:
-        return read_key(key)
-    except OSError as error:
-        raise FirebrickError(
-            f"{key}: cannot be read ({error.strerror}); give the file of the board's key by --key"
-        ) from None
-    except ValueError as error:
-        raise FirebrickError(f"{error}; give that of the board's key by --key") from None
 
 
 def _entry(done: Outcome, contents: NewContents) -> dict[str, Any]:

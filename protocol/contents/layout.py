@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -128,6 +129,14 @@ class Layout:
         """
         by_name = {conv.name: conv for conv in contents}
         return [image for conv in self.convs for image in conv.images(by_name[conv.layer])]
+
+    @property
+    def digest(self) -> bytes:
+        """First 8 bytes of the SHA-256 of all of it: a board's structure, as ``INFO`` has it.
+
+        Boards of one network may be planned otherwise, and then hold it in other memories.
+        """
+        return hashlib.sha256(self.to_json().encode()).digest()[:STRUCTURE_BYTES]
 
     def to_json(self) -> str:
         """For a file."""

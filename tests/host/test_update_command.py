@@ -249,7 +249,7 @@ def test_a_recorded_update_is_played_again(monkeypatch, capsys, folder, tuned, k
         ),
         (
             ("{tuned}", "--build", "{folder}", "--port", "x", "--key", "{tuned}"),
-            "has exactly 32 bytes, or 64 hexadecimal digits; give that",
+            "has exactly 32 bytes, or 64 hexadecimal digits",
         ),
         (
             ("{tuned}", "--build", "{folder}", "--port", "x", "--record", "{tuned}"),

@@ -44,7 +44,7 @@ def write_board(folder: BuildFolder) -> None:
         packet_format(BUILD, board),
         clock_hz=planned.clock_hz,
         digest=BUILD.digest,
-        structure=BUILD.structure,
+        structure=layout.digest,
         memories=len(images),
         keyed=True,
         chunk=32,  # so that there are many packets, and some frames of contents

@@ -114,13 +114,12 @@ def test_an_open_board_gets_no_tags(folder):
 
 @pytest.mark.parametrize("holds", [BUILD, FIRST])
 def test_a_folder_that_was_planned_otherwise_since_is_noticed(tmp_path, holds):
-    """The structure does not tell how wide an engine is."""
     board = UpdatableBoard()
     if holds is FIRST:
         run(Line(board), write_folder(tmp_path / "old"), FIRST)
     folder = write_folder(tmp_path / "new", layout_of(BUILD, pe=1))
     line = Line(board)
-    with pytest.raises(FirebrickError, match=r"in another way than .* says"):
+    with pytest.raises(FirebrickError, match=r"is of structure .* --build folder"):
         run(line, folder, FIRST)
     assert line.contents() == []
 

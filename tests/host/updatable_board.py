@@ -74,7 +74,7 @@ class UpdatableBoard(FakeBoard):
         self.held = words(images)
         info = replace(
             device_info(build),
-            structure=build.structure,
+            structure=self.layout.digest,
             memories=len(images),
             keyed=key is not None,
             **about,
