@@ -25,7 +25,6 @@ from gen.plan.link import line_bytes
 from protocol.coding.encode import coded_bytes
 from protocol.coding.levels import to_levels, to_pixels
 from protocol.coding.rules import Steps
-from protocol.coding.typical import KEEPING
 from sim import reference
 from sim.golden import class_sums
 
@@ -45,6 +44,8 @@ STEPS = (
     *(Steps(4, chroma) for chroma in (4, 8)),
     Steps(8, 8),
 )
+MILD = STEPS[:3]
+"""Those that the default, and photographs of other sizes and without colours, are coded with."""
 RAW = "raw"
 SMALLER = 7
 """From 224x224 to 32x32 pixels."""
@@ -127,9 +128,7 @@ def _default(shared: Path, limit: int | None, progress: Progress) -> dict[str, M
     network = default_network()
     frames, names = load_tar(shared / "cifar10" / "test.tar", network.preprocessing, limit)
     truth = np.array([network.labels.index(name) for name in names])
-    return measure(
-        {f"{DEFAULT} bits": partial(class_sums, network)}, frames, truth, progress, KEEPING
-    )
+    return measure({f"{DEFAULT} bits": partial(class_sums, network)}, frames, truth, progress, MILD)
 
 
 def typical(frames: np.ndarray) -> dict[str, dict[str, float]]:
@@ -151,7 +150,7 @@ def typical(frames: np.ndarray) -> dict[str, dict[str, float]]:
         grey = np.rint(colour.mean(axis=3, keepdims=True)).astype(np.uint8)
         for kind, group in (("colour", colour), ("grey", grey)):
             name = f"{group.shape[1]}x{group.shape[2]}, {kind}"
-            found[name] = {title(s): _part(group, s) for s in KEEPING}
+            found[name] = {title(s): _part(group, s) for s in MILD}
     return found
 
 

@@ -184,7 +184,7 @@ def _checked(like: QuantizedNetwork, model: QuantizedNetwork) -> QuantizedNetwor
         return in_envelope(like, model)
     except FirebrickError as error:
         raise FirebrickError(
-            f"{error}\n(it is quantised already, and taken as it is; give the float model with "
+            f"{error} (it is quantised already, and taken as it is; give the float model with "
             "--calibrate DIR, to quantise it for this board)"
         ) from None
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from protocol import packets
-from protocol.packets import KEYED, SUMS, UPDATING
+from protocol.packets import KEYED, SUMS, UPDATING, Block
 
 MOST_STREAMS = 4000
 """As many as fit in a packet."""
@@ -193,6 +193,18 @@ def _read_update(bits: int) -> tuple[bool, bool]:
     return bool(bits & KEYED), bool(bits & UPDATING)
 
 
+def _read_list(
+    payload: bytes, head: Block, item: Block, what: str
+) -> tuple[dict[str, int], tuple[int, ...]]:
+    """The values of a block, and what the items behind it say, each in one field."""
+    start, size = head.size, item.size
+    if len(payload) < start or (len(payload) - start) % size:
+        raise ProtocolError(f"it tells of its {what} in {len(payload)} bytes")
+    places = range(start, len(payload), size)
+    items = tuple(item.unpack(payload[place : place + size])[0] for place in places)
+    return head.decode(payload), items
+
+
 @dataclass(frozen=True)
 class ContentsState:
     """What a board's memories hold, and how far updates of them have come.
@@ -231,15 +243,8 @@ class ContentsState:
         ProtocolError
             If it is not one.
         """
-        head, size = packets.CONTENTS.size, packets.MEMORY.size
-        if len(payload) < head or (len(payload) - head) % size:
-            raise ProtocolError(f"it tells of its contents in {len(payload)} bytes")
-        counter, update = packets.CONTENTS.unpack(payload)
-        checks = (
-            packets.MEMORY.decode(payload[start : start + size])["check"]
-            for start in range(head, len(payload), size)
-        )
-        return ContentsState(counter, *_read_update(update), tuple(checks))
+        values, checks = _read_list(payload, packets.CONTENTS, packets.MEMORY, "contents")
+        return ContentsState(values["counter"], *_read_update(values["update"]), checks)
 
 
 @dataclass(frozen=True)
@@ -303,14 +308,7 @@ class Statistics:
         ProtocolError
             If it is not one.
         """
-        head, size = packets.STATISTICS.size, packets.STALL.size
-        if len(payload) < head or (len(payload) - head) % size:
-            raise ProtocolError(f"its statistics are {len(payload)} bytes long")
-        stalls = tuple(
-            packets.STALL.decode(payload[start : start + size])["samples"]
-            for start in range(head, len(payload), size)
-        )
-        values = packets.STATISTICS.decode(payload)
+        values, stalls = _read_list(payload, packets.STATISTICS, packets.STALL, "statistics")
         del values["spare"]
         return Statistics(**values, stalls=stalls)
 

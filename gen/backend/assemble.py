@@ -52,7 +52,8 @@ class Accelerator(wiring.Component):
         A bit for each op of the network, in their order: its stream was stalled a cycle ago.
     i_load : In(LOAD)
         Only if the network is updatable: words for the memories of its convolutions with an
-        envelope, numbered as :func:`gen.nodes.contents.memories` does, while no frame is in it.
+        envelope, numbered as :func:`gen.nodes.contents.contents_layout` does, while no frame is in
+        the network.
     """
 
     def __init__(self, network: QuantizedNetwork, plan: Plan):

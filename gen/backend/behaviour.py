@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.lib.wiring import Component
 
 from hw.arith import dsp48
 from hw.stream import dp16kd, ramb
+from hw.stream.block_ram import Block
 
 _MODULE = re.compile(r"^module \\(\S+)$")
 _CELL = re.compile(rf"^  cell \\({'|'.join((*ramb.CELLS, dp16kd.CELL))}) \\(\S+)$")
+_CONTENTS = re.compile(r"INIT(P|VAL)?_[0-9A-F]{2}")
+"""Parameters of a block RAM that hold what its words begin with."""
+_NAME = "block_ram"
 _PARAMETER = re.compile(r"^    parameter (?:signed )?\\(\S+) (.*)$")
 
 
@@ -30,11 +34,30 @@ class _BlockRam:
     place: str
     parameters: dict[str, int | str]
 
-    def model(self) -> Component:
-        """What it does."""
-        if self.cell == dp16kd.CELL:
-            return dp16kd.BehaviouralDp16kd(self.parameters)
-        return ramb.BehaviouralRamb(self.cell, self.parameters)
+    def model(self, name: str) -> str:
+        """What it does, as RTLIL of a module: that of an empty one, with words for its zeros."""
+        setting = ((k, 0 if _CONTENTS.fullmatch(k) else v) for k, v in self.parameters.items())
+        text, block = _empty(self.cell, tuple(setting))
+        numbers = {k: v for k, v in self.parameters.items() if isinstance(v, int)}
+        rows = (dp16kd if self.cell == dp16kd.CELL else ramb).rows_of(block, numbers)
+        words = "".join(f"{row:0{block.bits}b}" for row in reversed(rows))
+        named = text.replace(f"\\{_NAME}\n", f"\\{name}\n", 1)
+        return named.replace(f"'{'0' * len(words)}\n", f"'{words}\n", 1)
+
+
+@cache
+def _empty(cell: str, setting: tuple[tuple[str, int | str], ...]) -> tuple[str, Block]:
+    """RTLIL of a block RAM whose words are zeros, and its shape.
+
+    Made once for all that are set alike: words take most of the time of a conversion.
+    """
+    parameters = dict(setting)
+    model = (
+        dp16kd.BehaviouralDp16kd(parameters)
+        if cell == dp16kd.CELL
+        else ramb.BehaviouralRamb(cell, parameters)
+    )
+    return rtlil.convert(model, name=_NAME, emit_src=False), model.block
 
 
 def behavioural(path: Path, folder: Path) -> list[str]:
@@ -81,7 +104,7 @@ def block_ram_models(text: str, folder: Path) -> list[str]:
     with behaviour.open("w") as file:
         for number, block in enumerate(found):
             name = f"{block.cell}.{number}"
-            file.write(rtlil.convert(block.model(), name=name, emit_src=False))
+            file.write(block.model(name))
             unset = " ".join(f"-unset {parameter}" for parameter in block.parameters)
             commands.append(f"setparam -type {name} {unset} {block.place}")
     return [f'read_rtlil "{behaviour}"', *commands]

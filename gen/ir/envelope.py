@@ -88,7 +88,7 @@ def in_envelope(build: QuantizedNetwork, network: QuantizedNetwork) -> Quantized
     ------
     FirebrickError
         If the board was not built to be updated, or the network is of another structure, or has
-        weights that do not fit; with a line for each layer that does not.
+        weights that do not fit; naming each layer that does not.
     """
     if not build.updatable:
         raise FirebrickError(
@@ -100,12 +100,24 @@ def in_envelope(build: QuantizedNetwork, network: QuantizedNetwork) -> Quantized
     if not found and made.structure != build.structure:
         found = ["its structure differs"]
     if found:
-        lines = "\n".join(f"  {line}" for line in found)
-        raise FirebrickError(
-            f"network {network.name!r} does not fit a board that is built for {build.name!r}:\n"
-            f"{lines}"
-        )
+        raise other_structure(network.name, build, "; ".join(found))
     return made
+
+
+def other_structure(name: str, build: QuantizedNetwork, told: str) -> FirebrickError:
+    """The error of a network that does not fit what a board was built for.
+
+    Parameters
+    ----------
+    name : str
+        The network's.
+    build : QuantizedNetwork
+    told : str
+        Where, and how they differ.
+    """
+    return FirebrickError(
+        f"network {name!r} does not fit a board that is built for {build.name!r}: {told}"
+    )
 
 
 def _as_built(build: QuantizedNetwork, op: Op) -> Op:
@@ -154,9 +166,9 @@ def _differences(like: Op, op: Op) -> Iterator[str]:
 
 def _structure(op: Op) -> dict[str, Any]:
     """Fields of a layer by name, without contents; of arrays of these, the shape."""
-    bare = op.without_contents() if isinstance(op, Conv) else op
+    if not isinstance(op, Conv):
+        return {item.name: getattr(op, item.name) for item in fields(op)}
+    bare = op.without_contents()
+    weights = op.weights if op.envelope is None else op.weights.shape
     found = {item.name: getattr(bare, item.name) for item in fields(bare)}
-    if isinstance(op, Conv):
-        found["weights"] = op.weights.shape if op.envelope is not None else op.weights
-    found.pop("weight_scale", None)
-    return found | {"weight_scale": 0}
+    return found | {"weights": weights, "weight_scale": None}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gen.common.errors import FirebrickError
+from gen.ir.envelope import other_structure
 from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import (
@@ -48,11 +48,11 @@ def matched(graph: FloatGraph, build: QuantizedNetwork) -> FloatGraph:
     """
     if graph.input_shape != build.input.shape:
         told = f"its input is {_size(graph.input_shape)}, the board's {_size(build.input.shape)}"
-        raise other_structure(graph, build, told)
+        raise other_structure(graph.name, build, told)
     for conv in build.convs:
         if conv.codebook is not None:
             raise other_structure(
-                graph,
+                graph.name,
                 build,
                 f"{conv.name}: the board's has a codebook, which is part of its structure, and no "
                 "other weights can be rounded to it yet; build the board without (--weight-bits "
@@ -64,32 +64,17 @@ def matched(graph: FloatGraph, build: QuantizedNetwork) -> FloatGraph:
         named = replace(op, name=like.name, inputs=tuple(names[name] for name in op.inputs))
         where = f"layer {index + 1}, {op.name}"
         for what, own, other in _differences(named, like):
-            raise other_structure(graph, build, f"{where}: {what} {own}, the board's {other}")
+            raise other_structure(graph.name, build, f"{where}: {what} {own}, the board's {other}")
         own_shape, shape = shapes[op.name], build.tensors[like.name].shape
         if own_shape != shape:
             told = f"gives maps of {_size(own_shape)}, the board's of {_size(shape)}"
-            raise other_structure(graph, build, f"{where}: {told}")
+            raise other_structure(graph.name, build, f"{where}: {told}")
         names[op.name] = like.name
         ops.append(replace(named, inputs=like.inputs))
     if len(graph.ops) != len(build.ops):
         told = f"it has {len(graph.ops)} layers, the board {len(build.ops)}"
-        raise other_structure(graph, build, told)
+        raise other_structure(graph.name, build, told)
     return replace(graph, ops=tuple(ops))
-
-
-def other_structure(graph: FloatGraph, build: QuantizedNetwork, told: str) -> FirebrickError:
-    """The error of a network that is of another structure than a build.
-
-    Parameters
-    ----------
-    graph : FloatGraph
-    build : QuantizedNetwork
-    told : str
-        Where, and how they differ.
-    """
-    return FirebrickError(
-        f"network {graph.name!r} does not fit a board that is built for {build.name!r}: {told}"
-    )
 
 
 def check_codes(graph: FloatGraph, tensors: Mapping[str, Tensor], build: QuantizedNetwork) -> None:
@@ -118,12 +103,16 @@ def check_codes(graph: FloatGraph, tensors: Mapping[str, Tensor], build: Quantiz
         tensor = tensors[op.name]
         rectified, own = like.low >= tensor.zero, clamp(op, tensor)[1]
         if rectified and not nonnegative[op.name]:
-            raise other_structure(graph, build, f"{op.name}: has no ReLU, and the board's has one")
+            raise other_structure(
+                graph.name, build, f"{op.name}: has no ReLU, and the board's has one"
+            )
         if op.relu and not rectified:
-            raise other_structure(graph, build, f"{op.name}: has a ReLU, and the board's has none")
+            raise other_structure(
+                graph.name, build, f"{op.name}: has a ReLU, and the board's has none"
+            )
         if op.ceiling is not None and own != like.high:
             told = f"is cut at {op.ceiling:g}, its code {own}, and the board's at {like.high}"
-            raise other_structure(graph, build, f"{op.name}: {told}")
+            raise other_structure(graph.name, build, f"{op.name}: {told}")
 
 
 def _check_border(
@@ -139,7 +128,7 @@ def _check_border(
             ", those of its pixels' mean, which is part of the structure; train with the same mean "
             "(--mean, --preprocess), or without padding in the first layer"
         )
-    raise other_structure(graph, build, told)
+    raise other_structure(graph.name, build, told)
 
 
 def _differences(op: FloatOp, like: IntegerLayer) -> Iterator[tuple[str, Any, Any]]:

@@ -30,42 +30,50 @@ _PAUSE = 0.2
 """Seconds between two tries, where the first fails at once."""
 _SCRIPTS = ("build_vivado.tcl", "build_open.sh")
 
+Build = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder that the bitstream was built in.")
+]
+Flash = Annotated[
+    bool,
+    typer.Option("--flash", help="Into flash, to stay; else the FPGA forgets it with power."),
+]
+Port = Annotated[
+    str | None,
+    typer.Option(metavar="PORT", help="Serial port on which to meet the board afterwards."),
+]
+Udp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS[:PORT]",
+        help="Address to meet it at; if not given, that of a build with Ethernet.",
+    ),
+]
+Wait = Annotated[
+    float, typer.Option(metavar="S", min=0.0, help="Seconds to wait for its link to come up.")
+]
+Cable = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Cable, as `openFPGALoader --list-cables` has it, where it is not the board's "
+        "own; ft4232 for an ECPIX-5 of revision 3.",
+    ),
+]
+UsbSerial = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Serial number of the cable, where there are several."),
+]
+
 
 def program(
-    build: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder that the bitstream was built in.")
-    ] = DEFAULT,
+    build: Build = DEFAULT,
     *,
-    flash: Annotated[
-        bool,
-        typer.Option("--flash", help="Into flash, to stay; else the FPGA forgets it with power."),
-    ] = False,
-    port: Annotated[
-        str | None,
-        typer.Option(metavar="PORT", help="Serial port on which to meet the board afterwards."),
-    ] = None,
-    udp: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS[:PORT]",
-            help="Address to meet it at; if not given, that of a build with Ethernet.",
-        ),
-    ] = None,
-    wait: Annotated[
-        float, typer.Option(metavar="S", min=0.0, help="Seconds to wait for its link to come up.")
-    ] = 15.0,
-    cable: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Cable, as `openFPGALoader --list-cables` has it, where it is not the board's "
-            "own; ft4232 for an ECPIX-5 of revision 3.",
-        ),
-    ] = None,
-    usb_serial: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Serial number of the cable, where there are several."),
-    ] = None,
+    flash: Flash = False,
+    port: Port = None,
+    udp: Udp = None,
+    wait: Wait = 15.0,
+    cable: Cable = None,
+    usb_serial: UsbSerial = None,
     json: Json = False,
 ) -> None:
     """Load a board's bitstream by openFPGALoader, and meet the board.

@@ -158,6 +158,11 @@ class BehaviouralDp16kd(wiring.Component):
         """Pins of one bit side by side."""
         return Cat(*(getattr(self, f"{name}{pin}") for pin in range(count)))
 
+    @property
+    def block(self) -> Block:
+        """Its shape."""
+        return self._block
+
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()

@@ -219,6 +219,11 @@ class BehaviouralRamb(wiring.Component):
             }
         )
 
+    @property
+    def block(self) -> Block:
+        """Its shape."""
+        return self._block
+
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()

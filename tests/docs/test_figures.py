@@ -11,7 +11,8 @@ from gen.formats.default import default_network
 from gen.nodes.window_shape import MOST_WAIT
 from gen.timing.xc7 import _BLOCK_RAM_OUT, _REGISTERED_OUT
 from hw.arith.rom import LUT_LOADS
-from protocol.coding.typical import KEEPING, typical_part
+from protocol.coding.rules import Steps
+from protocol.coding.typical import COARSEST, KEEPING, typical_part
 from tests.docs.figures import (
     KINDS,
     PAGES,
@@ -93,10 +94,13 @@ def test_what_photographs_take_is_what_was_measured():
             assert told == pytest.approx(measured, abs=0.006)
 
 
-def test_the_host_takes_steps_that_keep_some_97_percent():
-    modes = [title(steps) for steps in KEEPING]
-    for weights in ("float", "8 bits", "4 bits"):
-        assert all(kept(["coding", "modes", mode, "same", weights]) > 96 for mode in modes)
+def test_the_host_takes_steps_that_keep_97_percent_and_no_coarser_ones():
+    def least(steps: Steps) -> float:
+        kinds = ("float", "8 bits", "4 bits")
+        return min(kept(["coding", "modes", title(steps), "same", kind]) for kind in kinds)
+
+    assert all(least(steps) >= 97 for steps in KEEPING)
+    assert least(Steps(1, 2 * COARSEST.chroma)) < 97
 
 
 def test_the_default_is_as_large_as_told():

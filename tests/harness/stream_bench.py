@@ -145,15 +145,7 @@ class Bench:
         for name, monitor in (monitors or {}).items():
             path = inner_stream(self._unit, name)
             entries[name] = (path, _packing(monitor.signature), monitor.frames)
-        described: dict[str, dict[str, Any]] = {
-            name: {
-                "path": path,
-                "packing": packing.to_json(),
-                "frames": [packing.pack(np.ravel(frame).tolist()) for frame in frames],
-                "stall": stalls.get(name, 0.0) if isinstance(stalls, Mapping) else stalls,
-            }
-            for name, (path, packing, frames) in entries.items()
-        }
+        described = {name: _described(name, *entry, stalls) for name, entry in entries.items()}
         spec = {
             "unit": self._unit,
             "seed": seed,
@@ -213,6 +205,18 @@ class StreamBench(Bench):
         unit, monitored = unit_name(0), [*monitored]
         build_side_by_side([component], made, write, [inner_stream(unit, n) for n in monitored])
         super().__init__(component, VerilatedDesign(made, made), unit, monitored)
+
+
+def _described(
+    name: str, path: str, packing: Packing, frames: Frames, stalls: Any
+) -> dict[str, Any]:
+    """A stream as the simulator is told of it."""
+    return {
+        "path": path,
+        "packing": packing.to_json(),
+        "frames": [packing.pack(np.ravel(frame).tolist()) for frame in frames],
+        "stall": stalls.get(name, 0.0) if isinstance(stalls, Mapping) else stalls,
+    }
 
 
 def _packing(signature: stream.Signature) -> Packing:

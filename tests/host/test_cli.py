@@ -37,7 +37,7 @@ def images(tmp_path):
 
 
 def test_the_least_steps_are_taken_with_which_the_link_keeps_up(build, images, monkeypatch, capsys):
-    carries = {"raw": 10.0, "lossless": 20.0, "1,2": 30.0, "1,4": 40.0}
+    carries = {"raw": 10.0, "lossless": 20.0, "1,2": 30.0}
     told = manifest(UartLink(1_000_000), frames_per_second=25.0, carries=carries)
     (build / "manifest.json").write_text(told)
     info = replace(device_info(tiny_network(1)), coded=True)

@@ -183,7 +183,7 @@ def test_statistics_round_trip_with_stalls():
     later = replace(statistics, stalls=(8, 0, 1))
     turn = stall_turn(3)
     assert later.stall_cycles(statistics) == (turn, 0, 2 * turn)
-    with pytest.raises(ProtocolError, match="statistics are 29 bytes long"):
+    with pytest.raises(ProtocolError, match="tells of its statistics in 29 bytes"):
         Statistics.decode(bytes(29))
 
 

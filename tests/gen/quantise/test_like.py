@@ -156,7 +156,8 @@ def test_every_layer_without_room_is_named(net, build):
         made_like(other, tight)
     message = str(caught.value)
     assert "'tuned' does not fit a board that is built for 'net'" in message
-    named = {line.split(":")[0].strip() for line in message.splitlines() if " bits, " in line}
+    reasons = message.partition("built for 'net': ")[2].split("; ")
+    named = {reason.split(":")[0] for reason in reasons if " bits, " in reason}
     assert len(named) > 1
 
 
