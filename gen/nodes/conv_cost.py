@@ -15,7 +15,7 @@ from gen.nodes.rings import window_cost
 from gen.nodes.window_shape import WindowShape
 from hw.arith.mac import MacConfig
 from hw.arith.multiply import SMALL_OPERAND
-from hw.arith.rom import banks
+from hw.arith.rom import SLICE_ROWS, banks, lut_columns
 from hw.layers.folding import DepthwisePlan, EnginePlan
 from hw.layers.matvec import result_depth
 from hw.layers.requantise import DEPTH as REQUANTISE_DEPTH
@@ -100,7 +100,11 @@ def weight_cost(
     """
     depth, width = shape.folds(pe) * shape.words(simd), shape.products(pe, simd) * shape.code_bits
     if shape.writable:
-        return writable_cost(kind, depth, width)
+        return (
+            writable_table_cost(depth, width)
+            if kind == "lut"
+            else writable_cost(kind, depth, width)
+        )
     if kind == "lut":
         return costs.rom_cost("lut", depth, width)
     cut = banks(depth, width)
@@ -125,6 +129,25 @@ def writable_cost(kind: MemoryKind, depth: int, width: int) -> Resources:
     cut = banks(depth, width)
     choice, enables = width * (len(cut) - 1), columns * len(cut)
     return Resources(choice + enables, address, 0, sum(bank.halves for bank in cut) / 2)
+
+
+def writable_table_cost(depth: int, width: int) -> Resources:
+    """A table of weights that is written at the addresses of its reading port.
+
+    Parameters
+    ----------
+    depth, width : int
+        Rows, and bits a row.
+    """
+    address, most = (max(depth, 2) - 1).bit_length(), lut_columns(depth)
+    columns = column_widths(width)
+    registers = sum(-(-column // most) for column in columns)
+    whole, rest = divmod(depth, SLICE_ROWS)
+    # A LUT is 64 rows of a bit, or 32 of nearly two; a tool joins one, two or four.
+    last = 5 / 9 if rest <= 32 else float(1 << (-(-rest // 64) - 1).bit_length())
+    bits = 4 * whole + (last if rest else 0) + mux_luts(-(-depth // SLICE_ROWS))
+    ff = 2 * width + (registers + 1) * address + len(columns)
+    return Resources(round(width * bits) + registers * address, ff, 0, 0)
 
 
 @kept_by_first

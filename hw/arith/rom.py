@@ -3,13 +3,13 @@
 They are constants, or what memories begin with that can be written while nothing is read.
 """
 
-from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith.registers import copies, later
 from hw.stream.block_ram import HALF_BLOCKS, Bank
-from hw.stream.dual_port import DualPortMemory, MemoryKind
+from hw.stream.dual_port import DualPortMemory, MemoryKind, memory_attributes
 from hw.stream.fifo import wrap
 from hw.stream.load import LOAD
 from protocol.contents.image import COLUMN_BITS, column_widths
@@ -40,6 +40,11 @@ LUT_LOADS = 64
 def lut_columns(depth: int) -> int:
     """Columns of a table of so many rows that share an address register."""
     return max(LUT_LOADS // -(-depth // 64), 1)
+
+
+SLICE_BITS = 8
+SLICE_ROWS = 1 << SLICE_BITS
+"""Rows of a table of one bit that four LUTs hold which are side by side."""
 
 
 NEAR_BANKS = 4
@@ -106,7 +111,9 @@ class Rom(wiring.Component):
         """Build the hardware."""
         m = Module()
         depth = max(len(self._rows), 2)
-        if self._writable:
+        if self._writable and self._kind == "lut" and self._latency > 1:
+            self._written_tables(m, depth)
+        elif self._writable:
             self._columns(m, depth)
         elif self._kind == "lut":
             self._tables(m)
@@ -137,12 +144,10 @@ class Rom(wiring.Component):
     def _columns(self, m: Module, depth: int) -> None:
         """Columns that are written each by itself."""
         widths, block = column_widths(self._width), self._kind == "block"
-        if block or self._latency > 1:
+        if block:
             addresses = self._addresses(m, 1) * len(widths)
         else:
             addresses = self._addresses(m, len(widths))
-        if not block and self._latency > 1:
-            addresses = copies(m, addresses[0], len(widths), "near_address")
         cut, parts = banks(depth, self._width), []
         for number, (address, width) in enumerate(zip(addresses, widths, strict=True)):
             part = [row >> number * COLUMN_BITS & (1 << width) - 1 for row in self._rows]
@@ -164,6 +169,64 @@ class Rom(wiring.Component):
             parts.append(unit.read.data)
         row = Cat(*parts)
         m.d.comb += self.o_data.eq(later(m, row, "chosen") if self._latency == 3 else row)
+
+    def _written_tables(self, m: Module, depth: int) -> None:
+        """Tables whose address registers serve for writing too: a LUT holds 64 bits then, not 48.
+
+        A word is written a cycle after it has come, with the address that came with it.
+        """
+        (address,), most = self._addresses(m, 1), lut_columns(depth)
+        for number, width in enumerate(column_widths(self._width)):
+            mine = self.i_load.enable & (self.i_load.column == number)
+            following = Mux(mine, self.i_load.row[: len(address)], address)
+            starts = range(0, width, most)
+            near = copies(m, following, len(starts), f"near_address{number}_")
+            writes, word = later(m, mine, "writes"), later(m, self.i_load.word[:width], "word")
+            for place, start in zip(near, starts, strict=True):
+                bits = min(most, width - start)
+                first = number * COLUMN_BITS + start
+                rows = [row >> first & (1 << bits) - 1 for row in self._rows]
+                data = self._banked(m, f"table{first}", rows, place, writes, word[start:][:bits])
+                m.d.comb += self.o_data[first : first + bits].eq(later(m, data, "row"))
+
+    def _banked(
+        self, m: Module, name: str, rows: list[int], place: Signal, writes: Signal, word: Value
+    ) -> Value:
+        """Tables of as many rows as a slice holds; returns what they have in a place.
+
+        Parameters
+        ----------
+        m : Module
+        name : str
+        rows : list of int
+            What is in them at first.
+        place : Signal
+            For reading and for writing.
+        writes : Signal
+        word : Value
+            What is written.
+        """
+        found: list[Value] = []
+        for number, start in enumerate(range(0, len(rows), SLICE_ROWS)):
+            part = rows[start : start + SLICE_ROWS]
+            m.submodules[f"{name}_{number}"] = table = memory.Memory(
+                shape=len(word),
+                depth=max(len(part), 2),
+                init=part,
+                attrs=memory_attributes("lut"),
+            )
+            read, write = table.read_port(domain="comb"), table.write_port()
+            m.d.comb += [
+                read.addr.eq(place),
+                write.addr.eq(place),
+                write.en.eq(writes & (place >> SLICE_BITS == number)),
+                write.data.eq(word),
+            ]
+            found.append(read.data)
+        for bit in place[SLICE_BITS:]:
+            pairs = [found[at : at + 2] for at in range(0, len(found), 2)]
+            found = [Mux(bit, pair[-1], pair[0]) for pair in pairs]
+        return found[0]
 
     def _tables(self, m: Module) -> None:
         """Columns of the rows that share an address register."""

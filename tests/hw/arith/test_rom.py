@@ -11,11 +11,13 @@ from amaranth.lib.wiring import In, Out
 
 from boards import seven_series
 from gen.backend.rtlil import run_yosys, write_rtlil
+from gen.nodes.conv_cost import writable_table_cost
 from hw.arith.rom import LUT_LOADS, Rom, banks
 from hw.stream.lane_stream import lane_stream
 from hw.stream.load import LOAD
 from protocol.contents.image import Image
 from tests.harness import bench_group
+from tests.harness.synthesised import synthesise
 from tests.hw.loaded import Loaded, load_words
 
 
@@ -93,7 +95,8 @@ def test_every_row_comes_in_turn(depth, width, kind, latency, readers):
 
 
 WRITTEN = [  # depth, width, kind, latency
-    *((1, 5, "lut", 1), (70, 130, "lut", 1), (33, 72, "lut", 2)),
+    *((1, 5, "lut", 1), (70, 130, "lut", 1), (33, 72, "lut", 2), (1, 5, "lut", 2)),
+    *((600, 100, "lut", 2), (256, 37, "lut", 2), (1100, 5, "lut", 2)),
     *((1, 9, "block", 1), (2600, 41, "block", 1), (600, 100, "block", 2), (11_000, 11, "block", 3)),
 ]
 
@@ -151,3 +154,13 @@ def test_address_registers_that_synthesis_leaves_apart(latency, tmp_path):
     # Seven bits of an address, each in eight registers, and LUTs of 64 rows.
     assert len(addresses) == 7 * 8
     assert max(loads[bit] for bit in addresses) <= LUT_LOADS + 20
+
+
+@pytest.mark.parametrize(("depth", "width"), [(30, 36), (100, 72), (256, 40), (576, 44)])
+def test_a_table_that_is_written_takes_what_the_planner_thinks(depth, width, tmp_path):
+    rom = Rom(random_rows(depth, width), width, "lut", latency=2, writable=True)
+    count, timing = synthesise(rom, tmp_path)
+    planned = writable_table_cost(depth, width)
+    assert count.lut == pytest.approx(planned.lut, rel=0.15, abs=16)
+    assert count.ff == pytest.approx(planned.ff, rel=0.2)
+    assert timing.fan_outs[0].loads <= 2 * LUT_LOADS
