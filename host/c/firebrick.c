@@ -877,8 +877,9 @@ fb_status fb_poll(fb_board *board, uint32_t wait_ms)
     send_all(board);
     const uint32_t quiet = quiet_ms(board, time_of(board));
     const uint32_t left = quiet < patience ? patience - quiet : 0u;
+    const uint32_t most = board->done.count > 0u ? 0u : wait_ms; /* there is something to take */
     bool came = board->status == FB_OK &&
-                receive_once(board, is_due(board) && left < wait_ms ? left : wait_ms);
+                receive_once(board, is_due(board) && left < most ? left : most);
     for (uint32_t reads = 1; came && reads < MOST_READS; reads++) {
         came = receive_once(board, 0);
     }

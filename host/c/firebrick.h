@@ -161,8 +161,9 @@ bool fb_is_ready(const fb_board *board);
 /* Wait until it has. */
 fb_status fb_meet(fb_board *board);
 
-/* One step: send what may be sent, wait up to wait_ms for something to come, take what has come,
- * ask again if nothing does. An error is lasting: the board must be opened again. */
+/* One step: send what may be sent, wait up to wait_ms for something to come (not at all while
+ * results are there to be taken), take what has come, ask again if nothing does. An error is
+ * lasting: the board must be opened again. */
 fb_status fb_poll(fb_board *board, uint32_t wait_ms);
 
 /* Tell the time, before each fb_poll(), if there is no callback for it. */
