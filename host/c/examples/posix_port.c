@@ -169,10 +169,11 @@ static bool send_bytes(void *context, const uint8_t *data, size_t size)
 static int32_t receive_bytes(void *context, uint8_t *data, size_t size, uint32_t wait_ms)
 {
     posix_port *port = context;
-    if (!is_ready(port, POLLIN, wait_ms)) {
-        return 0;
+    const size_t room = size < INT32_MAX ? size : INT32_MAX;
+    ssize_t came = read(port->file, data, room);
+    if (came < 0 && errno == EAGAIN && wait_ms > 0u && is_ready(port, POLLIN, wait_ms)) {
+        came = read(port->file, data, room);
     }
-    const ssize_t came = read(port->file, data, size < INT32_MAX ? size : INT32_MAX);
     if (came > 0) {
         return (int32_t)came;
     }

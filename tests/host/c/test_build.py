@@ -22,6 +22,15 @@ int main(void)
     return fb_top1(sums, 3) == 1u ? 0 : 1;
 }
 """
+PAGE_HEAD = """
+#include "firebrick.h"
+bool my_send(void *context, const uint8_t *data, size_t size);
+int32_t my_receive(void *context, uint8_t *data, size_t size, uint32_t wait_ms);
+uint32_t my_clock(void *context);
+uint16_t my_random_number(void);
+int classify(const uint8_t *pixels, size_t size);
+"""
+"""What the program on the page takes for granted."""
 
 
 @pytest.mark.parametrize("cc", ["gcc", "clang"])
@@ -49,6 +58,17 @@ def test_the_driver_needs_no_more_of_the_library_than_it_says(tmp_path):
     assert not re.search(r"\b(?:malloc|calloc|free|goto)\b", text)
     data = [line for line in text.splitlines() if re.match(r"\s*static\b(?!.*[({]$|.*\()", line)]
     assert [line for line in data if "const" not in line] == []
+
+
+def test_the_page_compiles(tmp_path):
+    page = (ROOT / "docs" / "c-driver.md").read_text()
+    (program,) = re.findall(r"^```c\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    source = tmp_path / "page.c"
+    source.write_text(program.replace('#include "firebrick.h"\n', PAGE_HEAD))
+    compile_c([compiler(), *WARNINGS, "-I", SOURCES, "-c", source, "-o", tmp_path / "page.o"])
+    functions = re.findall(r"`(fb_[a-z_0-9]+)`", page)
+    header = (SOURCES / "firebrick.h").read_text()
+    assert [name for name in functions if name not in header] == []
 
 
 def constant(name: str) -> int:
@@ -104,7 +124,7 @@ def test_random_bytes_do_no_harm(tmp_path_factory, tmp_path):
     tried = [compiler(), *SANITIZERS, str(empty), "-o", str(tmp_path / "empty")]
     if subprocess.run(tried, capture_output=True).returncode:
         pytest.skip("this machine's C compiler has no address and undefined sanitizers")
-    options = (*SANITIZERS, SOURCES / "firebrick.c", *FUZZ)
-    program = made(tmp_path_factory, "fuzz_random", options)
+    files = (str(path) for path in (SOURCES / "firebrick.c", *FUZZ))
+    program = made(tmp_path_factory, "fuzz_random", (*SANITIZERS, *files))
     done = subprocess.run([program, "7", "20000"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "20000 inputs\n"), done.stderr
