@@ -161,6 +161,77 @@ def test_a_board_with_other_contents_is_asked_what_it_is(library):
     assert board.poll(0) == NUMBER["CHANGED"]
 
 
+def test_what_the_board_is_asked_about_goes_in_turn(library):
+    info = replace(INFO, memories=1)
+    board = ready(library, info)
+    board.submit(bytes(90))
+    board.poll(0)
+    say(board, answers(7, b"newdigit")[0])
+    board.wire.sent.clear()
+    for _ in range(5):
+        board.poll()
+    what, how = Packet(Kind.INFO, 8).encode(), [Packet(Kind.STATISTICS, n) for n in (8, 9)]
+    assert board.wire.sent == [what, what, how[0].encode(), what, how[1].encode()]
+    # Neither an echo nor an answer to another question is taken.
+    before = board.counters["damaged"]
+    other = replace(info, digest=b"newdigit")
+    say(board, Packet(Kind.INFO, 8), Packet(Kind.INFO, 7, 0, other.encode()))
+    assert (bytes(board.info.digest), board.counters["damaged"]) == (b"network1", before)
+    say(board, Packet(Kind.INFO, 8, 0, other.encode()))
+    assert bytes(board.info.digest) == b"newdigit"
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+def test_another_board_may_come_while_no_frame_waits(library, frames):
+    board, other = ready(library), replace(INFO, height=7, chunk=16)
+    board.poll(0)
+    for _ in range(frames):
+        board.submit(bytes(90))
+    say(board, Packet(Kind.ACK, 20, 0, bytes(4)))
+    assert board.counters["resets"] == 1
+    base = 7 + frames
+    board.wire.sent.clear()
+    say(board, Packet(Kind.RESET, base))
+    assert board.wire.sent == [Packet(Kind.RESET, base).encode()]
+    board.wire.coming.append(Packet(Kind.INFO, base, 0, other.encode()).encode())
+    assert board.poll(0) == (NUMBER["CHANGED"] if frames else OK)
+    if not frames:
+        assert (board.info.height, board.info.chunks) == (7, 7)
+        assert board.submit(bytes(105)) == OK
+
+
+def test_a_board_that_begins_again_and_again_is_given_up(library):
+    def confused(data: bytes) -> list[bytes]:
+        packet = Packet.decode(data)
+        board.wire.now += 10
+        payload = {Kind.RESET: b"", Kind.INFO: INFO.encode()}.get(Kind(packet.kind))
+        if payload is not None:
+            return [Packet(packet.kind, packet.sequence, 0, payload).encode()]
+        return [Packet(Kind.ACK, packet.sequence + 20, 0, bytes(4)).encode()]
+
+    board = Board(library, Wire(reply=confused), first=7)
+    while not board.ready:
+        board.poll()
+    board.submit(bytes(90))
+    while (status := board.poll()) == OK and board.wire.now < 60_000:
+        pass
+    assert status == NUMBER["STUCK"]
+
+
+def test_results_that_are_there_are_not_waited_for(library):
+    board = ready(library)
+    for _ in range(2):
+        board.submit(bytes(90))
+    board.poll(0)
+    say(board, *answers(7))
+    board.wire.now = 5
+    assert board.poll(1000) == OK
+    assert board.wire.now == 5
+    assert len(board.results()) == 1
+    assert board.poll(100) == OK
+    assert board.wire.now == 105
+
+
 def test_statistics(library):
     device, board = Device(INFO, classify), ready(library)
     device.statistics = replace(device.statistics, answered=3, lost=65535, stalls=(1, 2**32 - 1, 3))
