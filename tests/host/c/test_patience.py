@@ -92,7 +92,7 @@ class DistantWire(Wire):
 
 
 def by_python(board: Distant, rate: int, frames: np.ndarray) -> None:
-    exchange = Exchange(DistantLink(board, rate), None, 5.0, str)
+    exchange = Exchange(DistantLink(board, rate), None, 5.0)
     exchange.meet()
     for pixels in frames:
         exchange.begin()
