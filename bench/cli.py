@@ -36,6 +36,7 @@ BENCHMARKS = (
     "faults",
     "link",
     "feed",
+    "c_driver",
     "sizes",
     "family",
     "explore",
