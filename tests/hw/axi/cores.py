@@ -1,0 +1,118 @@
+"""Cores of a small network for all widths of beats, side by side in one simulator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+
+from boards import BOARDS
+from gen.backend.assemble import Accelerator
+from gen.ir.network import QuantizedNetwork
+from gen.plan.planner import plan
+from hw.axi.core import Core, CoreShell, ports
+from protocol.registers import BEAT_BITS, BY_NAME, CoreInfo
+from sim import golden
+from tests.harness.verilated import TOP, VerilatedDesign, build
+from tests.harness.verilog import write_verilog
+from tests.networks import fire_network
+
+Beats = list[list[int]]
+CYCLES = 300
+"""A frame, that will do."""
+OKAY, SLVERR, DECERR = 0, 2, 3
+
+
+def core_info(network: QuantizedNetwork, beat_bits: int) -> CoreInfo:
+    """What the core of a network says of itself."""
+    classes, layers = network.output.shape[2], len(network.ops)
+    shape = network.input.shape
+    return CoreInfo(*shape, classes, layers, beat_bits, 100_000_000, network.digest)
+
+
+class Cores(wiring.Component):
+    """A core of each width; the names of the ports of one begin with ``u8``, say."""
+
+    def __init__(self, network: QuantizedNetwork):
+        self._network = network
+        super().__init__(
+            {
+                f"u{bits}_{name}": member
+                for bits in BEAT_BITS
+                for name, member in ports(bits).items()
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        made = plan(self._network, BOARDS["arty_a7"], fps=100_000_000 / CYCLES)
+        for bits in BEAT_BITS:
+            shell = CoreShell(
+                core_info(self._network, bits), Accelerator(self._network, made), made.sums_memory
+            )
+            m.submodules[f"core{bits}"] = core = Core(shell, bits)
+            for name, member in ports(bits).items():
+                outer, inner = getattr(self, f"u{bits}_{name}"), getattr(core, name)
+                m.d.comb += inner.eq(outer) if member.flow is wiring.In else outer.eq(inner)
+        return m
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the steps of a run returned, and what came on both streams."""
+
+    results: list[Any]
+    sums: Beats
+    best: Beats
+
+
+class CoreBench:
+    """Runs of the cores, each from power-up."""
+
+    def __init__(self, folder: Path):
+        self.network = fire_network(3)
+        source = folder / f"{TOP}.v"
+        write_verilog(Cores(self.network), source, TOP)
+        build(source, folder, ["u*"])
+        self._design = VerilatedDesign(folder, folder)
+
+    def info(self, beat_bits: int) -> CoreInfo:
+        return core_info(self.network, beat_bits)
+
+    def run(
+        self, beat_bits: int, steps: Sequence[Sequence], *, stall: float = 0.0, seed: int = 1
+    ) -> Outcome:
+        """Take steps of :class:`tests.hw.axi.bus_bench.Bench`."""
+        spec = {"unit": f"u{beat_bits}", "seed": seed, "stall": stall, "steps": list(steps)}
+        outcome = self._design.run("tests.hw.axi.bus_bench", spec)
+        assert outcome["failure"] is None, f"{outcome['failure']} ({self._design.last_run})"
+        received = outcome["received"]
+        return Outcome(outcome["results"], received["m_axis"], received["m_axis_top1"])
+
+    def answers(self, frames: np.ndarray, malformed: Sequence[bool] = ()) -> tuple[Beats, Beats]:
+        """What must come of frames, by the golden model: class sums, and best classes."""
+        sums_of = golden.class_sums(self.network, frames).tolist()
+        sums, best = [], []
+        for number, row in enumerate(sums_of):
+            user = int(bool(malformed) and malformed[number])
+            sums += [[v % 2**32, int(c == len(row) - 1), user] for c, v in enumerate(row)]
+            top = max(range(len(row)), key=lambda c: row[c])
+            best.append([top | (row[top] % 2**32) << 32, 1, user])
+        return sums, best
+
+
+def beats(data: bytes, beat_bits: int, *, last: bool = True, user: bool = False) -> Beats:
+    """Bytes as beats: ``last`` on the last one, ``user`` on the first one."""
+    size = beat_bits // 8
+    words = [data[at : at + size] for at in range(0, len(data), size)]
+    found = [[int.from_bytes(word, "little"), 0, 0] for word in words]
+    found[-1][1], found[0][2] = int(last), int(user)
+    return found
+
+
+def address(name: str) -> int:
+    """Of a register."""
+    return BY_NAME[name].address
