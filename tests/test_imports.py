@@ -27,7 +27,7 @@ GEN_PARTS = frozenset(
     )
 )
 CORE = frozenset({"hw.stream", "hw.arith", "hw.layers"})
-HARDWARE = CORE | {"hw.frames", "hw.link"}
+HARDWARE = CORE | {"hw.frames", "hw.link", "hw.axi"}
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "protocol": frozenset(),
     "hw.stream": frozenset({"protocol"}),
@@ -35,6 +35,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "hw.layers": frozenset({"protocol", "hw.stream", "hw.arith"}),
     "hw.frames": frozenset({"protocol", "hw.stream"}),
     "hw.link": frozenset({"protocol", "hw.stream", "hw.arith", "hw.frames"}),
+    "hw.axi": frozenset({"protocol", "hw.stream"}),
     "boards": frozenset({"protocol"}) | HARDWARE,
     "gen.common": frozenset(),
     "gen.ir": frozenset({"gen.common"}),

@@ -1,7 +1,9 @@
 """Frames from AXI4-Stream: beats to bytes, and whether each frame is as it should be."""
 
+from enum import Enum
+
 from amaranth.hdl import Module, Mux, ResetSignal, Signal, unsigned
-from amaranth.lib import enum, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.axi.signatures import beat
@@ -13,7 +15,7 @@ from protocol.registers import CoreInfo, FrameError
 ERROR_BITS = 2
 
 
-class _State(enum.Enum, shape=2):
+class _State(Enum):
     TAKE = 0
     """A frame's beats are taken, or the first one is awaited."""
     PAD = 1

@@ -12,18 +12,27 @@ from amaranth.lib import wiring
 from boards import BOARDS
 from gen.backend.assemble import Accelerator
 from gen.ir.network import QuantizedNetwork
+from gen.ir.ops import INPUT
 from gen.plan.planner import plan
 from hw.axi.core import Core, CoreShell, ports
-from protocol.registers import BEAT_BITS, BY_NAME, CoreInfo
+from protocol.registers import BEAT_BITS, BY_NAME, CoreInfo, FrameError
 from sim import golden
 from tests.harness.verilated import TOP, VerilatedDesign, build
 from tests.harness.verilog import write_verilog
-from tests.networks import fire_network
+from tests.networks import NetworkBuilder
 
 Beats = list[list[int]]
+"""Of each, the data, TLAST and TUSER."""
 CYCLES = 300
 """A frame, that will do."""
 OKAY, SLVERR, DECERR = 0, 2, 3
+
+
+def small_network() -> QuantizedNetwork:
+    """Two convolutions; a frame has 90 bytes, which do not fill beats of 4."""
+    net = NetworkBuilder((5, 6, 3), 3)
+    x = net.conv("conv1", INPUT, 4, 3, stride=2, pad=1)
+    return net.finish("small", net.conv("conv10", x, 3, 1, signed=True))
 
 
 def core_info(network: QuantizedNetwork, beat_bits: int) -> CoreInfo:
@@ -73,7 +82,7 @@ class CoreBench:
     """Runs of the cores, each from power-up."""
 
     def __init__(self, folder: Path):
-        self.network = fire_network(3)
+        self.network = small_network()
         source = folder / f"{TOP}.v"
         write_verilog(Cores(self.network), source, TOP)
         build(source, folder, ["u*"])
@@ -105,11 +114,50 @@ class CoreBench:
 
 
 def beats(data: bytes, beat_bits: int, *, last: bool = True, user: bool = False) -> Beats:
-    """Bytes as beats: ``last`` on the last one, ``user`` on the first one."""
+    """Bytes as beats: ``last`` on the last one, ``user`` on the first one.
+
+    What the last one has to spare is set, since nobody should look at it.
+    """
     size = beat_bits // 8
-    words = [data[at : at + size] for at in range(0, len(data), size)]
+    padded = data + b"\xa5" * (-len(data) % size)
+    words = [padded[at : at + size] for at in range(0, len(padded), size)]
     found = [[int.from_bytes(word, "little"), 0, 0] for word in words]
     found[-1][1], found[0][2] = int(last), int(user)
+    return found
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A frame as the accelerator gets it, and what was wrong with it."""
+
+    data: bytes
+    error: FrameError
+
+
+def taken(sent: Beats, info: CoreInfo) -> list[Taken]:
+    """The frames that beats amount to, by what ``docs/ip-core.md`` says of them.
+
+    They are cut in front of each ``TUSER`` and behind each ``TLAST``, and each piece is one frame.
+    One that has not ended yet counts once its bytes are there.
+    """
+    size, whole, found = info.beat_bits // 8, info.frame_bytes, []
+    data, skipping = bytearray(), False
+    for word, last, user in sent:
+        skipping &= not user
+        if skipping:
+            skipping = not last
+            continue
+        if user and data:
+            found.append(Taken(bytes(data).ljust(whole, b"\0"), FrameError.RESTARTED))
+            data = bytearray()
+        data += word.to_bytes(size, "little")
+        if len(data) >= whole:
+            error = FrameError.NONE if last else FrameError.LONG
+            found.append(Taken(bytes(data[:whole]), error))
+            data, skipping = bytearray(), not last
+        elif last:
+            found.append(Taken(bytes(data).ljust(whole, b"\0"), FrameError.SHORT))
+            data = bytearray()
     return found
 
 
