@@ -148,6 +148,9 @@ class Board:
         link is its UART.
     coded : bool
         It is to take coded frames, too.
+    beat_bits : int or None
+        If it is no board but a place for an IP core, in a chip of whatever else: the width of the
+        core's AXI4-Stream of pixels. :func:`boards.core.core_target` makes these.
     """
 
     name: str
@@ -164,6 +167,7 @@ class Board:
     phy: Phy | None = None
     station: Station | None = None
     coded: bool = False
+    beat_bits: int | None = None
 
     @property
     def memory_bits(self) -> int:

@@ -23,6 +23,7 @@ GEN_PARTS = frozenset(
         "timing",
         "report",
         "backend",
+        "ip",
         "explore",
     )
 )
@@ -63,6 +64,19 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         }
     )
     | HARDWARE,
+    "gen.ip": frozenset(
+        {
+            "gen.common",
+            "gen.ir",
+            "gen.cost",
+            "gen.plan",
+            "gen.report",
+            "gen.backend",
+            "boards",
+            "hw.axi",
+            "protocol",
+        }
+    ),
     "gen.explore": frozenset(
         {"gen.common", "gen.ir", "gen.formats", "gen.quantise", "gen.nodes", "gen.plan", "boards"}
     ),
