@@ -15,7 +15,7 @@ A system adds the core, its files and its registers so:
     region = SoCRegion(origin=0x3000_0000, size=FirebrickCore.SIZE, cached=False)
     self.bus.add_slave("firebrick", self.firebrick.bus, region)
 
-`python {file}` writes the Verilog of a small system with the core, to `litex/gateware`.
+`python {file}` writes the Verilog of a small system with the core, example_soc.v.
 """
 
 from pathlib import Path
@@ -23,7 +23,6 @@ from pathlib import Path
 from litex.build.generic_platform import Pins, Subsignal
 from litex.build.sim import SimPlatform
 from litex.gen import LiteXModule
-from litex.soc.integration.builder import Builder
 from litex.soc.integration.soc import SoCRegion
 from litex.soc.integration.soc_core import SoCMini
 from litex.soc.interconnect import stream, wishbone
@@ -126,7 +125,7 @@ class ExampleSoC(SoCMini):
 
     def __init__(self, platform):
         self.cd_sys = ClockDomain()
-        super().__init__(platform, {clock_hz}, ident="firebrick", with_timer=False)
+        super().__init__(platform, {clock_hz}, ident="", with_timer=False)
         self.comb += [
             self.cd_sys.clk.eq(platform.request("sys_clk")),
             self.cd_sys.rst.eq(platform.request("sys_rst")),
@@ -156,11 +155,10 @@ class ExampleSoC(SoCMini):
 
 
 if __name__ == "__main__":
-    soc = ExampleSoC(SimPlatform("SIM", IO))
-    out = str(HERE / "litex")
-    Builder(soc, output_dir=out, compile_software=False, compile_gateware=False).build(
-        build_name="example_soc", run=False
-    )
+    platform = SimPlatform("SIM", IO)
+    soc = ExampleSoC(platform)
+    soc.finalize()
+    platform.get_verilog(soc, name="example_soc").write("example_soc.v")
 '''
 
 

@@ -29,7 +29,7 @@ ETHERNET_CORE = {
     "rgmii": Resources(lut=3580, ff=2530, dsp=0, bram36=6.5),
 }
 """What Ethernet takes more than a UART, by how the PHY is wired; as Yosys counts it."""
-AXI = Resources(lut=470, ff=600, dsp=0, bram36=0)
+AXI = Resources(lut=455, ff=530, dsp=0, bram36=0)
 """What an IP core has in the place of link and shell, but for its memory of sums, with beats of 8
 bits; as Yosys counts it."""
 AXI_PER_BIT = Resources(lut=1, ff=2, dsp=0, bram36=0)

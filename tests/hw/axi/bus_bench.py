@@ -7,6 +7,7 @@ of a method's name of :class:`Bench` and its arguments; it ends with what these 
 import logging
 import random
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import cocotb
@@ -73,6 +74,8 @@ class Bench:
         }
         self.received: dict[str, list[list[int]]] = {"m_axis": [], "m_axis_top1": []}
         self.broken: str | None = None
+        self.ends: list[int] = []
+        """Cycles in which packets of class sums ended."""
         for channel in self._channels.values():
             if stall:
                 channel.set_pause_generator(self._pauses(stall))
@@ -102,10 +105,10 @@ class Bench:
         """Wait until all beats have been taken."""
         await self._pixels.wait()
 
-    async def receive(self, channel: str, count: int) -> None:
+    async def receive(self, channel: str, number: int) -> None:
         """Wait until so many beats have come in all."""
         sink, found = self._channels[channel], self.received[channel]
-        while len(found) < count:
+        while len(found) < number:
             found.append(_values(await sink.recv()))
 
     async def write(self, address: int, data: list[int]) -> int:
@@ -149,7 +152,7 @@ class Bench:
             channel: [self._wires(channel.strip(), names) for names in ((valid, ready), payload)]
             for channel, (valid, ready, payload) in CHANNELS.items()
         }
-        while True:
+        for cycle in count():
             await RisingEdge(self._clock)
             for channel, ((valid, ready), payload) in wires.items():
                 now = tuple(int(wire.value) for wire in payload) if int(valid.value) else ()
@@ -160,6 +163,8 @@ class Bench:
                 held.pop(channel, None)
                 if running and now and not int(ready.value):
                     held[channel] = now
+                elif running and channel == "m_axis" and now[1:2] == (1,):
+                    self.ends.append(cycle)
 
     def _wires(self, bus: str, names: tuple[str, ...]) -> list[Any]:
         return [getattr(self._dut, f"{self._unit}_{bus}_{name}") for name in names]
@@ -197,4 +202,5 @@ async def play(dut: Any, spec: dict) -> dict:
         results = await _play(bench, spec["steps"])
     except Failure as error:
         failure = str(error)
-    return {"failure": failure, "results": results, "received": bench.received}
+    found = {"results": results, "received": bench.received, "ends": bench.ends}
+    return {"failure": failure, **found}

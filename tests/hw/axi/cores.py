@@ -13,6 +13,7 @@ from boards import BOARDS
 from gen.backend.assemble import Accelerator
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT
+from gen.plan.plan import Plan
 from gen.plan.planner import plan
 from hw.axi.core import Core, CoreShell, ports
 from protocol.registers import BEAT_BITS, BY_NAME, CoreInfo, FrameError
@@ -33,6 +34,11 @@ def small_network() -> QuantizedNetwork:
     net = NetworkBuilder((5, 6, 3), 3)
     x = net.conv("conv1", INPUT, 4, 3, stride=2, pad=1)
     return net.finish("small", net.conv("conv10", x, 3, 1, signed=True))
+
+
+def small_plan(network: QuantizedNetwork) -> Plan:
+    """A plan for it."""
+    return plan(network, BOARDS["arty_a7"], fps=100_000_000 / CYCLES)
 
 
 def core_info(network: QuantizedNetwork, beat_bits: int) -> CoreInfo:
@@ -57,7 +63,7 @@ class Cores(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        made = plan(self._network, BOARDS["arty_a7"], fps=100_000_000 / CYCLES)
+        made = small_plan(self._network)
         for bits in BEAT_BITS:
             shell = CoreShell(
                 core_info(self._network, bits), Accelerator(self._network, made), made.sums_memory
@@ -71,22 +77,36 @@ class Cores(wiring.Component):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the steps of a run returned, and what came on both streams."""
+    """What the steps of a run returned, what came on both streams, and when packets ended."""
 
     results: list[Any]
     sums: Beats
     best: Beats
+    ends: list[int]
 
 
 class CoreBench:
-    """Runs of the cores, each from power-up."""
+    """Runs of cores of a network, each from power-up.
 
-    def __init__(self, folder: Path):
-        self.network = small_network()
-        source = folder / f"{TOP}.v"
-        write_verilog(Cores(self.network), source, TOP)
-        build(source, folder, ["u*"])
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    folder : Path
+        With the Verilog of a top, whose ports are those of cores, and begin with ``u8`` where
+        beats have 8 bits.
+    """
+
+    def __init__(self, network: QuantizedNetwork, folder: Path):
+        self.network = network
+        build(folder / f"{TOP}.v", folder, ["u*"])
         self._design = VerilatedDesign(folder, folder)
+
+    @staticmethod
+    def of_all_widths(folder: Path) -> "CoreBench":
+        """Those of a small network."""
+        network = small_network()
+        write_verilog(Cores(network), folder / f"{TOP}.v", TOP)
+        return CoreBench(network, folder)
 
     def info(self, beat_bits: int) -> CoreInfo:
         return core_info(self.network, beat_bits)
@@ -99,7 +119,8 @@ class CoreBench:
         outcome = self._design.run("tests.hw.axi.bus_bench", spec)
         assert outcome["failure"] is None, f"{outcome['failure']} ({self._design.last_run})"
         received = outcome["received"]
-        return Outcome(outcome["results"], received["m_axis"], received["m_axis_top1"])
+        streams = received["m_axis"], received["m_axis_top1"]
+        return Outcome(outcome["results"], *streams, outcome["ends"])
 
     def answers(self, frames: np.ndarray, malformed: Sequence[bool] = ()) -> tuple[Beats, Beats]:
         """What must come of frames, by the golden model: class sums, and best classes."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from protocol.registers import BEAT_BITS, BY_NAME, REGISTERS, FrameError
-from tests.hw.axi.cores import DECERR, OKAY, SLVERR, CoreBench, address, beats, taken
+from tests.hw.axi.cores import DECERR, OKAY, SLVERR, CoreBench, address, beats, small_plan, taken
 from tests.networks import random_frames
 
 STALLS = [0.0, 0.4]
@@ -14,7 +14,7 @@ DONE, ERROR = 1, 2
 
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory):
-    return CoreBench(tmp_path_factory.mktemp("cores"))
+    return CoreBench.of_all_widths(tmp_path_factory.mktemp("cores"))
 
 
 def read(name):
@@ -44,6 +44,15 @@ def test_frames_are_answered_as_by_the_golden_model(cores, bits, stall):
     outcome = cores.run(bits, steps, stall=stall, seed=bits)
     assert outcome.sums == sums
     assert outcome.best == best
+
+
+@pytest.mark.parametrize("bits", BEAT_BITS)
+def test_frames_back_to_back_take_as_long_as_planned(cores, bits):
+    frames = random_frames(cores.network, 6)
+    sent = [beat for frame in frames for beat in beats(frame.tobytes(), bits)]
+    steps = [["send", sent], ["receive", "m_axis", 3 * len(frames)]]
+    ends = cores.run(bits, steps).ends
+    assert ends[-1] - ends[-2] == small_plan(cores.network).cycles
 
 
 def faulty(frames, bits):
