@@ -26,10 +26,10 @@ class Made:
         return (self.folder.path / name).read_text()
 
 
-def planned(part: str, **goal: float) -> PlannedCore:
+def planned(part: str, fps: float | None = None) -> PlannedCore:
     network, found = tiny_network(1), find_part(part)
     target = core_target(found, share_of(found, "", 0.8), BEAT_BITS)
-    return PlannedCore(network, Goal(target, utilisation=1.0, **goal).plan(network), target)
+    return PlannedCore(network, Goal(target, fps=fps, utilisation=1.0).plan(network), target)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from protocol.registers import (
     CoreInfo,
     fields,
 )
-from tests.paths import ROOT
 
 INFO = CoreInfo(4, 6, 3, 10, 5, 32, 100_000_000, b"\x01\x02\x03\x04\x05\x06\x07\x88")
 
@@ -105,7 +104,3 @@ def test_markdown_has_all_fields():
     assert table() in text
     assert "| `DIGEST_LOW` | `0x04030201` |" in text
     assert "| `CONTROL` | `0x" not in text
-
-
-def test_the_documentation_has_the_same_table():
-    assert table() in (ROOT / "docs" / "ip-core.md").read_text()
