@@ -55,10 +55,18 @@ def test_a_compiler_reads_the_header(tmp_path):
     names += ["FRAME_BYTES", "FRAME_BEATS", "SUMS"]
     lines = [f'    printf("{name} %lu\\n", (unsigned long)FIREBRICK_{name});' for name in names]
     body = "\n".join(lines)
-    (tmp_path / "main.c").write_text(
+    (tmp_path / "main.cpp").write_text(
         f'#include <stdio.h>\n#include "core.h"\nint main(void) {{\n{body}\n    return 0;\n}}\n'
     )
-    command = ["cc", "-Wall", "-Werror", "-pedantic", "-o", tmp_path / "main", tmp_path / "main.c"]
+    command = [
+        "g++",
+        "-Wall",
+        "-Werror",
+        "-pedantic",
+        "-o",
+        tmp_path / "main",
+        tmp_path / "main.cpp",
+    ]
     subprocess.run(command, check=True)
     out = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout
     found = dict(line.split() for line in out.splitlines())
