@@ -3,8 +3,9 @@
 from amaranth.build import Attrs, Pins, Platform, Resource
 from amaranth_boards.arty_a7 import ArtyA7_35Platform, ArtyA7_100Platform
 
-from boards.board import Board, Phy, Resources
+from boards.board import Board, Phy
 from boards.bridge import FT2232H
+from boards.parts import find_part
 from boards.seven_series import SevenSeriesPlatform
 
 
@@ -44,7 +45,7 @@ ARTY_A7 = Board(
     part="xc7a100tcsg324-1",
     loader="arty_a7_100t",
     idcode=0x0363_1093,
-    resources=Resources(lut=63_400, ff=126_800, dsp=240, bram36=135),
+    resources=find_part("xc7a100t").resources,
     clock_hz=100_000_000,
     baud=FT2232H.usual(100_000_000),
     platform=ArtyA7Platform,
@@ -57,7 +58,7 @@ ARTY_A7_35 = Board(
     part="xc7a35tcsg324-1",
     loader="arty_a7_35t",
     idcode=0x0362_D093,
-    resources=Resources(lut=20_800, ff=41_600, dsp=90, bram36=50),
+    resources=find_part("xc7a35t").resources,
     clock_hz=100_000_000,
     baud=FT2232H.usual(100_000_000),
     platform=ArtyA735Platform,

@@ -150,6 +150,9 @@ class Board:
         It is to take coded frames, too.
     keyed : bool
         Whoever gives it new contents needs its key; only of a network that can have such.
+    beat_bits : int or None
+        If it is no board but a place for an IP core, in a chip of whatever else: the width of the
+        core's AXI4-Stream of pixels. :func:`boards.core.core_target` makes these.
     """
 
     name: str
@@ -167,6 +170,7 @@ class Board:
     station: Station | None = None
     coded: bool = False
     keyed: bool = False
+    beat_bits: int | None = None
 
     @property
     def memory_bits(self) -> int:

@@ -9,14 +9,12 @@ from amaranth.hdl import IOPort, Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import LatticeECP5Platform
 
-from boards.board import TOP, Board, BuildStep, Phy, Resources
+from boards.board import TOP, Board, BuildStep, Phy
 from boards.bridge import FT2232H, Bridge
+from boards.parts import find_part
 from boards.pll import find_pll, pll
 from boards.sources import KEEP_COPIES, TIMING_NOT_MET, place_and_route, sources
 from hw.stream.dp16kd import Dp16kd
-
-ECP5_85 = Resources(lut=83_640, ff=83_640, dsp=156, bram36=104)
-"""Of the LFE5U-85F and its relatives with transceivers: 208 block RAMs of 18 Kbit."""
 
 _OPEN = """\
 #!/bin/sh
@@ -80,7 +78,7 @@ def ecp5_board(
         part=part,
         loader=loader,
         idcode=idcode,
-        resources=ECP5_85,
+        resources=find_part("lfe5u-85f").resources,
         clock_hz=clock_hz,
         baud=bridge.usual(clock_hz),
         platform=platform,

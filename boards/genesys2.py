@@ -2,8 +2,9 @@
 
 from amaranth_boards.genesys2 import Genesys2Platform as LibraryPlatform
 
-from boards.board import Board, Phy, Resources
+from boards.board import Board, Phy
 from boards.bridge import FT232R
+from boards.parts import find_part
 from boards.seven_series import SevenSeriesPlatform
 
 
@@ -17,7 +18,7 @@ GENESYS2 = Board(
     part="xc7k325tffg900-2",
     loader="genesys2",
     idcode=0x0365_1093,
-    resources=Resources(lut=203_800, ff=407_600, dsp=840, bram36=445),
+    resources=find_part("xc7k325t").resources,
     clock_hz=100_000_000,
     baud=FT232R.usual(100_000_000),
     platform=Genesys2Platform,

@@ -22,6 +22,7 @@ from docs.rates import Rates, grouped
 from docs.tables import tables
 from gen.common.console import BAD_INPUT, WRONG
 from gen.common.errors import INTERRUPTED
+from gen.ip import registers
 from protocol import messages, packets
 from protocol.coding.typical import KEEPING, typical_part
 from protocol.framing import frame
@@ -32,7 +33,7 @@ PAGES = {
     name: FOLDER / name
     for name in (
         *("commands.md", "protocol.md", "benchmarks.md", "results.md"),
-        *("accuracy.md", "coding.md", "explore.md"),
+        *("accuracy.md", "coding.md", "explore.md", "ip-core.md"),
     )
 } | {"README.md": FOLDER.parent / "README.md"}
 """Files by the names of their templates."""
@@ -79,6 +80,7 @@ def _contents() -> dict[str, Any]:
         "rate": rates.rate,
         "alone": rates.alone,
         "tables": tables,
+        "registers": registers.table(),
     }
 
 

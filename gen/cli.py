@@ -14,6 +14,8 @@ from gen.common.build_folder import BUILD
 from gen.common.console import GenerateByDefault, ProcessCount, Scheduler
 from gen.common.options import with_options
 from gen.compare import compare as compare_builds
+from gen.core_command import HELP as CORE_HELP
+from gen.core_command import core
 from gen.explore.options import Choice, with_input_size
 from gen.explore.run import Means
 from gen.explore.run import explore as run_sweep
@@ -64,6 +66,10 @@ python -m gen --board arty_a7 --model squeezenet1.1.onnx --calibrate photos/ \\
 python -m gen --board ulx3s_85 --fps 200 --bitstream
 python -m gen --board genesys2 --family sr=0.25,bypass=simple --calibrate photos/
 python -m gen --board arty_a7 --updatable --update-key board.key
+
+\b
+[bold]IP cores[/bold] for a part of your own, with AXI4-Stream and AXI4-Lite
+python -m gen core --help
 
 \b
 [bold]Other forms of a network[/bold]: QDQ ONNX, a small compressed file
@@ -240,6 +246,9 @@ def export(
         Targets(qdq, fbz, npz),
         json=json,
     )
+
+
+app.command(help=CORE_HELP)(with_options(core))
 
 
 _COMPARE_HELP = """

@@ -13,6 +13,7 @@ SEVERAL = 3
 COMMANDS = {
     "bench/cli.py",
     "gen/cli.py",
+    "gen/core_command.py",
     "gen/timing/__main__.py",
     "host/commands/bench.py",
     "host/commands/classify.py",

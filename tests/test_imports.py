@@ -23,11 +23,12 @@ GEN_PARTS = frozenset(
         "timing",
         "report",
         "backend",
+        "ip",
         "explore",
     )
 )
 CORE = frozenset({"hw.stream", "hw.arith", "hw.layers"})
-HARDWARE = CORE | {"hw.frames", "hw.link"}
+HARDWARE = CORE | {"hw.frames", "hw.link", "hw.axi"}
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "protocol": frozenset(),
     "hw.stream": frozenset({"protocol"}),
@@ -35,6 +36,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "hw.layers": frozenset({"protocol", "hw.stream", "hw.arith"}),
     "hw.frames": frozenset({"protocol", "hw.stream"}),
     "hw.link": frozenset({"protocol", "hw.stream", "hw.arith", "hw.frames"}),
+    "hw.axi": frozenset({"protocol", "hw.stream"}),
     "boards": frozenset({"protocol"}) | HARDWARE,
     "gen.common": frozenset({"protocol"}),
     "gen.ir": frozenset({"gen.common"}),
@@ -62,6 +64,19 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         }
     )
     | HARDWARE,
+    "gen.ip": frozenset(
+        {
+            "gen.common",
+            "gen.ir",
+            "gen.cost",
+            "gen.plan",
+            "gen.report",
+            "gen.backend",
+            "boards",
+            "hw.axi",
+            "protocol",
+        }
+    ),
     "gen.explore": frozenset(
         {"gen.common", "gen.ir", "gen.formats", "gen.quantise", "gen.nodes", "gen.plan", "boards"}
     ),

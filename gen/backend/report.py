@@ -76,10 +76,10 @@ def report(
     """
     figures = Figures(network, plan, board)
     parts = (
-        (f"{network.name} on {plan.board}", _layers(figures, resources=width >= WIDE)),
-        *_waiting(figures),
-        (f"{board.title} ({board.part})", _totals(figures)),
-        ("Network", _about(network)),
+        (f"{network.name} on {plan.board}", layers_table(figures, resources=width >= WIDE)),
+        *waiting_tables(figures),
+        (f"{board.title} ({board.part})", totals_table(figures)),
+        ("Network", network_table(network)),
         ("Rates", _rates(figures)),
         ("Links", _links(figures)),
     )
@@ -88,9 +88,19 @@ def report(
     return Group(*(item for pair in titled for item in pair))
 
 
-def _layers(figures: Figures, *, resources: bool) -> Table:
+def layers_table(figures: Figures, *, resources: bool, around: str = BOARD) -> Table:
+    """A line for each layer, and one for what is around the accelerator.
+
+    Parameters
+    ----------
+    figures : Figures
+    resources : bool
+        Whether there is room for each one's.
+    around : str
+        What to call the last one.
+    """
     slowest = figures.plan.slowest
-    table = _table(
+    table = plain_table(
         caption="bits stored>multiplied; cycles a frame, the slowest in bold; what multiplies; "
         "memory of weights/window\n"
     )
@@ -109,11 +119,12 @@ def _layers(figures: Figures, *, resources: bool) -> Table:
     shell = figures.shell
     numbers = _numbers(shell.resources) if resources else ()
     style = "bold" if BOARD in slowest else "dim"
-    table.add_row(BOARD, *[""] * 5, str(shell.cycles), "", "", *numbers, style=style)
+    table.add_row(around, *[""] * 5, str(shell.cycles), "", "", *numbers, style=style)
     return table
 
 
-def _table(*, caption: str | None = None, header: bool = True) -> Table:
+def plain_table(*, caption: str | None = None, header: bool = True) -> Table:
+    """An empty table as all of a report are."""
     return Table(
         caption=caption,
         caption_justify="left",
@@ -143,9 +154,11 @@ def _numbers(resources: Resources) -> tuple[str, ...]:
     return tuple(f"{getattr(resources, name):g}" for name in TITLES)
 
 
-def _waiting(figures: Figures) -> Iterator[tuple[str, Table]]:
+def waiting_tables(figures: Figures) -> Iterator[tuple[str, Table]]:
     """The queues where paths rejoin, if there are any that wait for a longer path."""
-    table = _table(caption="pixels of room; the longest that one waits, as analysed; its memory\n")
+    table = plain_table(
+        caption="pixels of room; the longest that one waits, as analysed; its memory\n"
+    )
     table.add_column("input of", overflow="fold")
     table.add_column("queued behind", overflow="fold")
     for name in ("pixels", "waits us", "transfers", "lanes", "memory"):
@@ -158,8 +171,9 @@ def _waiting(figures: Figures) -> Iterator[tuple[str, Table]]:
         yield "Queues where paths rejoin", table
 
 
-def _totals(figures: Figures) -> Table:
-    table = _table()
+def totals_table(figures: Figures) -> Table:
+    """What is planned of each resource, of what there is."""
+    table = plain_table()
     for name in ("resource", "planned", "available", "used"):
         table.add_column(name, justify="left" if name == "resource" else "right")
     for use in figures.uses:
@@ -167,9 +181,9 @@ def _totals(figures: Figures) -> Table:
     return table
 
 
-def _about(network: QuantizedNetwork) -> Table:
+def network_table(network: QuantizedNetwork) -> Table:
     """Where the network comes from, and its size."""
-    table = _table(header=False)
+    table = plain_table(header=False)
     table.add_column(no_wrap=True)
     table.add_column()
     for about, text in network.source.items():
@@ -180,7 +194,7 @@ def _about(network: QuantizedNetwork) -> Table:
 
 
 def _rates(figures: Figures) -> Table:
-    table = _table(header=False)
+    table = plain_table(header=False)
     table.add_column(no_wrap=True)
     table.add_column()
     plan = figures.plan
@@ -188,7 +202,7 @@ def _rates(figures: Figures) -> Table:
     table.add_row(
         "accelerator",
         f"{plan.cycles} cycles a frame at {plan.clock_hz / 1e6:g} MHz: "
-        f"{plan.frames_per_second:.1f} frames/s (slowest: {escape(_some(plan.slowest))})",
+        f"{plan.frames_per_second:.1f} frames/s (slowest: {escape(some_names(plan.slowest))})",
     )
     link = figures.link
     table.add_row("link", f"{link.name}: {link.raw:.1f} frames/s")
@@ -200,7 +214,7 @@ def _rates(figures: Figures) -> Table:
         table.add_row("", better)
     table.add_row("latency", latency_words(figures.latency))
     if plan.headroom:
-        table.add_row("a tenth more of", _more(figures))
+        table.add_row("a tenth more of", more_words(figures))
     if figures.who_updates:
         table.add_row("new weights", figures.who_updates)
     if figures.fixed:
@@ -216,7 +230,7 @@ def latency_words(found: Latency) -> str:
 
 def _links(figures: Figures) -> Table:
     """A line for each link that the board could have."""
-    table = _table(
+    table = plain_table(
         caption="frames/s; coded as photographs are on average, without loss and with the largest "
         "steps that keep some 97 % of their classes; latency from the last packet sent; bold: this "
         "one\n"
@@ -233,15 +247,15 @@ def _links(figures: Figures) -> Table:
     return table
 
 
-def _some(names: list[str]) -> str:
+def some_names(names: list[str]) -> str:
     """The names, or the first of many."""
     if len(names) <= NAMED:
         return ", ".join(names)
     return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
-def _more(figures: Figures) -> str:
-    """What a tenth more of each resource would bring."""
+def more_words(figures: Figures) -> str:
+    """In words: what a tenth more of each resource would bring."""
     gains = [
         f"{title} {rate:.1f}"
         for title, rate in figures.headroom.items()

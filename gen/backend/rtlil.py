@@ -28,7 +28,9 @@ for command in sys.argv[1:]:
 """
 
 
-def write_rtlil(component: Component, path: str | Path, name: str) -> None:
+def write_rtlil(
+    component: Component, path: str | Path, name: str, chip: object | None = None
+) -> None:
     """Elaborate a component and write it as RTLIL.
 
     Parameters
@@ -37,9 +39,11 @@ def write_rtlil(component: Component, path: str | Path, name: str) -> None:
     path : path
     name : str
         Of its top module.
+    chip : object, optional
+        Whose block RAM to use, its ``block_ram``; arrays of words unless given.
     """
     with no_collection():
-        text = rtlil.convert(component, name=name, emit_src=False)
+        text = rtlil.convert(component, name=name, platform=chip, emit_src=False)
     Path(path).write_text(text)
 
 
@@ -60,6 +64,24 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
             "delete t:$scopeinfo",
             f'write_verilog -norename -noattr "{Path(verilog_path)}"',
         )
+    _check_complete(Path(verilog_path))
+
+
+def rtlil_to_vendor_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
+    """Translate an RTLIL file to Verilog for a vendor's tools, with the primitives that it has.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys is missing, or with its own message if it fails.
+    """
+    run_yosys(
+        f'read_rtlil "{Path(rtlil_path)}"',
+        "proc -nomux -norom",
+        "memory_collect",
+        "attrmap -remove src -remove top -remove generator",
+        f'write_verilog -norename "{Path(verilog_path)}"',
+    )
     _check_complete(Path(verilog_path))
 
 

@@ -15,6 +15,9 @@ from gen.nodes.option import Option
 from gen.plan.link import check_clock
 from gen.plan.problem import Choices, Problem, attempt
 
+SUGGESTED = 4
+"""Most boards that are named."""
+
 
 def feasible(problem: Problem, clock_hz: int, fps: float | None) -> bool:
     """Whether there is a plan.
@@ -75,7 +78,8 @@ def _story(
     name = problem.board.name
     if resource != "bram36":
         noun = {"dsp": "DSP blocks", "lut": "LUTs", "ff": "flip-flops"}[resource]
-        part = "" if resource == "dsp" else f" ({problem.utilisation:.0%} of the device)"
+        whole = resource == "dsp" or problem.utilisation == 1
+        part = "" if whole else f" ({problem.utilisation:.0%} of the device)"
         return f"it needs at least {needed:.0f} {noun}, {name} has {available:.0f}{part}"
     weights = sum(
         problem.graph[node].weight_cost(option.plan, problem.costs).bram36
@@ -107,6 +111,8 @@ def _advice(problem: Problem, boards: Sequence[Board], clock_hz: int, fps: float
         other = _linked_alike(board, problem.board, clock)
         if other is not None and feasible(replace(problem, board=other), clock, fps):
             holds.append(other.name)
+        if len(holds) == SUGGESTED:
+            break
     if holds:
         hints.append(f"as it is it would fit {' or '.join(holds)}")
     return ", ".join(hints)
@@ -125,6 +131,8 @@ def _linked_alike(other: Board, board: Board, clock_hz: int) -> Board | None:
     """Another board with the link of ``board``; None if it has none, or not at that clock."""
     if other.name == board.name:
         return None
+    if board.beat_bits is not None:
+        return other
     if board.station is not None:
         linked = replace(other, station=board.station) if other.phy is not None else None
     else:

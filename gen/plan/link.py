@@ -31,6 +31,11 @@ ETHERNET_CORE = {
     "rgmii": Resources(lut=3580, ff=2530, dsp=0, bram36=6.5),
 }
 """What Ethernet takes more than a UART, by how the PHY is wired; as Yosys counts it."""
+AXI = Resources(lut=455, ff=530, dsp=0, bram36=0)
+"""What an IP core has in the place of link and shell, but for its memory of sums, with beats of 8
+bits; as Yosys counts it."""
+AXI_PER_BIT = Resources(lut=1, ff=2, dsp=0, bram36=0)
+"""The same for each bit of a beat more."""
 DECODER = Resources(lut=655, ff=480, dsp=0, bram36=0)
 """What takes coded frames, but for the memory of a row; as Yosys counts it."""
 STALLS = Resources(lut=70, ff=45, dsp=0, bram36=0)
@@ -75,6 +80,8 @@ def sums_memory(network: QuantizedNetwork) -> MemoryKind:
 
 def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
     """The link and the shell around the accelerator, in what the 7-series has."""
+    if board.beat_bits is not None:
+        return axi_cost(network, board.beat_bits)
     info = packet_format(network, board)
     memories = [
         memory_cost("block", info.credits * info.chunk, 8),
@@ -94,8 +101,24 @@ def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
     return total(parts)
 
 
+def axi_cost(network: QuantizedNetwork, beat_bits: int) -> Resources:
+    """What an IP core has around the accelerator, in what the 7-series has.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    beat_bits : int
+        Of its stream of pixels.
+    """
+    sums = memory_cost(sums_memory(network), network.output.shape[2], 32)
+    streams = [STALLS_PER_STREAM] * len(network.ops)
+    return total([AXI, *[AXI_PER_BIT] * (beat_bits - 8), sums, STALLS, *streams])
+
+
 def link_name(board: Board) -> str:
     """For people."""
+    if board.beat_bits is not None:
+        return f"AXI4-Stream, {board.beat_bits} bits a beat"
     if board.station is None:
         return f"UART at {board.baud} baud"
     assert board.phy is not None
@@ -108,9 +131,11 @@ def link_name(board: Board) -> str:
 def shell_cycles(network: QuantizedNetwork, board: Board) -> int:
     """Cycles in which the board's shell takes a frame: the bytes of its packets, one a cycle.
 
-    On a UART 1 byte in 128 is taken to be escaped, as of random ones.
+    An IP core takes no packets. On a UART 1 byte in 128 is taken to be escaped, as of random ones.
     """
     info = packet_format(network, board)
+    if board.beat_bits is not None:
+        return info.frame_bytes
     if board.station is None:
         return info.frame_bytes + info.frame_bytes // RARE + info.chunks * OVERHEAD
     return info.frame_bytes + info.chunks * (HEADER.size + CHECK_BYTES)
