@@ -15,7 +15,7 @@ from gen.nodes.option import Option
 from gen.plan.link import check_clock
 from gen.plan.problem import Choices, Problem, attempt
 
-SUGGESTED = 4
+SUGGESTED = 6
 """Most boards that are named."""
 
 
