@@ -43,6 +43,7 @@ BENCHMARKS = (
     "graph",
     "qdq",
     "serve",
+    "core",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
 

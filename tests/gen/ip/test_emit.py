@@ -10,9 +10,7 @@ from gen.ip.emit import SIMULATION, VERILOG, core_texts, emit_core
 from gen.ip.report import CoreCost
 from gen.ir.network_file import load_network
 from gen.plan.plan import Plan
-from hw.axi.core import ports
 from tests.gen.ip.conftest import BEAT_BITS, planned
-from tests.harness.verilated import TOP
 from tests.hw.axi.cores import CoreBench, beats
 from tests.networks import random_frames
 
@@ -87,15 +85,7 @@ def test_another_folder_is_left_alone(made, tmp_path):
 def bench(made, tmp_path_factory):
     """The Verilog as it was written, in a module with the names of the benches' ports."""
     folder = tmp_path_factory.mktemp("emitted")
-    declared, wires = [], []
-    for name, member in ports(BEAT_BITS).items():
-        way = "input" if member.flow.name == "In" else "output"
-        declared.append(f"{way} [{member.shape - 1}:0] u{BEAT_BITS}_{name}")
-        wires.append(f".{name}(u{BEAT_BITS}_{name})")
-    inside = f"firebrick_core core({', '.join(wires)});"
-    top = f"module {TOP}({', '.join(declared)});\n{inside}\nendmodule\n"
-    (folder / f"{TOP}.v").write_text(top + made.text(SIMULATION))
-    return CoreBench(made.core.network, folder)
+    return CoreBench.of_verilog(made.core.network, BEAT_BITS, made.text(SIMULATION), folder)
 
 
 def test_frames_through_the_emitted_verilog(bench, made):

@@ -6,7 +6,7 @@ of a method's name of :class:`Bench` and its arguments; it ends with what these 
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -89,14 +89,15 @@ class Bench:
         self._channels[channel].clear_pause_generator()
         self._channels[channel].pause = paused
 
-    async def reset(self, cycles: int) -> None:
-        """Pull ``aresetn``."""
+    async def reset(self, cycles: int, beats: Sequence[list[int]] = ()) -> None:
+        """Pull ``aresetn``; some beats are offered as soon as it rises."""
         self._reset.value = 0
         await ClockCycles(self._clock, cycles)
+        await self.send(beats)
         self._reset.value = 1
         await ClockCycles(self._clock, 1)
 
-    async def send(self, beats: list[list[int]]) -> None:
+    async def send(self, beats: Sequence[list[int]]) -> None:
         """Offer beats, each its data, ``TLAST`` and ``TUSER``, behind those that wait already."""
         for data, last, user in beats:
             self._pixels.send_nowait(Beat(tdata=data, tlast=last, tuser=user))

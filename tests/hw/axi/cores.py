@@ -15,7 +15,7 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT
 from gen.plan.plan import Plan
 from gen.plan.planner import plan
-from hw.axi.core import Core, CoreShell, ports
+from hw.axi.core import NAME, Core, CoreShell, ports
 from protocol.registers import BEAT_BITS, BY_NAME, CoreInfo, FrameError
 from sim import golden
 from tests.harness.verilated import TOP, VerilatedDesign, build
@@ -106,6 +106,21 @@ class CoreBench:
         """Those of a small network."""
         network = small_network()
         write_verilog(Cores(network), folder / f"{TOP}.v", TOP)
+        return CoreBench(network, folder)
+
+    @staticmethod
+    def of_verilog(
+        network: QuantizedNetwork, beat_bits: int, verilog: str, folder: Path
+    ) -> "CoreBench":
+        """That of a network whose core was written as Verilog, in a module around it."""
+        declared, wires = [], []
+        for name, member in ports(beat_bits).items():
+            way = "input" if member.flow is wiring.In else "output"
+            declared.append(f"{way} [{member.shape - 1}:0] u{beat_bits}_{name}")
+            wires.append(f".{name}(u{beat_bits}_{name})")
+        inside = f"{NAME} core({', '.join(wires)});"
+        top = f"module {TOP}({', '.join(declared)});\n{inside}\nendmodule\n"
+        (folder / f"{TOP}.v").write_text(top + verilog)
         return CoreBench(network, folder)
 
     def info(self, beat_bits: int) -> CoreInfo:

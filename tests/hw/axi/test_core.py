@@ -288,8 +288,11 @@ def test_packets_stay_whole_whenever_a_soft_reset_comes(cores):
             ["sent"],
             ["send", after],
             ["wait", 1500],
+            *map(read, ("ACCEPTED", "ANSWERED")),
         ]
         outcome = cores.run(32, steps, stall=0.85, seed=seed)
+        accepted, answered = values(outcome, steps)
+        assert accepted == answered > 0  # an answer that the reset cut is none
         packets = [outcome.sums[at : at + 3] for at in range(0, len(outcome.sums), 3)]
         assert [[last for _, last, _ in packet] for packet in packets] == [[0, 0, 1]] * len(packets)
         marked = [packet for packet in packets if packet[-1][2]]
@@ -341,6 +344,15 @@ def test_a_reset_amid_everything_forgets_all(cores, bits):
     assert outcome.sums == sums[3:]
     assert outcome.best[-1:] == best[1:]
     assert values(outcome, steps) == [0, 0, 0, 0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("bits", BEAT_BITS)
+def test_nothing_is_lost_that_comes_as_soon_as_the_reset_ends(cores, bits):
+    frame = random_frames(cores.network, 1)
+    sums, best = cores.answers(frame)
+    steps = [["reset", 4, beats(frame.tobytes(), bits)], ["receive", "m_axis", 3]]
+    outcome = cores.run(bits, steps)
+    assert (outcome.sums, outcome.best) == (sums, best)
 
 
 def test_stalls_are_counted_by_layer(cores):

@@ -1,0 +1,183 @@
+"""IP cores: the default on many parts, cycles through AXI, planned and simulated, and its cost."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from boards.board import Resources
+from boards.core import core_target, share_of
+from boards.parts import find_part
+from gen.common.build_folder import BuildFolder
+from gen.common.errors import FirebrickError
+from gen.formats.default import default_network
+from gen.ip.emit import SIMULATION, PlannedCore, emit_core, synthesise_core
+from gen.ip.report import CoreCost
+from gen.ir.network import QuantizedNetwork
+from gen.plan.planner import UTILISATION, Goal
+from gen.report.rows import TITLES
+from protocol.registers import BEAT_BITS
+from tests.hw.axi.cores import CoreBench, beats
+from tests.networks import random_frames, tiny_network
+
+PARTS = (
+    "xc7a35t",
+    "xc7a100t",
+    "xc7a200t",
+    "xc7s50",
+    "xc7s100",
+    "xc7k70t",
+    "xc7k160t",
+    "xc7k325t",
+    "xc7z010",
+    "xc7z020",
+    "xc7z030",
+    "LFE5U-45F",
+    "LFE5U-85F",
+)
+SMALL_PART, FRAMES = "xc7z020", 4
+"""For what is simulated and synthesised."""
+
+
+def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
+    """Plan, simulate and synthesise cores; print tables of them.
+
+    Parameters
+    ----------
+    console : Console
+    shared : path
+        Not looked at: the networks are the default and a tiny one.
+    limit : int or None
+        Frames to simulate.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys fails.
+    """
+    with console.status("plan"):
+        parts = {part: planned(default_network(), part) for part in PARTS}
+    console.print(_parts_table(parts))
+    small: dict[str, Any] = {}
+    for bits in BEAT_BITS:
+        with console.status(f"simulate and synthesise, {bits} bits a beat"):
+            small[f"{bits} bits"] = measured(tiny_network(1), bits, limit or FRAMES)
+    console.print(_small_table(small))
+    return {"parts": parts, "small": small}
+
+
+def core_of(network: QuantizedNetwork, name: str, beat_bits: int) -> PlannedCore:
+    """The fastest core of a network on a part.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    name : str
+        Of the part.
+    beat_bits : int
+
+    Raises
+    ------
+    FirebrickError
+        If none fits.
+    """
+    part = find_part(name)
+    target = core_target(part, share_of(part, "", UTILISATION), beat_bits)
+    return PlannedCore(network, Goal(target, utilisation=1.0).plan(network), target)
+
+
+def planned(network: QuantizedNetwork, part: str) -> dict[str, Any]:
+    """What a core of a network takes of a part, and how fast it is; or why there is none."""
+    try:
+        core = core_of(network, part, 32)
+    except FirebrickError as error:
+        return {"refused": str(error)}
+    return {
+        "cycles": core.plan.cycles,
+        "frames_per_second": core.plan.frames_per_second,
+        "used": asdict(core.plan.resources),
+        "budget": asdict(core.target.resources),
+    }
+
+
+def measured(network: QuantizedNetwork, beat_bits: int, count: int) -> dict[str, Any]:
+    """Cycles between two answers of a core's Verilog, and what Yosys makes of it.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    beat_bits : int
+    count : int
+        Frames to simulate, two or more.
+
+    Raises
+    ------
+    FirebrickError
+        If Yosys fails.
+    AssertionError
+        If a class sum is not the golden model's.
+    """
+    core = core_of(network, SMALL_PART, beat_bits)
+    frames = random_frames(network, count)
+    with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
+        folder = BuildFolder(Path(work) / "core")
+        emit_core(core, folder)
+        bench = CoreBench.of_verilog(
+            network, beat_bits, (folder.path / SIMULATION).read_text(), Path(work)
+        )
+        sent = [beat for frame in frames for beat in beats(frame.tobytes(), beat_bits)]
+        sums, _ = bench.answers(frames)
+        outcome = bench.run(beat_bits, [["send", sent], ["receive", "m_axis", len(sums)]])
+    if outcome.sums != sums:
+        raise AssertionError(f"{beat_bits} bits a beat: class sums are not the golden model's")
+    cost = CoreCost.synthesised(synthesise_core(core))
+    return {
+        "cycles": {"planned": core.plan.cycles, "simulated": outcome.ends[-1] - outcome.ends[-2]},
+        "axi": {
+            "planned": asdict(CoreCost.planned(core.plan).axi),
+            "yosys": asdict(cost.axi),
+        },
+        "core": asdict(cost.whole),
+    }
+
+
+def _numbers(entry: dict[str, float], names: Sequence[str] = tuple(TITLES)) -> list[str]:
+    return [f"{entry[name]:g}" for name in names]
+
+
+def _parts_table(parts: dict[str, Any]) -> Table:
+    table = Table(title="The default network as an IP core, at 100 MHz", title_justify="left")
+    for name in ("part", "cycles a frame", "frames/s", *TITLES.values()):
+        table.add_column(name, justify="left" if name == "part" else "right")
+    for part, found in parts.items():
+        if "refused" in found:
+            table.add_row(part, "does not fit")
+            continue
+        used = Resources(**found["used"])
+        table.add_row(
+            part,
+            str(found["cycles"]),
+            f"{found['frames_per_second']:.0f}",
+            *_numbers(asdict(used)),
+        )
+    return table
+
+
+def _small_table(small: dict[str, Any]) -> Table:
+    table = Table(title="A tiny network, through AXI", title_justify="left")
+    for name in ("a beat", "cycles planned", "simulated", "AXI LUT planned", "Yosys"):
+        table.add_column(name, justify="right")
+    for name in ("AXI FF planned", "Yosys", "core LUT", "core FF"):
+        table.add_column(name, justify="right")
+    for title, found in small.items():
+        axi, cycles = found["axi"], found["cycles"]
+        row = [cycles["planned"], cycles["simulated"]]
+        row += [axi[who][kind] for kind in ("lut", "ff") for who in ("planned", "yosys")]
+        table.add_row(title, *map(str, row), *_numbers(found["core"], ("lut", "ff")))
+    return table
