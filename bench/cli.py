@@ -42,6 +42,7 @@ BENCHMARKS = (
     "graph",
     "qdq",
     "serve",
+    "update",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
 
