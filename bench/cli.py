@@ -44,6 +44,7 @@ BENCHMARKS = (
     "qdq",
     "serve",
     "core",
+    "update",
 )
 """Modules of this package with ``run(console, shared, limit) -> dict``; their first line tells."""
 

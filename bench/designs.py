@@ -25,6 +25,7 @@ def emitted(
     network: QuantizedNetwork | None = None,
     fps: float | None = None,
     utilisation: float = UTILISATION,
+    key: bytes | None = None,
 ) -> Iterator[tuple[Plan, BuildFolder]]:
     """A plan and the folder with its sources, which is gone afterwards.
 
@@ -36,12 +37,14 @@ def emitted(
     fps : float, optional
     utilisation : float
         As :func:`gen.plan.planner.plan` takes them.
+    key : bytes, optional
+        Of whoever may replace contents; for keyed boards.
     """
     network = network or default_network()
     made = plan(network, board, fps=fps, utilisation=utilisation)
     with tempfile.TemporaryDirectory(prefix="firebrick-bench-") as scratch:
         folder = BuildFolder(Path(scratch) / board.name)
-        emit(network, made, board, folder)
+        emit(network, made, board, folder, key=key)
         yield made, folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,8 @@ class BadLink(Transport):
         That a packet to the board meets a fault.
     back : float
         That one from the board does. A lost result costs a frame, so fewer are good measure.
+    weights : sequence of float
+        How often each of :data:`FAULTS` happens; :data:`WEIGHTS` unless given.
     faults : Counter
         By kind.
     """
@@ -112,6 +114,7 @@ class BadLink(Transport):
     chance: float
     back: float
     rng: random.Random
+    weights: Sequence[float] = field(default_factory=lambda: WEIGHTS)
     faults: Counter[str] = field(default_factory=Counter)
     sent: list[bytes] = field(default_factory=list)
     came: list[bytes] = field(default_factory=list)
@@ -159,7 +162,7 @@ class BadLink(Transport):
         before[:] = [*before[-_REMEMBERED:], data]
         if self.rng.random() >= chance:
             return data
-        (kind,) = self.rng.choices(list(FAULTS), WEIGHTS)
+        (kind,) = self.rng.choices(list(FAULTS), self.weights)
         self.faults[kind] += 1
         at = self.rng.randrange(len(data))
         end = min(len(data), at + self.rng.choice((1, 2, 10, 600)))
@@ -220,7 +223,7 @@ FAULTS: dict[str, Callable[[BadLink, Victim], bytes]] = {
         BadLink.reset,
     )
 }
-WEIGHTS = (1, 1, 1, 1, 1, 1, 1, 0.04)
+WEIGHTS: tuple[float, ...] = (1, 1, 1, 1, 1, 1, 1, 0.04)
 """How often each kind happens. A reset costs all frames on the board, others mostly a packet."""
 
 

@@ -134,7 +134,14 @@ def _frames(case: Case, network: QuantizedNetwork, shared: Path, count: int) -> 
     return frames[np.argsort(np.abs(sizes - sizes.mean()))[:count]]
 
 
-def compiled(network: QuantizedNetwork, made: Plan, target: Board, folder: BuildFolder) -> Linked:
+def compiled(
+    network: QuantizedNetwork,
+    made: Plan,
+    target: Board,
+    folder: BuildFolder,
+    *,
+    key: bytes | None = None,
+) -> Linked:
     """Generate a board and compile its simulation.
 
     Parameters
@@ -145,8 +152,10 @@ def compiled(network: QuantizedNetwork, made: Plan, target: Board, folder: Build
         Whose UART or Ethernet it is.
     folder : BuildFolder
         Where the board is generated.
+    key : bytes, optional
+        Of whoever may replace contents; for keyed boards.
     """
-    emit(network, made, target, folder)
+    emit(network, made, target, folder, key=key)
     board, link = GeneratedBoard.load(folder), load_link(folder)
     return Linked(target, board, link, build_board(board, link=link))
 
