@@ -8,12 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from boards.board import Resources
 from boards.core import core_target, share_of
 from boards.parts import find_part
+from gen.backend.assemble import Accelerator
 from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.formats.default import default_network
@@ -23,6 +25,8 @@ from gen.ir.network import QuantizedNetwork
 from gen.plan.planner import UTILISATION, Goal
 from gen.report.rows import TITLES
 from protocol.registers import BEAT_BITS
+from sim import golden
+from tests.harness import StreamBench
 from tests.hw.axi.cores import CoreBench, beats
 from tests.networks import random_frames, tiny_network
 
@@ -107,7 +111,7 @@ def planned(network: QuantizedNetwork, part: str) -> dict[str, Any]:
 
 
 def measured(network: QuantizedNetwork, beat_bits: int, count: int) -> dict[str, Any]:
-    """Cycles between two answers of a core's Verilog, and what Yosys makes of it.
+    """Cycles a frame of a core's Verilog and of its accelerator alone, and what Yosys makes of it.
 
     Parameters
     ----------
@@ -138,13 +142,25 @@ def measured(network: QuantizedNetwork, beat_bits: int, count: int) -> dict[str,
         raise AssertionError(f"{beat_bits} bits a beat: class sums are not the golden model's")
     cost = CoreCost.synthesised(synthesise_core(core))
     return {
-        "cycles": {"planned": core.plan.cycles, "simulated": outcome.ends[-1] - outcome.ends[-2]},
+        "cycles": {
+            "planned": core.plan.cycles,
+            "without AXI": _alone(core, frames),
+            "simulated": outcome.ends[-1] - outcome.ends[-2],
+        },
         "axi": {
             "planned": asdict(CoreCost.planned(core.plan).axi),
             "yosys": asdict(cost.axi),
         },
         "core": asdict(cost.whole),
     }
+
+
+def _alone(core: PlannedCore, frames: np.ndarray) -> int:
+    """Cycles a frame of the accelerator, where pixels come as it takes them."""
+    sums = golden.run(core.network, frames)[core.network.ops[-1].name]
+    with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
+        bench = StreamBench(Accelerator(core.network, core.plan), "accelerator", Path(work))
+        return bench.run({"i": frames}, {"o": sums}).period("o")
 
 
 def _numbers(entry: dict[str, float], names: Sequence[str] = tuple(TITLES)) -> list[str]:
@@ -171,13 +187,12 @@ def _parts_table(parts: dict[str, Any]) -> Table:
 
 def _small_table(small: dict[str, Any]) -> Table:
     table = Table(title="A tiny network, through AXI", title_justify="left")
-    for name in ("a beat", "cycles planned", "simulated", "AXI LUT planned", "Yosys"):
-        table.add_column(name, justify="right")
-    for name in ("AXI FF planned", "Yosys", "core LUT", "core FF"):
+    heads = ("a beat", "cycles planned", "without AXI", "simulated", "AXI LUT planned", "Yosys")
+    for name in (*heads, "AXI FF planned", "Yosys", "core LUT", "core FF"):
         table.add_column(name, justify="right")
     for title, found in small.items():
         axi, cycles = found["axi"], found["cycles"]
-        row = [cycles["planned"], cycles["simulated"]]
+        row = [cycles["planned"], cycles["without AXI"], cycles["simulated"]]
         row += [axi[who][kind] for kind in ("lut", "ff") for who in ("planned", "yosys")]
         table.add_row(title, *map(str, row), *_numbers(found["core"], ("lut", "ff")))
     return table
