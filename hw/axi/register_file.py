@@ -137,7 +137,7 @@ class RegisterFile(wiring.Component):
         for name, event in events.items():
             happened = Signal(name=f"{name.lower()}_now")
             count = Signal(DATA_BITS, name=name.lower())
-            m.d.sync += [happened.eq(event & ~self.o_clear), count.eq(count + happened)]
+            m.d.sync += [happened.eq(event), count.eq(count + happened)]
             with m.If(self.o_clear):
                 m.d.sync += count.eq(0)
             values[name, "COUNT"] = count

@@ -97,3 +97,28 @@ def test_frames_through_the_emitted_verilog(bench, made):
     assert outcome.ends[-1] - outcome.ends[-2] == made.core.plan.cycles
     stalled = bench.run(BEAT_BITS, [["send", sent], ["receive", "m_axis", len(sums)]], stall=0.3)
     assert (stalled.sums, stalled.best) == (sums, best)
+
+
+def test_a_tcl_interpreter_runs_the_block_design(made):
+    """With Vivado's commands as procedures that do nothing but tell that they were called."""
+    tkinter = pytest.importorskip("tkinter")
+    for arguments, board in (("", "pynq-z2"), ("zybo-z7-20", "zybo-z7-20")):
+        tcl, called = tkinter.Tcl(), []
+
+        def tell(*words, called=called):
+            called.append(words)
+            return f"cell{len(called)}"
+
+        tcl.createcommand("unknown", tell)
+        tcl.eval(f"set argv {{{arguments}}}; set argc [llength $argv]")
+        tcl.eval(made.text("vivado_zynq.tcl"))
+        names = [words[0] for words in called]
+        assert names.count("create_bd_cell") == 4
+        assert names.count("connect_bd_net") == 4
+        assert {"create_project", "validate_bd_design", "launch_runs"} <= set(names)
+        project = next(words for words in called if words[0] == "create_project")
+        assert project[-1] == "xc7z020clg400-1"
+        assert any(board in str(word) for words in called for word in words)
+    tcl.eval("set argv nope; set argc 1")
+    with pytest.raises(tkinter.TclError, match="unknown board nope; known are pynq-z2 zybo-z7-20"):
+        tcl.eval(made.text("vivado_zynq.tcl"))

@@ -113,12 +113,12 @@ class Bench:
             found.append(_values(await sink.recv()))
 
     async def write(self, address: int, data: list[int]) -> int:
-        """Write bytes within a word; returns the response."""
+        """Write bytes, of several words one right after another; returns the worst response."""
         return int((await self._lite.write(address, bytes(data))).resp)
 
-    async def read(self, address: int) -> list[int]:
-        """Read a word; returns it and the response."""
-        found = await self._lite.read(address, 4)
+    async def read(self, address: int, size: int = 4) -> list[int]:
+        """Read a word, or several one right after another; returns them and the response."""
+        found = await self._lite.read(address, size)
         return [int.from_bytes(found.data, "little"), int(found.resp)]
 
     async def read_while_writing(self, read: int, write: int, data: list[int]) -> list[int]:

@@ -217,6 +217,29 @@ def test_reads_and_writes_go_on_beside_one_another(cores):
     ]
 
 
+def test_accesses_wait_for_the_answers_before_them(cores):
+    enable, status = address("INTERRUPT_ENABLE"), address("INTERRUPT_STATUS")
+    assert status == enable + 4
+    info = cores.info(8)
+    words = b"".join(info.reset_value(r).to_bytes(4, "little") for r in REGISTERS[:8])
+    for seed in range(3):
+        steps = [
+            ["write", enable, [2, 0, 0, 0, 1, 0, 0, 0]],
+            ["write", address("STALL_INDEX"), [seed, 0, 0, 0, 9, 9, 9, 9]],  # the second fails
+            ["read", address("MAGIC"), 32],
+            ["read", address("STALL_INDEX")],
+            ["read", enable],
+        ]
+        outcome = cores.run(8, steps, stall=0.9, seed=seed)
+        assert outcome.results == [
+            OKAY,
+            SLVERR,
+            [int.from_bytes(words, "little"), OKAY],
+            [seed, OKAY],
+            [2, OKAY],
+        ]
+
+
 def test_an_interrupt_is_raised_and_cleared(cores):
     frames = [frame.tobytes() for frame in random_frames(cores.network, 2)]
     short = beats(frames[1][:9], 24)
