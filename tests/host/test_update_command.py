@@ -186,7 +186,10 @@ def test_an_update_that_is_interrupted_says_how_to_go_on(folder, tuned, number):
     board = SlowBoard()
     with SerialBoard(board) as line:
         arguments = ("update", tuned, "--port", line.port, "--build", folder)
-        command = [sys.executable, "-m", "host", *map(str, arguments)]
+        # Ignored in processes that a shell starts in the background, and in what they start.
+        heeds = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        runs = "runpy.run_module('host', run_name='__main__', alter_sys=True)"
+        command = [sys.executable, "-c", heeds + runs, *map(str, arguments)]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
             while not board.written and process.poll() is None:
                 time.sleep(0.01)
