@@ -132,9 +132,8 @@ def measured(network: QuantizedNetwork, beat_bits: int, count: int) -> dict[str,
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
         folder = BuildFolder(Path(work) / "core")
         emit_core(core, folder)
-        bench = CoreBench.of_verilog(
-            network, beat_bits, (folder.path / SIMULATION).read_text(), Path(work)
-        )
+        verilog = (folder.path / SIMULATION).read_text()
+        bench = CoreBench.of_verilog(network, beat_bits, verilog, Path(work), Path(work))
         sent = [beat for frame in frames for beat in beats(frame.tobytes(), beat_bits)]
         sums, _ = bench.answers(frames)
         outcome = bench.run(beat_bits, [["send", sent], ["receive", "m_axis", len(sums)]])

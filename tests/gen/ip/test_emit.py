@@ -11,6 +11,7 @@ from gen.ip.report import CoreCost
 from gen.ir.network_file import load_network
 from gen.plan.plan import Plan
 from tests.gen.ip.conftest import BEAT_BITS, planned
+from tests.harness.shared import shared_folder
 from tests.hw.axi.cores import CoreBench, beats
 from tests.networks import random_frames
 
@@ -84,8 +85,9 @@ def test_another_folder_is_left_alone(made, tmp_path):
 @pytest.fixture(scope="module")
 def bench(made, tmp_path_factory):
     """The Verilog as it was written, in a module with the names of the benches' ports."""
-    folder = tmp_path_factory.mktemp("emitted")
-    return CoreBench.of_verilog(made.core.network, BEAT_BITS, made.text(SIMULATION), folder)
+    built = shared_folder(tmp_path_factory, "emitted_core")
+    verilog, folder = made.text(SIMULATION), tmp_path_factory.mktemp("emitted")
+    return CoreBench.of_verilog(made.core.network, BEAT_BITS, verilog, built, folder)
 
 
 def test_frames_through_the_emitted_verilog(bench, made):
@@ -103,7 +105,8 @@ def test_a_tcl_interpreter_runs_the_block_design(made):
     """With Vivado's commands as procedures that do nothing but tell that they were called."""
     tkinter = pytest.importorskip("tkinter")
     for arguments, board in (("", "pynq-z2"), ("zybo-z7-20", "zybo-z7-20")):
-        tcl, called = tkinter.Tcl(), []
+        called: list[tuple[str, ...]] = []
+        tcl = tkinter.Tcl()
 
         def tell(*words, called=called):
             called.append(words)

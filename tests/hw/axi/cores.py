@@ -1,6 +1,6 @@
 """Cores of a small network for all widths of beats, side by side in one simulator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from gen.plan.planner import plan
 from hw.axi.core import NAME, Core, CoreShell, ports
 from protocol.registers import BEAT_BITS, BY_NAME, CoreInfo, FrameError
 from sim import golden
-from tests.harness.verilated import TOP, VerilatedDesign, build
+from tests.harness.shared import locked
+from tests.harness.verilated import TOP, VerilatedDesign, build, program
 from tests.harness.verilog import write_verilog
 from tests.networks import NetworkBuilder
 
@@ -91,26 +92,36 @@ class CoreBench:
     Parameters
     ----------
     network : QuantizedNetwork
-    folder : Path
-        With the Verilog of a top, whose ports are those of cores, and begin with ``u8`` where
+    write : callable
+        Writes the Verilog of a top, whose ports are those of cores, and begin with ``u8`` where
         beats have 8 bits.
+    built : Path
+        Where to compile; all processes of a test run have it in common.
+    folder : Path
+        Where to run.
     """
 
-    def __init__(self, network: QuantizedNetwork, folder: Path):
+    def __init__(
+        self, network: QuantizedNetwork, write: Callable[[Path], object], built: Path, folder: Path
+    ):
         self.network = network
-        build(folder / f"{TOP}.v", folder, ["u*"])
-        self._design = VerilatedDesign(folder, folder)
+        with locked(built):
+            if not program(built).exists():
+                write(built / f"{TOP}.v")
+                build(built / f"{TOP}.v", built, ["u*"])
+        self._design = VerilatedDesign(built, folder)
 
     @staticmethod
-    def of_all_widths(folder: Path) -> "CoreBench":
+    def of_all_widths(built: Path, folder: Path) -> "CoreBench":
         """Those of a small network."""
         network = small_network()
-        write_verilog(Cores(network), folder / f"{TOP}.v", TOP)
-        return CoreBench(network, folder)
+        return CoreBench(
+            network, lambda path: write_verilog(Cores(network), path, TOP), built, folder
+        )
 
     @staticmethod
     def of_verilog(
-        network: QuantizedNetwork, beat_bits: int, verilog: str, folder: Path
+        network: QuantizedNetwork, beat_bits: int, verilog: str, built: Path, folder: Path
     ) -> "CoreBench":
         """That of a network whose core was written as Verilog, in a module around it."""
         declared, wires = [], []
@@ -120,8 +131,7 @@ class CoreBench:
             wires.append(f".{name}(u{beat_bits}_{name})")
         inside = f"{NAME} core({', '.join(wires)});"
         top = f"module {TOP}({', '.join(declared)});\n{inside}\nendmodule\n"
-        (folder / f"{TOP}.v").write_text(top + verilog)
-        return CoreBench(network, folder)
+        return CoreBench(network, lambda path: path.write_text(top + verilog), built, folder)
 
     def info(self, beat_bits: int) -> CoreInfo:
         return core_info(self.network, beat_bits)

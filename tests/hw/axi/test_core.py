@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from protocol.registers import BEAT_BITS, BY_NAME, REGISTERS, FrameError
+from tests.harness.shared import shared_folder
 from tests.hw.axi.cores import DECERR, OKAY, SLVERR, CoreBench, address, beats, small_plan, taken
 from tests.networks import random_frames
 
@@ -14,7 +15,8 @@ DONE, ERROR = 1, 2
 
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory):
-    return CoreBench.of_all_widths(tmp_path_factory.mktemp("cores"))
+    built = shared_folder(tmp_path_factory, "cores_of_all_widths")
+    return CoreBench.of_all_widths(built, tmp_path_factory.mktemp("cores"))
 
 
 def read(name):
