@@ -24,6 +24,7 @@ from gen.compile import compile_network
 from gen.ip.emit import PlannedCore, emit_core, synthesise_core
 from gen.ip.report import CoreCost, core_report, cost_table
 from gen.plan.planner import Goal
+from gen.update_options import as_asked
 from protocol.registers import BEAT_BITS
 
 
@@ -118,7 +119,7 @@ def generate_core(options: NetworkOptions, core: CoreOptions) -> None:
     folder.check_writable(options.files)
     synthesis = None
     with phases() as display:
-        network = compile_network(options.request(goal), progress=display)
+        network = as_asked(compile_network(options.request(goal), progress=display), None)
         display.begin("plan")
         plan = goal.plan(network, core.others())
         display.begin("ask what more would bring")

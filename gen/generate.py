@@ -34,7 +34,7 @@ from gen.plan.planner import Goal
 from gen.report.advice import advice
 from gen.report.comparison import to_json
 from gen.report.figures import Figures
-from gen.update_options import RoomForUpdates, Updates
+from gen.update_options import RoomForUpdates, Updates, as_asked
 from protocol.packets import UDP_PORT
 
 RAW, CODED = "raw", "coded"
@@ -219,10 +219,8 @@ def generate(
     updates = target.updates
     request = options.request(linked if updates is None else RoomForUpdates(linked, updates))
     with phases() as display:
-        network = compile_network(request, progress=display)
-        key = None
-        if updates is not None:
-            network, key = updates.of(network), updates.key
+        network = as_asked(compile_network(request, progress=display), updates)
+        key = None if updates is None else updates.key
         seed = 1 if wishes.route_seed is None else wishes.route_seed
         builder = Builder(network, linked, display, wishes.synth, wishes.bitstream, seed, key)
         if target.automatic:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gen.common.errors import FirebrickError
 from gen.common.keys import load_key
 from gen.compile import Capacity
-from gen.ir.envelope import with_envelope
+from gen.ir.envelope import with_envelope, without_envelope
 from gen.ir.network import QuantizedNetwork
 from protocol.contents.layout import PARTS
 from protocol.messages import MOST_MEMORIES
@@ -68,6 +68,21 @@ class RoomForUpdates:
     def holds(self, network: QuantizedNetwork) -> bool:
         """Whether there is room for a network with its envelope."""
         return self.capacity.holds(self.updates.of(network))
+
+
+def as_asked(network: QuantizedNetwork, updates: Updates | None) -> QuantizedNetwork:
+    """The network with the room that was asked for, whatever room its file says that it has.
+
+    A file that was made for an updatable board says some. Without ``--updatable`` nobody has said
+    who may change the weights, and so nobody may.
+
+    Parameters
+    ----------
+    network : QuantizedNetwork
+    updates : Updates or None
+        For a board that keeps its contents if None.
+    """
+    return without_envelope(network) if updates is None else updates.of(network)
 
 
 def chosen_updates(

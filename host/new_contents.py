@@ -14,6 +14,20 @@ from protocol.contents.image import Image
 from protocol.contents.layout import Layout
 
 
+def read_layout(folder: BuildFolder) -> Layout:
+    """Which memories the board of a build folder has.
+
+    Raises
+    ------
+    FirebrickError
+        If the file that says so is damaged.
+    """
+    try:
+        return Layout.from_json(folder.contents.read_bytes())
+    except ValueError as error:
+        raise FirebrickError(f"{folder.contents}: damaged ({error}); {folder.remedy}") from None
+
+
 @dataclass(frozen=True, eq=False)
 class NewContents:
     """A network for a board that was generated for it or for another one of its structure.
@@ -49,10 +63,7 @@ class NewContents:
         build = load_network(folder.network)
         made = in_envelope(build, network)
         folder.require(folder.contents)
-        try:
-            layout = Layout.from_json(folder.contents.read_bytes())
-        except ValueError as error:
-            raise FirebrickError(f"{folder.contents}: damaged ({error}); {folder.remedy}") from None
+        layout = read_layout(folder)
         known = {op.name for op in build.convs}
         if layout.structure != build.structure or not {c.layer for c in layout.convs} <= known:
             raise FirebrickError(

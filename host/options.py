@@ -17,7 +17,7 @@ from gen.ir.envelope import in_envelope
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 from host.networks import read_network
-from protocol.contents.layout import Layout
+from host.new_contents import read_layout
 from protocol.packets import UDP_PORT
 
 
@@ -122,8 +122,7 @@ class LinkOptions:
 
     def structure(self) -> bytes | None:
         """What an updatable board of the folder calls its structure; None if there is none."""
-        file = self.folder.contents
-        return Layout.from_json(file.read_bytes()).digest if file.is_file() else None
+        return read_layout(self.folder).digest if self.folder.contents.is_file() else None
 
     def build_network(self) -> QuantizedNetwork:
         """The network that the board was generated with."""

@@ -15,7 +15,7 @@ from gen.ir.network_file import load_network
 from gen.plan.link import link_cost
 from gen.plan.planner import Goal, plan
 from gen.report.stored import load_figures
-from gen.update_options import RoomForUpdates, Updates, chosen_updates
+from gen.update_options import RoomForUpdates, Updates, as_asked, chosen_updates
 from protocol.contents.key import SECRET_BYTES
 from protocol.contents.layout import Layout
 from protocol.messages import MOST_MEMORIES
@@ -65,6 +65,14 @@ def test_a_network_with_too_many_convolutions_is_refused():
     many = replace(network, ops=network.ops[:1] * (MOST_MEMORIES // 2 + 1))
     with pytest.raises(FirebrickError, match="128 convolutions; --updatable is for at most 127"):
         Updates().of(many)
+
+
+def test_room_that_a_file_says_is_not_what_was_asked_for():
+    """Or a board that is generated from it would take weights from anyone, unasked."""
+    network = tiny_network(1)
+    roomy = updatable(network, 1)
+    assert not as_asked(roomy, None).updatable
+    assert as_asked(roomy, Updates(None)).digest == updatable(network).digest
 
 
 def test_a_capacity_holds_what_it_holds_with_room_for_other_contents():

@@ -150,6 +150,12 @@ def test_info_tells_how_updates_stand(host, folder, tuned):
         assert json.loads(host(line, "info", "--json"))["updating"] is True
 
 
+def test_info_says_what_is_damaged(host, folder):
+    folder.contents.write_text("{}")
+    with SerialBoard(UpdatableBoard()) as line:
+        assert "contents.json: damaged" in host(line, "info", status=2)
+
+
 def test_info_of_other_boards_says_nothing_of_this_build(host):
     with SerialBoard(UpdatableBoard(STRANGER)) as board:
         assert "the build's" not in host(board, "info")

@@ -27,10 +27,11 @@ def compiler() -> str:
     return found
 
 
-def compile_c(command: Sequence[str | Path]) -> None:
-    """Run a compiler; what it complains of fails the test."""
+def compile_c(command: Sequence[str | Path]) -> str:
+    """Run a compiler; errors fail the test, and what else it says is returned."""
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
 
 
 def made(factory: pytest.TempPathFactory, name: str, options: Sequence[str | Path]) -> Path:

@@ -39,7 +39,7 @@ def test_no_compiler_has_anything_to_say(cc, tmp_path):
         pytest.skip(f"no {cc} on this machine")
     common = [cc, *WARNINGS, "-O2", "-I", SOURCES, "-c"]
     for file in sorted(SOURCES.rglob("*.c")):
-        compile_c([*common, file, "-o", tmp_path / "object.o"])
+        assert compile_c([*common, file, "-o", tmp_path / "object.o"]) == ""
 
 
 def test_the_header_is_for_c_plus_plus_too(tmp_path):
@@ -47,7 +47,7 @@ def test_the_header_is_for_c_plus_plus_too(tmp_path):
         pytest.skip("no g++ on this machine")
     header = SOURCES / "firebrick.h"
     strict = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only")
-    compile_c(["g++", *strict, "-x", "c++", header])
+    assert compile_c(["g++", *strict, "-x", "c++", header]) == ""
 
 
 def test_the_driver_needs_no_more_of_the_library_than_it_says(tmp_path):
