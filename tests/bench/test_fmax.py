@@ -7,12 +7,13 @@ from rich.console import Console
 
 from bench import fmax
 from bench.fmax import CASES, Case, Found, measure
+from bench.link_cases import light_network
 from boards import BOARDS
 from gen.backend.routing import ClockRate, Routing
 from gen.plan.planner import plan
 from gen.timing.estimate import estimate
 from tests.gen.timing.netlists import cell, ff, netlist
-from tests.networks import fire_network, tiny_network
+from tests.networks import tiny_network
 
 NAMES = {"server.accelerator.conv1.last": 2, "server.accelerator.conv1.total": 4, "clk": 1000}
 
@@ -20,7 +21,7 @@ NAMES = {"server.accelerator.conv1.last": 2, "server.accelerator.conv1.total": 4
 @pytest.fixture
 def small(monkeypatch):
     """The network of every case is a small one."""
-    monkeypatch.setattr(Case, "network", lambda case, shared: fire_network(3))
+    monkeypatch.setattr(Case, "network", lambda case, shared: light_network(8))
 
 
 def found(routing):

@@ -9,6 +9,7 @@ from pathlib import Path
 import cocotb_tools.config
 
 from sim.toolchain import VerilatorTool, verilator_environment
+from sim.verilate import split_memories
 from tests.harness.shared import locked
 from tests.harness.simulator import Simulator
 
@@ -37,7 +38,20 @@ class _Build:
         arguments += ["--timescale", "1ns/1ps", "--x-assign", "unique", "--output-split", "0"]
         arguments += ["--no-decoration"]
         arguments += ["-Mdir", str(self._folder / "obj")]
-        self._execute([self._tool.path, *arguments, rules, source])
+        self._execute([self._tool.path, *arguments, rules, self._without_memories(source)])
+
+    def _without_memories(self, source: Path) -> Path:
+        """The design, which reads what its memories begin with when it is started.
+
+        As C++ these rows would be most of what is compiled.
+        """
+        design, memories = split_memories(source.read_text(), self._folder / "memories")
+        for path, rows in memories.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(rows)
+        read = self._folder / "design.v"
+        read.write_text(design)
+        return read
 
     def compile(self) -> None:
         self._make(f"RUNTIME={self._runtime()}", TOP)
