@@ -47,9 +47,8 @@ class Deframer:
         if self._idle:
             return
         self._begun += part
-        if self._begun.endswith(_ESCAPE):
-            return
-        packet = _unescape(self._begun)
+        # An escape at the end waits for its byte, or is noise behind a packet.
+        packet = _unescape(self._begun.removesuffix(_ESCAPE))
         length = packet_bytes(packet)
         if length is None or (len(packet) < length <= MOST_PAYLOAD):
             return

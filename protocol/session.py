@@ -38,6 +38,9 @@ from protocol.questions import Questions
 
 _NUMBERS = 1 << 16
 """Sequence numbers: the lower bits of a frame's number."""
+_QUESTIONS = 16
+"""Of how many questions answers are still listened to: on a long link the next ones are asked
+before the first is answered."""
 
 
 class Phase(Enum):
@@ -97,7 +100,8 @@ class Session:
         self._limit = 0  # packet that has no place yet
         self._returned_to = -1  # place gone back to last
         self._question = self._base  # number of the last question
-        self._asked = 0  # packets sent when it was asked
+        # Packets sent when each of the last ones was asked; answers to others say nothing.
+        self._asked: deque[int] = deque(maxlen=_QUESTIONS)
         self._questions = Questions(self._base)
         self._network = b""  # what results say that the board holds
         self.results: deque[tuple[int, Result]] = deque()
@@ -178,7 +182,7 @@ class Session:
     def _inquire(self) -> None:
         """Ask how the board is, behind all that has been sent: its answer says what it took."""
         self._question = (self._question + 1) % _NUMBERS
-        self._asked = self._cursor
+        self._asked.append(self._cursor)
         self._control.append(Packet(Kind.STATISTICS, self._question))
 
     def ask_contents(self) -> None:
@@ -296,8 +300,14 @@ class Session:
         place = self._places.place(self._number(packet.sequence), packet.index)
         self._place(place, credit)
         if packet.kind == Kind.NACK and self._returned_to != place == self._accepted:
-            self._cursor = self._returned_to = place
-            self.returned += 1
+            self._go_back(place)
+            self._returned_to = place
+
+    def _go_back(self, place: int) -> None:
+        """Send again from there on; what was asked before this says nothing of it."""
+        self._cursor = place
+        self._asked.clear()
+        self.returned += 1
 
     def _place(self, place: int, credit: int) -> None:
         """Learn what the board takes next, and how many packets from there on."""
@@ -357,16 +367,20 @@ class Session:
         before, self.statistics = self.statistics, statistics
         if before is not None and before.pixels != statistics.pixels:
             self.progress += 1
-        if question != self._question:
+        age = (self._question - question) % _NUMBERS
+        if age >= len(self._asked):
             return
+        asked = self._asked[-1 - age]
+        while len(self._asked) > age:
+            self._asked.popleft()
         place = self._places.place(self._number(statistics.sequence), statistics.index)
         if place < self._accepted:
             self.reset()  # the board has forgotten what it had
             return
         self._place(place, statistics.credit)
-        if self._phase is Phase.READY and place < self._asked:
-            self._cursor, self._returned_to = place, -1
-            self.returned += 1
+        if self._phase is Phase.READY and place < asked:
+            self._go_back(place)
+            self._returned_to = -1
         if statistics.in_flight == 0 and self.unaccepted == 0:
             self._send_again(list(self._jobs))
 
@@ -390,7 +404,8 @@ class Session:
         for job in jobs:
             self._append(job)
         self._cursor = self._sent = self._accepted = self._limit = 0
-        self._returned_to, self._asked = -1, 0
+        self._returned_to = -1
+        self._asked.clear()
         self._control.clear()
         self._control.append(Packet(Kind.RESET, self._base))
         self._phase = Phase.RESET

@@ -201,7 +201,8 @@ static void reset(fb_board *board)
         memset(frame->parts, 0, sizeof frame->parts);
         frame->number = board->frames++;
     }
-    board->cursor = board->sent = board->accepted = board->limit = board->asked = 0;
+    board->cursor = board->sent = board->accepted = board->limit = 0;
+    board->open_questions = 0;
     board->returned_to = NO_PLACE;
     board->due = DUE_RESET;
     board->phase = PHASE_RESET;
@@ -220,7 +221,10 @@ static void advance(fb_board *board, unsigned phase)
 static void inquire(fb_board *board)
 {
     board->question++;
-    board->asked = board->cursor;
+    board->asked[board->question % FB_QUESTIONS] = board->cursor;
+    if (board->open_questions < FB_QUESTIONS) {
+        board->open_questions++;
+    }
     board->due |= DUE_STATISTICS;
 }
 
@@ -365,6 +369,14 @@ static void take_place(fb_board *board, int64_t place, uint16_t credit)
     }
 }
 
+/* Send again from there on; what was asked before this says nothing of it. */
+static void go_back(fb_board *board, int64_t place)
+{
+    board->cursor = place;
+    board->open_questions = 0;
+    board->returned++;
+}
+
 static bool acknowledge(fb_board *board, const packet *from)
 {
     if (from->length != CREDIT_BYTES) {
@@ -373,8 +385,8 @@ static bool acknowledge(fb_board *board, const packet *from)
     const int64_t place = place_of(board, from->sequence, from->index);
     take_place(board, place, get16(from->payload));
     if (from->kind == KIND_NACK && place == board->accepted && place != board->returned_to) {
-        board->cursor = board->returned_to = place;
-        board->returned++;
+        go_back(board, place);
+        board->returned_to = place;
     }
     return true;
 }
@@ -470,9 +482,12 @@ static bool hear(fb_board *board, const packet *from)
     }
     board->stats_known = true;
     board->stats_asked = false;
-    if (from->sequence != board->question) {
-        return true;
+    const uint16_t age = (uint16_t)(board->question - from->sequence);
+    if (age >= board->open_questions) {
+        return true; /* asked too long ago, or before packets were sent again */
     }
+    board->open_questions = age;
+    const int64_t asked = board->asked[from->sequence % FB_QUESTIONS];
     const fb_statistics *said = &board->statistics;
     const int64_t place = place_of(board, said->sequence, said->index);
     if (place < board->accepted) {
@@ -480,10 +495,9 @@ static bool hear(fb_board *board, const packet *from)
         return true;
     }
     take_place(board, place, said->credit);
-    if (board->phase == PHASE_READY && place < board->asked) {
-        board->cursor = place;
+    if (board->phase == PHASE_READY && place < asked) {
+        go_back(board, place);
         board->returned_to = NO_PLACE;
-        board->returned++;
     }
     if (said->in_flight == 0u && end_of(board) == board->accepted) {
         send_again(board, board->frames);

@@ -31,6 +31,7 @@ extern "C" {
 #define FB_LEAST_RX 64u         /* bytes of the shortest buffer for what comes */
 #define FB_SUMS 128u            /* class sums in a packet */
 #define FB_PART_WORDS 16u       /* 32-bit words with a bit for each packet of a result */
+#define FB_QUESTIONS 16u        /* that are remembered until they are answered */
 #define FB_PATIENCE_MS 250u     /* of fb_config, if 0 is given */
 #define FB_TIMEOUT_MS 5000u     /* of fb_config, if 0 is given */
 
@@ -137,13 +138,14 @@ typedef struct fb_board {
     fb_config config;
     fb_status status;
     unsigned phase, due;
-    uint16_t base, question, info_question;
+    uint16_t base, question, open_questions, info_question;
     bool known, info_open, info_turn, stats_asked, stats_known;
     uint8_t network[4];
     fb_statistics statistics;
     fb_list waiting, done;
     uint32_t tickets, progress;
-    int64_t frames, cursor, sent, accepted, limit, returned_to, asked;
+    int64_t frames, cursor, sent, accepted, limit, returned_to;
+    int64_t asked[FB_QUESTIONS]; /* packets sent when each of the last questions was asked */
     /* Of a stream's receiver. */
     size_t filled;
     bool idle, escaped;

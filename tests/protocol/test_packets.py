@@ -77,10 +77,14 @@ def test_any_bytes_are_no_packet(data):
     assert Packet.decode(data) is None or Packet.decode(data).encode() == data
 
 
-@given(st.lists(RAW | AWKWARD, max_size=5), st.integers(1, 50))
-def test_framed_packets_come_out_in_any_pieces(payloads, size):
+@given(
+    st.lists(RAW | AWKWARD, max_size=5),
+    st.integers(1, 50),
+    st.sampled_from([b"", b"noise", b"\x7d", b"\x7d\x7d"]),
+)
+def test_framed_packets_come_out_in_any_pieces(payloads, size, noise):
     packets = [Packet(Kind.FRAME, number, 0, data).encode() for number, data in enumerate(payloads)]
-    line = b"\x00noise" + b"".join(map(frame, packets))
+    line = b"\x00noise" + b"".join(frame(packet) + noise for packet in packets)
     assert line.count(FLAG) == len(packets)
     deframer = Deframer()
     pieces = (line[start : start + size] for start in range(0, len(line), size))

@@ -137,6 +137,26 @@ def test_a_board_that_restarts_is_noticed():
     assert session.resets == 1
 
 
+def test_on_a_long_link_an_answer_to_an_older_question_counts():
+    session, device = Session(INFO.digest, first=3), Device(INFO, classify)
+    run(session, device, make_frames(2, 1))
+    session.submit(make_frames(1, 2)[0].tobytes())
+    *_, lost = session.packets()
+    questions: list[bytes] = []
+    for _ in range(3):  # the board's answers are all on their way for long
+        session.retry()
+        questions += session.packets()
+    assert len(questions) == 3
+    answers = [answer for packet in questions for answer in device.receive(packet)]
+    session.receive(answers[0])
+    again = list(session.packets())
+    assert again[-1] == lost
+    for answer in answers[1:]:  # which say nothing of what has been sent since
+        session.receive(answer)
+    assert list(session.packets()) == []
+    assert session.returned == 1
+
+
 def test_a_lost_last_result_is_asked_for():
     session, device = Session(INFO.digest, first=7), Device(INFO, classify)
     lost: list[bytes] = []
