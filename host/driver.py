@@ -1,4 +1,4 @@
-"""Classify frames on a board, whatever link it hangs on."""
+"""Classify frames on a board, whatever leads to it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
 from host.coding import Coding, Encoded
 from host.exchange import UPDATING, Exchange
+from host.frame_exchange import FrameExchange
 from host.transport import ByteLink, Link, Transport
 from protocol.messages import DeviceInfo, Result, Statistics
 from protocol.session import Session
@@ -27,79 +28,68 @@ Frame: TypeAlias = np.ndarray | Encoded
 """Pixels uint8 (height, width, channels), or what a board's :class:`Coding` makes of them."""
 
 
-class Driver(Closing):
-    """A board that classifies frames.
+class FrameDriver(Closing):
+    """An accelerator that classifies frames, wherever it is.
 
-    What the link loses is sent again; an error means that the board does not answer at all, has
-    stopped, or is not the right one. Any number of an event loop's tasks may use it at once, but
-    only one thread.
+    Any number of an event loop's tasks may use it at once, but only one thread.
 
     Parameters
     ----------
-    transport : Transport or Link
-        Closed together with the accelerator.
-    network : QuantizedNetwork, optional
-        What the board should hold; refused if it holds another.
-    timeout : float
-        Seconds without any progress after which the board is given up.
+    exchange : FrameExchange
+        Closed together with this.
     coding : Coding, optional
-        How frames travel; coded without loss, if the board takes coded frames, and raw otherwise.
+        How frames travel; coded without loss, if it takes coded frames, and raw otherwise.
 
     Raises
     ------
     FirebrickError
-        If the board does not answer, takes no frames that are coded so, or cannot answer as the
-        network does: it holds another one, or an update is not complete.
+        If the accelerator does not answer, is not the right one, or takes no frames that are coded
+        so.
     """
 
-    def __init__(
-        self,
-        transport: Transport | Link,
-        network: QuantizedNetwork | None = None,
-        *,
-        timeout: float = 5.0,
-        coding: Coding | None = None,
-    ):
-        self._link = transport if isinstance(transport, Link) else ByteLink(transport)
-        self._exchange = Exchange(self._link, network, timeout)
+    def __init__(self, exchange: FrameExchange, coding: Coding | None = None):
+        self._exchange = exchange
         self._results: dict[int, Result] = {}
         self._wanted: set[int] = set()
         self._stepping: asyncio.Future[None] | None = None
         """The step that all tasks wait for; it goes on when one of them is cancelled."""
         try:
-            self._exchange.meet()
-            if network is not None and self.info().updating:
-                raise FirebrickError(f"{self._link.name}: {UPDATING}")
+            exchange.meet()
             self._coding = Coding.chosen(coding, self.info())
         except BaseException:
-            self._link.close()
+            exchange.close()
             raise
 
     def close(self) -> None:
-        """Give the link back."""
+        """Give back what leads to the accelerator."""
         with self._exchange.turn:
-            self._link.close()
-
-    @property
-    def session(self) -> Session:
-        """The talk with the board, for those who want to know what was lost."""
-        return self._exchange.session
+            self._exchange.close()
 
     @property
     def coding(self) -> Coding:
         """How frames travel."""
         return self._coding
 
+    @property
+    def unanswered(self) -> int:
+        """Frames without a result."""
+        return self._exchange.unanswered
+
+    @property
+    def progress(self) -> int:
+        """Grows with everything that brings a frame further."""
+        return self._exchange.progress
+
     def losses(self) -> dict[str, int]:
-        """What the link has cost so far; zeros where it lost and damaged nothing."""
+        """What has gone wrong on the way so far; zeros where nothing has."""
         return self._exchange.losses()
 
     def clock(self) -> float:
         """Seconds of the clock that the board runs by."""
-        return self._link.now()
+        return self._exchange.now()
 
     def sent(self) -> float:
-        """When the link was given its last packet, by :meth:`clock`."""
+        """When the last of a frame's pixels were given away, by :meth:`clock`."""
         return self._exchange.sent
 
     def info(self) -> DeviceInfo:
@@ -130,16 +120,15 @@ class Driver(Closing):
 
     def reset(self) -> None:
         """Make the board forget all frames that it holds; those without a result are sent again."""
-        self.session.reset()
-        self._exchange.meet()
+        self._exchange.reset()
         self._collect()
 
     def rest(self, seconds: float) -> None:
         """Send no further frame for so many seconds of the board's clock, and take what comes."""
-        if not self.session.unanswered:
+        if not self._exchange.unanswered:
             self._exchange.begin()
-        end = self._link.now() + seconds
-        while (left := end - self._link.now()) > 0.0:
+        end = self.clock() + seconds
+        while (left := end - self.clock()) > 0.0:
             self._step(left)
 
     def infer(self, frame: Frame) -> Result:
@@ -183,7 +172,7 @@ class Driver(Closing):
                     self._step(0.0)
                 ready = list(self._finished(tickets))
                 yield from ready
-                if frame is None and not ready and (tickets or not self.session.may_submit):
+                if frame is None and not ready and (tickets or not self._exchange.may_submit):
                     self._step()
         finally:
             self._forget(tickets)
@@ -216,7 +205,7 @@ class Driver(Closing):
                 ready = list(self._finished(tickets))
                 for result in ready:
                     yield result
-                if frame is None and not ready and (tickets or not self.session.may_submit):
+                if frame is None and not ready and (tickets or not self._exchange.may_submit):
                     await self._astep(GLANCE)
         finally:
             if coming is not None:
@@ -226,7 +215,7 @@ class Driver(Closing):
     def _may_send(self, tickets: deque[int], in_flight: int | None) -> bool:
         if in_flight is not None and in_flight < 1:
             raise ValueError(f"in_flight must be at least 1, not {in_flight}")
-        return self.session.may_submit and (in_flight is None or len(tickets) < in_flight)
+        return self._exchange.may_submit and (in_flight is None or len(tickets) < in_flight)
 
     def _submit(self, frame: Frame, tickets: deque[int]) -> None:
         expected = self.info().shape
@@ -237,16 +226,16 @@ class Driver(Closing):
             )
         sent = frame if isinstance(frame, Encoded) else self._coding.encoded(frame)
         with self._exchange.turn:
-            while not self.session.may_submit:  # others may have sent since it was looked at
+            while not self._exchange.may_submit:  # others may have sent since it was looked at
                 self._step()
-            if not self.session.unanswered:
+            if not self._exchange.unanswered:
                 self._exchange.begin()
-            ticket = self.session.submit(sent.data, coded=sent.coded)
+            ticket = self._exchange.submit(sent.data, coded=sent.coded)
         tickets.append(ticket)
         self._wanted.add(ticket)
 
     async def _asubmit(self, frame: Frame, tickets: deque[int]) -> None:
-        while not self.session.may_submit or (self._stepping and not self._stepping.done()):
+        while not self._exchange.may_submit or (self._stepping and not self._stepping.done()):
             await self._astep(GLANCE)
         self._submit(frame, tickets)
         await self._astep(0.0)
@@ -267,6 +256,7 @@ class Driver(Closing):
 
     def _forget(self, tickets: deque[int]) -> None:
         """Nobody will ask for these results."""
+        self._exchange.forget(tickets)
         for ticket in tickets:
             self._wanted.discard(ticket)
             self._results.pop(ticket, None)
@@ -282,6 +272,53 @@ class Driver(Closing):
         for ticket, result in self._exchange.results():
             if ticket in self._wanted:
                 self._results[ticket] = result
+
+
+class Driver(FrameDriver):
+    """A board that classifies frames.
+
+    What the link loses is sent again; an error means that the board does not answer at all, has
+    stopped, or is not the right one. Any number of an event loop's tasks may use it at once, but
+    only one thread.
+
+    Parameters
+    ----------
+    transport : Transport or Link
+        Closed together with the accelerator.
+    network : QuantizedNetwork, optional
+        What the board should hold; refused if it holds another.
+    timeout : float
+        Seconds without any progress after which the board is given up.
+    coding : Coding, optional
+        How frames travel; coded without loss, if the board takes coded frames, and raw otherwise.
+
+    Raises
+    ------
+    FirebrickError
+        If the board does not answer, takes no frames that are coded so, or cannot answer as the
+        network does: it holds another one, or an update is not complete.
+    """
+
+    def __init__(
+        self,
+        transport: Transport | Link,
+        network: QuantizedNetwork | None = None,
+        *,
+        timeout: float = 5.0,
+        coding: Coding | None = None,
+    ):
+        link = transport if isinstance(transport, Link) else ByteLink(transport)
+        exchange = Exchange(link, network, timeout)
+        self._session = exchange.session
+        super().__init__(exchange, coding)
+        if network is not None and self.info().updating:
+            self.close()
+            raise FirebrickError(f"{link.name}: {UPDATING}")
+
+    @property
+    def session(self) -> Session:
+        """The talk with the board, for those who want to know what was lost."""
+        return self._session
 
 
 async def _next(source: AsyncIterator[Frame]) -> Frame | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import threading
 from collections import deque
+from collections.abc import Iterable
 
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
+from host.frame_exchange import FrameExchange
 from host.transport import PATIENCE, Link
 from protocol.boards import OtherNetwork
 from protocol.messages import ContentsState, DeviceInfo, ProtocolError, Result, Statistics
@@ -28,15 +28,13 @@ _WRONG_BOARD = (
 )
 
 
-class Exchange:
+class Exchange(FrameExchange):
     """A session on a link, step by step.
-
-    Only one thread at a time takes a step; what it takes of the session or the link, it takes
-    while it holds ``turn``.
 
     Parameters
     ----------
     link : Link
+        Closed together with this.
     network : QuantizedNetwork or None
         That the board must hold; any if None.
     timeout : float
@@ -46,21 +44,62 @@ class Exchange:
     ----------
     link : Link
     session : Session
-    turn : lock
-        Held by whoever uses the link.
-    sent : float
-        When the link was given its last packet, in its own seconds.
     """
 
     def __init__(self, link: Link, network: QuantizedNetwork | None, timeout: float):
+        super().__init__(network)
         self.link = link
         self.session = Session(None if network is None else network.digest, link.first)
-        self.turn = threading.RLock()
-        self.sent = 0.0
-        self._network, self._timeout = network, timeout
+        self._timeout = timeout
         self._patience = PATIENCE
         self._seen: deque[Statistics] = deque(maxlen=2)
         """What the board said of itself since it last came further."""
+
+    def close(self) -> None:
+        """Give the link back."""
+        self.link.close()
+
+    @property
+    def name(self) -> str:
+        """The link's."""
+        return self.link.name
+
+    def now(self) -> float:
+        """The link's clock."""
+        return self.link.now()
+
+    @property
+    def unanswered(self) -> int:
+        """Frames without a result."""
+        return self.session.unanswered
+
+    @property
+    def progress(self) -> int:
+        """Grows with everything that brings a frame further."""
+        return self.session.progress
+
+    @property
+    def may_submit(self) -> bool:
+        """Whether another frame may be submitted."""
+        return self.session.may_submit
+
+    def submit(self, data: bytes, *, coded: bool = False) -> int:
+        """Take a frame to send while :attr:`may_submit` allows it; returns its result's ticket."""
+        return self.session.submit(data, coded=coded)
+
+    def forget(self, tickets: Iterable[int]) -> None:
+        """Leave them: what the session has begun, it brings to its end."""
+
+    def reset(self) -> None:
+        """Make the board forget its frames; those without a result are sent again.
+
+        Raises
+        ------
+        FirebrickError
+            As :meth:`step` does.
+        """
+        self.session.reset()
+        self.meet()
 
     def meet(self) -> None:
         """Step until the board has said what it is.
@@ -118,25 +157,10 @@ class Exchange:
             "sessions begun again": session.resets,
         }
 
-    def layer(self, index: int) -> str:
-        """Name of a layer."""
-        return f"layer {index}" if self._network is None else self._network.ops[index].name
-
     def begin(self) -> None:
         """Count time from now on."""
         self._moved = self._retried = self._left = self.link.now()
         self._heard = self.session.heard
-
-    def step(self, wait: float = math.inf) -> None:
-        """Send what may be sent, wait a little for what comes, and notice if nothing does.
-
-        Raises
-        ------
-        FirebrickError
-            If the board has stopped, or is not the right one.
-        """
-        with self.turn:
-            self._step(wait)
 
     def _step(self, wait: float) -> None:
         session, link = self.session, self.link

@@ -12,7 +12,7 @@ from gen.common.progress import progress_line
 from gen.ir.network import QuantizedNetwork
 from host.coding import Coding
 from host.discovery import the_only
-from host.driver import Driver
+from host.driver import Driver, FrameDriver
 from host.options import BoardOptions, LinkOptions, split_address
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
@@ -23,7 +23,7 @@ from host.udp_link import UdpLink
 
 def open_board(
     options: BoardOptions, network: QuantizedNetwork | None, *, lossy: bool = False
-) -> Driver:
+) -> FrameDriver:
     """Open the link and meet the board.
 
     Parameters
@@ -75,7 +75,7 @@ def _usual_coding(options: BoardOptions) -> Coding | None:
     return Coding.usual(manifest.carries, manifest.frames_per_second)
 
 
-def time_scale(options: BoardOptions, board: Driver) -> float:
+def time_scale(options: BoardOptions, board: FrameDriver) -> float:
     """Seconds of the hardware to a second of the board's clock: a simulated one counts cycles."""
     return 1.0 if options.sim is None else CYCLES_PER_SECOND / board.info().clock_hz
 

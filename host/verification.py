@@ -11,7 +11,7 @@ import numpy as np
 
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
-from host.driver import Driver
+from host.driver import FrameDriver
 from protocol.messages import Result
 
 _LONGEST_PAUSE = 0.1
@@ -160,7 +160,7 @@ class Comparison:
 
 
 def verify(
-    board: Driver,
+    board: FrameDriver,
     frames: np.ndarray,
     expected: np.ndarray,
     *,
@@ -172,7 +172,7 @@ def verify(
 
     Parameters
     ----------
-    board : Driver
+    board : FrameDriver
     frames : uint8 array (N, height, width, channels)
         All different.
     expected : int64 array (N, classes)
@@ -214,7 +214,7 @@ def _order(frames: int, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _answers(
-    board: Driver,
+    board: FrameDriver,
     frames: np.ndarray,
     order: np.ndarray,
     pauses: np.ndarray,

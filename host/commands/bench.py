@@ -12,7 +12,7 @@ from rich.table import Table
 
 from gen.ir.network import QuantizedNetwork
 from host.commands.output import Json, keys, print_line
-from host.driver import Driver
+from host.driver import FrameDriver
 from host.open import open_board, time_scale
 from host.options import BoardOptions
 
@@ -41,7 +41,9 @@ def bench(
     Console().print(table)
 
 
-def _measure(board: Driver, network: QuantizedNetwork, count: int, scale: float) -> dict[str, Any]:
+def _measure(
+    board: FrameDriver, network: QuantizedNetwork, count: int, scale: float
+) -> dict[str, Any]:
     def clock() -> float:
         return scale * board.clock()
 

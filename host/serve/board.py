@@ -17,7 +17,7 @@ import numpy as np
 
 from gen.common.closing import Closing
 from gen.common.errors import FirebrickError
-from host.driver import Driver
+from host.driver import FrameDriver
 from host.serve.limits import Limits
 from host.serve.meters import Answer, BoardMeter, Latency, Meter
 from host.serve.queue import FairQueue
@@ -102,8 +102,8 @@ class SharedBoard(Closing):
 
     def __init__(
         self,
-        meet: Callable[[], Driver],
-        scale: Callable[[Driver], float],
+        meet: Callable[[], FrameDriver],
+        scale: Callable[[FrameDriver], float],
         limits: Limits,
         *,
         pause: float = PAUSE,
@@ -177,12 +177,12 @@ class SharedBoard(Closing):
                 self._faults,
             )
 
-    def _run(self, first: Driver) -> None:
+    def _run(self, first: FrameDriver) -> None:
         """Be the thread."""
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._live(first))
 
-    async def _live(self, first: Driver) -> None:
+    async def _live(self, first: FrameDriver) -> None:
         """Serve until told to stop."""
         serving = asyncio.ensure_future(self._serve_for_ever(first))
         await self._stop.wait()
@@ -191,7 +191,7 @@ class SharedBoard(Closing):
             await serving
         self._leave("the server is stopping")
 
-    async def _serve_for_ever(self, board: Driver | None) -> None:
+    async def _serve_for_ever(self, board: FrameDriver | None) -> None:
         while True:
             try:
                 met = await asyncio.to_thread(self._meet) if board is None else board
@@ -205,7 +205,7 @@ class SharedBoard(Closing):
             board = None
             await asyncio.sleep(self._pause)
 
-    async def _serve(self, board: Driver) -> None:
+    async def _serve(self, board: FrameDriver) -> None:
         """Serve as long as the board answers."""
         if lasting(board.info()) != lasting(self.info):
             raise FirebrickError("another board has come in its place; start this server again")
@@ -228,7 +228,7 @@ class SharedBoard(Closing):
             if job.sent or job.future.set_running_or_notify_cancel():
                 job.future.set_exception(BoardAway(reason))
 
-    async def _answer(self, board: Driver) -> None:
+    async def _answer(self, board: FrameDriver) -> None:
         """Send frames as they come, and give the results to whom they belong."""
         results = cast(AsyncGenerator[Result, None], board.astream(self._frames()))
         async with contextlib.aclosing(results):

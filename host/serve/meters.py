@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import median
 
-from host.driver import Driver
+from host.driver import FrameDriver
 from protocol.messages import Result, Statistics
 
 WINDOW = 3.0
@@ -94,7 +94,7 @@ class BoardMeter:
 
     Parameters
     ----------
-    board : Driver
+    board : FrameDriver
     scale : float
         Seconds of the hardware to a second of the board's clock.
 
@@ -107,7 +107,7 @@ class BoardMeter:
         board does not count it.
     """
 
-    def __init__(self, board: Driver, scale: float):
+    def __init__(self, board: FrameDriver, scale: float):
         self._board = board
         self._cycles_per_second = scale * board.info().clock_hz
         self._progress = -1
@@ -118,7 +118,7 @@ class BoardMeter:
     def _listen(self) -> None:
         self.statistics: Statistics = self._board.stats()
         self._heard = self._board.clock()
-        self._progress = self._board.session.progress
+        self._progress = self._board.progress
 
     def ask(self) -> None:
         """Ask again, unless nothing moves: then the driver is looking after that.
@@ -128,8 +128,7 @@ class BoardMeter:
         FirebrickError
             If the board does not answer.
         """
-        session = self._board.session
-        if session.unanswered and session.progress == self._progress:
+        if self._board.unanswered and self._board.progress == self._progress:
             return
         before, then = self.statistics, self._heard
         self._listen()

@@ -1,0 +1,115 @@
+"""The registers of an IP core, as a program on the same bus reads and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gen.common.errors import FirebrickError
+from gen.ir.network import QuantizedNetwork
+from protocol.packets import MAGIC
+from protocol.registers import BY_NAME, MAP_VERSION, CoreInfo, FrameError
+
+ERRORS = {
+    FrameError.NONE: "it does not say how",
+    FrameError.SHORT: "it ended too early",
+    FrameError.LONG: "it went on behind its last pixel",
+    FrameError.RESTARTED: "another one began amid it",
+}
+"""What ``LAST_ERROR`` means, for people."""
+
+
+class CoreRegisters:
+    """What :data:`protocol.registers.REGISTERS` has, by name.
+
+    Parameters
+    ----------
+    name : str
+        For error messages: which core this is.
+    read : callable
+        Gives the word at a byte address, from where the core is.
+    write : callable
+        Writes one there: the address, and the word.
+    """
+
+    def __init__(self, name: str, read: Callable[[int], int], write: Callable[[int, int], object]):
+        self._name, self._read, self._write = name, read, write
+
+    def value(self, register: str, field: str | None = None) -> int:
+        """What a register reads as, or a field of it."""
+        word = self._read(BY_NAME[register].address)
+        if field is None:
+            return word
+        (found,) = (one for one in BY_NAME[register].fields if one.name == field)
+        return (word & found.mask) >> found.low
+
+    def info(self) -> CoreInfo:
+        """What the core says of itself.
+
+        Raises
+        ------
+        FirebrickError
+            If it is no such core, or has other registers.
+        """
+        if (magic := self.value("MAGIC")) != MAGIC:
+            raise FirebrickError(
+                f"{self._name}: is no firebrick core, its first register reads {magic:#010x}; load "
+                "the overlay that was built with one"
+            )
+        if (version := self.value("VERSION", "MAP")) != MAP_VERSION:
+            raise FirebrickError(
+                f"{self._name}: its registers are of version {version}, this host knows version "
+                f"{MAP_VERSION}; write the core again with this version, and build it"
+            )
+        low, high = self.value("DIGEST_LOW"), self.value("DIGEST_HIGH")
+        try:
+            return CoreInfo(
+                height=self.value("INPUT_SIZE", "HEIGHT"),
+                width=self.value("INPUT_SIZE", "WIDTH"),
+                channels=self.value("INPUT_FORM", "CHANNELS"),
+                classes=self.value("CLASSES"),
+                layers=self.value("LAYERS", "LAYERS"),
+                beat_bits=self.value("INPUT_FORM", "BEAT_BITS"),
+                clock_hz=self.value("CLOCK"),
+                digest=(low | high << 32).to_bytes(8, "little"),
+            )
+        except ValueError as error:
+            raise FirebrickError(f"{self._name}: describes itself wrongly: {error}") from None
+
+    def check(self, info: CoreInfo, network: QuantizedNetwork) -> None:
+        """Compare what the core says of itself with the network that it should hold.
+
+        Raises
+        ------
+        FirebrickError
+            If it holds another one.
+        """
+        height, width, channels = network.input.shape
+        for what, held, wanted in (
+            ("network", info.digest.hex(), network.digest.hex()),
+            (
+                "frames of",
+                f"{info.height}x{info.width}x{info.channels}",
+                f"{height}x{width}x{channels}",
+            ),
+            ("classes", info.classes, network.output.shape[2]),
+            ("layers", info.layers, len(network.ops)),
+        ):
+            if held != wanted:
+                raise FirebrickError(
+                    f"{self._name}: the core holds {what} {held}, and {network.name} is "
+                    f"{wanted}; give network.npz of the folder that the core was written to, or "
+                    "load the overlay with the right one"
+                )
+
+    def soft_reset(self) -> None:
+        """Make the core forget its frames and what it counted of them."""
+        self._write(BY_NAME["CONTROL"].address, 1)
+
+    def stall_samples(self, layer: int) -> int:
+        """How often the core saw a layer's output wait, modulo 2^32."""
+        self._write(BY_NAME["STALL_INDEX"].address, layer)
+        return self.value("STALL_COUNT")
+
+    def last_error(self) -> str:
+        """What was wrong with the last malformed frame, for people."""
+        return ERRORS[FrameError(self.value("LAST_ERROR", "KIND"))]
