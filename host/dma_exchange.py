@@ -279,8 +279,8 @@ class DmaExchange(FrameExchange):
             )
         if length != 4 * about.classes or not self._given:
             self._fail(
-                f"the core sent {length} bytes, with {len(self._given)} answers of "
-                f"{4 * about.classes} bytes due; nothing else may send to it"
+                f"the core sent {length} bytes; answers of {4 * about.classes} bytes due: "
+                f"{len(self._given)}; nothing else may send to it"
             )
         job = self._given.popleft()
         self._cycles = round((self.now() - job.begun) * about.clock_hz)
@@ -293,9 +293,8 @@ class DmaExchange(FrameExchange):
         accepted, answered = self._core.value("ACCEPTED"), self._core.value("ANSWERED")
         where = "takes no more pixels" if self._sending else "has all pixels, and does not answer"
         return (
-            f"the core {where} for {seconds:.1f} s, with {len(self._given)} answers due (since its "
-            f"last reset it took {accepted} frames to their end, and answered {answered}); load "
-            "the overlay again"
+            f"the core {where} for {seconds:.1f} s; answers due: {len(self._given)}; frames since "
+            f"its last reset: {accepted} taken, {answered} answered; load the overlay again"
         )
 
     def _fail(self, text: str) -> NoReturn:
