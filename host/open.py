@@ -14,6 +14,7 @@ from host.coding import Coding
 from host.discovery import the_only
 from host.driver import Driver, FrameDriver
 from host.options import BoardOptions, LinkOptions, split_address
+from host.pynq_overlay import PynqOverlay
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
 from host.sim_transport import CYCLES_PER_SECOND, SimTransport
@@ -24,7 +25,7 @@ from host.udp_link import UdpLink
 def open_board(
     options: BoardOptions, network: QuantizedNetwork | None, *, lossy: bool = False
 ) -> FrameDriver:
-    """Open the link and meet the board.
+    """Open the link or load the overlay, and meet the board.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def open_board(
         If there is none, it is not the right one, takes no frames that are coded as asked, or none
         at all amid an update.
     """
+    if options.pynq is not None:
+        return PynqOverlay(options.pynq, network, timeout=options.timeout)
     coding = None if options.coding is None else Coding.parse(options.coding)
     if coding is None and lossy:
         coding = _usual_coding(options)

@@ -18,6 +18,7 @@ from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 from host.networks import read_network
 from host.new_contents import read_layout
+from protocol.coding.rules import RAW
 from protocol.packets import UDP_PORT
 
 
@@ -25,7 +26,7 @@ from protocol.packets import UDP_PORT
 class LinkOptions:
     """Which board, and the link to it, as every command takes it.
 
-    Exactly one of ``sim``, ``port``, ``udp`` and ``replay`` is given.
+    Exactly one of :attr:`ways` is given.
     """
 
     sim: Annotated[
@@ -67,17 +68,23 @@ class LinkOptions:
     ] = 5.0
 
     def __post_init__(self) -> None:
-        choices = (self.sim, self.port, self.udp, self.replay)
-        if sum(choice is not None for choice in choices) != 1:
-            raise FirebrickError(
-                "give either --sim BUILD_DIR or --port PORT or --udp ADDRESS or --replay FILE, "
-                "to say which board"
-            )
+        if sum(way is not None for way in self.ways.values()) != 1:
+            raise FirebrickError(f"give either {' or '.join(self.ways)}, to say which board")
         if self.sim is not None and self.build is not None and self.sim != self.build:
             raise FirebrickError(
                 f"--sim {self.sim} is simulated, and --build {self.build} says what a real board "
                 "holds; leave one out"
             )
+
+    @property
+    def ways(self) -> dict[str, Path | str | None]:
+        """What says which board, by how it is written."""
+        return {
+            "--sim BUILD_DIR": self.sim,
+            "--port PORT": self.port,
+            "--udp ADDRESS": self.udp,
+            "--replay FILE": self.replay,
+        }
 
     @property
     def looked_for(self) -> int | None:
@@ -135,6 +142,14 @@ class LinkOptions:
 class BoardOptions(LinkOptions):
     """Which board, what it holds, and how frames go there."""
 
+    pynq: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BIT",
+            help="Overlay with a core of `python -m gen core`, on a Zynq that runs PYNQ. Its "
+            "network.npz is beside it if --build does not say where.",
+        ),
+    ] = None
     updated: Annotated[
         Path | None,
         typer.Option(
@@ -163,6 +178,23 @@ class BoardOptions(LinkOptions):
                 "a simulated board holds what it was generated with; leave out --network "
                 f"{self.updated}, or update one that `python -m sim board` serves"
             )
+        if self.pynq is not None and (self.record is not None or self.coding not in (None, RAW)):
+            raise FirebrickError(
+                "frames go to an overlay as they are, and in no packets; leave out --record and "
+                "--coding"
+            )
+
+    @property
+    def ways(self) -> dict[str, Path | str | None]:
+        """As for all, and an overlay."""
+        return {**super().ways, "--pynq BIT": self.pynq}
+
+    @property
+    def folder(self) -> BuildFolder:
+        """Where the board's network is."""
+        if self.pynq is not None and self.build is None:
+            return BuildFolder(self.pynq.parent)
+        return super().folder
 
     def check_record(self, reads: Iterable[Path] = ()) -> None:
         """As for all; what ``--network`` names is read, too."""
@@ -189,7 +221,7 @@ class ServedOptions(BoardOptions):
             raise FirebrickError(
                 "a server's board is neither recorded nor replayed; leave out --record and --replay"
             )
-        if self.port is None and self.udp is None and self.sim is None:
+        if all(way is None for way in self.ways.values()):
             if self.build is not None:
                 raise FirebrickError(
                     f"say how to reach the board of --build {self.build}, with --port or --udp; or "
@@ -208,6 +240,8 @@ class ServedOptions(BoardOptions):
         """How the board is reached, in words."""
         if self.sim is not None:
             return "simulated"
+        if self.pynq is not None:
+            return f"overlay {self.pynq}"
         if self.port is not None:
             return f"serial port {self.port}"
         return f"UDP {self.udp}" if self.udp else "UDP, the only board that answered"

@@ -65,7 +65,7 @@ def _served(options: ServedOptions, shape: FrameOptions) -> Served:
     """Network and plan of the build folder."""
     network = options.network()
     preprocessing = shape.apply(network.preprocessing)
-    figures = _figures(options.folder)
+    figures = None if options.pynq is not None else _figures(options.folder)
     name = "a board" if figures is None else BOARDS[figures.board.name].title
     simulated = options.sim is not None
     return Served(network, preprocessing, name, options.link, simulated, figures)

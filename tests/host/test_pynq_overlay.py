@@ -14,7 +14,7 @@ from protocol.packets import stall_turn
 from protocol.registers import BEAT_BITS
 from sim import golden
 from tests.host.stand_in_pynq import StandIn
-from tests.hw.axi.cores import beats, small_network
+from tests.hw.axi.cores import Beats, beats, small_network
 from tests.networks import random_frames
 
 NETWORK = small_network()
@@ -246,7 +246,7 @@ def test_a_malformed_frame_is_counted(board, driver):
 
 def test_tasks_that_do_not_fail_get_their_results(board, driver):
     """One of many frames is malformed: its task fails, and the others' frames are sent again."""
-    spoilt = []
+    spoilt: list[Beats] = []
 
     def once(sent):
         if spoilt or len(board.core.frames) < 3:
