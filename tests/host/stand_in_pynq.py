@@ -24,6 +24,8 @@ LENGTH_BITS = 23
 """As in the block design."""
 DEPTH = 2
 """Frames that the core takes before the first of them is answered."""
+PLACE_BITS = 16
+"""Of an address in a buffer."""
 LATENCY = 12
 """Looks at the DMA from a frame's turn until its answer."""
 
@@ -58,14 +60,14 @@ class Memory:
         made = np.full(shape, 85, dtype).view(Buffer)
         made.memory = np.full(made.nbytes, 170, np.uint8)
         made.freed = False
-        made.physical_address = len(self.buffers) << 24
+        made.physical_address = len(self.buffers) << PLACE_BITS
         self.buffers.append(made)
         return made
 
     def at(self, address: int) -> np.ndarray:
-        buffer = self.buffers[address >> 24]
+        buffer = self.buffers[address >> PLACE_BITS]
         assert not buffer.freed, "the DMA reaches for memory that was given back"
-        return buffer.memory[address & (1 << 24) - 1 :]
+        return buffer.memory[address & (1 << PLACE_BITS) - 1 :]
 
 
 class Core:
@@ -185,15 +187,14 @@ class Dma:
         It does not come out of a reset.
     """
 
-    def __init__(self, memory: Memory, core: Core):
+    def __init__(self, memory: Memory, core: Core, channel: Callable[["Dma", int], Any]):
         self.memory, self.core = memory, core
         self.buffer_max_size = (1 << LENGTH_BITS) - 1
         self.looks, self.scatter_gather, self.stuck = 2, False, False
         self.faults: dict[int, int] = {}
         self.watch: Callable[[], object] = lambda: None
         self._reset()
-        self.sendchannel: Any = Channel(self, 0x00)
-        self.recvchannel: Any = Channel(self, 0x30)
+        self.sendchannel, self.recvchannel = channel(self, 0x00), channel(self, 0x30)
 
     def _reset(self) -> None:
         self.running = {0x00: False, 0x30: False}
@@ -225,6 +226,8 @@ class Dma:
                 self.running[channel] = bool(value & 1)
         elif place == 0x18:
             self.address[channel] = value
+        elif place == 0x1C:
+            assert value == 0, "a Zynq has addresses of 32 bits"
         elif place == 0x28 and self.running[channel]:
             self.length[channel] = value
             self.idle[channel], self.transfers[channel] = False, self.looks
@@ -299,6 +302,7 @@ class Channel:
             array.flush()
         self.transferred = 0
         self._dma.write(self._offset + 0x18, array.physical_address + start)
+        self._dma.write(self._offset + 0x1C, 0)
         self._dma.write(self._offset + 0x28, size)
         self._active, self._first = array, False
 
@@ -320,6 +324,8 @@ class StandIn:
     network : QuantizedNetwork
         What the core of its overlay holds.
     beat_bits : int
+    channel : callable
+        Makes a channel of a DMA, from its offset on.
 
     Attributes
     ----------
@@ -331,9 +337,14 @@ class StandIn:
         Overlays, by their files.
     """
 
-    def __init__(self, network: QuantizedNetwork, beat_bits: int = 32):
+    def __init__(
+        self,
+        network: QuantizedNetwork,
+        beat_bits: int = 32,
+        channel: Callable[[Dma, int], Any] = Channel,
+    ):
         self.memory, self.core = Memory(), Core(network, beat_bits)
-        self.dma = Dma(self.memory, self.core)
+        self.dma = Dma(self.memory, self.core, channel)
         self.instances: dict[str, Any] = {"core": self.core, "dma": self.dma}
         self.refusal: Exception | None = None
         self.loaded: list[str] = []

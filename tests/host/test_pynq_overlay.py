@@ -305,6 +305,7 @@ def test_ctrl_c_anywhere_does_no_harm(board, driver, monkeypatch):
         else:
             break
         assert_right(driver, 2)
+    interrupt.left = None
     assert 50 < place < 1999
 
 
@@ -319,6 +320,7 @@ def test_ctrl_c_while_it_is_opened_leaves_nothing(bitfile, board, monkeypatch):
             assert board.gave_all_back
         else:
             break
+    interrupt.left = None
     assert 5 < place < 1999
 
 
