@@ -74,7 +74,7 @@ class DmaExchange(FrameExchange):
     """An IP core behind an AXI DMA.
 
     That a frame was malformed is in its answer's ``TUSER``, which a DMA does not show; so the
-    core's count of them is looked at with each answer. Whatever goes wrong, DMA and core are reset,
+    core's count of them since its reset is looked at with each answer. Whatever goes wrong, DMA and core are reset,
     and frames without an answer are sent again unless they are forgotten.
 
     Parameters
@@ -106,7 +106,7 @@ class DmaExchange(FrameExchange):
         self._sending = self._torn = False
         self._done: list[tuple[int, Result]] = []
         self._forgotten: set[int] = set()
-        self._tickets = self._malformed = self._cycles = 0
+        self._tickets = self._cycles = 0
         self._counts = {"malformed frames": 0, "frames computed again": 0, "resets": 0}
         self._moved = self._left = self.now()
         self._progress = 0
@@ -136,6 +136,9 @@ class DmaExchange(FrameExchange):
         try:
             if self._answers:
                 self._dma.stop()
+        except KeyboardInterrupt:
+            self._dma.stop()
+            raise
         finally:
             self._free()
 
@@ -214,7 +217,7 @@ class DmaExchange(FrameExchange):
         return self._tickets
 
     def forget(self, tickets: Iterable[int]) -> None:
-        """Send those no more that have not been sent, and throw away what comes of the others."""
+        """Send those no more that have not been sent; what comes of the others nobody takes."""
         self._forgotten.update(tickets)
 
     def _step(self, wait: float) -> None:
@@ -271,8 +274,8 @@ class DmaExchange(FrameExchange):
         self._answers.rotate()
         self._dma.receive(self._answers[0])
         about = self._about
-        if (malformed := self._core.value("MALFORMED")) != self._malformed:
-            self._counts["malformed frames"] += (malformed - self._malformed) % (1 << 32)
+        if malformed := self._core.value("MALFORMED"):  # since the reset
+            self._counts["malformed frames"] += malformed
             self._fail(
                 f"the core found a frame malformed: {self._core.last_error()}; the DMA's stream "
                 f"must be {about.beat_bits} bits wide, and nothing else may send to the core"
@@ -285,8 +288,7 @@ class DmaExchange(FrameExchange):
         job = self._given.popleft()
         self._cycles = round((self.now() - job.begun) * about.clock_hz)
         sums = np.array(buffer[:], dtype=np.int32)
-        if job.ticket not in self._forgotten:
-            self._done.append((job.ticket, Result(sums, self._cycles)))
+        self._done.append((job.ticket, Result(sums, self._cycles)))
 
     def _diagnosis(self, seconds: float) -> str:
         """Where frames have stopped."""
@@ -337,11 +339,11 @@ class DmaExchange(FrameExchange):
         self._sending = False
         self._dma.start()
         self._dma.receive(self._answers[0])
-        end = self.now() + SETTLE
-        while self.now() < end:
+        end, over = self.now() + SETTLE, False
+        while not over:
+            over = self.now() >= end  # and one look more, however long it took to come here
             if self._dma.received() is not None:
                 self._dma.receive(self._answers[0])
-        self._malformed = self._core.value("MALFORMED")
         self._torn = False
 
     def results(self) -> list[tuple[int, Result]]:

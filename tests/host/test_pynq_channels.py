@@ -43,7 +43,7 @@ def driver(tmp_path, board):
     path = tmp_path / "system.bit"
     for file in (path, path.with_suffix(".hwh")):
         file.touch()
-    with PynqOverlay(path, NETWORK, timeout=0.05) as opened:
+    with PynqOverlay(path, NETWORK, timeout=5.0) as opened:
         yield opened
     assert board.gave_all_back
 
