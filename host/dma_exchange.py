@@ -74,8 +74,8 @@ class DmaExchange(FrameExchange):
     """An IP core behind an AXI DMA.
 
     That a frame was malformed is in its answer's ``TUSER``, which a DMA does not show; so the
-    core's count of them since its reset is looked at with each answer. Whatever goes wrong, DMA and core are reset,
-    and frames without an answer are sent again unless they are forgotten.
+    core's count of them since its reset is looked at with each answer. Whatever goes wrong, DMA and
+    core are reset, and frames without an answer are sent again unless they are forgotten.
 
     Parameters
     ----------

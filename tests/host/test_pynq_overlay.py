@@ -39,7 +39,15 @@ def board(monkeypatch, request):
 
 @pytest.fixture
 def driver(bitfile, board):
-    with PynqOverlay(bitfile, NETWORK, timeout=0.3) as opened:
+    with PynqOverlay(bitfile, NETWORK) as opened:
+        yield opened
+    assert board.gave_all_back
+
+
+@pytest.fixture
+def hasty(bitfile, board):
+    """A driver that gives the core up soon."""
+    with PynqOverlay(bitfile, NETWORK, timeout=0.5) as opened:
         yield opened
     assert board.gave_all_back
 
@@ -170,12 +178,12 @@ def halted(board):
     board.dma.write(0x30, 0)
 
 
-def test_a_core_that_does_not_answer(board, driver):
+def test_a_core_that_does_not_answer(board, hasty):
     silent(board)
     with pytest.raises(FirebrickError) as error:
-        driver.infer(FRAMES_SENT[0])
+        hasty.infer(FRAMES_SENT[0])
     assert (
-        "system.bit: the core has all pixels, and does not answer for 0.3 s; answers due: 1; "
+        "system.bit: the core has all pixels, and does not answer for 0.5 s; answers due: 1; "
         "frames since its last reset: 1 taken, 0 answered" in str(error.value)
     )
 
@@ -183,8 +191,6 @@ def test_a_core_that_does_not_answer(board, driver):
 @pytest.mark.parametrize(
     ("fault", "complaint"),
     [
-        (deaf, "takes no more pixels for 0.3 s; answers due: 1; frames"),
-        (silent, "takes no more pixels for 0.3 s; answers due: 3; frames"),
         (short, "found a frame malformed: it ended too early; the DMA's stream must be 32 bits"),
         (long, "found a frame malformed: it went on behind its last pixel"),
         (no_memory_there, "the DMA stopped sending frames: there is no memory at an address"),
@@ -197,6 +203,17 @@ def test_a_core_that_does_not_answer(board, driver):
     ],
 )
 def test_the_frame_behind_a_fault_is_right(board, driver, fault, complaint):
+    fails_and_recovers(board, driver, fault, complaint)
+
+
+@pytest.mark.parametrize(("fault", "due"), [(deaf, 1), (silent, 3)])
+def test_the_frame_behind_a_time_out_is_right(board, hasty, fault, due):
+    complaint = f"takes no more pixels for 0.5 s; answers due: {due}; frames since its last reset"
+    fails_and_recovers(board, hasty, fault, complaint)
+
+
+def fails_and_recovers(board, driver, fault, complaint):
+    """Frames fail for a fault, and others are right when it is gone."""
     assert_right(driver, 2)
     fault(board)
     with pytest.raises(FirebrickError) as error:
@@ -270,10 +287,10 @@ def test_tasks_that_do_not_fail_get_their_results(board, driver):
     assert_right(driver)
 
 
-def test_a_slow_caller_is_no_silent_core(driver):
-    stream = driver.stream(FRAMES_SENT[:2])
+def test_a_slow_caller_is_no_silent_core(hasty):
+    stream = hasty.stream(FRAMES_SENT[:2])
     next(stream)  # the other one is in the core, which needs some looks more
-    time.sleep(0.4)  # more than the time-out
+    time.sleep(0.7)  # more than the time-out
     assert sum(1 for _ in stream) == 1
 
 
