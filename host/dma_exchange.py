@@ -373,6 +373,13 @@ class DmaExchange(FrameExchange):
                 stalls=tuple(core.stall_samples(layer) for layer in range(about.layers)),
             )
 
+    def top_class(self) -> int | None:
+        """The best class of the last frame that was answered; None if none was since a reset."""
+        with self.turn:
+            if not self._core.value("ANSWERED"):
+                return None
+            return self._core.value("TOP1", "CLASS")
+
     def losses(self) -> dict[str, int]:
         """What has gone wrong so far; zeros where nothing has."""
         return dict(self._counts)

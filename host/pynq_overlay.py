@@ -58,8 +58,18 @@ class PynqOverlay(FrameDriver):
         core: str = CORE,
         dma: str = DMA,
     ):
-        hardware = load(Path(bitfile), core, dma)
-        super().__init__(DmaExchange(hardware, network, timeout))
+        self._core = DmaExchange(load(Path(bitfile), core, dma), network, timeout)
+        super().__init__(self._core)
+
+    def top_class(self) -> int | None:
+        """The class with the largest sum of the last frame that was answered, as the core says.
+
+        Returns
+        -------
+        int or None
+            None if no frame was answered since the last reset.
+        """
+        return self._core.top_class()
 
 
 def load(bitfile: Path, core: str, dma: str) -> Hardware:

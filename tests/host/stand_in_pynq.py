@@ -106,7 +106,7 @@ class Core:
         self.stalls = list(range(10, 10 + self.info.layers))
         self.frames: list[Beats] = []
         self.held = 0
-        self.silent = self.deaf = False
+        self.silent = self.deaf = self._stale = False
         self.cut: int | None = None
         self.spoil: Callable[[Beats], Beats] = list
 
@@ -135,6 +135,7 @@ class Core:
         self._beats, self._taken, self._age = [], 0, 0
         if self.answers:
             self.answers = deque([bytes(len(self.answers[0]))])  # it has begun, and comes to an end
+            self._stale = True
 
     @property
     def takes(self) -> bool:
@@ -167,9 +168,14 @@ class Core:
                 self._age = 0
 
     def answer(self) -> bytes:
-        """All of an answer, which has been taken then."""
-        self._count("ANSWERED")
-        return self.answers.popleft()[: self.cut]
+        """All of an answer, which has been taken then; what a reset cut short does not count."""
+        answer = self.answers.popleft()
+        if not self._stale:
+            self._count("ANSWERED")
+            best = int(np.frombuffer(answer, "<i4").argmax())
+            self.values[self._places["TOP1"].address] = best
+        self._stale = False
+        return answer[: self.cut]
 
 
 class Dma:

@@ -114,6 +114,15 @@ def test_what_the_core_says_of_itself(board, driver):
     assert driver.stalls(before) == {"conv1": 0, "conv10": 7 * turn, "sums": 0}
 
 
+def test_the_core_s_best_class(driver):
+    assert driver.top_class() is None
+    for frame, sums in zip(FRAMES_SENT, SUMS, strict=True):
+        driver.infer(frame)
+        assert driver.top_class() == sums.argmax()
+    driver.reset()
+    assert driver.top_class() is None
+
+
 def test_any_network_will_do_if_none_is_named(bitfile, board):
     with PynqOverlay(bitfile) as opened:
         assert_right(opened, 2)
