@@ -12,7 +12,10 @@ from gen.common.errors import FirebrickError
 from gen.ip.vivado import zynq_script
 from gen.ir.network_file import save_network
 from host.cli import app
+from host.open import open_board, time_scale
+from host.options import ServedOptions
 from host.pynq_overlay import CORE, DMA, PynqOverlay
+from host.serve.meters import BoardMeter
 from protocol.registers import BY_NAME
 from tests.generated import photographs, run_command
 from tests.host.stand_in_pynq import LENGTH_BITS, StandIn
@@ -241,3 +244,29 @@ def test_options_that_do_not_go_with_an_overlay(call, options, complaint):
 def test_an_update_has_no_overlay(monkeypatch, capsys):
     assert run_command(monkeypatch, app, "update", "x.npz") == 2
     assert "or --replay FILE, to say which board" in capsys.readouterr().err
+
+
+def test_an_overlay_is_served(bitfile, board):
+    save_network(NETWORK, bitfile.parent / "network.npz")
+    options = ServedOptions(pynq=bitfile)
+    assert (options.default, options.link) == (False, f"overlay {bitfile}")
+    with open_board(options, options.network()) as driver:
+        meter = BoardMeter(driver, time_scale(options, driver))
+        board.core.stalls[0] += 1000
+        driver.infer(np.zeros(NETWORK.input.shape, np.uint8))
+        meter.ask()
+        assert meter.stalled[0] > 0
+        assert set(meter.faults.values()) == {0}
+
+
+def test_the_page_s_program_runs(board, monkeypatch, tmp_path, capsys):
+    page = (ROOT / "docs" / "ip-core.md").read_text()
+    (program,) = (one for one in re.findall(r"```python\n(.*?)```", page, re.S) if "Pynq" in one)
+    monkeypatch.chdir(tmp_path)
+    for name in ("firebrick.bit", "firebrick.hwh"):
+        (tmp_path / name).touch()
+    save_network(NETWORK, tmp_path / "network.npz")
+    photographs(tmp_path, 1)[0].rename("cat.jpg")
+    exec(compile(program, "ip-core.md", "exec"), {})
+    assert capsys.readouterr().out.strip() in NETWORK.labels
+    assert board.gave_all_back
