@@ -34,7 +34,6 @@ from sim.simulator import Simulator
 from sim.verilate import build
 from tests.designs import Design, most_held
 from tests.graphs import GRAPHS
-from tests.harness import StreamBench
 
 SMALL_BOARD, SMALL_CYCLES = "arty_a7", 2000
 """What the small networks are planned for: so many cycles a frame, whatever the board could do."""
@@ -146,7 +145,7 @@ def measure_small(network: QuantizedNetwork) -> dict[str, Any]:
     """
     design = Design.of(network, BOARDS[SMALL_BOARD], SMALL_CYCLES)
     with tempfile.TemporaryDirectory(prefix="firebrick-bench-") as folder:
-        bench = StreamBench(design.hardware, "accelerator", Path(folder))
+        bench = design.bench(Path(folder))
         try:
             design.run(bench, design.inner(), stalls=0.4, seed=1)
             differing = "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from gen.plan.queues import QueuePlan
 from hw.stream.lane_stream import lane_stream
 from sim import golden
 from tests.harness import Monitor
-from tests.harness.stream_bench import Bench, Result
+from tests.harness.stream_bench import Bench, Result, StreamBench
 from tests.networks import random_frames
 
 
@@ -87,6 +88,11 @@ class Design:
     def _monitor(self, lanes: int, tensor: str, codes: np.ndarray) -> Monitor:
         shape: Shape = signed(8) if self.network.tensors[tensor].signed else unsigned(8)
         return Monitor(lane_stream(lanes, shape), codes)
+
+    def bench(self, folder: Path) -> StreamBench:
+        """Build the accelerator, every tensor and queue in sight."""
+        watched = {**self.inner(), **self.waiting()}
+        return StreamBench(self.hardware, "accelerator", folder, monitored=watched)
 
     def run(self, bench: Bench, monitors: dict[str, Monitor], **stalls: Any) -> Result:
         """Play all frames; the class sums and what is monitored must be the golden model's."""

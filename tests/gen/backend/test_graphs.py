@@ -45,11 +45,10 @@ def check_queues(design: Design, result: Result) -> None:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_tensor_and_the_pace_are_as_told(name: str, tmp_path: Path):
     made = design(name)
-    inner, waiting = made.inner(), made.waiting()
-    bench = StreamBench(made.hardware, "accelerator", tmp_path, monitored={**inner, **waiting})
+    bench = made.bench(tmp_path)
     for seed, stalls in enumerate(STALLS):
-        made.run(bench, inner, stalls=stalls, seed=seed)
-    result = made.run(bench, waiting)
+        made.run(bench, made.inner(), stalls=stalls, seed=seed)
+    result = made.run(bench, made.waiting())
     assert result.period("o") == pytest.approx(made.plan.cycles, rel=0.01)
     check_queues(made, result)
 
