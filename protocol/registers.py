@@ -5,33 +5,22 @@ Registers have 32 bits. Bits that no field names read as 0, and what is written 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
 from protocol.packets import MAGIC, stall_turn
+from protocol.register_kinds import Access, Field, Register, whole
+from protocol.update_registers import UPDATE_REGISTERS, UpdateInfo
 
-MAP_VERSION = 1
-"""Of the registers; a higher one may have more of them."""
+MAP_VERSION, UPDATABLE_MAP_VERSION = 1, 2
+"""Of the registers; a higher one may have more of them. The second one has those of updates."""
 ADDRESS_BITS = 12
 """Of a byte's address: the core takes 4 KiB, the least that address maps are commonly cut into."""
 WORD_BYTES = 4
 BEAT_BITS = (8, 24, 32)
 """Widths of the stream of pixels that there are."""
 MOST_LAYERS = 4000
-
-
-class Access(StrEnum):
-    """What may be done with a field."""
-
-    READ = "ro"
-    """Read it; it changes by itself or never."""
-    WRITE = "rw"
-    """Write it, and read what was written."""
-    CLEAR = "rw1c"
-    """Read it; writing 1 clears it."""
-    TRIGGER = "wo1"
-    """Writing 1 does something; it reads as 0."""
 
 
 class FrameError(IntEnum):
@@ -46,65 +35,6 @@ class FrameError(IntEnum):
     """TUSER, a frame's beginning, came before the last one had its last pixel."""
 
 
-@dataclass(frozen=True)
-class Field:
-    """Bits of a register.
-
-    Attributes
-    ----------
-    name : str
-        In capitals.
-    low : int
-        The least significant bit.
-    bits : int
-    access : Access
-    about : str
-        A sentence without its full stop.
-    """
-
-    name: str
-    low: int
-    bits: int
-    access: Access
-    about: str
-
-    @property
-    def mask(self) -> int:
-        """Its bits in the register."""
-        return ((1 << self.bits) - 1) << self.low
-
-
-@dataclass(frozen=True)
-class Register:
-    """32 bits at an address.
-
-    Attributes
-    ----------
-    name : str
-        In capitals.
-    address : int
-        Of its first byte, from where the core is.
-    about : str
-        A sentence without its full stop.
-    fields : tuple of Field
-        From the lowest on.
-    """
-
-    name: str
-    address: int
-    about: str
-    fields: tuple[Field, ...]
-
-    @property
-    def writable(self) -> bool:
-        """Whether a write does anything; an error otherwise."""
-        return any(field.access is not Access.READ for field in self.fields)
-
-
-def _whole(name: str, about: str) -> Field:
-    return Field(name, 0, 32, Access.READ, about)
-
-
 def _events(access: Access, prefix: str) -> tuple[Field, ...]:
     done = f"{prefix} all class sums of a frame have been taken from m_axis"
     error = f"{prefix} a frame was malformed; LAST_ERROR says how"
@@ -116,7 +46,7 @@ def _events(access: Access, prefix: str) -> tuple[Field, ...]:
 
 _READ = Access.READ
 REGISTERS = (
-    Register("MAGIC", 0x00, "That it is such a core", (_whole("MAGIC", "The letters FBRK"),)),
+    Register("MAGIC", 0x00, "That it is such a core", (whole("MAGIC", "The letters FBRK"),)),
     Register(
         "VERSION", 0x04, "Which registers there are", (Field("MAP", 0, 16, _READ, "Their version"),)
     ),
@@ -145,9 +75,9 @@ REGISTERS = (
             Field("TURN", 16, 16, _READ, "Clock cycles from one look at a layer to the next"),
         ),
     ),
-    Register("DIGEST_LOW", 0x18, "Names the network", (_whole("DIGEST", "Bytes 0 to 3"),)),
-    Register("DIGEST_HIGH", 0x1C, "Names the network", (_whole("DIGEST", "Bytes 4 to 7"),)),
-    Register("CLOCK", 0x20, "What it was planned for", (_whole("HZ", "Of aclk, in Hz"),)),
+    Register("DIGEST_LOW", 0x18, "Names the network", (whole("DIGEST", "Bytes 0 to 3"),)),
+    Register("DIGEST_HIGH", 0x1C, "Names the network", (whole("DIGEST", "Bytes 4 to 7"),)),
+    Register("CLOCK", 0x20, "What it was planned for", (whole("HZ", "Of aclk, in Hz"),)),
     Register(
         "CONTROL",
         0x40,
@@ -169,15 +99,15 @@ REGISTERS = (
         "ACCEPTED",
         0x60,
         "Frames taken to their end",
-        (_whole("COUNT", "Malformed ones too, modulo 2^32"),),
+        (whole("COUNT", "Malformed ones too, modulo 2^32"),),
     ),
     Register(
         "ANSWERED",
         0x64,
         "Frames whose class sums have been taken",
-        (_whole("COUNT", "Malformed ones too, modulo 2^32"),),
+        (whole("COUNT", "Malformed ones too, modulo 2^32"),),
     ),
-    Register("MALFORMED", 0x68, "Frames not as they should be", (_whole("COUNT", "Modulo 2^32"),)),
+    Register("MALFORMED", 0x68, "Frames not as they should be", (whole("COUNT", "Modulo 2^32"),)),
     Register(
         "LAST_ERROR",
         0x6C,
@@ -211,13 +141,13 @@ REGISTERS = (
         "STALL_COUNT",
         0x7C,
         "How often that layer's output waited",
-        (_whole("SAMPLES", "Of those looked at, since configuration, modulo 2^32"),),
+        (whole("SAMPLES", "Of those looked at, since configuration, modulo 2^32"),),
     ),
 )
-"""By address."""
-BY_NAME = {register.name: register for register in REGISTERS}
-WORDS = max(register.address for register in REGISTERS) // WORD_BYTES + 1
-"""Words from the first register to the last one."""
+"""Those that all cores have, by address."""
+BY_NAME = {register.name: register for register in (*REGISTERS, *UPDATE_REGISTERS)}
+"""Those that there can be."""
+_DIGEST = ("DIGEST_LOW", "DIGEST"), ("DIGEST_HIGH", "DIGEST")
 
 
 @dataclass(frozen=True)
@@ -235,7 +165,9 @@ class CoreInfo:
         Width of the stream of pixels, one of :data:`BEAT_BITS`.
     clock_hz : int
     digest : bytes
-        8 bytes that name the network.
+        8 bytes that name the network that it was generated with.
+    updates : UpdateInfo or None
+        Of a core whose contents can be updated.
 
     Raises
     ------
@@ -251,6 +183,7 @@ class CoreInfo:
     beat_bits: int
     clock_hz: int
     digest: bytes
+    updates: UpdateInfo | None = None
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels", "classes"):
@@ -276,9 +209,14 @@ class CoreInfo:
         return -(-8 * self.frame_bytes // self.beat_bits)
 
     @property
+    def registers(self) -> tuple[Register, ...]:
+        """Those that it has, by address."""
+        return REGISTERS if self.updates is None else (*REGISTERS, *UPDATE_REGISTERS)
+
+    @property
     def constants(self) -> dict[tuple[str, str], int]:
         """Values of fields that never change, by the names of register and field."""
-        return {
+        found = {
             ("MAGIC", "MAGIC"): MAGIC,
             ("VERSION", "MAP"): MAP_VERSION,
             ("INPUT_SIZE", "HEIGHT"): self.height,
@@ -288,19 +226,28 @@ class CoreInfo:
             ("CLASSES", "CLASSES"): self.classes,
             ("LAYERS", "LAYERS"): self.layers,
             ("LAYERS", "TURN"): stall_turn(self.layers),
-            ("DIGEST_LOW", "DIGEST"): int.from_bytes(self.digest[:4], "little"),
-            ("DIGEST_HIGH", "DIGEST"): int.from_bytes(self.digest[4:], "little"),
+            **self._digest,
             ("CLOCK", "HZ"): self.clock_hz,
         }
+        if self.updates is None:
+            return found
+        rest = {key: value for key, value in found.items() if key not in self._digest}
+        return rest | {("VERSION", "MAP"): UPDATABLE_MAP_VERSION} | self.updates.constants
+
+    @property
+    def _digest(self) -> dict[tuple[str, str], int]:
+        halves = self.digest[:4], self.digest[4:]
+        values = (int.from_bytes(half, "little") for half in halves)
+        return dict(zip(_DIGEST, values, strict=True))
 
     def reset_value(self, register: Register) -> int:
-        """What a register reads as before anything has happened."""
-        values = self.constants
+        """What a register reads as before anything has happened, checks of memories left out."""
+        values = self._digest | self.constants
         return sum(values.get((register.name, f.name), 0) << f.low for f in register.fields)
 
 
-def fields() -> Iterator[tuple[Register, Field]]:
-    """All fields, with their registers."""
-    for register in REGISTERS:
+def fields(registers: Iterable[Register] = REGISTERS) -> Iterator[tuple[Register, Field]]:
+    """All fields of some registers, with these."""
+    for register in registers:
         for field in register.fields:
             yield register, field

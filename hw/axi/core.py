@@ -16,6 +16,8 @@ from hw.axi.signatures import (
     stream_ports,
     to_ports,
 )
+from hw.axi.updates import CoreUpdates, FrameGate
+from hw.link.contents import ContentsConfig
 from hw.stream.fifo import LUT_BITS, MemoryKind, StreamFifo
 from hw.stream.reset_domain import add_domain
 from hw.stream.stalls import StallSampler
@@ -33,9 +35,12 @@ class CoreShell(wiring.Component):
     info : CoreInfo
     accelerator : wiring.Component
         With ports ``i``: lane_stream(1, unsigned(8)) of pixel bytes, ``o``:
-        lane_stream(1, signed(32)) of class sums, and ``o_stalled`` with a bit for each layer.
+        lane_stream(1, signed(32)) of class sums, and ``o_stalled`` with a bit for each layer; with
+        updates, a port ``i_load``: LOAD of words for its memories, too.
     sums_memory : "block" or "lut"
         What holds a frame's class sums.
+    contents : ContentsConfig, optional
+        What the memories hold at first, and who may change it; only for cores that have updates.
 
     Members
     -------
@@ -48,10 +53,26 @@ class CoreShell(wiring.Component):
     bus : In(AXI_LITE)
         Registers.
     o_irq : Out(1)
+
+    Raises
+    ------
+    ValueError
+        If there are updates and no contents, or contents and no updates, or contents that do not
+        fit what the core says of itself.
     """
 
-    def __init__(self, info: CoreInfo, accelerator: wiring.Component, sums_memory: MemoryKind):
+    def __init__(
+        self,
+        info: CoreInfo,
+        accelerator: wiring.Component,
+        sums_memory: MemoryKind,
+        *,
+        contents: ContentsConfig | None = None,
+    ):
+        if (contents is not None) != (info.updates is not None):
+            raise ValueError("what memories hold is told for cores that have updates, and no other")
         self._info, self._accelerator, self._sums_memory = info, accelerator, sums_memory
+        self._updates = None if contents is None else CoreUpdates(info, contents)
         super().__init__(
             {
                 "i": In(stream.Signature(beat(info.beat_bits))),
@@ -80,7 +101,10 @@ class CoreShell(wiring.Component):
         m.submodules.stalls = stalls = StallSampler(self._info.layers)
         wiring.connect(m, wiring.flipped(self.bus), registers.bus)
         wiring.connect(m, wiring.flipped(self.i), intake.i)
-        wiring.connect(m, intake.o, accelerator.i)
+        if self._updates is None:
+            wiring.connect(m, intake.o, accelerator.i)
+        else:
+            self._update(m, self._updates, registers, intake, answers)
         wiring.connect(m, verdicts.o, answers.i_verdict)
         wiring.connect(m, answers.o, wiring.flipped(self.o))
         wiring.connect(m, answers.o_best, wiring.flipped(self.o_best))
@@ -106,6 +130,30 @@ class CoreShell(wiring.Component):
             self.o_irq.eq(registers.o_irq),
         ]
         return m
+
+    def _update(
+        self,
+        m: Module,
+        updates: CoreUpdates,
+        registers: RegisterFile,
+        intake: FrameIntake,
+        answers: AnswerOutput,
+    ) -> None:
+        """Take other contents between frames."""
+        m.submodules.updates = updates
+        gate = FrameGate()
+        m.submodules.gate = DomainRenamer("core")(gate)
+        wiring.connect(m, registers.updates, updates.bus)
+        wiring.connect(m, intake.o, gate.i)
+        wiring.connect(m, gate.o, self._accelerator.i)
+        m.d.comb += [
+            gate.i_last.eq(intake.o_judged),
+            gate.i_hold.eq(updates.o_hold),
+            gate.i_answered.eq(answers.o_done),
+            updates.i_clear.eq(registers.o_clear),
+            updates.i_drained.eq(gate.o_empty & ~answers.o_best.valid),
+            self._accelerator.i_load.eq(updates.o_load),
+        ]
 
 
 def ports(beat_bits: int) -> dict[str, wiring.Member]:

@@ -19,6 +19,11 @@ class AxiLiteSlave(wiring.Component):
     and writes do not wait for one another. The lowest two bits of addresses are not looked at: all
     accesses are as wide as the bus. In reset it takes nothing. No path crosses it.
 
+    Parameters
+    ----------
+    waits : bool
+        Accesses may have to wait for what is behind it.
+
     Members
     -------
     bus : In(AXI_LITE)
@@ -38,18 +43,29 @@ class AxiLiteSlave(wiring.Component):
         In the next cycle: what it holds.
     i_read_response : In(2)
         In the next cycle: how it ended.
+    i_write_wait, i_read_wait : In(1)
+        Only with ``waits``: not in this cycle. What waits is ``o_write_word`` or ``o_read_word``.
+    o_reads : Out(1)
+        Only with ``waits``: ``o_read_word`` is to be read.
     """
 
-    bus: In(AXI_LITE)
-    o_write: Out(1)
-    o_write_word: Out(WORD_BITS)
-    o_data: Out(DATA_BITS)
-    o_strobe: Out(DATA_BITS // 8)
-    i_write_response: In(2)
-    o_read: Out(1)
-    o_read_word: Out(WORD_BITS)
-    i_data: In(DATA_BITS)
-    i_read_response: In(2)
+    def __init__(self, *, waits: bool = False):
+        self._waits = waits
+        members: dict[str, wiring.Member] = {
+            "bus": In(AXI_LITE),
+            "o_write": Out(1),
+            "o_write_word": Out(WORD_BITS),
+            "o_data": Out(DATA_BITS),
+            "o_strobe": Out(DATA_BITS // 8),
+            "i_write_response": In(2),
+            "o_read": Out(1),
+            "o_read_word": Out(WORD_BITS),
+            "i_data": In(DATA_BITS),
+            "i_read_response": In(2),
+        }
+        if waits:
+            members |= {"i_write_wait": In(1), "i_read_wait": In(1), "o_reads": Out(1)}
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
@@ -61,10 +77,11 @@ class AxiLiteSlave(wiring.Component):
     def _writes(self, m: Module) -> None:
         bus = self.bus
         addressed, filled = Signal(), Signal()
+        now = addressed & filled & ~bus.bvalid
         m.d.comb += [
             bus.awready.eq(~addressed & ~ResetSignal()),
             bus.wready.eq(~filled & ~ResetSignal()),
-            self.o_write.eq(addressed & filled & ~bus.bvalid),
+            self.o_write.eq(now & ~self.i_write_wait if self._waits else now),
         ]
         with m.If(bus.awvalid & bus.awready):
             m.d.sync += [addressed.eq(1), self.o_write_word.eq(bus.awaddr[2:])]
@@ -83,10 +100,13 @@ class AxiLiteSlave(wiring.Component):
     def _reads(self, m: Module) -> None:
         bus = self.bus
         addressed, looked = Signal(), Signal()
+        now = addressed & ~looked & ~bus.rvalid
         m.d.comb += [
             bus.arready.eq(~addressed & ~ResetSignal()),
-            self.o_read.eq(addressed & ~looked & ~bus.rvalid),
+            self.o_read.eq(now & ~self.i_read_wait if self._waits else now),
         ]
+        if self._waits:
+            m.d.comb += self.o_reads.eq(now)
         with m.If(bus.arvalid & bus.arready):
             m.d.sync += [addressed.eq(1), self.o_read_word.eq(bus.araddr[2:])]
         m.d.sync += looked.eq(self.o_read)

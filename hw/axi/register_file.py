@@ -9,7 +9,9 @@ from hw.axi.frames import ERROR_BITS
 from hw.axi.lite import AxiLiteSlave
 from hw.axi.signatures import AXI_LITE, DATA_BITS, Response
 from hw.stream.stalls import COUNT_BITS
-from protocol.registers import BY_NAME, REGISTERS, WORD_BYTES, WORDS, CoreInfo, Register, fields
+from hw.axi.updates import INDEX_BITS, UPDATE_PORT
+from protocol.register_kinds import Register
+from protocol.registers import BY_NAME, WORD_BYTES, CoreInfo, fields
 
 RESET_CYCLES = 16
 """Of a soft reset; longer than an accelerator's nodes take to notice one after another."""
@@ -19,6 +21,9 @@ DONE, ERROR = 0, 1
 
 class RegisterFile(wiring.Component):
     """Counts, tells, and takes commands.
+
+    A core that has updates has registers for them too: writes to ``UPDATE_DATA`` wait while the bytes
+    before are taken, and reads of checks while what the core holds changes; both end by themselves.
 
     An access to an address without a register ends in ``DECERR``, a write to a register that has
     nothing to write in ``SLVERR``; neither changes anything, and such a read gives 0. Of a write,
@@ -48,10 +53,13 @@ class RegisterFile(wiring.Component):
         Forget all frames; for :data:`RESET_CYCLES`. A register.
     o_irq : Out(1)
         A register.
+    updates : Out(UPDATE_PORT)
+        Only of a core that has updates.
     """
 
     def __init__(self, info: CoreInfo):
         self._info = info
+        updates = {} if info.updates is None else {"updates": Out(UPDATE_PORT)}
         super().__init__(
             {
                 "bus": In(AXI_LITE),
@@ -65,12 +73,13 @@ class RegisterFile(wiring.Component):
                 "o_clear": Out(1),
                 "o_irq": Out(1),
             }
+            | updates
         )
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        m.submodules.lite = lite = AxiLiteSlave()
+        m.submodules.lite = lite = AxiLiteSlave(waits=self._info.updates is not None)
         wiring.connect(m, wiring.flipped(self.bus), lite.bus)
         self._data = lite.o_data
         written = self._written(m, lite)
@@ -93,6 +102,8 @@ class RegisterFile(wiring.Component):
             ("TOP1", "MALFORMED"): self.i_malformed,
         }
         values |= {key: Const(value, 32) for key, value in self._info.constants.items()}
+        if self._info.updates is not None:
+            values |= self._updates(m, lite, written)
         self._show(m, lite, values)
         return m
 
@@ -102,7 +113,7 @@ class RegisterFile(wiring.Component):
         found = {}
         m.d.comb += lite.i_write_response.eq(Response.DECERR)
         with m.Switch(lite.o_write_word):
-            for register in REGISTERS:
+            for register in self._info.registers:
                 with m.Case(register.address // WORD_BYTES):
                     answer = Response.OKAY if register.writable else Response.SLVERR
                     m.d.comb += lite.i_write_response.eq(answer)
@@ -158,17 +169,56 @@ class RegisterFile(wiring.Component):
             m.d.sync += status.eq(0)
         return status
 
+    def _updates(
+        self, m: Module, lite: AxiLiteSlave, written: dict[str, Signal]
+    ) -> dict[tuple[str, str], Value]:
+        """Transfers and lookups; nothing else makes an access wait."""
+        bus = self.updates
+        transfer, lookup = bus.transfer, bus.lookup
+        index = self._kept(m, written, "CHECK_INDEX")
+        low, high = (lite.o_read_word == _word_of(name) for name in ("CHECK_LOW", "CHECK_HIGH"))
+        m.d.comb += [
+            # Part of a length is none, and part of a word is none of a stream.
+            transfer.begin.eq(written["UPDATE_LENGTH"][: len(transfer.length)].all()),
+            transfer.length.eq(self._data[: len(transfer.length)]),
+            transfer.push.eq(written["UPDATE_DATA"].all()),
+            transfer.word.eq(self._data),
+            lite.i_write_wait.eq(transfer.full & (lite.o_write_word == _word_of("UPDATE_DATA"))),
+            lookup.asks.eq(lite.o_reads & (low | high)),
+            lookup.memory.eq(Mux(index[INDEX_BITS:].any(), ~0, index)),
+            lookup.high.eq(high),
+            lite.i_read_wait.eq((low | high) & ~lookup.told),
+        ]
+        return {
+            ("DIGEST_LOW", "DIGEST"): bus.digest[:DATA_BITS],
+            ("DIGEST_HIGH", "DIGEST"): bus.digest[DATA_BITS:],
+            ("UPDATE_COUNTER", "COUNTER"): bus.counter,
+            ("UPDATE_STATUS", "STATE"): Value.cast(bus.state),
+            ("UPDATE_STATUS", "BUSY"): transfer.busy,
+            ("UPDATE_STATUS", "READY"): transfer.ready,
+            ("UPDATE_STATUS", "LEFT"): transfer.left,
+            ("UPDATE_RESULT", "STATUS"): Value.cast(transfer.status),
+            ("UPDATE_RESULT", "DONE"): transfer.done,
+            ("UPDATE_LENGTH", "BYTES"): Const(0),
+            ("UPDATE_DATA", "BYTES"): Const(0),
+            ("CHECK_INDEX", "INDEX"): index,
+            ("CHECK_LOW", "CHECK"): lookup.half,
+            ("CHECK_HIGH", "CHECK"): lookup.half,
+        }
+
     def _show(self, m: Module, lite: AxiLiteSlave, values: dict[tuple[str, str], Value]) -> None:
         """What is read, a cycle after it is asked for; for one word in the map or none."""
-        assert values.keys() == {(register.name, field.name) for register, field in fields()}
-        words: list[Value] = [Const(0, DATA_BITS)] * WORDS
+        registers = self._info.registers
+        assert values.keys() == {(r.name, field.name) for r, field in fields(registers)}
+        count = registers[-1].address // WORD_BYTES + 1
+        words: list[Value] = [Const(0, DATA_BITS)] * count
         mapped = 0
-        for register in REGISTERS:
+        for register in registers:
             words[register.address // WORD_BYTES] = _word(register, values)
             mapped |= 1 << register.address // WORD_BYTES
-        place = lite.o_read_word[: (WORDS - 1).bit_length()]
-        inside = lite.o_read_word < WORDS
-        known = inside & Const(mapped, WORDS).bit_select(place, 1)
+        place = lite.o_read_word[: (count - 1).bit_length()]
+        inside = lite.o_read_word < count
+        known = inside & Const(mapped, count).bit_select(place, 1)
         shown, found = Signal(DATA_BITS), Signal()
         with m.If(lite.o_read):
             m.d.sync += [shown.eq(Mux(known, Array(words)[place], 0)), found.eq(known)]
@@ -176,6 +226,11 @@ class RegisterFile(wiring.Component):
             lite.i_data.eq(shown),
             lite.i_read_response.eq(Mux(found, Response.OKAY, Response.DECERR)),
         ]
+
+
+def _word_of(name: str) -> int:
+    """Which word a register is."""
+    return BY_NAME[name].address // WORD_BYTES
 
 
 def _word(register: Register, values: dict[tuple[str, str], Value]) -> Value:
