@@ -86,7 +86,12 @@ def _amount(entry: str, text: str, held: float) -> float:
 
 
 def core_target(
-    part: Part, resources: Resources, beat_bits: int, clock_hz: int = DEFAULT_HZ
+    part: Part,
+    resources: Resources,
+    beat_bits: int,
+    clock_hz: int = DEFAULT_HZ,
+    *,
+    keyed: bool = False,
 ) -> Board:
     """A place for an IP core, as the planner takes it.
 
@@ -98,6 +103,8 @@ def core_target(
     beat_bits : int
         Width of its stream of pixels.
     clock_hz : int
+    keyed : bool
+        Whoever gives it new contents needs its key; only of a network that can have such.
     """
     return Board(
         name=part.name,
@@ -111,4 +118,5 @@ def core_target(
         platform=no_platform,
         family=part.family,
         beat_bits=beat_bits,
+        keyed=keyed,
     )

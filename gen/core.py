@@ -24,7 +24,7 @@ from gen.compile import compile_network
 from gen.ip.emit import PlannedCore, emit_core, synthesise_core
 from gen.ip.report import CoreCost, core_report, cost_table
 from gen.plan.planner import Goal
-from gen.update_options import as_asked
+from gen.update_options import RoomForUpdates, Updates, as_asked
 from protocol.registers import BEAT_BITS
 
 
@@ -48,6 +48,8 @@ class CoreOptions:
     out : Path or None
     synth : bool
         Synthesise too.
+    updates : Updates or None
+        How it takes new contents, if it does.
     """
 
     part: str | None
@@ -58,6 +60,7 @@ class CoreOptions:
     utilisation: float
     out: Path | None
     synth: bool = False
+    updates: Updates | None = None
 
     def target(self) -> Board:
         """What to plan for.
@@ -77,7 +80,14 @@ class CoreOptions:
             resources = share_of(part, self.budget, self.utilisation)
         except ValueError as error:
             raise FirebrickError(str(error)) from None
-        return core_target(part, resources, self.beat_bits, self._clock_hz())
+        return core_target(
+            part, resources, self.beat_bits, self._clock_hz(), keyed=self.key is not None
+        )
+
+    @property
+    def key(self) -> bytes | None:
+        """Of whoever may give it new contents."""
+        return None if self.updates is None else self.updates.key
 
     def _clock_hz(self) -> int:
         if self.clock is None:
@@ -89,8 +99,9 @@ class CoreOptions:
     def others(self) -> tuple[Board, ...]:
         """Whole parts to suggest where it does not fit."""
         found = map(find_part, DEVICES)
+        keyed = self.key is not None
         return tuple(
-            core_target(part, share_of(part, "", self.utilisation), self.beat_bits)
+            core_target(part, share_of(part, "", self.utilisation), self.beat_bits, keyed=keyed)
             for part in found
         )
 
@@ -113,18 +124,22 @@ def generate_core(options: NetworkOptions, core: CoreOptions) -> None:
     FirebrickError
         If the options do not go together, or the network does not fit.
     """
-    target, folder = core.target(), core.folder
+    target, folder, updates = core.target(), core.folder, core.updates
     goal = Goal(target, fps=core.fps, utilisation=1.0)
     check_yosys()
     folder.check_writable(options.files)
     synthesis = None
+    request = options.request(goal if updates is None else RoomForUpdates(goal, updates))
     with phases() as display:
-        network = as_asked(compile_network(options.request(goal), progress=display), None)
+        network = as_asked(compile_network(request, progress=display), updates)
         display.begin("plan")
         plan = goal.plan(network, core.others())
         display.begin("ask what more would bring")
         plan = replace(plan, headroom=goal.headroom(network, plan))
-        made = PlannedCore(network, plan, target)
+        if network.updatable:
+            display.begin("plan it with fixed contents, to compare")
+            plan = replace(plan, fixed=goal.fixed(network))
+        made = PlannedCore(network, plan, target, core.key)
         emit_core(made, folder, progress=display)
         if core.synth:
             display.begin("synthesise")

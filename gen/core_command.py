@@ -13,6 +13,7 @@ from gen.arguments import NetworkOptions
 from gen.core import CoreOptions, generate_core
 from gen.frames.pixel_options import PixelOptions
 from gen.plan.planner import UTILISATION, check_constraints
+from gen.update_options import chosen_updates
 
 HELP = f"""
 Make an IP core of a network: for a part, or a share of it, without a board.
@@ -28,6 +29,7 @@ Pixels come on AXI4-Stream, class sums leave on another one, registers are on AX
 python -m gen core --part xc7z020clg400-1
 python -m gen core --part xc7a100tcsg324-1 --budget lut=0.5,dsp=100,bram=60 --fps 200
 python -m gen core --part LFE5U-45F --beat-bits 8 --clock 80 --out build/ip
+python -m gen core --part xc7z020clg400-1 --updatable --update-key core.key
 
 \b
 [bold]What comes out[/bold], in build/core unless --out says otherwise
@@ -37,6 +39,7 @@ python -m gen core --part LFE5U-45F --beat-bits 8 --clock 80 --out build/ip
 [bold]component.xml, vivado_zynq.tcl[/bold]: for Vivado
 [bold]firebrick_litex.py[/bold]: for LiteX
 [bold]network.npz, plan.json, report.txt[/bold]: integers, folding, the tables shown
+[bold]contents.json[/bold]: with --updatable, which memories hold what
 """
 
 Part = Annotated[
@@ -71,6 +74,22 @@ Utilisation = Annotated[
         "does not say.",
     ),
 ]
+Updatable = Annotated[
+    bool,
+    typer.Option(
+        "--updatable",
+        help="Weights can be replaced through AXI4-Lite while the core runs. Takes more room: "
+        "memories that can be written, and widths for other weights.",
+    ),
+]
+UpdateOpen = Annotated[
+    bool,
+    typer.Option(
+        "--update-open",
+        help="With --updatable, in place of a key: anyone who reaches the bus may change the "
+        "weights.",
+    ),
+]
 Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Output folder; build/core if not given.")
 ]
@@ -84,6 +103,10 @@ def core(
     clock: Clock = None,
     fps: Fps = None,
     utilisation: Utilisation = UTILISATION,
+    updatable: Updatable = False,
+    margin: arguments.Margin = None,
+    update_key: arguments.UpdateKey = None,
+    update_open: UpdateOpen = False,
     model: arguments.Model = None,
     family: arguments.FamilyMember = None,
     weights: arguments.Weights = None,
@@ -99,6 +122,7 @@ def core(
 ) -> None:
     """Do what plain options ask for; the help text is ``HELP``."""
     check_constraints(fps, utilisation)
+    updates = chosen_updates(updatable=updatable, margin=margin, key=update_key, anyone=update_open)
     network = NetworkOptions(
         model,
         calibrate,
@@ -112,5 +136,5 @@ def core(
         input_size=input_size,
     )
     generate_core(
-        network, CoreOptions(part, budget, beat_bits, clock, fps, utilisation, out, synth)
+        network, CoreOptions(part, budget, beat_bits, clock, fps, utilisation, out, synth, updates)
     )

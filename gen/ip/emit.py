@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from boards.board import TOP, Board
@@ -26,9 +26,13 @@ from gen.ip.registers import c_header, markdown, system_rdl
 from gen.ip.report import core_report
 from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import save_network
+from gen.nodes.contents import contents_layout
 from gen.plan.plan import Plan
 from hw.axi.core import NAME, Core, CoreShell
+from hw.link.contents import ContentsConfig
+from protocol.contents.layout import Layout
 from protocol.registers import CoreInfo
+from protocol.update_registers import UpdateInfo
 
 VERILOG, SIMULATION = f"{NAME}.v", f"{NAME}_sim.v"
 CONSTRAINTS = {"xc7": f"{NAME}_ooc.xdc", "ecp5": f"{NAME}.lpf"}
@@ -48,17 +52,28 @@ class PlannedCore:
         Of that network.
     target : Board
         That it was planned for, of :func:`boards.core.core_target`.
+    key : bytes or None
+        Of whoever may replace contents; for targets that are keyed. The hardware holds it.
     """
 
     network: QuantizedNetwork
     plan: Plan
     target: Board
+    key: bytes | None = field(default=None, repr=False)
+
+    @property
+    def layout(self) -> Layout | None:
+        """Which memories hold what can be replaced; None if nothing can."""
+        return contents_layout(self.network, self.plan.nodes) if self.network.updatable else None
 
     @property
     def info(self) -> CoreInfo:
         """What the core says of itself."""
-        network, beat_bits = self.network, self.target.beat_bits
+        network, beat_bits, layout = self.network, self.target.beat_bits, self.layout
         assert beat_bits is not None
+        updates = None
+        if layout is not None:
+            updates = UpdateInfo(layout.digest, len(layout.memories), self.target.keyed)
         return CoreInfo(
             *network.input.shape,
             network.output.shape[2],
@@ -66,13 +81,17 @@ class PlannedCore:
             beat_bits,
             self.plan.clock_hz,
             network.digest,
+            updates,
         )
 
     @property
     def hardware(self) -> Core:
         """The core."""
-        accelerator = Accelerator(self.network, self.plan)
-        shell = CoreShell(self.info, accelerator, self.plan.sums_memory)
+        accelerator, layout, contents = Accelerator(self.network, self.plan), self.layout, None
+        if layout is not None:
+            checks = [image.check for image in layout.images(self.network.convs)]
+            contents = ContentsConfig(checks, self.key)
+        shell = CoreShell(self.info, accelerator, self.plan.sums_memory, contents=contents)
         return Core(shell, self.info.beat_bits)
 
     def write_design(self, path: Path, name: str) -> None:
@@ -114,6 +133,8 @@ def emit_core(core: PlannedCore, folder: BuildFolder, *, progress: Progress = SI
             (work.path / name).write_text(text)
         save_network(core.network, work.network)
         work.plan.write_text(core.plan.to_json())
+        if core.layout is not None:
+            work.contents.write_text(core.layout.to_json())
         work.report.write_text(
             plain_text(core_report(core.network, core.plan, core.target, core.info))
         )
@@ -175,4 +196,11 @@ def _manifest(core: PlannedCore, files: tuple[str, ...]) -> str:
         "frames_per_second": round(core.plan.frames_per_second, 2),
         "files": files,
     }
+    updates = core.info.updates
+    if updates is not None:
+        entry["updates"] = {
+            "structure": updates.structure.hex(),
+            "memories": updates.memories,
+            "keyed": updates.keyed,
+        }
     return json.dumps(entry, indent=2) + "\n"

@@ -10,7 +10,8 @@ from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
 from hw.axi.core import NAME, ports
-from protocol.registers import ADDRESS_BITS, REGISTERS, Access, CoreInfo, Field, Register
+from protocol.register_kinds import Access, Field, Register
+from protocol.registers import ADDRESS_BITS, CoreInfo
 
 SPIRIT = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
 XILINX = "http://www.xilinx.com"
@@ -26,6 +27,7 @@ _ACCESS = {
     Access.WRITE: "read-write",
     Access.CLEAR: "read-write",
     Access.TRIGGER: "write-only",
+    Access.PUSH: "write-only",
 }
 
 
@@ -159,7 +161,7 @@ def _memory_map(root: Xml.Element, info: CoreInfo) -> None:
     block = _add(one, "addressBlock")
     _texts(block, name=ADDRESS_BLOCK, baseAddress="0", range=str(1 << ADDRESS_BITS), width="32")
     _texts(block, usage="register")
-    for register in REGISTERS:
+    for register in info.registers:
         _register(block, register, info)
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hw.axi.core import NAME
-from protocol.registers import REGISTERS, Access, CoreInfo, Field, Register, fields
+from protocol.register_kinds import Access, Field, Register
+from protocol.registers import REGISTERS, CoreInfo, fields
 
 ACCESSES = {
     Access.READ: "read",
     Access.WRITE: "read, write",
     Access.CLEAR: "read; writing 1 clears it",
     Access.TRIGGER: "writing 1 does it; reads as 0",
+    Access.PUSH: "write; reads as 0",
 }
 _RDL = {
     Access.READ: "sw = r; hw = w;",
     Access.WRITE: "sw = rw; hw = r; reset = 0;",
     Access.CLEAR: "sw = rw; hw = rw; onwrite = woclr; reset = 0;",
     Access.TRIGGER: "sw = w; hw = r; singlepulse; reset = 0;",
+    Access.PUSH: "sw = w; hw = r; swmod;",
 }
 
 
@@ -27,10 +30,10 @@ def bits_of(field: Field) -> str:
     return f"{high}:{field.low}" if field.bits > 1 else str(high)
 
 
-def table() -> str:
-    """All fields of all registers, as a table in Markdown."""
+def table(registers: Iterable[Register] = REGISTERS) -> str:
+    """All fields of some registers, as a table in Markdown; those of every core if not given."""
     lines = ["| address | register | bits | field | access | what |", "|---|---|---|---|---|---|"]
-    for register, field in fields():
+    for register, field in fields(registers):
         lines.append(
             f"| `0x{register.address:02X}` | `{register.name}` | {bits_of(field)} "
             f"| `{field.name}` | {ACCESSES[field.access]} | {field.about} |"
@@ -54,7 +57,7 @@ def markdown(info: CoreInfo, network: str) -> str:
         "Bits without a field read as 0. An access to any other address ends in `DECERR`, a write",
         "to a register in which nothing can be written in `SLVERR`.",
         "",
-        table(),
+        table(info.registers),
         "These never change:",
         "",
         "| register | value |",
@@ -63,7 +66,7 @@ def markdown(info: CoreInfo, network: str) -> str:
     constant = {name for name, _ in info.constants}
     lines += [
         f"| `{register.name}` | `0x{info.reset_value(register):08X}` |"
-        for register in REGISTERS
+        for register in info.registers
         if register.name in constant
     ]
     return "\n".join(lines) + "\n"
@@ -91,7 +94,7 @@ def c_header(info: CoreInfo, network: str) -> str:
         "",
         "/* Of all cores: offsets in bytes, and each field's bits. */",
     ]
-    lines += (line for register in REGISTERS for line in _defines(register))
+    lines += (line for register in info.registers for line in _defines(register))
     return "\n".join([*lines, "", "#endif", ""])
 
 
@@ -119,7 +122,7 @@ def system_rdl(info: CoreInfo, network: str) -> str:
         "    default regwidth = 32;",
         "    default accesswidth = 32;",
     ]
-    for register in REGISTERS:
+    for register in info.registers:
         lines += ["", "    reg {", f'        desc = "{register.about}.";']
         lines += (f"        {_rdl_field(info, register, field)}" for field in register.fields)
         lines.append(f"    }} {register.name} @ 0x{register.address:02X};")

@@ -138,6 +138,10 @@ def _rates(figures: Figures) -> Table:
     }
     if plan.headroom:
         rows["a tenth more of"] = more_words(figures)
+    if figures.who_updates:
+        rows["new weights"] = figures.who_updates
+    if figures.fixed:
+        rows["with fixed ones"] = figures.fixed
     return _pairs(rows)
 
 

@@ -36,6 +36,8 @@ AXI = Resources(lut=455, ff=530, dsp=0, bram36=0)
 bits; as Yosys counts it."""
 AXI_PER_BIT = Resources(lut=1, ff=2, dsp=0, bram36=0)
 """The same for each bit of a beat more."""
+AXI_UPDATES = Resources(lut=150, ff=130, dsp=0, bram36=0)
+"""What brings new contents from an IP core's registers, and holds frames; as Yosys counts it."""
 DECODER = Resources(lut=655, ff=480, dsp=0, bram36=0)
 """What takes coded frames, but for the memory of a row; as Yosys counts it."""
 STALLS = Resources(lut=70, ff=45, dsp=0, bram36=0)
@@ -81,7 +83,7 @@ def sums_memory(network: QuantizedNetwork) -> MemoryKind:
 def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
     """The link and the shell around the accelerator, in what the 7-series has."""
     if board.beat_bits is not None:
-        return axi_cost(network, board.beat_bits)
+        return axi_cost(network, board)
     info = packet_format(network, board)
     memories = [
         memory_cost("block", info.credits * info.chunk, 8),
@@ -95,24 +97,33 @@ def link_cost(board: Board, network: QuantizedNetwork) -> Resources:
         depth, bits = row_memory(network.input.shape)
         # With one address, a LUT holds 64 bits.
         parts += [DECODER, Resources(bits * (-(-depth // LUT_BITS) + 1), bits, 0, 0)]
-    if info.memories:
-        parts += [UPDATES, *[TABLE_PER_64] * -(-2 * info.memories // LUT_BITS)]
-        parts += [SIPHASH] * info.keyed + [LOAD_PER_CONV] * (info.memories // len(PARTS))
-    return total(parts)
+    return total(parts + _updates(info))
 
 
-def axi_cost(network: QuantizedNetwork, beat_bits: int) -> Resources:
+def axi_cost(network: QuantizedNetwork, target: Board) -> Resources:
     """What an IP core has around the accelerator, in what the 7-series has.
 
     Parameters
     ----------
     network : QuantizedNetwork
-    beat_bits : int
-        Of its stream of pixels.
+    target : Board
+        A place for an IP core.
     """
-    sums = memory_cost(sums_memory(network), network.output.shape[2], 32)
+    assert target.beat_bits is not None
+    info = packet_format(network, target)
+    sums = memory_cost(sums_memory(network), info.classes, 32)
     streams = [STALLS_PER_STREAM] * len(network.ops)
-    return total([AXI, *[AXI_PER_BIT] * (beat_bits - 8), sums, STALLS, *streams])
+    parts = [AXI, *[AXI_PER_BIT] * (target.beat_bits - 8), sums, STALLS, *streams]
+    return total(parts + [AXI_UPDATES] * (info.memories > 0) + _updates(info))
+
+
+def _updates(info: DeviceInfo) -> list[Resources]:
+    """What takes new contents, if there are memories for them."""
+    if not info.memories:
+        return []
+    tables = -(-2 * info.memories // LUT_BITS)
+    loads = info.memories // len(PARTS)
+    return [UPDATES, *[TABLE_PER_64] * tables, *[SIPHASH] * info.keyed, *[LOAD_PER_CONV] * loads]
 
 
 def link_name(board: Board) -> str:

@@ -200,12 +200,13 @@ class Figures:
 
     @property
     def who_updates(self) -> str:
-        """Who may replace weights over the link; nothing if nobody can."""
+        """Who may replace weights over link or bus; nothing if nobody can."""
         if not self.network.updatable:
             return ""
+        way = "the link" if self.board.beat_bits is None else "AXI4-Lite"
         if self.board.keyed:
-            return "over the link, by whoever has the key, which netlist and bitstream hold"
-        return "over the link, by ANYONE who reaches it: generated with --update-open"
+            return f"over {way}, by whoever has the key, which netlist and bitstream hold"
+        return f"over {way}, by ANYONE who reaches it: generated with --update-open"
 
     @property
     def fixed(self) -> str:

@@ -8,8 +8,8 @@ from hw.axi.answers import CLASS_BITS
 from hw.axi.frames import ERROR_BITS
 from hw.axi.lite import AxiLiteSlave
 from hw.axi.signatures import AXI_LITE, DATA_BITS, Response
-from hw.stream.stalls import COUNT_BITS
 from hw.axi.updates import INDEX_BITS, UPDATE_PORT
+from hw.stream.stalls import COUNT_BITS
 from protocol.register_kinds import Register
 from protocol.registers import BY_NAME, WORD_BYTES, CoreInfo, fields
 
@@ -22,8 +22,8 @@ DONE, ERROR = 0, 1
 class RegisterFile(wiring.Component):
     """Counts, tells, and takes commands.
 
-    A core that has updates has registers for them too: writes to ``UPDATE_DATA`` wait while the bytes
-    before are taken, and reads of checks while what the core holds changes; both end by themselves.
+    A core that has updates has registers for them too. Writes to ``UPDATE_DATA`` wait while bytes
+    before are taken, and reads of checks while what the core holds changes; both come to an end.
 
     An access to an address without a register ends in ``DECERR``, a write to a register that has
     nothing to write in ``SLVERR``; neither changes anything, and such a read gives 0. Of a write,

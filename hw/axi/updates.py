@@ -1,7 +1,5 @@
 """What brings updates of an accelerator's contents from registers to the unit that takes them."""
 
-from __future__ import annotations
-
 from amaranth.hdl import Cat, DomainRenamer, Module, Mux, ResetSignal, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out

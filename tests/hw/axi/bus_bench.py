@@ -8,13 +8,22 @@ import logging
 import random
 from collections.abc import Iterator, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
+from cocotb.task import bridge, resume
 from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeout
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 from cocotbext.axi.stream import define_stream
+
+from gen.common.build_folder import BuildFolder
+from gen.ir.network_file import load_network
+from host.core_update import update_core
+from host.new_contents import NewContents
+from protocol.registers import BY_NAME
+from protocol.update_registers import UpdateState
 
 PERIOD_NS = 10
 PATIENCE = 20_000
@@ -121,6 +130,53 @@ class Bench:
         found = await self._lite.read(address, size)
         return [int.from_bytes(found.data, "little"), int(found.resp)]
 
+    async def get(self, name: str, field: str) -> int:
+        """A field of a register."""
+        found = next(one for one in BY_NAME[name].fields if one.name == field)
+        value, _ = await self.read(BY_NAME[name].address)
+        return (value & found.mask) >> found.low
+
+    async def put(self, name: str, value: int) -> None:
+        """Write a register."""
+        await self.write(BY_NAME[name].address, list(value.to_bytes(4, "little")))
+
+    async def until(self, name: str, field: str) -> None:
+        """Wait for a field that is not 0."""
+        while not await self.get(name, field):
+            pass
+
+    async def begin(self, size: int) -> None:
+        """Begin a transfer, and wait until its bytes are taken."""
+        await self.put("UPDATE_LENGTH", size)
+        await self.until("UPDATE_STATUS", "READY")
+
+    async def push(self, data: list[int]) -> None:
+        """Write bytes of a transfer, each word one right after another."""
+        for at in range(0, len(data), 4):
+            await self.put("UPDATE_DATA", int.from_bytes(bytes(data[at : at + 4]), "little"))
+
+    async def transfer(self, data: list[int]) -> int:
+        """Send a frame of contents; returns its status."""
+        await self.begin(len(data))
+        await self.push(data)
+        await self.until("UPDATE_RESULT", "DONE")
+        return await self.get("UPDATE_RESULT", "STATUS")
+
+    async def update(self, folder: str, network: str, key: str) -> list[Any]:
+        """Update the core by the host's own code; returns what memories were written, and how."""
+        contents = NewContents.of(BuildFolder(Path(folder)), load_network(Path(network)))
+        done = await bridge(update_core)(_Registers(self), contents, bytes.fromhex(key))
+        return [list(done.memories), done.before.hex(), done.after.hex(), done.counter]
+
+    async def state(self) -> list[Any]:
+        """How updates stand: state, counter, digest."""
+        state, counter = (
+            await self.get("UPDATE_STATUS", "STATE"),
+            await self.read(BY_NAME["UPDATE_COUNTER"].address),
+        )
+        digest = await self.read(BY_NAME["DIGEST_LOW"].address, 8)
+        return [UpdateState(state).name, counter[0], digest[0].to_bytes(8, "little").hex()]
+
     async def read_while_writing(self, read: int, write: int, data: list[int]) -> list[int]:
         """Read a word while others are written; returns it and both responses."""
         writing = cocotb.start_soon(self.write(write, data))
@@ -169,6 +225,21 @@ class Bench:
 
     def _wires(self, bus: str, names: tuple[str, ...]) -> list[Any]:
         return [getattr(self._dut, f"{self._unit}_{bus}_{name}") for name in names]
+
+
+class _Registers:
+    """The registers for code that knows of no coroutines, in a thread of its own."""
+
+    def __init__(self, bench: Bench):
+        self._bench = bench
+
+    def read(self, offset: int) -> int:
+        value, response = resume(self._bench.read)(offset)
+        assert response == 0
+        return value
+
+    def write(self, offset: int, value: int) -> None:
+        assert resume(self._bench.write)(offset, list(value.to_bytes(4, "little"))) == 0
 
 
 def _values(beat: Any) -> list[int]:
