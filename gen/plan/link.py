@@ -36,7 +36,7 @@ AXI = Resources(lut=455, ff=530, dsp=0, bram36=0)
 bits; as Yosys counts it."""
 AXI_PER_BIT = Resources(lut=1, ff=2, dsp=0, bram36=0)
 """The same for each bit of a beat more."""
-AXI_UPDATES = Resources(lut=150, ff=130, dsp=0, bram36=0)
+AXI_UPDATES = Resources(lut=60, ff=115, dsp=0, bram36=0)
 """What brings new contents from an IP core's registers, and holds frames; as Yosys counts it."""
 DECODER = Resources(lut=655, ff=480, dsp=0, bram36=0)
 """What takes coded frames, but for the memory of a row; as Yosys counts it."""

@@ -166,7 +166,7 @@ def test_every_register_of_updates_is_read_and_written(core, stall):
     info, checks = core.info(), model(core).checks
     registers = info.registers
     steps = [read(r.name) for r in registers]
-    expected = [[info.reset_value(r), OKAY] for r in registers]
+    expected: list[object] = [[info.reset_value(r), OKAY] for r in registers]
     expected[-2:] = [[checks[0] & 0xFFFF_FFFF, OKAY], [checks[0] >> 32, OKAY]]
     for number in (0, 3, 4, 255, 256, 0xFFFF):
         steps += [write("CHECK_INDEX", number), *map(read, ("CHECK_LOW", "CHECK_HIGH"))]
