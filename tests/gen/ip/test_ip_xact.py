@@ -6,8 +6,10 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from gen.ip.emit import COMPONENT, VERILOG
-from gen.ip.ip_xact import SPIRIT
-from protocol.registers import ADDRESS_BITS, REGISTERS, Access, fields
+from gen.ip.ip_xact import SPIRIT, CoreFiles, component_xml
+from protocol.register_kinds import Access
+from protocol.registers import ADDRESS_BITS, fields
+from tests.gen.ip.test_registers import UPDATABLE
 
 S = {"s": SPIRIT}
 
@@ -92,6 +94,12 @@ def test_inputs_that_may_stay_open(root):
 
 
 def test_the_memory_map_is_that_of_the_registers(root, made):
+    check_memory_map(root, made.core.info)
+    updatable = component_xml(UPDATABLE, "a network", CoreFiles("a.v", "b.v", "c.xdc"))
+    check_memory_map(Xml.fromstring(updatable), UPDATABLE)
+
+
+def check_memory_map(root, info):
     block = root.find("s:memoryMaps/s:memoryMap/s:addressBlock", S)
     assert int(text(block, "s:range")) == 1 << ADDRESS_BITS
     registers = block.findall("s:register", S)
@@ -102,8 +110,10 @@ def test_the_memory_map_is_that_of_the_registers(root, made):
             int(text(r, "s:reset/s:value"), 16),
         )
         for r in registers
-    ] == [(r.name, r.address, made.core.info.reset_value(r)) for r in REGISTERS]
-    access = {"ro": "read-only", "rw": "read-write", "rw1c": "read-write", "wo1": "write-only"}
+    ] == [(r.name, r.address, info.reset_value(r)) for r in info.registers]
+    access = {"ro": "read-only", "rw": "read-write", "rw1c": "read-write"}
+    access |= {"wo1": "write-only", "wo": "write-only"}
+    every = [*fields(info.registers)]
     assert [
         (
             text(r, "s:name"),
@@ -111,13 +121,13 @@ def test_the_memory_map_is_that_of_the_registers(root, made):
         )
         for r in registers
         for f in r.iterfind("s:field", S)
-    ] == [(r.name, f.name, str(f.low), str(f.bits), access[f.access]) for r, f in fields()]
+    ] == [(r.name, f.name, str(f.low), str(f.bits), access[f.access]) for r, f in every]
     cleared = [
         text(f, "s:name")
         for f in root.iterfind(".//s:field", S)
         if text(f, "s:modifiedWriteValue") == "oneToClear"
     ]
-    assert cleared == [f.name for _, f in fields() if f.access is Access.CLEAR]
+    assert cleared == [f.name for _, f in every if f.access is Access.CLEAR]
 
 
 def test_files_and_views_are_there(root, made):
