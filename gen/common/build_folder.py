@@ -148,6 +148,12 @@ class BuildFolder:
     @property
     def remedy(self) -> str:
         """What to do if the folder is not as it should be, for messages."""
+        said = self._said()
+        if "core" in said:
+            return (
+                f"generate it with `python -m gen core --part {said.get('part')} --out "
+                f"{self.path}`, or name another folder"
+            )
         in_place = self.path.parent.name == BUILD.name
         board = self.path.name if in_place else f"BOARD --out {self.path}"
         return f"generate it with `python -m gen --board {board}`, or name another folder"

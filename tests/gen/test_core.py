@@ -8,13 +8,23 @@ import pytest
 from boards import BOARDS
 from boards.core import core_target, share_of
 from boards.parts import find_part
+from gen.backend.report import plain_text
 from gen.cli import app
+from gen.common.build_folder import BuildFolder
 from gen.common.console import run_app
-from gen.ir.network_file import save_network
+from gen.common.errors import FirebrickError
+from gen.ip.emit import PlannedCore
+from gen.ip.report import core_report
+from gen.ir.network_file import load_network, save_network
+from gen.nodes.contents import contents_layout
 from gen.plan.plan import Plan
 from gen.plan.planner import Goal
+from host.new_contents import NewContents
+from protocol.contents.key import read_key
+from protocol.contents.layout import Layout
 from protocol.registers import BEAT_BITS
-from tests.networks import tiny_network
+from tests.networks import tiny_network, updatable
+from tests.protocol.contents.test_key import SECRET
 
 
 @pytest.fixture
@@ -52,6 +62,51 @@ def test_a_share_of_a_part(call, tmp_path):
     assert not (folder / "component.xml").exists()
 
 
+def test_weights_that_may_be_replaced(call, tmp_path):
+    (tmp_path / "core.key").write_bytes(SECRET)
+    save_network(updatable(tiny_network(1), 1), tmp_path / "tiny.npz")
+    share = ["--part", "xc7z020", "--fps", "20000", "--out", "core"]
+    keyed = ["--updatable", "--margin", "1", "--update-key", "core.key"]
+    status, _, err = call(*share, *keyed)
+    assert (status, err) == (0, "")
+    folder = BuildFolder(tmp_path / "core")
+    network, plan = load_network(folder.network), Plan.from_json(folder.plan.read_text())
+    layout = Layout.from_json(folder.contents.read_text())
+    assert layout == contents_layout(network, plan.nodes)
+    about = json.loads(folder.manifest_path.read_text())
+    structure, memories = layout.digest.hex(), len(layout.memories)
+    assert about["updates"] == {"structure": structure, "memories": memories, "keyed": True}
+    text = " ".join(folder.report.read_text().split())
+    assert "new weights over AXI4-Lite, by whoever has the key, which netlist and" in text
+    assert plan.fixed is not None
+    assert f"with fixed ones {plan.clock_hz / plan.fixed.cycles:.1f} frames/s with" in text
+    assert plan.fixed.resources.lut < plan.resources.lut
+    assert "UPDATE_DATA" in (folder.path / "registers.md").read_text()
+    # Who reads the hardware has the key, and nobody else.
+    key = read_key(tmp_path / "core.key")
+    for name in set(folder.names()) - {"firebrick_core.v", "firebrick_core_sim.v"}:
+        content = (folder.path / name).read_bytes().lower()
+        assert not any(secret in content for secret in (SECRET, SECRET.hex().encode()))
+        assert not any(secret in content for secret in (key, key.hex().encode()))
+    (tmp_path / "core" / "contents.json").unlink()
+    with pytest.raises(FirebrickError, match="gen core --part xc7z020 --out "):
+        NewContents.of(folder, network)
+
+
+def test_a_core_that_anyone_can_update_says_so_and_costs_less_than_a_keyed_one():
+    network, part = updatable(tiny_network(1), 1), find_part("xc7z020")
+    costs = {}
+    for keyed in (False, True):
+        target = core_target(part, share_of(part, "", 0.8), 8, keyed=keyed)
+        made = Goal(target, fps=20_000, utilisation=1.0).plan(network)
+        core = PlannedCore(network, made, target, bytes(16) if keyed else None)
+        told = " ".join(plain_text(core_report(network, made, target, core.info)).split())
+        assert ("by ANYONE who reaches it" in told) != keyed
+        costs[keyed] = made.costs["board"].resources
+        assert bytes(16).hex() not in repr(core)
+    assert costs[True].lut - costs[False].lut == 440
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -60,6 +115,8 @@ def test_a_share_of_a_part(call, tmp_path):
         (["--part", "xc7a35t", "--budget", "dsp=91"], "'dsp=91', and the part has 90"),
         (["--part", "xc7a35t", "--beat-bits", "16"], "--beat-bits 16; there are 8, 24, 32"),
         (["--part", "xc7a35t", "--clock", "0"], "--clock takes 1 to 1000 MHz, not 0"),
+        (["--part", "xc7a35t", "--updatable"], "who may change the weights? Give --update-key"),
+        (["--part", "xc7a35t", "--update-open"], "--update-open is for --updatable"),
         (["--part", "xc7a35t", "--fps", "0"], "--fps takes a number from"),
         (["--part", "xc7a35t", "--fps", "1e6"], "makes at most 277777.8 frames a second"),
         (
