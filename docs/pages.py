@@ -27,6 +27,7 @@ from protocol import messages, packets
 from protocol.coding.typical import KEEPING, typical_part
 from protocol.framing import frame
 from protocol.packets import Block, Form, Kind, Packet
+from protocol.update_registers import UPDATE_REGISTERS
 
 FOLDER = Path(__file__).parent
 PAGES = {
@@ -81,6 +82,7 @@ def _contents() -> dict[str, Any]:
         "alone": rates.alone,
         "tables": tables,
         "registers": registers.table(),
+        "update_registers": registers.table(UPDATE_REGISTERS),
     }
 
 

@@ -1,6 +1,6 @@
 """What brings updates of an accelerator's contents from registers to the unit that takes them."""
 
-from amaranth.hdl import Cat, DomainRenamer, Module, Mux, ResetSignal, Signal, signed, unsigned
+from amaranth.hdl import Cat, DomainRenamer, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -214,7 +214,7 @@ class FrameGate(wiring.Component):
             self.i.ready.eq(self.o.ready & ~closed),
             moves.eq(self.o.valid & self.o.ready),
             begins.eq(moves & ~amid),
-            self.o_empty.eq(closed & (inside == 0) & ~ResetSignal()),
+            self.o_empty.eq(closed & (inside == 0)),
         ]
         with m.If(moves):
             m.d.sync += amid.eq(~self.i_last)
