@@ -28,7 +28,7 @@ from protocol.registers import BEAT_BITS
 from sim import golden
 from tests.harness import StreamBench
 from tests.hw.axi.cores import CoreBench, beats
-from tests.networks import random_frames, tiny_network
+from tests.networks import random_frames, tiny_network, updatable
 
 PARTS = (
     "xc7a35t",
@@ -45,8 +45,10 @@ PARTS = (
     "LFE5U-45F",
     "LFE5U-85F",
 )
-SMALL_PART, FRAMES = "xc7z020", 4
-"""For what is simulated and synthesised."""
+SMALL_PART, FRAMES, MARGIN = "xc7z020", 4, 1
+"""For what is simulated and synthesised; bits of room for other weights."""
+KEYS = {"updatable, open": None, "updatable, keyed": bytes(16)}
+"""Of cores whose weights may be replaced."""
 
 
 def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, Any]:
@@ -72,11 +74,17 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
     for bits in BEAT_BITS:
         with console.status(f"simulate and synthesise, {bits} bits a beat"):
             small[f"{bits} bits"] = measured(tiny_network(1), bits, limit or FRAMES)
+    for title, key in KEYS.items():
+        with console.status(f"simulate and synthesise, {title}"):
+            network = updatable(tiny_network(1), MARGIN)
+            small[title] = measured(network, BEAT_BITS[-1], limit or FRAMES, key)
     console.print(_small_table(small))
     return {"parts": parts, "small": small}
 
 
-def core_of(network: QuantizedNetwork, name: str, beat_bits: int) -> PlannedCore:
+def core_of(
+    network: QuantizedNetwork, name: str, beat_bits: int, key: bytes | None = None
+) -> PlannedCore:
     """The fastest core of a network on a part.
 
     Parameters
@@ -85,6 +93,8 @@ def core_of(network: QuantizedNetwork, name: str, beat_bits: int) -> PlannedCore
     name : str
         Of the part.
     beat_bits : int
+    key : bytes or None
+        Of whoever may replace its weights.
 
     Raises
     ------
@@ -92,8 +102,9 @@ def core_of(network: QuantizedNetwork, name: str, beat_bits: int) -> PlannedCore
         If none fits.
     """
     part = find_part(name)
-    target = core_target(part, share_of(part, "", UTILISATION), beat_bits)
-    return PlannedCore(network, Goal(target, utilisation=1.0).plan(network), target)
+    share = share_of(part, "", UTILISATION)
+    target = core_target(part, share, beat_bits, keyed=key is not None)
+    return PlannedCore(network, Goal(target, utilisation=1.0).plan(network), target, key)
 
 
 def planned(network: QuantizedNetwork, part: str) -> dict[str, Any]:
@@ -110,7 +121,9 @@ def planned(network: QuantizedNetwork, part: str) -> dict[str, Any]:
     }
 
 
-def measured(network: QuantizedNetwork, beat_bits: int, count: int) -> dict[str, Any]:
+def measured(
+    network: QuantizedNetwork, beat_bits: int, count: int, key: bytes | None = None
+) -> dict[str, Any]:
     """Cycles a frame of a core's Verilog and of its accelerator alone, and what Yosys makes of it.
 
     Parameters
@@ -119,6 +132,8 @@ def measured(network: QuantizedNetwork, beat_bits: int, count: int) -> dict[str,
     beat_bits : int
     count : int
         Frames to simulate, two or more.
+    key : bytes or None
+        Of whoever may replace its weights.
 
     Raises
     ------
@@ -127,7 +142,7 @@ def measured(network: QuantizedNetwork, beat_bits: int, count: int) -> dict[str,
     AssertionError
         If a class sum is not the golden model's.
     """
-    core = core_of(network, SMALL_PART, beat_bits)
+    core = core_of(network, SMALL_PART, beat_bits, key)
     frames = random_frames(network, count)
     with tempfile.TemporaryDirectory(prefix="firebrick-") as work:
         folder = BuildFolder(Path(work) / "core")

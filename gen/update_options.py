@@ -1,4 +1,4 @@
-"""The options that say whether a board's contents may be replaced over its link, and by whom."""
+"""The options that say whether contents of a board or a core may be replaced, and by whom."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protocol.messages import MOST_MEMORIES
 
 @dataclass(frozen=True)
 class Updates:
-    """How a board is to take new contents.
+    """How a board or a core is to take new contents.
 
     Attributes
     ----------
@@ -116,6 +116,6 @@ def chosen_updates(
     if key is None and not anyone:
         raise FirebrickError(
             "--updatable: who may change the weights? Give --update-key FILE, 32 random bytes "
-            "(`openssl rand -out FILE 32`), or --update-open to let anyone who reaches the link"
+            "(`openssl rand -out FILE 32`), or --update-open to let anyone who reaches link or bus"
         )
     return Updates(margin, None if key is None else load_key(key))
