@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from protocol.registers import BEAT_BITS, BY_NAME, REGISTERS, FrameError
+from protocol.registers import BEAT_BITS, REGISTERS, FrameError
 from tests.harness.shared import shared_folder
 from tests.hw.axi.cores import DECERR, OKAY, SLVERR, CoreBench, address, beats, small_plan, taken
 from tests.networks import random_frames
@@ -162,7 +162,7 @@ def test_every_register_is_written(cores, stall):
         expected += [OKAY if register.writable else SLVERR, [value, OKAY]]
     outcome = cores.run(8, steps, stall=stall, seed=2)
     assert outcome.results == expected
-    assert {name for name, r in BY_NAME.items() if r.writable} == {
+    assert {register.name for register in REGISTERS if register.writable} == {
         "CONTROL",
         "INTERRUPT_ENABLE",
         "INTERRUPT_STATUS",
