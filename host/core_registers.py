@@ -7,7 +7,15 @@ from collections.abc import Callable
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
 from protocol.packets import MAGIC
-from protocol.registers import BY_NAME, MAP_VERSION, CoreInfo, FrameError
+from protocol.registers import (
+    BY_NAME,
+    MAP_VERSION,
+    UPDATABLE_MAP_VERSION,
+    WORD_BYTES,
+    CoreInfo,
+    FrameError,
+)
+from protocol.update_registers import UpdateInfo, UpdateState
 
 ERRORS = {
     FrameError.NONE: "it does not say how",
@@ -42,6 +50,15 @@ class CoreRegisters:
         (found,) = (one for one in BY_NAME[register].fields if one.name == field)
         return (word & found.mask) >> found.low
 
+    def put(self, register: str, word: int) -> None:
+        """Write a register."""
+        self._write(BY_NAME[register].address, word)
+
+    def two(self, name: str) -> bytes:
+        """8 bytes of two registers, the first byte in the lowest bits of the lower one."""
+        halves = (self.value(f"{name}_{half}") for half in ("LOW", "HIGH"))
+        return b"".join(half.to_bytes(WORD_BYTES, "little") for half in halves)
+
     def info(self) -> CoreInfo:
         """What the core says of itself.
 
@@ -55,12 +72,13 @@ class CoreRegisters:
                 f"{self._name}: is no firebrick core, its first register reads {magic:#010x}; load "
                 "the overlay that was built with one"
             )
-        if (version := self.value("VERSION", "MAP")) != MAP_VERSION:
+        version = self.value("VERSION", "MAP")
+        if version not in (MAP_VERSION, UPDATABLE_MAP_VERSION):
             raise FirebrickError(
-                f"{self._name}: its registers are of version {version}, this host knows version "
-                f"{MAP_VERSION}; write the core again with this version, and build it"
+                f"{self._name}: its registers are of version {version}, this host knows versions "
+                f"{MAP_VERSION} and {UPDATABLE_MAP_VERSION}; write the core again with this "
+                "version, and build it"
             )
-        low, high = self.value("DIGEST_LOW"), self.value("DIGEST_HIGH")
         try:
             return CoreInfo(
                 height=self.value("INPUT_SIZE", "HEIGHT"),
@@ -70,10 +88,21 @@ class CoreRegisters:
                 layers=self.value("LAYERS", "LAYERS"),
                 beat_bits=self.value("INPUT_FORM", "BEAT_BITS"),
                 clock_hz=self.value("CLOCK"),
-                digest=(low | high << 32).to_bytes(8, "little"),
+                digest=self.two("DIGEST"),
+                updates=self._updates() if version == UPDATABLE_MAP_VERSION else None,
             )
         except ValueError as error:
             raise FirebrickError(f"{self._name}: describes itself wrongly: {error}") from None
+
+    def _updates(self) -> UpdateInfo:
+        """What the core says of its updates."""
+        memories, keyed = (self.value("UPDATE_FORM", field) for field in ("MEMORIES", "KEYED"))
+        return UpdateInfo(self.two("STRUCTURE"), memories, bool(keyed))
+
+    @property
+    def updating(self) -> bool:
+        """Whether an update of a core that takes some is not complete."""
+        return self.value("UPDATE_STATUS", "STATE") == UpdateState.UPDATING
 
     def check(self, info: CoreInfo, network: QuantizedNetwork) -> None:
         """Compare what the core says of itself with the network that it should hold.
@@ -81,8 +110,13 @@ class CoreRegisters:
         Raises
         ------
         FirebrickError
-            If it holds another one.
+            If it holds another one, or some of one and some of another.
         """
+        if info.updates is not None and self.updating:
+            raise FirebrickError(
+                f"{self._name}: an update of the core's weights is not complete, and it takes no "
+                "frame; complete it, or load the overlay again"
+            )
         height, width, channels = network.input.shape
         for what, held, wanted in (
             ("network", info.digest.hex(), network.digest.hex()),
@@ -103,11 +137,11 @@ class CoreRegisters:
 
     def soft_reset(self) -> None:
         """Make the core forget its frames and what it counted of them."""
-        self._write(BY_NAME["CONTROL"].address, 1)
+        self.put("CONTROL", 1)
 
     def stall_samples(self, layer: int) -> int:
         """How often the core saw a layer's output wait, modulo 2^32."""
-        self._write(BY_NAME["STALL_INDEX"].address, layer)
+        self.put("STALL_INDEX", layer)
         return self.value("STALL_COUNT")
 
     def last_error(self) -> str:

@@ -14,14 +14,13 @@ from typing import Protocol
 
 from gen.common.errors import FirebrickError
 from gen.common.progress import SILENT, Progress
+from host.core_registers import CoreRegisters
 from host.new_contents import NewContents
 from protocol.contents.blocks import Status
 from protocol.contents.image import check_of_all
 from protocol.contents.layout import differing
 from protocol.contents.writer import BlockWriter, in_frames
-from protocol.packets import MAGIC
-from protocol.registers import BY_NAME, UPDATABLE_MAP_VERSION, WORD_BYTES
-from protocol.update_registers import UpdateState
+from protocol.registers import WORD_BYTES
 
 TRANSFER_BYTES = 4096
 """At most, or a block."""
@@ -119,7 +118,8 @@ class _Update:
         timeout: float,
         progress: Progress,
     ):
-        self._registers, self._contents, self._key = registers, contents, key
+        self._core = CoreRegisters("the core", registers.read, registers.write)
+        self._contents, self._key = contents, key
         self._timeout, self._progress = timeout, progress
         self._sent = 0
 
@@ -128,23 +128,23 @@ class _Update:
         start = time.monotonic()
         self._progress.begin("what the core holds")
         self._check_core()
-        before, missing = self._digest(), self._missing()
+        before, missing = self._core.two("DIGEST"), self._missing()
         if missing is not None:
             self._complete(missing)
             if self._missing() is not None:
                 raise FirebrickError(
                     f"the core took the update, and holds something else now; {_CONCURRENT}"
                 )
-        counter, seconds = self._read("UPDATE_COUNTER"), time.monotonic() - start
-        written = tuple(missing or ())
-        return CoreOutcome(before, self._digest(), counter, written, self._sent, seconds)
+        counter, after = self._core.value("UPDATE_COUNTER"), self._core.two("DIGEST")
+        seconds, written = time.monotonic() - start, tuple(missing or ())
+        return CoreOutcome(before, after, counter, written, self._sent, seconds)
 
     def _complete(self, missing: list[int]) -> None:
         """Send an update; what is to be done if that fails is told with the reason."""
         try:
             self._send(missing)
         except FirebrickError as error:
-            if self._field("UPDATE_STATUS", "STATE") != UpdateState.UPDATING:
+            if not self._core.updating:
                 raise
             raise FirebrickError(
                 f"{error}. The update is not complete. The core keeps what was written, and takes "
@@ -155,7 +155,7 @@ class _Update:
 
     def _send(self, missing: list[int]) -> None:
         """Begin an update, write some memories, and commit."""
-        contents, counter = self._contents, self._read("UPDATE_COUNTER") + 1
+        contents, counter = self._contents, self._core.value("UPDATE_COUNTER") + 1
         if counter == _COUNTERS:
             raise FirebrickError(
                 "the core's counter of updates is at its end; load its bitstream again"
@@ -173,45 +173,40 @@ class _Update:
 
     def _transfer(self, data: bytes) -> None:
         """Write some blocks, and see what becomes of them."""
-        self._write("UPDATE_LENGTH", len(data))
+        self._core.put("UPDATE_LENGTH", len(data))
         if not self._wait("UPDATE_STATUS", "READY"):
-            self._write("UPDATE_LENGTH", 0)
+            self._core.put("UPDATE_LENGTH", 0)
             raise FirebrickError(
                 "the core has frames that are not answered, and takes no update before: take its "
                 "answers from m_axis and m_axis_top1, or forget frames with CONTROL.SOFT_RESET"
             )
         for at in range(0, len(data), WORD_BYTES):
-            self._write("UPDATE_DATA", int.from_bytes(data[at : at + WORD_BYTES], "little"))
+            self._core.put("UPDATE_DATA", int.from_bytes(data[at : at + WORD_BYTES], "little"))
         if not self._wait("UPDATE_RESULT", "DONE"):
             raise FirebrickError(
                 f"the core does not answer what it was sent; was it reset, or {_CONCURRENT}"
             )
-        status = Status(self._field("UPDATE_RESULT", "STATUS"))
+        status = Status(self._core.value("UPDATE_RESULT", "STATUS"))
         self._sent += len(data)
         if status is not Status.OK:
             raise FirebrickError(f"the core refuses the update ({status.name}): {_REASONS[status]}")
 
     def _check_core(self) -> None:
         """Check that the core is the folder's, and can be updated with this key."""
-        magic = self._read("MAGIC")
-        if magic != MAGIC:
-            raise FirebrickError(
-                f"there is no core of firebrick at this address; 0x{magic:08X} is read from it"
-            )
-        if self._field("VERSION", "MAP") < UPDATABLE_MAP_VERSION:
+        updates = self._core.info().updates
+        if updates is None:
             raise FirebrickError(
                 "the contents of the core's memories cannot be updated; generate it with "
                 "`python -m gen core --updatable`, and load that bitstream"
             )
         layout = self._contents.layout
-        structure, memories = self._bytes("STRUCTURE"), self._field("UPDATE_FORM", "MEMORIES")
-        if (structure, memories) != (layout.digest, len(layout.memories)):
+        if (updates.structure, updates.memories) != (layout.digest, len(layout.memories)):
             raise FirebrickError(
-                f"the core is of structure {structure.hex()} with {memories} memories, and "
-                f"{self._contents.folder} of {layout.digest.hex()} with {len(layout.memories)}; "
-                "give the folder that it was generated in"
+                f"the core is of structure {updates.structure.hex()} with {updates.memories} "
+                f"memories, and {self._contents.folder} of {layout.digest.hex()} with "
+                f"{len(layout.memories)}; give the folder that it was generated in"
             )
-        if not self._field("UPDATE_FORM", "KEYED"):
+        if not updates.keyed:
             self._key = None
         elif self._key is None:
             raise FirebrickError("the core takes only what is signed with its key; give the key")
@@ -219,40 +214,21 @@ class _Update:
     def _missing(self) -> list[int] | None:
         """Numbers of memories to be written; None if there is nothing to be done at all."""
         found = differing(self._contents.images, self._checks())
-        right = self._digest() == self._contents.network.digest
-        updating = self._field("UPDATE_STATUS", "STATE") == UpdateState.UPDATING
-        return None if right and not found and not updating else found
+        right = self._core.two("DIGEST") == self._contents.network.digest
+        return None if right and not found and not self._core.updating else found
 
     def _checks(self) -> Sequence[int]:
         """Of each memory."""
         checks = []
         for number in range(len(self._contents.images)):
-            self._write("CHECK_INDEX", number)
-            checks.append(int.from_bytes(self._bytes("CHECK"), "little"))
+            self._core.put("CHECK_INDEX", number)
+            checks.append(int.from_bytes(self._core.two("CHECK"), "little"))
         return checks
-
-    def _digest(self) -> bytes:
-        return self._bytes("DIGEST")
 
     def _wait(self, name: str, field: str) -> bool:
         """Wait for a field; whether it was set in time."""
         start = time.monotonic()
-        while not self._field(name, field):
+        while not self._core.value(name, field):
             if time.monotonic() - start > self._timeout:
                 return False
         return True
-
-    def _bytes(self, name: str) -> bytes:
-        """8 bytes of two registers."""
-        halves = (self._read(f"{name}_{half}") for half in ("LOW", "HIGH"))
-        return b"".join(half.to_bytes(WORD_BYTES, "little") for half in halves)
-
-    def _field(self, name: str, field: str) -> int:
-        found = next(one for one in BY_NAME[name].fields if one.name == field)
-        return (self._read(name) & found.mask) >> found.low
-
-    def _read(self, name: str) -> int:
-        return self._registers.read(BY_NAME[name].address)
-
-    def _write(self, name: str, value: int) -> None:
-        self._registers.write(BY_NAME[name].address, value)

@@ -3,6 +3,7 @@
 import pytest
 
 from gen.common.errors import FirebrickError
+from host.core_registers import CoreRegisters
 from host.core_update import update_core
 from host.new_contents import NewContents
 from protocol.update_registers import UpdateState
@@ -124,6 +125,21 @@ def test_a_wrong_key_changes_nothing(key, network, message, folder):
     checked(core, BUILD)
 
 
+def test_a_core_amid_an_update_is_no_drivers(folder):
+    core = UpdatableCore()
+    registers = CoreRegisters("firebrick.bit", core.read, core.write)
+    registers.check(registers.info(), BUILD)
+    update(core, folder, OTHERS[0])
+    info = registers.info()
+    registers.check(info, OTHERS[0])
+    assert info.updates == core.info.updates
+    with pytest.raises(FirebrickError, match=f"holds network {OTHERS[0].digest.hex()}"):
+        registers.check(info, BUILD)
+    core.contents.updating = True
+    with pytest.raises(FirebrickError, match="is not complete, and it takes no frame"):
+        registers.check(info, OTHERS[0])
+
+
 def test_another_core_is_refused_before_anything_is_written(folder, tmp_path):
     class Nothing(UpdatableCore):
         def read(self, offset):
@@ -134,7 +150,7 @@ def test_another_core_is_refused_before_anything_is_written(folder, tmp_path):
             super().__init__(updatable=False)
 
     for core, message in (
-        (Nothing(), "no core of firebrick at this address; 0x00000000 is read"),
+        (Nothing(), "is no firebrick core, its first register reads 0x00000000"),
         (NotUpdatable(), "python -m gen core --updatable"),
     ):
         with pytest.raises(FirebrickError, match=message):

@@ -88,7 +88,7 @@ def refusal(error):
     ("change", "complaint"),
     [
         (setting("MAGIC", 0xDEAD), "is no firebrick core, its first register reads 0x0000dead"),
-        (setting("VERSION", 9), "its registers are of version 9, this host knows version 1"),
+        (setting("VERSION", 9), "its registers are of version 9, this host knows versions 1 and 2"),
         (setting("DIGEST_HIGH", 5), f"the core holds network {NETWORK.digest.hex()[:8]}05000000"),
         (setting("INPUT_SIZE", 7 << 16 | 5), "holds frames of 5x7x3, and small is 5x6x3"),
         (setting("CLASSES", 4), "the core holds classes 4, and small is 3"),

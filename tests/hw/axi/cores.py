@@ -123,15 +123,8 @@ class CoreBench:
     def of_verilog(
         network: QuantizedNetwork, beat_bits: int, verilog: str, built: Path, folder: Path
     ) -> "CoreBench":
-        """That of a network whose core was written as Verilog, in a module around it."""
-        declared, wires = [], []
-        for name, member in ports(beat_bits).items():
-            way = "input" if member.flow is wiring.In else "output"
-            declared.append(f"{way} [{member.shape - 1}:0] u{beat_bits}_{name}")
-            wires.append(f".{name}(u{beat_bits}_{name})")
-        inside = f"{NAME} core({', '.join(wires)});"
-        top = f"module {TOP}({', '.join(declared)});\n{inside}\nendmodule\n"
-        return CoreBench(network, lambda path: path.write_text(top + verilog), built, folder)
+        """That of a network whose core was written as Verilog."""
+        return CoreBench(network, around(verilog, beat_bits), built, folder)
 
     def info(self, beat_bits: int) -> CoreInfo:
         return core_info(self.network, beat_bits)
@@ -157,6 +150,18 @@ class CoreBench:
             top = max(range(len(row)), key=lambda c: row[c])
             best.append([top | (row[top] % 2**32) << 32, 1, user])
         return sums, best
+
+
+def around(verilog: str, beat_bits: int) -> Callable[[Path], object]:
+    """What writes a core's Verilog with a top around it, as :class:`CoreBench` takes it."""
+    declared, wires = [], []
+    for name, member in ports(beat_bits).items():
+        way = "input" if member.flow is wiring.In else "output"
+        declared.append(f"{way} [{member.shape - 1}:0] u{beat_bits}_{name}")
+        wires.append(f".{name}(u{beat_bits}_{name})")
+    inside = f"{NAME} core({', '.join(wires)});"
+    top = f"module {TOP}({', '.join(declared)});\n{inside}\nendmodule\n"
+    return lambda path: path.write_text(top + verilog)
 
 
 def beats(data: bytes, beat_bits: int, *, last: bool = True, user: bool = False) -> Beats:

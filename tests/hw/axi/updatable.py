@@ -15,7 +15,7 @@ from protocol.contents.image import check_of_all
 from protocol.contents.writer import BlockWriter
 from protocol.registers import CoreInfo
 from tests.harness.shared import locked, shared_folder
-from tests.hw.axi.cores import CYCLES, CoreBench, small_network
+from tests.hw.axi.cores import CYCLES, CoreBench, around, small_network
 from tests.networks import other_contents, updatable
 from tests.protocol.contents.test_key import KEY
 
@@ -43,8 +43,7 @@ class UpdatableBench(CoreBench):
 
     def __init__(self, folder: BuildFolder, info: CoreInfo, built: Path, runs: Path):
         verilog = (folder.path / SIMULATION).read_text()
-        made = CoreBench.of_verilog(BUILD, BEAT_BITS, verilog, built, runs)
-        self.__dict__.update(made.__dict__)
+        super().__init__(BUILD, around(verilog, BEAT_BITS), built, runs)
         self.folder, self._info = folder, info
 
     @staticmethod
