@@ -19,14 +19,13 @@ from gen.core_command import core
 from gen.explore.options import Choice, with_input_size
 from gen.explore.run import Means
 from gen.explore.run import explore as run_sweep
-from gen.export import Targets
+from gen.export import ExportedNetwork, Targets
 from gen.export import export as export_files
-from gen.frames.pixel_options import PixelOptions
 from gen.generate import Target, Wishes
 from gen.generate import generate as generate_sources
-from gen.link_options import chosen_link
+from gen.link_options import LinkOptions
 from gen.plan.planner import UTILISATION, check_constraints
-from gen.update_options import chosen_updates
+from gen.update_options import UpdateOptions
 
 app = typer.Typer(
     add_completion=False,
@@ -100,31 +99,15 @@ python -m gen compare --help
 def generate(
     *,
     board: arguments.BoardName = None,
-    model: arguments.Model = None,
-    family: arguments.FamilyMember = None,
-    weights: arguments.Weights = None,
-    input_size: arguments.InputSize = None,
-    calibrate: arguments.Calibrate = None,
+    network: NetworkOptions,
     out: arguments.Out = None,
     clock: arguments.Clock = None,
-    baud: arguments.Baud = None,
-    link: arguments.Link = "uart",
-    ip: arguments.Address = None,
-    mac: arguments.Mac = None,
-    udp_port: arguments.UdpPort = None,
+    link: LinkOptions,
     frames: arguments.Frames = None,
     fps: arguments.Fps = None,
     past_link: arguments.PastLink = False,
     utilisation: arguments.Utilisation = UTILISATION,
-    updatable: arguments.Updatable = False,
-    margin: arguments.Margin = None,
-    update_key: arguments.UpdateKey = None,
-    update_open: arguments.UpdateOpen = False,
-    weight_bits: arguments.WeightBits = None,
-    memory_budget: arguments.MemoryBudget = None,
-    seed: arguments.Seed = 0,
-    pixels: PixelOptions,
-    labels: arguments.Labels = None,
+    updates: UpdateOptions,
     synth: arguments.Synth = False,
     bitstream: arguments.Bitstream = False,
     route_seed: arguments.RouteSeed = None,
@@ -132,23 +115,9 @@ def generate(
 ) -> None:
     """Do what plain options ask for; the help text is ``_HELP``."""
     check_constraints(fps, utilisation)
-    updates = chosen_updates(updatable=updatable, margin=margin, key=update_key, anyone=update_open)
     generate_sources(
-        NetworkOptions(
-            model,
-            calibrate,
-            weight_bits,
-            memory_budget,
-            seed,
-            pixels,
-            labels,
-            family=family,
-            weights=weights,
-            input_size=input_size,
-        ),
-        Target(
-            board, clock, baud, out, chosen_link(link, baud, ip, mac, udp_port), frames, updates
-        ),
+        network,
+        Target(board, clock, link.baud, out, link.chosen(), frames, updates.chosen()),
         Wishes(fps, utilisation, synth, bitstream, route_seed, past_link),
         json=json,
     )
@@ -174,78 +143,9 @@ python -m gen export --for build/arty_a7 --model tuned.onnx --calibrate photos/ 
 
 @app.command(help=_EXPORT_HELP)
 @with_options
-def export(
-    *,
-    qdq: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write QDQ ONNX, for ONNX Runtime and others; its input is raw RGB pixels, uint8, "
-            "channels first.",
-        ),
-    ] = None,
-    fbz: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write the compressed form; --model takes it again."),
-    ] = None,
-    npz: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the network as firebrick keeps it.")
-    ] = None,
-    model: arguments.Model = None,
-    family: arguments.FamilyMember = None,
-    weights: arguments.Weights = None,
-    input_size: arguments.InputSize = None,
-    calibrate: arguments.Calibrate = None,
-    build: Annotated[
-        Path | None,
-        typer.Option(
-            "--for",
-            metavar="BUILD_DIR",
-            help="Build folder of a board that can be updated: quantise a float model of the same "
-            "layers so that this board can be given it. Of one that is quantised already, only see "
-            "whether it fits.",
-        ),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="BYTES",
-            min=1,
-            help="Quantise a float model so that its compressed file is about, and at most, so "
-            "large: uniform steps for each layer, with a price on every bit.",
-        ),
-    ] = None,
-    prune: Annotated[
-        float,
-        typer.Option(metavar="PART", help="With --size: part of the weights to set to zero first."),
-    ] = 0.0,
-    weight_bits: arguments.WeightBits = None,
-    memory_budget: arguments.MemoryBudget = None,
-    seed: arguments.Seed = 0,
-    pixels: PixelOptions,
-    labels: arguments.Labels = None,
-    json: arguments.Json = False,
-) -> None:
+def export(*, targets: Targets, network: ExportedNetwork, json: arguments.Json = False) -> None:
     """Write files; the help text is ``_EXPORT_HELP``."""
-    export_files(
-        NetworkOptions(
-            model,
-            calibrate,
-            weight_bits,
-            memory_budget,
-            seed,
-            pixels,
-            labels,
-            size,
-            prune,
-            family,
-            weights,
-            input_size,
-            build,
-        ),
-        Targets(qdq, fbz, npz),
-        json=json,
-    )
+    export_files(network, targets, json=json)
 
 
 app.command(help=CORE_HELP)(with_options(core))

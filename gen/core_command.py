@@ -11,9 +11,8 @@ from boards.parts import DEVICES
 from gen import arguments
 from gen.arguments import NetworkOptions
 from gen.core import CoreOptions, generate_core
-from gen.frames.pixel_options import PixelOptions
 from gen.plan.planner import UTILISATION, check_constraints
-from gen.update_options import chosen_updates
+from gen.update_options import UpdateOptions
 
 HELP = f"""
 Make an IP core of a network: for a part, or a share of it, without a board.
@@ -74,22 +73,6 @@ Utilisation = Annotated[
         "does not say.",
     ),
 ]
-Updatable = Annotated[
-    bool,
-    typer.Option(
-        "--updatable",
-        help="Weights can be replaced through AXI4-Lite while the core runs. Takes more room: "
-        "memories that can be written, and widths for other weights.",
-    ),
-]
-UpdateOpen = Annotated[
-    bool,
-    typer.Option(
-        "--update-open",
-        help="With --updatable, in place of a key: anyone who reaches the bus may change the "
-        "weights.",
-    ),
-]
 Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Output folder; build/core if not given.")
 ]
@@ -103,38 +86,14 @@ def core(
     clock: Clock = None,
     fps: Fps = None,
     utilisation: Utilisation = UTILISATION,
-    updatable: Updatable = False,
-    margin: arguments.Margin = None,
-    update_key: arguments.UpdateKey = None,
-    update_open: UpdateOpen = False,
-    model: arguments.Model = None,
-    family: arguments.FamilyMember = None,
-    weights: arguments.Weights = None,
-    input_size: arguments.InputSize = None,
-    calibrate: arguments.Calibrate = None,
-    weight_bits: arguments.WeightBits = None,
-    memory_budget: arguments.MemoryBudget = None,
-    seed: arguments.Seed = 0,
-    pixels: PixelOptions,
-    labels: arguments.Labels = None,
+    updates: UpdateOptions,
+    network: NetworkOptions,
     synth: arguments.Synth = False,
     out: Out = None,
 ) -> None:
     """Do what plain options ask for; the help text is ``HELP``."""
     check_constraints(fps, utilisation)
-    updates = chosen_updates(updatable=updatable, margin=margin, key=update_key, anyone=update_open)
-    network = NetworkOptions(
-        model,
-        calibrate,
-        weight_bits,
-        memory_budget,
-        seed,
-        pixels,
-        labels,
-        family=family,
-        weights=weights,
-        input_size=input_size,
-    )
     generate_core(
-        network, CoreOptions(part, budget, beat_bits, clock, fps, utilisation, out, synth, updates)
+        network,
+        CoreOptions(part, budget, beat_bits, clock, fps, utilisation, out, synth, updates.chosen()),
     )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from gen.arguments import NetworkOptions
+from gen.built import updatable_network
+from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.common.outputs import check_output
 from gen.common.progress import phases
-from gen.compile import compile_network
+from gen.compile import Capacity, Request, compile_network
 from gen.formats.fbz import save_fbz
 from gen.formats.qdq_export import export_qdq
 from gen.ir.activations import finite
@@ -30,9 +33,21 @@ FLOAT_BITS = 32
 class Targets:
     """Files to write, None for those that are not wanted."""
 
-    qdq: Path | None = None
-    fbz: Path | None = None
-    npz: Path | None = None
+    qdq: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write QDQ ONNX, for ONNX Runtime and others; its input is raw RGB pixels, uint8, "
+            "channels first.",
+        ),
+    ] = None
+    fbz: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the compressed form; --model takes it again."),
+    ] = None
+    npz: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the network as firebrick keeps it.")
+    ] = None
 
     def check(self, reads: Iterable[Path | None]) -> None:
         """Refuse what cannot be written, or is among what is read, before long work.
@@ -55,12 +70,62 @@ class Targets:
             check_output(path, reads)
 
 
-def export(options: NetworkOptions, targets: Targets, *, json: bool = False) -> None:
+@dataclass(frozen=True)
+class ExportedNetwork(NetworkOptions):
+    """Which network, and what a float one is quantised for."""
+
+    build: Annotated[
+        Path | None,
+        typer.Option(
+            "--for",
+            metavar="BUILD_DIR",
+            help="Build folder of a board that can be updated: quantise a float model of the same "
+            "layers so that this board can be given it. Of one that is quantised already, only see "
+            "whether it fits.",
+        ),
+    ] = None
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BYTES",
+            min=1,
+            help="Quantise a float model so that its compressed file is about, and at most, so "
+            "large: uniform steps for each layer, with a price on every bit.",
+        ),
+    ] = None
+    prune: Annotated[
+        float,
+        typer.Option(metavar="PART", help="With --size: part of the weights to set to zero first."),
+    ] = 0.0
+
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """Files and folders that are read."""
+        built = None if self.build is None else BuildFolder(self.build).network
+        return *super().files, built
+
+    def request(self, capacity: Capacity | None = None) -> Request:
+        """What to load.
+
+        Raises
+        ------
+        FirebrickError
+            As for any network, or if the build does not take other networks.
+        """
+        return replace(
+            super().request(capacity),
+            file_size=self.size,
+            pruned=self.prune,
+            like=None if self.build is None else updatable_network(self.build),
+        )
+
+
+def export(options: ExportedNetwork, targets: Targets, *, json: bool = False) -> None:
     """Load the network, write the files, and show what they take.
 
     Parameters
     ----------
-    options : NetworkOptions
+    options : ExportedNetwork
     targets : Targets
     json : bool
         Show it for programs.
@@ -101,7 +166,7 @@ def export(options: NetworkOptions, targets: Targets, *, json: bool = False) -> 
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _check_build_options(options: NetworkOptions) -> None:
+def _check_build_options(options: ExportedNetwork) -> None:
     """Refuse options that say what a build says already.
 
     Raises

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from ipaddress import AddressValueError, IPv4Address
+from typing import Annotated
 
+import typer
+
+from boards import BOARDS
 from boards.board import Board, Station
 from gen.common.errors import FirebrickError
 from protocol.packets import MAC_PREFIX, UDP_PORT
@@ -33,36 +37,67 @@ class Address:
     port: int | None = None
 
 
-def chosen_link(
-    link: str, baud: int | None, ip: str | None, mac: str | None, port: int | None
-) -> Address | None:
-    """The place on a LAN that ``--link`` and its options ask for; None for a UART.
+_GIGABIT = [b.name for b in BOARDS.values() if b.phy is not None and b.phy.kind == "rgmii"]
 
-    Parameters
-    ----------
-    link : str
-        ``uart`` or ``ethernet``.
-    baud : int or None
-        Of the UART; None if not given, like those that follow.
-    ip, mac : str or None
-    port : int or None
-        See :class:`Address`.
 
-    Raises
-    ------
-    FirebrickError
-        If they do not go together.
-    """
-    if link == "ethernet":
-        if baud is not None:
-            raise FirebrickError("--baud is for --link uart; leave it out")
-        return Address(ip, mac, port)
-    if link != "uart":
-        raise FirebrickError(f"unknown --link {link!r}; there are uart and ethernet")
-    for option, value in (("--ip", ip), ("--mac", mac), ("--udp-port", port)):
-        if value is not None:
-            raise FirebrickError(f"{option} is for --link ethernet; give that too, or leave it out")
-    return None
+@dataclass(frozen=True)
+class LinkOptions:
+    """What a board is linked by, as the command line has it; None where nothing is said."""
+
+    link: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What the host reaches it by: uart or ethernet. On Ethernet "
+            f"{' and '.join(_GIGABIT)} answer on links of 1 Gb/s only, not on 100 Mb/s.",
+        ),
+    ] = "uart"
+    baud: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=9600,
+            help="Bits a second of the serial line, as fast as the board's USB bridge can: up to "
+            "12000000 on Arty A7 and ECPIX-5, 3000000 on others. If not given, what that bridge is "
+            "known to keep, 6000000 and 3000000, or less with a slow clock.",
+        ),
+    ] = None
+    ip: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help=f"Its IPv4 address on Ethernet; {ADDRESS} if not given."
+        ),
+    ] = None
+    mac: Annotated[
+        str | None,
+        typer.Option(metavar="BYTES", help="Its MAC address; made from --ip if not given."),
+    ] = None
+    udp_port: Annotated[
+        int | None,
+        typer.Option(metavar="N", help=f"Its UDP port; {UDP_PORT} if not given."),
+    ] = None
+
+    def chosen(self) -> Address | None:
+        """The place on a LAN that they ask for; None for a UART.
+
+        Raises
+        ------
+        FirebrickError
+            If they do not go together.
+        """
+        lan = {"--ip": self.ip, "--mac": self.mac, "--udp-port": self.udp_port}
+        if self.link == "ethernet":
+            if self.baud is not None:
+                raise FirebrickError("--baud is for --link uart; leave it out")
+            return Address(self.ip, self.mac, self.udp_port)
+        if self.link != "uart":
+            raise FirebrickError(f"unknown --link {self.link!r}; there are uart and ethernet")
+        for option, value in lan.items():
+            if value is not None:
+                raise FirebrickError(
+                    f"{option} is for --link ethernet; give that too, or leave it out"
+                )
+        return None
 
 
 def on_lan(board: Board, place: Address) -> Board:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from gen.common.errors import FirebrickError
 from gen.common.keys import load_key
@@ -85,37 +88,72 @@ def as_asked(network: QuantizedNetwork, updates: Updates | None) -> QuantizedNet
     return without_envelope(network) if updates is None else updates.of(network)
 
 
-def chosen_updates(
-    *, updatable: bool, margin: int | None, key: Path | None, anyone: bool
-) -> Updates | None:
-    """What ``--updatable`` and its options ask for; None for a board that keeps its contents.
+@dataclass(frozen=True)
+class UpdateOptions:
+    """How contents may be replaced, as the command line has it."""
 
-    Parameters
-    ----------
-    updatable : bool
-    margin : int or None
-        Of ``--margin``.
-    key : Path or None
-        The file of ``--update-key``.
-    anyone : bool
-        ``--update-open`` is given.
+    updatable: Annotated[
+        bool,
+        typer.Option(
+            "--updatable",
+            help="Weights can be replaced while it runs, over a board's link (`python -m host "
+            "update`) or a core's AXI4-Lite. Takes more room: memories that can be "
+            "written, and widths for other weights.",
+        ),
+    ] = False
+    margin: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BITS",
+            min=0,
+            help="With --updatable: bits that sums may grow by with other weights. Room for any "
+            "weights of these widths if not given.",
+        ),
+    ] = None
+    update_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --updatable: 32 random bytes. Only who has them can change the weights; the "
+            "netlist and the bitstream hold what is made of them.",
+        ),
+    ] = None
+    update_open: Annotated[
+        bool,
+        typer.Option(
+            "--update-open",
+            help="With --updatable, in place of a key: anyone who reaches the link or the bus may "
+            "change the weights.",
+        ),
+    ] = False
 
-    Raises
-    ------
-    FirebrickError
-        If they do not go together, or there is no key in the file.
-    """
-    if not updatable:
-        given = {"--margin": margin is not None, "--update-key": key, "--update-open": anyone}
-        for option, value in given.items():
-            if value:
-                raise FirebrickError(f"{option} is for --updatable; give that too, or leave it out")
-        return None
-    if key is not None and anyone:
-        raise FirebrickError("--update-key and --update-open; leave one out")
-    if key is None and not anyone:
-        raise FirebrickError(
-            "--updatable: who may change the weights? Give --update-key FILE, 32 random bytes "
-            "(`openssl rand -out FILE 32`), or --update-open to let anyone who reaches link or bus"
-        )
-    return Updates(margin, None if key is None else load_key(key))
+    def chosen(self) -> Updates | None:
+        """What they ask for; None for contents that stay.
+
+        Raises
+        ------
+        FirebrickError
+            If they do not go together, or there is no key in the file.
+        """
+        key, anyone = self.update_key, self.update_open
+        if not self.updatable:
+            given = {
+                "--margin": self.margin is not None,
+                "--update-key": key,
+                "--update-open": anyone,
+            }
+            for option, value in given.items():
+                if value:
+                    raise FirebrickError(
+                        f"{option} is for --updatable; give that too, or leave it out"
+                    )
+            return None
+        if key is not None and anyone:
+            raise FirebrickError("--update-key and --update-open; leave one out")
+        if key is None and not anyone:
+            raise FirebrickError(
+                "--updatable: who may change the weights? Give --update-key FILE, 32 random bytes "
+                "(`openssl rand -out FILE 32`), or --update-open to let anyone who reaches link or "
+                "bus"
+            )
+        return Updates(self.margin, None if key is None else load_key(key))

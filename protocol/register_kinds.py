@@ -77,5 +77,13 @@ class Register:
 
 
 def whole(name: str, about: str, access: Access = Access.READ) -> Field:
-    """A field of all 32 bits."""
+    """A field of all 32 bits.
+
+    Parameters
+    ----------
+    name : str
+    about : str
+        What it holds, for people.
+    access : Access
+    """
     return Field(name, 0, 32, access, about)

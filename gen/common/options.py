@@ -4,37 +4,55 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of each dataclass that it takes, in that one's place.
 
-    Fields of such a class are annotated as Typer's options are. A class may raise
-    :class:`gen.common.errors.FirebrickError` where options do not go together.
+    Fields of such a class are annotated as Typer's options are, or are such classes themselves. A
+    class may raise :class:`gen.common.errors.FirebrickError` where options do not go together.
     """
-    own = list(inspect.signature(command, eval_str=True).parameters.values())
-    kinds = {one.name: one.annotation for one in own if isinstance(one.annotation, type)}
-    classes = {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
-    fields = {name: _parameters(kind) for name, kind in classes.items()}
+    own = _parameters(command)
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        made = {
-            name: classes[name](**{one.name: values.pop(one.name) for one in ones})
-            for name, ones in fields.items()
-        }
-        command(**made, **values)
+        command(**_made(own, values))
 
-    parameters = [one for one in own if one.name not in classes]
-    parameters += [one for ones in fields.values() for one in ones]
-    keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    keyword = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for given in own for one in _flat(given)
+    ]
     run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__annotations__ = {one.name: one.annotation for one in keyword}
     return run
 
 
 def _parameters(kind: Callable[..., Any]) -> list[inspect.Parameter]:
-    return list(inspect.signature(kind, eval_str=True).parameters.values())
+    hints = get_type_hints(kind, include_extras=True)
+    parameters = inspect.signature(kind).parameters.values()
+    return [one.replace(annotation=hints[one.name]) for one in parameters]
+
+
+def _holds_options(parameter: inspect.Parameter) -> bool:
+    return isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation)
+
+
+def _flat(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    """The options that a parameter stands for."""
+    if _holds_options(parameter):
+        for one in _parameters(parameter.annotation):
+            yield from _flat(one)
+    else:
+        yield parameter
+
+
+def _made(parameters: Iterable[inspect.Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments for parameters, from the values of all options."""
+    return {
+        one.name: one.annotation(**_made(_parameters(one.annotation), values))
+        if _holds_options(one)
+        else values[one.name]
+        for one in parameters
+    }

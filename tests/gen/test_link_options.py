@@ -4,7 +4,7 @@ import pytest
 
 from boards import BOARDS
 from gen.common.errors import FirebrickError
-from gen.link_options import Address, chosen_link, on_lan
+from gen.link_options import Address, LinkOptions, on_lan
 
 
 def test_defaults_make_a_place_of_its_own():
@@ -49,11 +49,12 @@ def test_a_board_without_ethernet():
 
 
 def test_options_that_do_not_go_together():
-    assert chosen_link("uart", 9600, None, None, None) is None
-    assert chosen_link("ethernet", None, "10.0.0.1", None, 5) == Address("10.0.0.1", None, 5)
+    assert LinkOptions("uart", 9600, None, None, None).chosen() is None
+    lan = LinkOptions("ethernet", None, "10.0.0.1", None, 5)
+    assert lan.chosen() == Address("10.0.0.1", None, 5)
     with pytest.raises(FirebrickError, match="unknown --link 'wifi'; there are uart and ethernet"):
-        chosen_link("wifi", None, None, None, None)
+        LinkOptions("wifi", None, None, None, None).chosen()
     with pytest.raises(FirebrickError, match="--baud is for --link uart"):
-        chosen_link("ethernet", 9600, None, None, None)
+        LinkOptions("ethernet", 9600, None, None, None).chosen()
     with pytest.raises(FirebrickError, match="--mac is for --link ethernet"):
-        chosen_link("uart", None, None, "02:00:00:00:00:00", None)
+        LinkOptions("uart", None, None, "02:00:00:00:00:00", None).chosen()

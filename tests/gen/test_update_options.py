@@ -15,7 +15,7 @@ from gen.ir.network_file import load_network
 from gen.plan.link import link_cost
 from gen.plan.planner import Goal, plan
 from gen.report.stored import load_figures
-from gen.update_options import RoomForUpdates, Updates, as_asked, chosen_updates
+from gen.update_options import RoomForUpdates, UpdateOptions, Updates, as_asked
 from protocol.contents.key import SECRET_BYTES
 from protocol.contents.layout import Layout
 from protocol.messages import MOST_MEMORIES
@@ -29,30 +29,29 @@ SECRET = bytes(range(SECRET_BYTES))
     [
         ({"margin": 1}, "--margin is for --updatable"),
         ({"margin": 0}, "--margin is for --updatable"),
-        ({"key": "k"}, "--update-key is for --updatable"),
-        ({"anyone": True}, "--update-open is for --updatable"),
+        ({"update_key": "k"}, "--update-key is for --updatable"),
+        ({"update_open": True}, "--update-open is for --updatable"),
         ({"updatable": True}, "who may change the weights"),
-        ({"updatable": True, "key": "k", "anyone": True}, "leave one out"),
-        ({"updatable": True, "key": "missing"}, "cannot be read"),
-        ({"updatable": True, "key": "short"}, "exactly 32 bytes"),
+        ({"updatable": True, "update_key": "k", "update_open": True}, "leave one out"),
+        ({"updatable": True, "update_key": "missing"}, "cannot be read"),
+        ({"updatable": True, "update_key": "short"}, "exactly 32 bytes"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(given, message, tmp_path):
     (tmp_path / "k").write_bytes(SECRET)
     (tmp_path / "short").write_bytes(SECRET[1:])
-    if "key" in given:
-        given = given | {"key": tmp_path / given["key"]}
-    options = {"updatable": False, "margin": None, "key": None, "anyone": False}
+    if "update_key" in given:
+        given = given | {"update_key": tmp_path / given["update_key"]}
     with pytest.raises(FirebrickError, match=message):
-        chosen_updates(**options | given)
+        UpdateOptions(**given).chosen()
 
 
 def test_a_board_takes_updates_from_who_has_the_key_or_from_anyone_or_not_at_all(tmp_path):
     path = tmp_path / "k"
     path.write_bytes(SECRET)
-    none = chosen_updates(updatable=False, margin=None, key=None, anyone=False)
-    anyone = chosen_updates(updatable=True, margin=2, key=None, anyone=True)
-    keyed = chosen_updates(updatable=True, margin=None, key=path, anyone=False)
+    none = UpdateOptions().chosen()
+    anyone = UpdateOptions(updatable=True, margin=2, update_open=True).chosen()
+    keyed = UpdateOptions(updatable=True, update_key=path).chosen()
     assert (none, anyone) == (None, Updates(2, None))
     assert keyed is not None
     assert keyed.key == load_key(path)
