@@ -3,10 +3,9 @@
 from amaranth.build import Attrs, Pins, Platform, Resource
 from amaranth_boards.arty_a7 import ArtyA7_35Platform, ArtyA7_100Platform
 
-from boards.board import Board, Phy
-from boards.bridge import FT2232H
-from boards.parts import find_part
-from boards.seven_series import SevenSeriesPlatform
+from boards.board import Phy
+from boards.parts import board_with
+from boards.seven_series import QUAD_FLASH, SevenSeriesPlatform
 
 
 def _resources(platform: type[Platform]) -> list[Resource]:
@@ -15,17 +14,13 @@ def _resources(platform: type[Platform]) -> list[Resource]:
     return [*kept, Resource("eth_clk25", 0, Pins("G18", dir="o"), Attrs(IOSTANDARD="LVCMOS33"))]
 
 
-_FLASH = {"CONFIG.SPI_BUSWIDTH": 4}
-"""The flash that the FPGA starts from is on four data lines."""
-
-
 class ArtyA7Platform(SevenSeriesPlatform, ArtyA7_100Platform):
     """The board with the XC7A100T."""
 
     device = "xc7a100t"
     speed = "1"
     resources = _resources(ArtyA7_100Platform)
-    bitstream_settings = _FLASH
+    bitstream_settings = QUAD_FLASH
 
 
 class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
@@ -34,33 +29,27 @@ class ArtyA735Platform(SevenSeriesPlatform, ArtyA7_35Platform):
     device = "xc7a35t"
     speed = "1"
     resources = _resources(ArtyA7_35Platform)
-    bitstream_settings = _FLASH
+    bitstream_settings = QUAD_FLASH
 
 
 PHY = Phy(kind="mii", resource="eth_mii", reference="eth_clk25")
 
-ARTY_A7 = Board(
+ARTY_A7 = board_with(
+    "xc7a100tcsg324-1",
     name="arty_a7",
     title="Digilent Arty A7-100T",
-    part="xc7a100tcsg324-1",
     loader="arty_a7_100t",
     idcode=0x0363_1093,
-    resources=find_part("xc7a100t").resources,
-    clock_hz=100_000_000,
-    baud=FT2232H.usual(100_000_000),
     platform=ArtyA7Platform,
     phy=PHY,
 )
 
-ARTY_A7_35 = Board(
+ARTY_A7_35 = board_with(
+    "xc7a35tcsg324-1",
     name="arty_a7_35",
     title="Digilent Arty A7-35T",
-    part="xc7a35tcsg324-1",
     loader="arty_a7_35t",
     idcode=0x0362_D093,
-    resources=find_part("xc7a35t").resources,
-    clock_hz=100_000_000,
-    baud=FT2232H.usual(100_000_000),
     platform=ArtyA735Platform,
     phy=PHY,
 )

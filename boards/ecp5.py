@@ -1,17 +1,14 @@
 """Build files for Lattice ECP5 boards: what the open tools need beside the design."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from amaranth.back import rtlil
-from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
 from amaranth.hdl import IOPort, Module, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import LatticeECP5Platform
 
-from boards.board import TOP, Board, BuildStep, Phy
-from boards.bridge import FT2232H, Bridge
-from boards.parts import find_part
+from boards.board import TOP, BuildStep
 from boards.pll import find_pll, pll
 from boards.sources import KEEP_COPIES, TIMING_NOT_MET, place_and_route, sources
 from hw.stream.dp16kd import Dp16kd
@@ -47,45 +44,6 @@ ecppack=$(find_tool ecppack)
 {place_and_route}
 "$ecppack" --compress --input top.config --bit top.bit
 """
-
-
-def ecp5_board(
-    *,
-    name: str,
-    title: str,
-    part: str,
-    loader: str,
-    idcode: int,
-    platform: Callable[[], Platform],
-    clock_hz: int,
-    bridge: Bridge = FT2232H,
-    phy: Phy | None = None,
-) -> Board:
-    """A board with an 85F and its UART at the usual rate; the rest as :class:`boards.board.Board`.
-
-    Parameters
-    ----------
-    name, title, part, loader : str
-    idcode : int
-    platform : callable
-    clock_hz : int
-    bridge : Bridge
-    phy : Phy or None
-    """
-    return Board(
-        name=name,
-        title=title,
-        part=part,
-        loader=loader,
-        idcode=idcode,
-        resources=find_part("lfe5u-85f").resources,
-        clock_hz=clock_hz,
-        baud=bridge.usual(clock_hz),
-        platform=platform,
-        bridge=bridge,
-        family="ecp5",
-        phy=phy,
-    )
 
 
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:

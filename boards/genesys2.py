@@ -2,9 +2,9 @@
 
 from amaranth_boards.genesys2 import Genesys2Platform as LibraryPlatform
 
-from boards.board import Board, Phy
+from boards.board import Phy
 from boards.bridge import FT232R
-from boards.parts import find_part
+from boards.parts import board_with
 from boards.seven_series import SevenSeriesPlatform
 
 
@@ -12,15 +12,12 @@ class Genesys2Platform(SevenSeriesPlatform, LibraryPlatform):
     """The board; its oscillator is differential, 200 MHz."""
 
 
-GENESYS2 = Board(
+GENESYS2 = board_with(
+    "xc7k325tffg900-2",
     name="genesys2",
     title="Digilent Genesys 2",
-    part="xc7k325tffg900-2",
     loader="genesys2",
     idcode=0x0365_1093,
-    resources=find_part("xc7k325t").resources,
-    clock_hz=100_000_000,
-    baud=FT232R.usual(100_000_000),
     platform=Genesys2Platform,
     bridge=FT232R,
     # The PHY delays its receive clock itself, by half a bit; RGMII 2.0 then promises data that are

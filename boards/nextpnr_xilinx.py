@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from boards.sources import TIMING_NOT_MET, place_and_route
 
-_FAMILIES = {"xc7a": "artix7", "xc7k": "kintex7"}
+_FAMILIES = {"xc7a": "artix7", "xc7k": "kintex7", "xc7z": "zynq7"}
 
 _SCRIPT = """\
 #!/bin/sh

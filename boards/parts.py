@@ -10,9 +10,13 @@ of 36.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from boards.board import Family, Resources
+from amaranth.build import Platform
+
+from boards.board import Board, Family, Phy, Resources
+from boards.bridge import FT2232H, Bridge
 
 
 @dataclass(frozen=True)
@@ -103,3 +107,41 @@ def find_part(name: str) -> Part:
     known = _DEVICES[plain]
     spelt = name.lower() if known.family == "xc7" else name.upper()
     return Part(spelt, device, known.title, known.family, known.resources)
+
+
+def board_with(
+    part: str,
+    *,
+    name: str,
+    title: str,
+    loader: str,
+    idcode: int,
+    platform: Callable[[], Platform],
+    clock_hz: int = 100_000_000,
+    bridge: Bridge = FT2232H,
+    phy: Phy | None = None,
+) -> Board:
+    """A board with what its part has, and its UART at the usual rate.
+
+    Parameters
+    ----------
+    part : str
+        With package and speed grade.
+    name, title, loader, idcode, platform, clock_hz, bridge, phy
+        As :class:`boards.board.Board` has them.
+    """
+    known = find_part(part)
+    return Board(
+        name=name,
+        title=title,
+        part=part,
+        loader=loader,
+        idcode=idcode,
+        resources=known.resources,
+        clock_hz=clock_hz,
+        baud=bridge.usual(clock_hz),
+        platform=platform,
+        bridge=bridge,
+        family=known.family,
+        phy=phy,
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from amaranth.back import rtlil
 from amaranth.build.run import BuildPlan
-from amaranth.hdl import Instance, IOPort, Module, ResetSignal, Signal, Value
+from amaranth.hdl import Const, Instance, IOPort, Module, ResetSignal, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import XilinxPlatform
 
@@ -13,6 +13,11 @@ from boards.board import TOP, BuildStep
 from boards.mmcm import find_mmcm, mmcm
 from boards.sources import KEEP_COPIES, sources
 from hw.stream.ramb import Ramb
+
+DELAY_HZ = 200_000_000
+"""What an IDELAYCTRL is clocked with, for delays of 78 ps a tap."""
+QUAD_FLASH = {"CONFIG.SPI_BUSWIDTH": 4}
+"""A bitstream's settings for a board whose flash is on four data lines."""
 
 
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
@@ -57,6 +62,8 @@ class SevenSeriesPlatform(XilinxPlatform):
     block_ram = Ramb
     bitstream_settings: Mapping[str, object] = {}
     """Vivado's properties ``BITSTREAM.*`` that are the board's."""
+    configuration_volts = 3.3
+    """That the bank is supplied with by whose pins the FPGA is configured."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,12 +128,20 @@ class SevenSeriesPlatform(XilinxPlatform):
         ----------
         m : Module
         reference : Value
-            That clock.
+            The oscillator's clock, of which that one is made.
         """
-        clock = Signal()
+        clock, locked = Signal(), Const(1)
         m.submodules.delay_clock = part = Module()
         self.distribute_clock(part, reference, clock)
-        m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=clock, i_RST=ResetSignal())
+        if int(self.default_clk_frequency) != DELAY_HZ:
+            # From the global network: a second MMCM may be far from the oscillator's pin.
+            made, locked = self.make_clock(part, clock, DELAY_HZ)
+            clock = Signal()
+            m.submodules.delay_clock_200 = part = Module()
+            self.distribute_clock(part, made, clock)
+        m.submodules.delay_control = Instance(
+            "IDELAYCTRL", i_REFCLK=clock, i_RST=ResetSignal() | ~locked
+        )
 
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
         """Drive a domain's ``clock`` over the global network.
@@ -192,7 +207,9 @@ class SevenSeriesPlatform(XilinxPlatform):
         files = ["top.v", *self.iter_files(".v")]
         plan.add_file(
             "build_vivado.tcl",
-            vivado.script(self.part, self.device, files, self.bitstream_settings),
+            vivado.script(
+                self.part, self.device, files, self.bitstream_settings, self.configuration_volts
+            ),
         )
         netlist = (*sources(self.iter_files(".v")), *synthesis(), "write_json top.json")
         clock_hz = next(iter(nets.values()), self.default_clk_frequency)

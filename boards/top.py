@@ -15,6 +15,7 @@ class BoardTop(Elaboratable):
     """Everything on the chip.
 
     Its lights are 0: heartbeat; 1: a frame is on the board; 2: a packet was refused or a byte lost.
+    A board may have fewer.
 
     Parameters
     ----------
@@ -40,6 +41,8 @@ class BoardTop(Elaboratable):
         with m.If(count == half - 1):
             m.d.sync += [count.eq(0), beat.eq(~beat)]
         for index, light in enumerate(Cat(beat, board.o_busy, board.o_wrong)):
+            if ("led", index) not in platform.resources:
+                break
             pin = platform.request("led", index, dir="-")
             m.submodules[f"led{index}"] = buffer = io.Buffer("o", pin)
             m.d.comb += buffer.o.eq(light)

@@ -7,7 +7,8 @@ from amaranth_boards.resources import UARTResource
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from boards.bridge import FT231X
-from boards.ecp5 import Ecp5Platform, ecp5_board
+from boards.ecp5 import Ecp5Platform
+from boards.parts import board_with
 
 
 class Ulx3s85Platform(Ecp5Platform, ULX3S_85F_Platform):
@@ -28,10 +29,10 @@ class Ulx3s85Platform(Ecp5Platform, ULX3S_85F_Platform):
         m.d.comb += buffer.o.eq(1)
 
 
-ULX3S_85 = ecp5_board(
+ULX3S_85 = board_with(
+    "LFE5U-85F-6BG381",
     name="ulx3s_85",
     title="Radiona ULX3S 85F",
-    part="LFE5U-85F-6BG381",
     loader="ulx3s",
     idcode=0x4111_3043,
     platform=Ulx3s85Platform,

@@ -6,7 +6,13 @@ from boards.sources import TIMING_NOT_MET
 
 _FREE = "any edition of Vivado, the free ML Standard too"
 _PAID = "Vivado ML Enterprise, which is not free"
-EDITIONS = {"xc7a35t": _FREE, "xc7a100t": _FREE, "xc7k325t": _PAID}
+EDITIONS = {
+    "xc7a35t": _FREE,
+    "xc7a100t": _FREE,
+    "xc7a200t": _FREE,
+    "xc7z020": _FREE,
+    "xc7k325t": _PAID,
+}
 """By device; of the Kintex-7, ML Standard has the XC7K70T and XC7K160T only (UG973)."""
 
 _SCRIPT = """\
@@ -53,13 +59,19 @@ if {{$setup < 0 || $hold < 0}} {{
     exit {status}
 }}
 set_property CFGBVS VCCO [current_design]
-set_property CONFIG_VOLTAGE 3.3 [current_design]
+set_property CONFIG_VOLTAGE {volts:g} [current_design]
 set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
 {settings}write_bitstream -force -bin_file top.bit
 """
 
 
-def script(part: str, device: str, verilog: Iterable[str], settings: Mapping[str, object]) -> str:
+def script(
+    part: str,
+    device: str,
+    verilog: Iterable[str],
+    settings: Mapping[str, object],
+    volts: float,
+) -> str:
     """The script.
 
     Parameters
@@ -71,6 +83,8 @@ def script(part: str, device: str, verilog: Iterable[str], settings: Mapping[str
         Files of the design.
     settings : dict
         Properties of the bitstream that are the board's, by what follows ``BITSTREAM.``.
+    volts : float
+        That the pins for configuration are supplied with.
     """
     lines = (f"set_property BITSTREAM.{k} {v} [current_design]\n" for k, v in settings.items())
     return _SCRIPT.format(
@@ -80,4 +94,5 @@ def script(part: str, device: str, verilog: Iterable[str], settings: Mapping[str
         verilog=" ".join(verilog),
         settings="".join(lines),
         status=TIMING_NOT_MET,
+        volts=volts,
     )

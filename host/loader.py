@@ -120,7 +120,8 @@ class Loader:
 
     def _run(self, arguments: Sequence[str], progress: Progress) -> str:
         """All that the tool said, where it succeeded."""
-        command = [self.tool, "--board", self.manifest.loader]
+        command = [self.tool]
+        command += ["--board", self.manifest.loader] if self.manifest.loader else []
         command += ["--cable", self.cable] if self.cable is not None else []
         command += ["--ftdi-serial", self.usb_serial] if self.usb_serial is not None else []
         lines: list[str] = []
@@ -169,8 +170,13 @@ def find_loader(manifest: Manifest, cable: str | None, usb_serial: str | None) -
     Raises
     ------
     FirebrickError
-        If it is not.
+        If it is not, or the board has no cable of its own and none is named.
     """
+    if not manifest.loader and cable is None:
+        raise FirebrickError(
+            f"{manifest.board} has no cable for JTAG of its own; name the one that you have "
+            f"connected, --cable ft2232 say (`{TOOL} --list-cables` lists them)"
+        )
     tool = shutil.which(TOOL)
     if tool is None:
         raise FirebrickError(

@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -193,6 +194,13 @@ def test_without_the_tool(build, monkeypatch, capsys):
     assert "openFPGALoader is not on PATH" in refusal(build, monkeypatch, capsys)
 
 
+def test_a_board_without_a_cable_of_its_own(tool, build, monkeypatch, capsys):
+    (build / "manifest.json").write_text(replace(manifest(UART), loader="").to_json())
+    assert "name the one that you have connected" in refusal(build, monkeypatch, capsys)
+    assert run_command(monkeypatch, app, "program", build, "--cable", "ft2232") == 0
+    assert [call[:2] for call in calls(tool)] == [["--cable", "ft2232"]] * 2
+
+
 def test_without_a_bitstream(tool, build, monkeypatch, capsys):
     (build / "top.bit").unlink()
     error = refusal(build, monkeypatch, capsys)
@@ -243,9 +251,17 @@ def test_openfpgaloader_knows_our_boards():
     assert {name: cables.get(board.loader) for name, board in BOARDS.items()} == {
         "arty_a7": "digilent",
         "arty_a7_35": "digilent",
+        "nexys_a7": "digilent",
+        "nexys_video": "digilent_b",
         "genesys2": "digilent_b",
+        "kc705": "digilent",
+        "zybo_z7_20": "digilent",
+        "pynq_z2": "ft2232",
         "ulx3s_85": "ft231X",
         "ecpix5_85": "ecpix5-debug",
+        "ecpix5_45": "ecpix5-debug",
+        "orangecrab_85": None,
+        "colorlight_i9": "cmsisdap",
     }
     parts = subprocess.run([tool, "--list-fpga"], capture_output=True, text=True, check=True)
     known = {int(line.split()[0], 16) for line in lines(parts) if line.startswith("0x")}
