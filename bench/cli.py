@@ -40,6 +40,7 @@ BENCHMARKS = (
     "sizes",
     "family",
     "explore",
+    "boards",
     "graph",
     "qdq",
     "serve",

@@ -10,6 +10,7 @@ import typer
 from boards import BOARDS
 from gen import arguments
 from gen.arguments import NetworkOptions
+from gen.board_table import boards as show_boards
 from gen.common.build_folder import BUILD
 from gen.common.console import GenerateByDefault, ProcessCount, Scheduler
 from gen.common.options import with_options
@@ -149,6 +150,21 @@ def export(*, targets: Targets, network: ExportedNetwork, json: arguments.Json =
 
 
 app.command(help=CORE_HELP)(with_options(core))
+
+
+_BOARDS_HELP = """
+Show the boards: part, resources, links and what they carry, and frames a second.
+
+Frames a second are those of plans, for the network that ships with firebrick and for SqueezeNet \
+v1.1 with weights as wide as fit, each with the fastest link that leaves room for it. What links \
+carry is raw frames.
+"""
+
+
+@app.command("boards", help=_BOARDS_HELP)
+def list_boards(json: arguments.Json = False) -> None:
+    """Show the boards; the help text is ``_BOARDS_HELP``."""
+    show_boards(json=json)
 
 
 _COMPARE_HELP = """

@@ -49,7 +49,7 @@ class LinkOptions:
         typer.Option(
             metavar="NAME",
             help="What the host reaches it by: uart or ethernet. On Ethernet "
-            f"{' and '.join(_GIGABIT)} answer on links of 1 Gb/s only, not on 100 Mb/s.",
+            f"{', '.join(_GIGABIT)} answer on links of 1 Gb/s only, not on 100 Mb/s.",
         ),
     ] = "uart"
     baud: Annotated[
@@ -57,9 +57,9 @@ class LinkOptions:
         typer.Option(
             metavar="N",
             min=9600,
-            help="Bits a second of the serial line, as fast as the board's USB bridge can: up to "
-            "12000000 on Arty A7 and ECPIX-5, 3000000 on others. If not given, what that bridge is "
-            "known to keep, 6000000 and 3000000, or less with a slow clock.",
+            help="Bits a second of the serial line, as fast as the board's USB bridge can, which "
+            "`gen boards` tells. If not given, what that bridge is known to keep, or less with a "
+            "slow clock.",
         ),
     ] = None
     ip: Annotated[
