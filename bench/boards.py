@@ -18,6 +18,7 @@ from gen.common.progress import phases
 from gen.compile import Request, compile_network
 from gen.formats.onnx_float import load_onnx
 from gen.frames.images import list_images, load_frames
+from gen.ir.graph import FloatGraph
 from gen.ir.network import QuantizedNetwork
 from gen.ir.preprocessing import Normalisation, default_preprocessing
 from gen.ir.widths import Widths
@@ -71,6 +72,7 @@ def squeezenet_of(shared: Path, images: int) -> Callable[[int], QuantizedNetwork
         Photographs to quantise it on.
     """
     graph = load_onnx(shared / _MODEL)
+    assert isinstance(graph, FloatGraph)
     preprocessing = default_preprocessing(*graph.input_shape)
     frames = load_frames(list_images(shared / _PHOTOGRAPHS)[:images], preprocessing)
 

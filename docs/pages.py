@@ -20,9 +20,11 @@ import bench.cli
 from bench.results import Result, stored
 from docs.rates import Rates, grouped
 from docs.tables import tables
+from gen.board_table import board_entries
 from gen.common.console import BAD_INPUT, WRONG
 from gen.common.errors import INTERRUPTED
 from gen.ip import registers
+from gen.plan.planner import UTILISATION
 from protocol import messages, packets
 from protocol.coding.typical import KEEPING, typical_part
 from protocol.framing import frame
@@ -34,7 +36,7 @@ PAGES = {
     name: FOLDER / name
     for name in (
         *("commands.md", "protocol.md", "benchmarks.md", "results.md"),
-        *("accuracy.md", "coding.md", "explore.md", "ip-core.md"),
+        *("accuracy.md", "coding.md", "explore.md", "ip-core.md", "boards.md"),
     )
 } | {"README.md": FOLDER.parent / "README.md"}
 """Files by the names of their templates."""
@@ -53,6 +55,7 @@ def _contents() -> dict[str, Any]:
     """What templates may name."""
     results = stored(bench.cli.BENCHMARKS)
     rates = Rates(results)
+    boards = {entry["name"]: entry for entry in board_entries()}
     return {
         "packets": packets,
         "magic": packets.MAGIC.to_bytes(4, "little").decode(),
@@ -83,7 +86,24 @@ def _contents() -> dict[str, Any]:
         "tables": tables,
         "registers": registers.table(),
         "update_registers": registers.table(UPDATE_REGISTERS),
+        "boards": boards.values(),
+        "planned": _planned,
+        "video_board": boards["nexys_video"],
+        "video": boards["nexys_video"]["planned"]["v1.1"],
     }
+
+
+def _planned(board: dict[str, Any], network: str) -> str:
+    """Frames a second that are planned for a board, and with what."""
+    found = board["planned"][network]
+    if found is None:
+        return "does not fit"
+    told = [f"{found['bits']} bits"] if found["bits"] else []
+    if found["utilisation"] != UTILISATION:
+        told.append(f"`--utilisation {found['utilisation']}`")
+    if found["link"] == "uart" and any(link.startswith("Ethernet") for link in board["links"]):
+        told.append("on UART")
+    return f"{found['frames_per_second']:.0f}" + (f" ({', '.join(told)})" if told else "")
 
 
 def _told(result: Result) -> str:

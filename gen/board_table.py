@@ -66,6 +66,23 @@ def stored_figures() -> dict[str, Any]:
     return found
 
 
+def board_entries() -> list[dict[str, Any]]:
+    """What is known of each board, for programs."""
+    figures = stored_figures()
+    return [
+        {
+            "name": board.name,
+            "title": board.title,
+            "part": board.part,
+            "clock_hz": board.clock_hz,
+            "resources": asdict(board.resources),
+            "links": [choice.name for choice in choices(board, board.clock_hz)],
+            "planned": {name: figures.get(board.name, {}).get(name) for name in NETWORKS},
+        }
+        for board in BOARDS.values()
+    ]
+
+
 def boards(*, json: bool = False) -> None:
     """Show the boards, as a table or as JSON.
 
@@ -73,12 +90,10 @@ def boards(*, json: bool = False) -> None:
     ----------
     json : bool
     """
-    figures = stored_figures()
     if json:
-        entries = [_entry(board, figures.get(board.name, {})) for board in BOARDS.values()]
-        print(json_format.dumps(entries, indent=2))
+        print(json_format.dumps(board_entries(), indent=2))
         return
-    show(Console(), figures)
+    show(Console(), stored_figures())
 
 
 def show(console: Console, figures: Mapping[str, Mapping[str, Any]]) -> None:
@@ -145,16 +160,3 @@ def _rate(board: Board, planned: Mapping[str, Any] | None) -> str:
     if planned["utilisation"] != UTILISATION:
         rate += f"\n{planned['utilisation']:.0%} of LUTs"
     return rate
-
-
-def _entry(board: Board, planned: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of a board, for programs."""
-    return {
-        "name": board.name,
-        "title": board.title,
-        "part": board.part,
-        "clock_hz": board.clock_hz,
-        "resources": asdict(board.resources),
-        "links": [choice.name for choice in choices(board, board.clock_hz)],
-        "planned": {name: planned.get(name) for name in NETWORKS},
-    }
