@@ -66,8 +66,6 @@ class Phy:
         A pin on which it wants 25 MHz from the FPGA.
     rx_delay_taps : int
         Of the FPGA's delays of RGMII's inputs: 78 ps each on 7-series, 25 on ECP5.
-    tx_delay_ns : float
-        By how much the FPGA delays RGMII's transmit clock; 0 where the PHY does it.
     rx_margin_ns : float or None
         How long before and after each edge of the receive clock the data are steady at the
         FPGA's pins, where the PHY moves that clock amid them; None where nobody asks.
@@ -78,7 +76,6 @@ class Phy:
     control: str = "ctl"
     reference: str | None = None
     rx_delay_taps: int = 0
-    tx_delay_ns: float = 2.0
     rx_margin_ns: float | None = None
 
     @property

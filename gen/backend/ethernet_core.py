@@ -27,7 +27,7 @@ _SCRIPT = Path(__file__).with_name("liteeth_core.py")
 
 
 def core_parameters(board: Board, clock_hz: int) -> dict[str, Any]:
-    """What :mod:`gen.backend.liteeth_core` is told: numbers and strings."""
+    """What :mod:`gen.backend.liteeth_core` is told: integers and strings."""
     assert board.phy is not None
     assert board.station is not None
     phy, station = board.phy, board.station
@@ -43,7 +43,6 @@ def core_parameters(board: Board, clock_hz: int) -> dict[str, Any]:
         "ping_bytes": PING,
         "rx_words": _rx_words(board, clock_hz),
         "rx_delay_taps": phy.rx_delay_taps,
-        "tx_delay_ns": phy.tx_delay_ns,
     }
 
 

@@ -106,8 +106,7 @@ class EthernetCore(Module):
             rgmii, tap = _RGMII[parameters["family"]]
             # A little more than the taps, since the one rounds and the other cuts off.
             delay = (parameters["rx_delay_taps"] + 0.25) * tap
-            tx_delay = parameters["tx_delay_ns"] / 1e9
-            phy = rgmii(clocks, pads, with_hw_init_reset=False, tx_delay=tx_delay, rx_delay=delay)
+            phy = rgmii(clocks, pads, with_hw_init_reset=False, rx_delay=delay)
             if parameters["family"] == "xc7":
                 self._keep_locked(phy.crg.pll, reset)
         if parameters["width"] == phy.dw:

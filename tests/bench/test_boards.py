@@ -24,7 +24,7 @@ def same(found: Planned | None, stored: dict | None) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "link"), [("arty_a7_35", "uart"), ("nexys_video", "ethernet"), ("colorlight_i9", None)]
+    ("name", "link"), [("arty_a7_35", "uart"), ("nexys_video", "ethernet"), ("ecpix5_45", None)]
 )
 def test_the_default_fits_where_it_is_kept_that_it_does(name, link):
     default, stored = compile_network(Request()), stored_figures()[name]["default"]

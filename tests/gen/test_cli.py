@@ -340,7 +340,7 @@ def test_a_clock_that_is_looked_for(call, tiny_file, monkeypatch):
 
 def test_gigabit_is_told_where_a_link_is_chosen(call, tiny_file):
     _, out, _ = call("--help")
-    assert "ecpix5_45, colorlight_i9 answer on links of 1 Gb/s only" in " ".join(
+    assert "ecpix5_85, ecpix5_45 answer on links of 1 Gb/s only" in " ".join(
         out.replace("│", " ").split()
     )
     _, out, _ = call("--board", "genesys2", "--link", "ethernet", "--model", tiny_file)

@@ -28,7 +28,6 @@ CELLS = {
     "arty_a7": {"FDPE"},
     "genesys2": {"FDPE", "FDCE", "IDELAYE2", "IDDR", "ODDR", "IBUF", "OBUF", "BUFG", "PLLE2_ADV"},
     "ecpix5_85": {"FD1S3BX", "ODDRX1F", "IDDRX1F", "DELAYG"},
-    "colorlight_i9": {"FD1S3BX", "ODDRX1F", "IDDRX1F", "DELAYG"},
 }
 
 
@@ -42,9 +41,6 @@ def test_the_core_is_made_for_the_board(name):
     found = set(re.findall(r"^(?:\(\*.*\*\)\s*)?([A-Z][A-Z0-9_]+) (?:#\(|\w+\s*\()", verilog, re.M))
     assert found == CELLS[name]
     assert verilog.count("endmodule") == 1
-    if board.family == "ecp5":
-        taps = [int(value) for value in re.findall(r"DEL_VALUE \(\d+'d(\d+)\)", verilog)]
-        assert (taps[0], taps[-1]) == (board.phy.tx_delay_ns * 40, board.phy.rx_delay_taps)
 
 
 def test_what_liteeth_says_is_passed_on():
