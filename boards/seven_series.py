@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from amaranth.back import rtlil
 from amaranth.build.run import BuildPlan
-from amaranth.hdl import Const, Instance, IOPort, Module, ResetSignal, Signal, Value
+from amaranth.hdl import Instance, IOPort, Module, ResetSignal, Signal, Value
 from amaranth.hdl._ir import Design
 from amaranth.vendor import XilinxPlatform
 
@@ -130,18 +130,16 @@ class SevenSeriesPlatform(XilinxPlatform):
         reference : Value
             The oscillator's clock, of which that one is made.
         """
-        clock, locked = Signal(), Const(1)
+        clock, reset = Signal(), ResetSignal()
         m.submodules.delay_clock = part = Module()
         self.distribute_clock(part, reference, clock)
         if int(self.default_clk_frequency) != DELAY_HZ:
             # From the global network: a second MMCM may be far from the oscillator's pin.
             made, locked = self.make_clock(part, clock, DELAY_HZ)
-            clock = Signal()
+            clock, reset = Signal(), reset | ~locked
             m.submodules.delay_clock_200 = part = Module()
             self.distribute_clock(part, made, clock)
-        m.submodules.delay_control = Instance(
-            "IDELAYCTRL", i_REFCLK=clock, i_RST=ResetSignal() | ~locked
-        )
+        m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=clock, i_RST=reset)
 
     def distribute_clock(self, m: Module, source: Value, clock: Value) -> None:
         """Drive a domain's ``clock`` over the global network.
