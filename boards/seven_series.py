@@ -130,13 +130,15 @@ class SevenSeriesPlatform(XilinxPlatform):
         reference : Value
             The oscillator's clock, of which that one is made.
         """
-        clock, reset = Signal(), ResetSignal()
+        clock = Signal()
+        reset: Value = ResetSignal()
         m.submodules.delay_clock = part = Module()
         self.distribute_clock(part, reference, clock)
         if int(self.default_clk_frequency) != DELAY_HZ:
             # From the global network: a second MMCM may be far from the oscillator's pin.
             made, locked = self.make_clock(part, clock, DELAY_HZ)
-            clock, reset = Signal(), reset | ~locked
+            reset = reset | ~locked
+            clock = Signal()
             m.submodules.delay_clock_200 = part = Module()
             self.distribute_clock(part, made, clock)
         m.submodules.delay_control = Instance("IDELAYCTRL", i_REFCLK=clock, i_RST=reset)
