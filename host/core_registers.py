@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
+from host.frame_exchange import UPDATABLE, UPDATING
+from protocol.messages import DeviceInfo
 from protocol.packets import MAGIC
 from protocol.registers import (
     BY_NAME,
@@ -24,6 +27,10 @@ ERRORS = {
     FrameError.RESTARTED: "another one began amid it",
 }
 """What ``LAST_ERROR`` means, for people."""
+_OTHER = (
+    "give network.npz of the folder that the core was written to, or load the overlay with the "
+    "right one"
+)
 
 
 class CoreRegisters:
@@ -104,6 +111,40 @@ class CoreRegisters:
         """Whether an update of a core that takes some is not complete."""
         return self.value("UPDATE_STATUS", "STATE") == UpdateState.UPDATING
 
+    def as_board(self, info: CoreInfo, frames: int) -> DeviceInfo:
+        """What the core says of itself, and what it holds now, as a board says it.
+
+        Parameters
+        ----------
+        info : CoreInfo
+        frames : int
+            That may be without an answer. A packet would be a frame, or as much of one as a number
+            can say.
+        """
+        chunk, updates = min(info.frame_bytes, 0xFFFF), info.updates
+        made = DeviceInfo(
+            info.height,
+            info.width,
+            info.channels,
+            info.classes,
+            info.clock_hz,
+            self.two("DIGEST"),
+            chunk=chunk,
+            credits=frames * -(-info.frame_bytes // chunk),
+            frames=frames,
+            streams=info.layers,
+        )
+        if updates is None:
+            return made
+        return replace(
+            made,
+            structure=updates.structure,
+            memories=updates.memories,
+            keyed=updates.keyed,
+            updating=self.updating,
+            counter=self.value("UPDATE_COUNTER"),
+        )
+
     def check(self, info: CoreInfo, network: QuantizedNetwork) -> None:
         """Compare what the core says of itself with the network that it should hold.
 
@@ -113,10 +154,7 @@ class CoreRegisters:
             If it holds another one, or some of one and some of another.
         """
         if info.updates is not None and self.updating:
-            raise FirebrickError(
-                f"{self._name}: an update of the core's weights is not complete, and it takes no "
-                "frame; complete it, or load the overlay again"
-            )
+            raise FirebrickError(f"{self._name}: {UPDATING}")
         height, width, channels = network.input.shape
         for what, held, wanted in (
             ("network", info.digest.hex(), network.digest.hex()),
@@ -131,8 +169,7 @@ class CoreRegisters:
             if held != wanted:
                 raise FirebrickError(
                     f"{self._name}: the core holds {what} {held}, and {network.name} is "
-                    f"{wanted}; give network.npz of the folder that the core was written to, or "
-                    "load the overlay with the right one"
+                    f"{wanted}; {_OTHER if info.updates is None else UPDATABLE}"
                 )
 
     def soft_reset(self) -> None:

@@ -26,15 +26,16 @@ TRANSFER_BYTES = 4096
 """At most, or a block."""
 _COUNTERS = 1 << 32
 _CONCURRENT = "does another program update it at the same time?"
+_WRONG_FOLDER = "give the folder that it was generated in by --build"
 _REASONS = {
     Status.MALFORMED: "it does not understand what it is sent, so host and core are not of one "
     "version; generate the core again with this version",
-    Status.TAG: "what it was sent is not signed with its key; give the key that it was generated "
-    "with",
+    Status.TAG: "what it was sent is not signed with its key; give the file of the key that it was "
+    "generated with by --key",
     Status.COUNTER: f"it has seen this update's counter before; {_CONCURRENT}",
     Status.ORDER: f"it was sent something else in between; {_CONCURRENT}",
     Status.NOT_UPDATING: f"no update is under way any more; {_CONCURRENT}",
-    Status.STRUCTURE: "it is of another structure; give the folder that it was generated in",
+    Status.STRUCTURE: f"it is of another structure; {_WRONG_FOLDER}",
     Status.CHECK: "its memories do not hold what was written to them; load its bitstream again",
 }
 
@@ -107,6 +108,15 @@ def update_core(
     return _Update(registers, contents, key, timeout, progress).run()
 
 
+def advice(contents: NewContents) -> str:
+    """What to do if an update of a core has ended before it was complete."""
+    return (
+        "The update is not complete. The core keeps what was written, and takes no frame until an "
+        "update is complete: run the same again, which sends only what is missing, or update it "
+        f"with {contents.folder.network}, which restores what it was generated with"
+    )
+
+
 class _Update:
     """An update of a core; see :func:`update_core`."""
 
@@ -146,12 +156,7 @@ class _Update:
         except FirebrickError as error:
             if not self._core.updating:
                 raise
-            raise FirebrickError(
-                f"{error}. The update is not complete. The core keeps what was written, and takes "
-                "no frame until an update is complete: try again, which sends only what is "
-                f"missing, or update it with {self._contents.folder.network}, which restores what "
-                "it was generated with"
-            ) from None
+            raise FirebrickError(f"{error}. {advice(self._contents)}") from None
 
     def _send(self, missing: list[int]) -> None:
         """Begin an update, write some memories, and commit."""
@@ -204,12 +209,14 @@ class _Update:
             raise FirebrickError(
                 f"the core is of structure {updates.structure.hex()} with {updates.memories} "
                 f"memories, and {self._contents.folder} of {layout.digest.hex()} with "
-                f"{len(layout.memories)}; give the folder that it was generated in"
+                f"{len(layout.memories)}; {_WRONG_FOLDER}"
             )
         if not updates.keyed:
             self._key = None
         elif self._key is None:
-            raise FirebrickError("the core takes only what is signed with its key; give the key")
+            raise FirebrickError(
+                "the core takes only what is signed with its key; give the file of the key by --key"
+            )
 
     def _missing(self) -> list[int] | None:
         """Numbers of memories to be written; None if there is nothing to be done at all."""

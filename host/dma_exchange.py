@@ -7,9 +7,10 @@ read, so that core and DMA wait for a look at them at most.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,7 +20,8 @@ from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
 from host.axi_dma import AxiDma, DmaFault
 from host.core_registers import CoreRegisters
-from host.frame_exchange import FrameExchange
+from host.frame_exchange import UPDATING, FrameExchange
+from host.pynq_loading import Hardware
 from protocol.messages import DeviceInfo, Result, Statistics
 
 FRAMES = 4
@@ -29,27 +31,6 @@ POLL = 50e-6
 SETTLE = 1e-3
 """Seconds in which the core gives out what is left of an answer that a reset cut short; at a class
 sum a clock cycle, that is tens of thousands of them."""
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """What an overlay has of an accelerator.
-
-    Attributes
-    ----------
-    name : str
-        For people and error messages.
-    core : pynq.DefaultIP
-    dma : pynq.lib.dma.DMA
-    allocate : callable
-        ``pynq.allocate``: an array of a shape and dtype in memory that the DMA reaches, which
-        ``freebuffer()`` gives back (``pynq/buffer.py``).
-    """
-
-    name: str
-    core: Any
-    dma: Any
-    allocate: Callable[..., Any]
 
 
 @dataclass
@@ -85,6 +66,11 @@ class DmaExchange(FrameExchange):
     timeout : float
         Seconds without any progress after which the core is given up.
 
+    Attributes
+    ----------
+    hardware : Hardware
+    timeout : float
+
     Raises
     ------
     FirebrickError
@@ -93,11 +79,13 @@ class DmaExchange(FrameExchange):
 
     def __init__(self, hardware: Hardware, network: QuantizedNetwork | None, timeout: float):
         super().__init__(network)
-        self._name, self._timeout = hardware.name, timeout
+        self.hardware, self.timeout = hardware, timeout
+        self._name = hardware.name
         self._core = CoreRegisters(hardware.name, hardware.core.read, hardware.core.write)
         self._about = about = self._core.info()
         if network is not None:
             self._core.check(about, network)
+        self._info = self._core.as_board(about, FRAMES)
         self._frame_bytes = about.frame_beats * about.beat_bits // 8
         self._dma = AxiDma(hardware.dma, hardware.name, self._frame_bytes)
         self._waiting: deque[_Job] = deque()
@@ -112,9 +100,10 @@ class DmaExchange(FrameExchange):
         self._progress = 0
         self._frames: list[Any] = []
         self._answers: deque[Any] = deque()
-        self._allocate(hardware.allocate)
+        self._allocate()
 
-    def _allocate(self, allocate: Callable[..., Any]) -> None:
+    def _allocate(self) -> None:
+        allocate = self.hardware.allocate
         try:
             for _ in range(FRAMES):
                 self._frames.append(allocate(shape=(self._frame_bytes,), dtype=np.uint8))
@@ -149,21 +138,27 @@ class DmaExchange(FrameExchange):
 
     @property
     def info(self) -> DeviceInfo:
-        """As for a board; a packet would be a frame, or as much of one as a number can say."""
-        about = self._about
-        chunk = min(about.frame_bytes, 0xFFFF)
-        return DeviceInfo(
-            about.height,
-            about.width,
-            about.channels,
-            about.classes,
-            about.clock_hz,
-            about.digest,
-            chunk=chunk,
-            credits=FRAMES * -(-about.frame_bytes // chunk),
-            frames=FRAMES,
-            streams=about.layers,
-        )
+        """As for a board; what the core held when it was opened, or at the last :meth:`look`."""
+        return self._info
+
+    def look(self, network: QuantizedNetwork | None = None) -> None:
+        """See what the core holds now; all of it is of this network, if one is named."""
+        self._info = self._core.as_board(self._about, FRAMES)
+        self._network = self._network if network is None else network
+
+    def settle(self) -> None:
+        """Bring what is under way to its end: frames that were submitted are answered.
+
+        Raises
+        ------
+        FirebrickError
+            As :meth:`step` does.
+        """
+        with self.turn:
+            if self._torn:
+                self.meet()
+            while self.unanswered:
+                self._step(math.inf)
 
     @property
     def unanswered(self) -> int:
@@ -201,9 +196,13 @@ class DmaExchange(FrameExchange):
 
         Raises
         ------
+        FirebrickError
+            If the core is amid an update.
         ValueError
             If :attr:`may_submit` does not allow it, it is coded, or not a frame's bytes.
         """
+        if self._info.updating:
+            raise FirebrickError(f"{self._name}: {UPDATING}")
         if coded or len(data) != self._about.frame_bytes:
             raise ValueError(f"a core takes raw frames of {self._about.frame_bytes} bytes")
         used = {id(job.buffer) for job in (*self._waiting, *self._given)}
@@ -237,7 +236,7 @@ class DmaExchange(FrameExchange):
         """Wait until something comes further, or up to a time."""
         while not self._move():
             now = self.now()
-            if self.unanswered and now - self._moved > self._timeout:
+            if self.unanswered and now - self._moved > self.timeout:
                 self._fail(self._diagnosis(now - self._moved))
             if now >= end or not self.unanswered:
                 return

@@ -14,8 +14,8 @@ from gen.common.closing import Closing
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
 from host.coding import Coding, Encoded
-from host.exchange import UPDATING, Exchange
-from host.frame_exchange import FrameExchange
+from host.exchange import Exchange
+from host.frame_exchange import UPDATING, FrameExchange
 from host.transport import ByteLink, Link, Transport
 from protocol.messages import DeviceInfo, Result, Statistics
 from protocol.session import Session
@@ -40,12 +40,19 @@ class FrameDriver(Closing):
     coding : Coding, optional
         How frames travel; coded without loss, if it takes coded frames, and raw otherwise.
 
+    Attributes
+    ----------
+    in_packets : bool
+        Whether frames travel in packets, whose losses both ends count.
+
     Raises
     ------
     FirebrickError
         If the accelerator does not answer, is not the right one, or takes no frames that are coded
         so.
     """
+
+    in_packets = True
 
     def __init__(self, exchange: FrameExchange, coding: Coding | None = None):
         self._exchange = exchange

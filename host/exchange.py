@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
-from host.frame_exchange import FrameExchange
+from host.frame_exchange import UPDATABLE, UPDATING, FrameExchange
 from host.transport import PATIENCE, Link
 from protocol.boards import OtherNetwork
 from protocol.messages import ContentsState, DeviceInfo, ProtocolError, Result, Statistics
@@ -17,12 +17,6 @@ from protocol.session import Phase, Session
 EASE = 0.9
 """What is left of a patience above that with every step forward: it may have been a lost answer
 that made it grow, and no slow board."""
-UPDATING = (
-    "an update of its contents has begun and is not complete, and until it is the board answers no "
-    "frame: run `python -m host update` with the network that it is to hold, or with network.npz "
-    "of its build folder, which restores what it was generated with"
-)
-"""What is the matter with a board that is amid an update, and what to do."""
 _WRONG_BOARD = (
     "load the bitstream that was generated with this network, or give the right --build folder"
 )
@@ -205,13 +199,8 @@ class Exchange(FrameExchange):
 
     def _advice(self, error: ProtocolError) -> str:
         """What to do about a board that is not the right one."""
-        if not isinstance(error, OtherNetwork) or not error.info.memories:
-            return _WRONG_BOARD
-        return (
-            "its contents can be updated: if it is the right board, give the network that it was "
-            "updated with by --network, or restore what it was generated with, by `python -m host "
-            "update` with network.npz of its build folder"
-        )
+        updatable = isinstance(error, OtherNetwork) and error.info.memories
+        return UPDATABLE if updatable else _WRONG_BOARD
 
     def _move(self, now: float) -> None:
         """Note that something came further."""

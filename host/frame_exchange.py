@@ -11,6 +11,19 @@ from gen.common.closing import Closing
 from gen.ir.network import QuantizedNetwork
 from protocol.messages import DeviceInfo, Result, Statistics
 
+UPDATING = (
+    "an update of its contents has begun and is not complete, and until it is no frame is "
+    "answered: run `python -m host update` with the network that it is to hold, or with "
+    "network.npz of its build folder, which restores what it was generated with"
+)
+"""What is the matter with an accelerator that is amid an update, and what to do."""
+UPDATABLE = (
+    "its contents can be updated: if it is the right one, give the network that it was updated "
+    "with by --network, or restore what it was generated with, by `python -m host update` with "
+    "network.npz of its build folder"
+)
+"""What to do if one that takes updates holds another network."""
+
 
 class FrameExchange(Closing):
     """Frames in, results out, step by step.

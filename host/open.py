@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
@@ -13,13 +14,16 @@ from gen.ir.network import QuantizedNetwork
 from host.coding import Coding
 from host.discovery import the_only
 from host.driver import Driver, FrameDriver
-from host.options import BoardOptions, LinkOptions, split_address
+from host.new_contents import NewContents
+from host.options import BoardOptions, LinkOptions, OverlayOptions, split_address
+from host.overlay_update import OverlayUpdater
 from host.pynq_overlay import PynqOverlay
 from host.replay import RecordingTransport, ReplayTransport
 from host.serial_transport import SerialTransport
 from host.sim_transport import CYCLES_PER_SECOND, SimTransport
 from host.transport import FramedLink, Link, Transport
 from host.udp_link import UdpLink
+from host.update import Updater
 
 
 def open_board(
@@ -43,11 +47,39 @@ def open_board(
         at all amid an update.
     """
     if options.pynq is not None:
-        return PynqOverlay(options.pynq, network, timeout=options.timeout)
+        return _overlay(options.pynq, options, network)
     coding = None if options.coding is None else Coding.parse(options.coding)
     if coding is None and lossy:
         coding = _usual_coding(options)
     return Driver(open_link(options), network, timeout=options.timeout, coding=coding)
+
+
+def open_updater(
+    options: OverlayOptions, contents: NewContents, key: bytes | None
+) -> Updater | OverlayUpdater:
+    """Open the link or load the overlay, for an update.
+
+    Parameters
+    ----------
+    options : OverlayOptions
+    contents : NewContents
+    key : bytes or None
+        Of board or core.
+
+    Raises
+    ------
+    FirebrickError
+        As :func:`open_board` does.
+    """
+    if options.pynq is not None:
+        return OverlayUpdater(_overlay(options.pynq, options), contents, key)
+    return Updater(open_link(options), contents, key, timeout=options.timeout)
+
+
+def _overlay(
+    bitfile: Path, options: OverlayOptions, network: QuantizedNetwork | None = None
+) -> PynqOverlay:
+    return PynqOverlay(bitfile, network, timeout=options.timeout, reload=options.reload)
 
 
 def open_link(options: LinkOptions) -> Transport | Link:

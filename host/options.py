@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gen.common.build_folder import DEFAULT, BuildFolder
+from gen.common.build_folder import DEFAULT, BuildFolder, FolderKind
 from gen.common.errors import FirebrickError
 from gen.common.manifest import Manifest
 from gen.common.outputs import check_output
@@ -20,6 +20,35 @@ from host.networks import read_network
 from host.new_contents import read_layout
 from protocol.coding.rules import RAW
 from protocol.packets import UDP_PORT
+
+_WANTED = {
+    FolderKind.BOARD: "a board's is wanted; give the folder of the board by --build, or reach the "
+    "core by --pynq, with the bitstream that has it",
+    FolderKind.CORE: "a core's is wanted; give the folder of the core by --build, or reach the "
+    "board by --port or --udp",
+}
+"""What to do where another kind of folder is needed."""
+
+
+@dataclass(frozen=True)
+class OverlayFolder(BuildFolder):
+    """Where an overlay's bitstream is, and with it some files of its core's folder."""
+
+    def require(self, *files: Path) -> None:
+        """Check that some of the files are there.
+
+        Raises
+        ------
+        FirebrickError
+            If one is not; it says where to find it.
+        """
+        for file in files:
+            if not file.is_file():
+                command = f"python -m gen core{' --updatable' * (file == self.contents)}"
+                raise FirebrickError(
+                    f"{file}: no such file; copy it from the folder that `{command}` wrote to "
+                    "where the overlay is, or name that folder by --build"
+                )
 
 
 @dataclass(frozen=True)
@@ -75,6 +104,19 @@ class LinkOptions:
                 f"--sim {self.sim} is simulated, and --build {self.build} says what a real board "
                 "holds; leave one out"
             )
+        self._check_kind()
+
+    def _check_kind(self) -> None:
+        """Check that the folder, if it is there, is not of the other kind."""
+        folder = self.folder
+        if folder.kind not in (None, self._kind):
+            wanted = _WANTED[self._kind]
+            raise FirebrickError(f"{folder}: is of {folder.kind}, and {wanted}")
+
+    @property
+    def _kind(self) -> FolderKind:
+        """What the folder must be of."""
+        return FolderKind.BOARD
 
     @property
     def ways(self) -> dict[str, Path | str | None]:
@@ -139,17 +181,57 @@ class LinkOptions:
 
 
 @dataclass(frozen=True)
-class BoardOptions(LinkOptions):
-    """Which board, what it holds, and how frames go there."""
+class OverlayOptions(LinkOptions):
+    """Which board, or which overlay in its place."""
 
     pynq: Annotated[
         Path | None,
         typer.Option(
             metavar="BIT",
-            help="Overlay with a core of `python -m gen core`, on a Zynq that runs PYNQ. Its "
-            "network.npz is beside it if --build does not say where.",
+            help="Overlay with a core of `python -m gen core`, on a Zynq that runs PYNQ. The files "
+            "of its folder that are needed (network.npz, and contents.json for updates) are beside "
+            "it if --build does not say where.",
         ),
     ] = None
+    reload: Annotated[
+        bool,
+        typer.Option(
+            "--reload",
+            help="Load the overlay of --pynq even if the FPGA holds it; what its core was updated "
+            "with is lost.",
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pynq is not None and self.record is not None:
+            raise FirebrickError(
+                "nothing goes to an overlay in packets that could be recorded; leave out --record"
+            )
+        if self.pynq is None and self.reload:
+            raise FirebrickError("--reload loads an overlay; name it by --pynq, or leave it out")
+
+    @property
+    def ways(self) -> dict[str, Path | str | None]:
+        """As for all, and an overlay."""
+        return {**super().ways, "--pynq BIT": self.pynq}
+
+    @property
+    def folder(self) -> BuildFolder:
+        """Where the network of board or core is."""
+        if self.pynq is not None and self.build is None:
+            return OverlayFolder(self.pynq.parent)
+        return super().folder
+
+    @property
+    def _kind(self) -> FolderKind:
+        return FolderKind.BOARD if self.pynq is None else FolderKind.CORE
+
+
+@dataclass(frozen=True)
+class BoardOptions(OverlayOptions):
+    """Which board, what it holds, and how frames go there."""
+
     updated: Annotated[
         Path | None,
         typer.Option(
@@ -178,23 +260,8 @@ class BoardOptions(LinkOptions):
                 "a simulated board holds what it was generated with; leave out --network "
                 f"{self.updated}, or update one that `python -m sim board` serves"
             )
-        if self.pynq is not None and (self.record is not None or self.coding not in (None, RAW)):
-            raise FirebrickError(
-                "frames go to an overlay as they are, and in no packets; leave out --record and "
-                "--coding"
-            )
-
-    @property
-    def ways(self) -> dict[str, Path | str | None]:
-        """As for all, and an overlay."""
-        return {**super().ways, "--pynq BIT": self.pynq}
-
-    @property
-    def folder(self) -> BuildFolder:
-        """Where the board's network is."""
-        if self.pynq is not None and self.build is None:
-            return BuildFolder(self.pynq.parent)
-        return super().folder
+        if self.pynq is not None and self.coding not in (None, RAW):
+            raise FirebrickError("frames go to an overlay as they are; leave out --coding")
 
     def check_record(self, reads: Iterable[Path] = ()) -> None:
         """As for all; what ``--network`` names is read, too."""

@@ -1,28 +1,22 @@
 """A core of ``python -m gen core`` on a Zynq that runs PYNQ, with the driver's methods.
 
-PYNQ (https://github.com/Xilinx/PYNQ; names are those of version 3.1) is needed only here, and only
-once an overlay is opened. ``pynq.Overlay(bitfile)`` loads a bitstream, whose ``.hwh`` lies beside
-it, and has an attribute for each IP of its block design, by the instance's name: a ``DMA`` for an
-AXI DMA, a ``DefaultIP`` with ``read(offset)`` and ``write(offset, value)`` for the core
-(``pynq/overlay.py``).
+:mod:`host.pynq_loading` says what that needs of PYNQ.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from gen.common.errors import FirebrickError
 from gen.ir.network import QuantizedNetwork
-from host.dma_exchange import DmaExchange, Hardware
+from host.dma_exchange import DmaExchange
 from host.driver import FrameDriver
+from host.pynq_loading import CORE, DMA, load
 
-CORE, DMA = "core", "dma"
-"""What core and DMA are called in the block design of ``vivado_zynq.tcl``."""
-_REASONS = (AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError)
-"""What PYNQ raises where it cannot do something."""
+if TYPE_CHECKING:  # packages that frames do without
+    from gen.common.progress import Progress
+    from host.new_contents import NewContents
+    from host.update import Outcome
 
 
 class PynqOverlay(FrameDriver):
@@ -35,19 +29,24 @@ class PynqOverlay(FrameDriver):
     Parameters
     ----------
     bitfile : Path or str
-        The overlay's bitstream, with a ``.hwh`` of the same name beside it. It is loaded.
+        The overlay's bitstream, with a ``.hwh`` of the same name beside it. It is loaded, unless
+        the FPGA holds it.
     network : QuantizedNetwork, optional
-        What the core should hold; refused if it holds another.
+        What the core should hold; refused if it holds another, or is amid an update.
     timeout : float
         Seconds without any progress after which the core is given up.
     core, dma : str
         Names of the instances in the block design.
+    reload : bool
+        Load the bitstream even if the FPGA holds it; what the core was updated with is lost.
 
     Raises
     ------
     FirebrickError
         If there is no PYNQ, it cannot load the overlay, or that is not the right one.
     """
+
+    in_packets = False
 
     def __init__(
         self,
@@ -57,8 +56,10 @@ class PynqOverlay(FrameDriver):
         timeout: float = 5.0,
         core: str = CORE,
         dma: str = DMA,
+        reload: bool = False,
     ):
-        self._core = DmaExchange(load(Path(bitfile), core, dma), network, timeout)
+        hardware = load(Path(bitfile), core, dma, reload=reload)
+        self._core = DmaExchange(hardware, network, timeout)
         super().__init__(self._core)
 
     def top_class(self) -> int | None:
@@ -71,58 +72,37 @@ class PynqOverlay(FrameDriver):
         """
         return self._core.top_class()
 
+    def update(
+        self, contents: NewContents, key: bytes | None = None, progress: Progress | None = None
+    ) -> Outcome:
+        """Give the core another network's weights, if it does not hold them.
 
-def load(bitfile: Path, core: str, dma: str) -> Hardware:
-    """Load an overlay, and find in it what belongs to the accelerator.
+        Frames that were sent before are answered by the network that the core held. If this fails
+        amid the update, the core takes no frame until another one is complete. This needs the
+        command line's packages.
 
-    Parameters
-    ----------
-    bitfile : Path
-    core, dma : str
-        Names of instances.
+        Parameters
+        ----------
+        contents : NewContents
+            The network, and the folder that ``python -m gen core --updatable`` wrote.
+        key : bytes, optional
+            The core's, if it has one.
+        progress : Progress, optional
+            Told bytes.
 
-    Raises
-    ------
-    FirebrickError
-        If that fails.
-    """
-    pynq = _pynq()
-    for path in (bitfile, bitfile.with_suffix(".hwh")):
-        if not path.is_file():
-            raise FirebrickError(
-                f"{path}: no such file; an overlay is a .bit and a .hwh with the same name, beside "
-                "each other"
-            )
-    try:
-        overlay = pynq.Overlay(str(bitfile.absolute()))
-    except _REASONS as error:
-        raise FirebrickError(
-            f"{bitfile}: PYNQ cannot load it ({error}); run this as root on the board"
-        ) from None
-    found: list[Any] = []
-    for name in (core, dma):
+        Returns
+        -------
+        Outcome
+            As for a board.
+
+        Raises
+        ------
+        FirebrickError
+            If the core cannot be updated, is not the right one, has another key, or does not go on.
+        """
+        from host.dma_update import update_between_frames
+
         try:
-            found.append(getattr(overlay, name))
-        except AttributeError:
-            raise FirebrickError(
-                f"{bitfile}: has no {name!r} in its block design; that of vivado_zynq.tcl has "
-                f"{CORE!r} and {DMA!r}, other names are given as core= and dma="
-            ) from None
-    if not hasattr(found[1], "sendchannel"):
-        raise FirebrickError(f"{bitfile}: {dma!r} in its block design is no AXI DMA")
-    return Hardware(str(bitfile), found[0], found[1], pynq.allocate)
-
-
-def _pynq() -> Any:
-    """The package, which is imported by nobody else."""
-    if importlib.util.find_spec("pynq") is None:
-        raise FirebrickError(
-            "PYNQ is not installed in this Python; run this on the board, in its PYNQ environment, "
-            "or install it (`pip install pynq`)"
-        )
-    try:
-        return importlib.import_module("pynq")
-    except _REASONS as error:
-        raise FirebrickError(
-            f"PYNQ cannot be imported ({error}); run this on the board, as root"
-        ) from None
+            return update_between_frames(self._core, contents, key, progress)
+        finally:
+            self._collect()

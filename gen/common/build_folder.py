@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from gen.common.errors import FirebrickError
@@ -25,6 +26,13 @@ DEFAULT = BUILD / "arty_a7"
 _NEW, _OLD = "new", "old"
 """Folders in a hidden one: what is being written, and what it takes the place of."""
 _ELSEWHERE = "choose another folder with --out"
+
+
+class FolderKind(StrEnum):
+    """What a folder was generated for, as messages say it."""
+
+    BOARD = "a board"
+    CORE = "an IP core"
 
 
 @dataclass(frozen=True)
@@ -148,15 +156,21 @@ class BuildFolder:
     @property
     def remedy(self) -> str:
         """What to do if the folder is not as it should be, for messages."""
-        said = self._said()
-        if "core" in said:
+        if self.kind is FolderKind.CORE:
             return (
-                f"generate it with `python -m gen core --part {said.get('part')} --out "
+                f"generate it with `python -m gen core --part {self._said().get('part')} --out "
                 f"{self.path}`, or name another folder"
             )
         in_place = self.path.parent.name == BUILD.name
         board = self.path.name if in_place else f"BOARD --out {self.path}"
         return f"generate it with `python -m gen --board {board}`, or name another folder"
+
+    @property
+    def kind(self) -> FolderKind | None:
+        """What it was generated for; None if there is nothing that says so."""
+        said = self._said()
+        kinds = {"board": FolderKind.BOARD, "core": FolderKind.CORE}
+        return next((kind for name, kind in kinds.items() if name in said), None)
 
     def require(self, *files: Path) -> None:
         """Check that some of the files are there.
@@ -170,8 +184,10 @@ class BuildFolder:
             raise FirebrickError(f"{self}: no such folder; {self.remedy}")
         for file in files:
             if not file.is_file():
+                what = "core" if self.kind is FolderKind.CORE else "board"
+                by = ", which --updatable writes" if file == self.contents else ""
                 raise FirebrickError(
-                    f"{self}: no generated board ({file.name} is missing); {self.remedy}"
+                    f"{self}: no generated {what} ({file.name} is missing{by}); {self.remedy}"
                 )
 
     def manifest(self) -> Manifest:
@@ -180,9 +196,13 @@ class BuildFolder:
         Raises
         ------
         FirebrickError
-            If it does not, or not as this version does.
+            If it does not, or not as this version does, or is no board's.
         """
         self.require(self.manifest_path)
+        if self.kind is FolderKind.CORE:
+            raise FirebrickError(
+                f"{self}: is of {FolderKind.CORE}, and a board's is wanted; name another folder"
+            )
         try:
             return Manifest.from_json(self.manifest_path.read_bytes())
         except ValueError as error:

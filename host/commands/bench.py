@@ -16,6 +16,9 @@ from host.driver import FrameDriver
 from host.open import open_board, time_scale
 from host.options import BoardOptions
 
+_OF_LINKS = ("stalled_cycles", "bad_packets", "dropped_packets")
+"""What boards count of their links, and nobody of an overlay."""
+
 
 def bench(
     options: BoardOptions,
@@ -31,6 +34,8 @@ def bench(
     network = options.network()
     with open_board(options, network) as board:
         figures = _measure(board, network, frames, time_scale(options, board))
+        if not board.in_packets:
+            figures = {name: value for name, value in figures.items() if name not in _OF_LINKS}
     figures |= _planned(options)
     if json:
         print_line(figures)

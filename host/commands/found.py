@@ -10,7 +10,7 @@ from rich.table import Table
 from gen.common.manifest import Manifest
 from host.commands.output import print_line
 from host.discovery import Found
-from host.exchange import UPDATING
+from host.frame_exchange import UPDATING
 
 
 def show_found(found: list[Found], known: Manifest | None, *, json: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 
@@ -11,11 +9,14 @@ from gen.ir.network import QuantizedNetwork
 from host.commands.found import show_found
 from host.commands.output import Json, print_line
 from host.discovery import discover
-from host.exchange import UPDATING
+from host.frame_exchange import UPDATING
 from host.open import open_board
 from host.options import BoardOptions
 from protocol.messages import DeviceInfo, Statistics
 from protocol.packets import VERSION
+
+_OF_PACKETS = ("chunk", "credits", "coded")
+"""What is told of a board, and means nothing of an overlay."""
 
 
 def info(
@@ -33,6 +34,8 @@ def info(
     - Which boards are there? `python -m host info --udp`
 
     - How does one do? `python -m host info --udp 192.168.1.50`, or `--port /dev/ttyUSB1`
+
+    - What does a core on a Zynq hold? `python -m host info --pynq firebrick.bit`
     """
     if (port := options.looked_for) is not None:
         show_found(discover(port, options.timeout), options.manifest(), json=json)
@@ -43,15 +46,18 @@ def info(
     fits = bool(known) and about.memories > 0 and options.structure() == about.structure
     stalls = dict(zip(_layers(known, about, fits=fits), statistics.stall_cycles(), strict=True))
     held = _held(known, about) if fits else None
-    entry: dict[str, Any] = {"protocol": VERSION, **about.entry}
-    if held is not None:
-        entry["holds_build"] = about.digest == known[0].digest
-    entry |= {**vars(statistics), "stalls": stalls}
+    own = {} if held is None else {"holds_build": about.digest == known[0].digest}
+    if board.in_packets:
+        entry = {"protocol": VERSION, **about.entry, **own, **vars(statistics)}
+        table = about_table(about, statistics, held)
+    else:
+        entry = {name: v for name, v in about.entry.items() if name not in _OF_PACKETS} | own
+        table = core_table(about, held)
     if json:
-        print_line(entry)
+        print_line(entry | {"stalls": stalls})
         return
     console = Console()
-    console.print(about_table(about, statistics, held))
+    console.print(table)
     if about.updating:
         console.print(f"{UPDATING[0].upper()}{UPDATING[1:]}.", style="yellow", soft_wrap=True)
     waited = {name: cycles for name, cycles in stalls.items() if cycles}
@@ -74,12 +80,8 @@ def about_table(about: DeviceInfo, statistics: Statistics, held: str | None = No
     held : str or None
         What is known of the network that it holds.
     """
-    table = Table(show_header=False)
-    frame = f"{about.height}x{about.width}x{about.channels} bytes"
     rows = {
-        "network": about.digest.hex() + (f" ({held})" if held else ""),
-        "frame, classes": f"{frame}, {about.classes} classes",
-        "clock": f"{about.clock_hz / 1e6:g} MHz",
+        **_network_rows(about, held),
         "protocol version": VERSION,
         "takes ahead": f"{about.frames} frames, {about.credits} packets of {about.chunk} bytes",
         "takes frames": "raw and coded" if about.coded else "raw",
@@ -93,6 +95,39 @@ def about_table(about: DeviceInfo, statistics: Statistics, held: str | None = No
         "packets dropped": f"{statistics.dropped} (whole, but not the next one, or without credit)",
         "lost on the line": f"{statistics.lost} bytes or datagrams",
     }
+    return _table(rows)
+
+
+def core_table(about: DeviceInfo, held: str | None = None) -> Table:
+    """What the core of an overlay is, for people; there are no packets, and opening resets counts.
+
+    Parameters
+    ----------
+    about : DeviceInfo
+    held : str or None
+        What is known of the network that it holds.
+    """
+    rows = {
+        **_network_rows(about, held),
+        "takes ahead": f"{about.frames} frames",
+        "contents": _contents(about),
+    }
+    return _table(rows)
+
+
+def _network_rows(about: DeviceInfo, held: str | None) -> dict[str, object]:
+    """What is computed, and how fast."""
+    frame = f"{about.height}x{about.width}x{about.channels} bytes"
+    return {
+        "network": about.digest.hex() + (f" ({held})" if held else ""),
+        "frame, classes": f"{frame}, {about.classes} classes",
+        "clock": f"{about.clock_hz / 1e6:g} MHz",
+        **({"structure": about.structure.hex()} if about.memories else {}),
+    }
+
+
+def _table(rows: dict[str, object]) -> Table:
+    table = Table(show_header=False)
     for name, value in rows.items():
         table.add_row(name, str(value))
     return table

@@ -14,9 +14,9 @@ from gen.common.progress import progress_line
 from host.commands.output import Json, keys, print_line, tell_losses
 from host.networks import read_network
 from host.new_contents import NewContents
-from host.open import open_link
-from host.options import LinkOptions
-from host.update import Outcome, Updater
+from host.open import open_updater
+from host.options import OverlayOptions
+from host.update import Outcome
 
 _SHOWN = 6
 """Memories that are named to people, at most."""
@@ -29,7 +29,7 @@ def update(
             metavar="NETWORK", help="What it is to hold: .npz or .fbz, of the board's structure."
         ),
     ],
-    options: LinkOptions,
+    options: OverlayOptions,
     *,
     key: Annotated[
         Path | None,
@@ -42,11 +42,13 @@ def update(
     The board must have been generated to be updated, and the network be quantised for it, by
     `python -m gen export --for`. Only memories that differ are sent. The board answers no frame
     until all of it is there; if that fails, the same command goes on where it was. When its power
-    goes, the board forgets the update.
+    goes, the board forgets the update. All this holds for the core of an overlay (`--pynq`), too.
 
     Examples:
 
     - Another network: `python -m host update tuned.fbz --port /dev/ttyUSB1 --build build/flowers`
+
+    - A core on a Zynq: `python -m host update tuned.fbz --pynq firebrick.bit --key core.key`
 
     - Back to the build's: `python -m host update build/flowers/network.npz --port /dev/ttyUSB1
       --build build/flowers`
@@ -54,7 +56,7 @@ def update(
     options.check_record([network] if key is None else [network, key])
     contents = NewContents.of(options.folder, read_network(network))
     secret = None if key is None else load_key(key)
-    updater = Updater(open_link(options), contents, secret, timeout=options.timeout)
+    updater = open_updater(options, contents, secret)
     try:
         with updater, progress_line("update") as progress:
             done = updater.run(progress)
@@ -114,18 +116,19 @@ def _print(console: Console, done: Outcome, contents: NewContents) -> None:
 
 
 def _print_next(
-    console: Console, options: LinkOptions, network: Path, contents: NewContents
+    console: Console, options: OverlayOptions, network: Path, contents: NewContents
 ) -> None:
     """How to verify what the board computes now."""
     if options.port is not None:
         way = f"--port {options.port}"
     elif options.udp is not None:
         way = f"--udp {options.udp}".rstrip()
+    elif options.pynq is not None:
+        way = f"--pynq {shlex.quote(str(options.pynq))}"
     else:
         return
     held = "" if contents.is_build else f" --network {shlex.quote(str(network))}"
-    folder = shlex.quote(str(options.folder))
+    if options.pynq is None or options.build is not None:
+        way += f" --build {shlex.quote(str(options.folder))}"
     console.print("Verify that it computes what it should:")
-    console.print(
-        f"  python -m host verify {way} --build {folder}{held}", soft_wrap=True, markup=False
-    )
+    console.print(f"  python -m host verify {way}{held}", soft_wrap=True, markup=False)

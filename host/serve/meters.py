@@ -139,6 +139,8 @@ class BoardMeter:
     @property
     def faults(self) -> dict[str, int]:
         """What the link lost and damaged, as host and board have counted."""
+        if not self._board.in_packets:
+            return self._board.losses()
         said = self.statistics
         board = {
             "packets damaged on the way to the board": said.bad,

@@ -363,14 +363,15 @@ class StandIn:
         made.allocate = self.memory.allocate  # type: ignore[attr-defined]
         return made
 
-    def _overlay(self, bitfile_name: str) -> "Overlay":
+    def _overlay(self, bitfile_name: str, download: bool = True) -> "Overlay":
         if not isinstance(bitfile_name, str):
             raise TypeError("Bitstream name has to be a string.")
         if not Path(bitfile_name).is_file():
             raise OSError(f"Bitstream file {bitfile_name} does not exist.")
         if self.refusal is not None:
             raise self.refusal
-        self.loaded.append(bitfile_name)
+        if download:
+            self.loaded.append(bitfile_name)
         return Overlay(self.instances)
 
     @property

@@ -136,7 +136,9 @@ def test_a_core_amid_an_update_is_no_drivers(folder):
     with pytest.raises(FirebrickError, match=f"holds network {OTHERS[0].digest.hex()}"):
         registers.check(info, BUILD)
     core.contents.updating = True
-    with pytest.raises(FirebrickError, match="is not complete, and it takes no frame"):
+    with pytest.raises(
+        FirebrickError, match="is not complete, and until it is no frame is answered"
+    ):
         registers.check(info, OTHERS[0])
 
 

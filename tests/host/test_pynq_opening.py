@@ -14,7 +14,8 @@ from gen.ir.network_file import save_network
 from host.cli import app
 from host.open import open_board, time_scale
 from host.options import ServedOptions
-from host.pynq_overlay import CORE, DMA, PynqOverlay
+from host.pynq_loading import CORE, DMA
+from host.pynq_overlay import PynqOverlay
 from host.serve.meters import BoardMeter
 from protocol.registers import BY_NAME
 from tests.generated import photographs, run_command
@@ -220,18 +221,25 @@ def test_an_overlay_s_information_and_speed(call):
     told = json.loads(out)
     assert (told["digest"], told["frames"]) == (NETWORK.digest.hex(), 4)
     assert list(told["stalls"]) == [op.name for op in NETWORK.ops]
+    assert not {"protocol", "chunk", "credits", "lost", "dropped", "answered"} & set(told)
+    status, out, _ = call("info")
+    assert status == 0
+    assert "takes ahead" in out
+    assert "fixed" in out
+    assert not any(word in out for word in ("packet", "protocol", "line", "structure"))
     status, out, _ = call("bench", "--frames", 6, "--json")
     assert status == 0
     told = json.loads(out)
     assert told["frames"] == 6
+    assert not any("packets" in name for name in told)
     assert 0 < told["answer_ms"] <= told["single_frame_ms"]
 
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--record", "x.fbr"], "frames go to an overlay as they are, and in no packets; leave"),
-        (["--coding", "lossless"], "leave out --record and --coding"),
+        (["--record", "x.fbr"], "nothing goes to an overlay in packets that could be recorded"),
+        (["--coding", "lossless"], "frames go to an overlay as they are; leave out --coding"),
         (["--port", "/dev/ttyUSB1"], "give either --sim BUILD_DIR or --port PORT or --udp"),
     ],
 )
@@ -239,11 +247,6 @@ def test_options_that_do_not_go_with_an_overlay(call, options, complaint):
     status, _, err = call("info", *options)
     assert status == 2
     assert complaint in err
-
-
-def test_an_update_has_no_overlay(monkeypatch, capsys):
-    assert run_command(monkeypatch, app, "update", "x.npz") == 2
-    assert "or --replay FILE, to say which board" in capsys.readouterr().err
 
 
 def test_an_overlay_is_served(bitfile, board):

@@ -81,7 +81,7 @@ class UpdatableCore:
             case "CHECK_INDEX":
                 self._index = value
             case "UPDATE_LENGTH":
-                self._left, self._status, self._transfer = value, 0, b""
+                self.begin(value)
                 self.lengths.append(value)
             case "UPDATE_DATA":
                 assert self.ready
@@ -92,6 +92,15 @@ class UpdatableCore:
                     self._take(self.said(self._transfer))
             case name:
                 raise AssertionError(f"{name} is written")
+
+    def begin(self, length: int) -> None:
+        """Forget the transfer that has begun, and begin another one, of some bytes or none."""
+        self._left, self._status, self._transfer = length, 0, b""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transfer is not answered."""
+        return self._left > 0
 
     def _take(self, frame: bytes) -> None:
         status, writes = self.contents.receive(frame)
