@@ -138,7 +138,8 @@ class AxiDma:
         while (self._dma.read(_CONTROL) | self._dma.read(_CONTROL + _RECEIVE)) & _RESET:
             if time.monotonic() > end:
                 raise FirebrickError(
-                    f"{self._name}: its DMA does not come out of a reset; load the overlay again"
+                    f"{self._name}: its DMA does not come out of a reset; load the overlay again "
+                    "(--reload)"
                 )
 
     def start(self) -> None:

@@ -295,7 +295,8 @@ class DmaExchange(FrameExchange):
         where = "takes no more pixels" if self._sending else "has all pixels, and does not answer"
         return (
             f"the core {where} for {seconds:.1f} s; answers due: {len(self._given)}; frames since "
-            f"its last reset: {accepted} taken, {answered} answered; load the overlay again"
+            f"its last reset: {accepted} taken, {answered} answered; load the overlay again "
+            "(--reload)"
         )
 
     def _fail(self, text: str) -> NoReturn:

@@ -260,6 +260,7 @@ def test_an_overlay_is_served(bitfile, board):
         meter.ask()
         assert meter.stalled[0] > 0
         assert set(meter.faults.values()) == {0}
+        assert not any("packets" in name for name in meter.faults)
 
 
 def test_the_page_s_program_runs(board, monkeypatch, tmp_path, capsys):

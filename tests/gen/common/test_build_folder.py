@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gen.common.build_folder import BuildFolder
+from gen.common.build_folder import BuildFolder, FolderKind
 from gen.common.errors import FirebrickError
 from tests.gen.common.test_manifest import UART
 
@@ -144,6 +144,16 @@ def test_any_version_of_ours_may_be_replaced(tmp_path, text, ours):
             folder.check_writable()
     with pytest.raises(FirebrickError, match=r"manifest\.json: damaged, .*; generate it with"):
         folder.manifest()
+
+
+def test_what_a_folder_was_generated_for(folder, tmp_path):
+    assert folder.kind is FolderKind.BOARD
+    assert BuildFolder(tmp_path / "nothing").kind is None
+    core = BuildFolder(tmp_path)
+    core.manifest_path.write_text('{"generator": "firebrick", "core": "firebrick_core"}')
+    assert core.kind is FolderKind.CORE
+    with pytest.raises(FirebrickError, match="is of an IP core, and a board's is wanted; name"):
+        core.manifest()
 
 
 def test_a_link_or_a_file_is_no_folder_to_write(tmp_path):
