@@ -47,8 +47,16 @@ def write_rtlil(
     Path(path).write_text(text)
 
 
-def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
+def rtlil_to_verilog(
+    rtlil_path: str | Path, verilog_path: str | Path, *, also: Sequence[str] = ()
+) -> None:
     """Translate an RTLIL file to Verilog with Yosys.
+
+    Parameters
+    ----------
+    rtlil_path, verilog_path : path
+    also : sequence of str
+        Yosys commands on the design before it is written.
 
     Raises
     ------
@@ -62,6 +70,7 @@ def rtlil_to_verilog(rtlil_path: str | Path, verilog_path: str | Path) -> None:
             "proc -nomux -norom",
             "memory_collect",
             "delete t:$scopeinfo",
+            *also,
             f'write_verilog -norename -noattr "{Path(verilog_path)}"',
         )
     _check_complete(Path(verilog_path))

@@ -112,6 +112,7 @@ def build_side_by_side(
         Streams inside components that are to be seen too, as :func:`inner_stream` names them.
     """
     source = folder / f"{TOP}.v"
-    write(SideBySide(components), source, TOP)
     places = [f"{TOP}.{stream}".rpartition(".") for stream in inner]
-    build(source, folder, _PORTS, [(module, f"{name}__*") for module, _, name in places])
+    shown = [(module, f"{name}__*") for module, _, name in places]
+    write(SideBySide(components), source, TOP, shown)
+    build(source, folder, _PORTS, shown)

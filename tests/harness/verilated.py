@@ -12,10 +12,9 @@ from sim.toolchain import VerilatorTool, verilator_environment
 from sim.verilate import split_memories
 from tests.harness.shared import locked
 from tests.harness.simulator import Simulator
+from tests.harness.verilog import Wires
 
 TOP = "top"
-Wires = tuple[str, str]
-"""Names, as patterns, of a module and of wires in it."""
 _HERE = Path(__file__).parent
 _CACHE = _HERE.parents[1] / "build" / "verilated"
 """Where what is the same in every build is kept, for the next run of the tests too."""

@@ -22,7 +22,7 @@ PLANS = {
 }
 
 
-def write_netlist(component, verilog, name):
+def write_netlist(component, verilog, name, shown=()):
     """A component's netlist for a 7-series chip, as Verilog."""
     chip = SimpleNamespace(block_ram=Ramb)
     design = verilog.with_suffix(".il")
