@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from bench.results import rows
 
 _ALIKE = 0.5
-"""Part of all names that cases have in common which stand in one table."""
+"""Part of all names that most cases have if they stand in one table."""
 
 
 def tables(figures: dict[str, Any], level: int = 3) -> Iterator[str]:
@@ -33,9 +34,10 @@ def tables(figures: dict[str, Any], level: int = 3) -> Iterator[str]:
 
 
 def _alike(cases: dict[str, dict[str, Any]]) -> bool:
-    """Whether cases have figures of the same names, or most of them."""
-    names = [{name for name, _ in rows(value)} for value in cases.values()]
-    return len(set.intersection(*names)) >= _ALIKE * len(set.union(*names))
+    """Whether most of all names are in most of the cases."""
+    counts = Counter(name for value in cases.values() for name in dict(rows(value)))
+    usual = sum(count > len(cases) / 2 for count in counts.values())
+    return usual >= _ALIKE * len(counts)
 
 
 def _side_by_side(cases: dict[str, dict[str, str]]) -> str:

@@ -16,6 +16,14 @@ def test_many_cases_are_rows():
     assert table.splitlines()[2:] == ["| a | 0 |", "| b | 1 |", "| c | 2 |"]
 
 
+def test_one_that_was_refused_is_among_the_others():
+    cases = {name: {"LUT": 1, "used": {"DSP": 2}} for name in "abcd"}
+    [table] = tables({**cases, "e": {"refused": "too large"}})
+    head, _, *lines = table.splitlines()
+    assert head == "|  | LUT | used, DSP | refused |"
+    assert (lines[0], lines[-1]) == ("| a | 1 | 2 |  |", "| e |  |  | too large |")
+
+
 def test_what_differs_has_tables_of_its_own():
     figures = {"first": {"a": 1, "b": 2}, "second": {"x": {"c": 3}, "y": {"c": 4}}, "third": 5}
     titles = [part.strip() for part in tables(figures) if part.startswith("#")]
