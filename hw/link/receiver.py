@@ -21,8 +21,6 @@ COMMAND = data.StructLayout({"kind": 8, "sequence": SEQUENCE_BITS})
 
 _LENGTHS = ("empty", "single", "too_long")
 """What a payload may be, by its bytes."""
-
-
 _Edges: TypeAlias = tuple[Signal, Signal]
 """The next packet is the first one of a frame; the one that is here is the last one."""
 
@@ -34,13 +32,15 @@ def _contents(info: DeviceInfo) -> data.StructLayout:
 
 
 class _State(enum.Enum):
-    SKIP = 0
-    HEADER = 1
-    WEIGH = 2
-    DECIDE = 3
-    PAYLOAD = 4
-    CHECK = 5
-    JUDGE = 6
+    """Bit 3: the header is there. Bit 2: no byte counts. What follows is far, and one gate each."""
+
+    SKIP = 0b0000
+    HEADER = 0b0001
+    WEIGH = 0b1100
+    DECIDE = 0b1101
+    PAYLOAD = 0b1000
+    CHECK = 0b1001
+    JUDGE = 0b1010
 
 
 class PacketReceiver(wiring.Component):
@@ -151,14 +151,14 @@ class PacketReceiver(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
-            crc.valid.eq(taken),
-            crc.start.eq(self.i.valid & first),
+            # It may count what comes while it is looked at: it begins again with a packet.
+            crc.valid.eq(self.i.valid & ~state[2]),
+            crc.start.eq(crc.valid & first),
             right.eq(judged & crc.match_detected),
         ]
         m.d.sync += self.o_bad.eq(bad | (judged & ~crc.match_detected))
-        # What enables so many registers is close to the states; a byte that does not belong there
-        # has left at the other end before the header is looked at.
-        with m.If(self.i.valid & state.matches(_State.SKIP, _State.HEADER)):
+        # A byte that is not of it has left at the other end before the header is looked at.
+        with m.If(self.i.valid & ~state[3]):
             m.d.sync += header.eq(Cat(header.as_value()[8:], byte))
         self._step(m, state, header.length, taken, bad)
         with m.If(self.i.valid & first & listens):
@@ -329,7 +329,7 @@ class PacketReceiver(wiring.Component):
             With what.
         """
         info = self._info
-        place, within = Signal(range(info.credits)), Signal(range(info.chunk))
+        place, within = Signal(range(info.credits)), Signal(range(info.chunk), reset_less=True)
         here = self._contents(m, kept, contents, place)
         some, opened, at_end = Signal(), Signal(), Signal(reset_less=True)
         left = Signal(contents.shape(), reset_less=True)
@@ -343,6 +343,7 @@ class PacketReceiver(wiring.Component):
         ]
         with m.If(~opened):
             m.d.sync += [left.eq(here), at_end.eq(here.length == 1), opened.eq(some)]
+            m.d.sync += within.eq(0)  # Here, and not with ``freed``: further from ``ready``.
         with m.If(fetch):
             m.d.sync += [
                 self.o.valid.eq(1),
@@ -357,7 +358,7 @@ class PacketReceiver(wiring.Component):
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(freed):
-            m.d.sync += [place.eq(place + 1), within.eq(0), opened.eq(0)]
+            m.d.sync += [place.eq(place + 1), opened.eq(0)]
         self._count_places(m, kept, freed, some)
 
     def _contents(self, m: Module, kept: Signal, contents: Signal, place: Signal) -> Signal:
