@@ -35,34 +35,32 @@ class PacketSender(wiring.Component):
         wiring.connect(m, skid.o, wiring.flipped(self.o))
         part, left = Signal(32, reset_less=True), Signal(2)
         first, ends, checks = Signal(), Signal(), Signal()
+        # States that are registers of their own: what follows from them is far away. In neither of
+        # them, the CRC is loaded.
+        loading, sending = Signal(init=1), Signal()
         given = skid.i.valid & skid.i.ready
         m.d.comb += [
+            self.i.ready.eq(loading),
+            begin.eq(loading & self.i.payload.first),
             crc.data.eq(part[:8]),
             crc.valid.eq(given),
+            skid.i.valid.eq(sending),
             skid.i.payload.byte.eq(part[:8]),
             skid.i.payload.first.eq(first),
             skid.i.payload.last.eq(checks & (left == 3)),
         ]
-        with m.If(given):
+        with m.If(loading):
+            m.d.sync += [
+                part.eq(self.i.payload.word),
+                first.eq(self.i.payload.first),
+                ends.eq(self.i.payload.last),
+                loading.eq(~self.i.valid),
+                sending.eq(self.i.valid),
+            ]
+        with m.Elif(~sending):
+            m.d.sync += [part.eq(crc.crc), sending.eq(1)]
+        with m.Elif(skid.i.ready):
             m.d.sync += [part.eq(part >> 8), left.eq(left + 1), first.eq(0)]
-        with m.FSM():
-            with m.State("LOAD"):
-                m.d.comb += [self.i.ready.eq(1), begin.eq(self.i.payload.first)]
-                m.d.sync += [
-                    part.eq(self.i.payload.word),
-                    first.eq(self.i.payload.first),
-                    ends.eq(self.i.payload.last),
-                ]
-                with m.If(self.i.valid):
-                    m.next = "SEND"
-            with m.State("SEND"):
-                m.d.comb += skid.i.valid.eq(1)
-                with m.If(given & (left == 3)):
-                    m.d.sync += [ends.eq(0), checks.eq(ends)]
-                    m.next = "LOAD"
-                    with m.If(ends):
-                        m.next = "CHECK"
-            with m.State("CHECK"):
-                m.d.sync += part.eq(crc.crc)
-                m.next = "SEND"
+            with m.If(left == 3):
+                m.d.sync += [ends.eq(0), checks.eq(ends), sending.eq(0), loading.eq(~ends)]
         return m
