@@ -5,6 +5,7 @@ model.
 """
 
 from amaranth.hdl import (
+    Cat,
     ClockSignal,
     DomainRenamer,
     Instance,
@@ -154,8 +155,6 @@ class Shell(wiring.Component):
             responder.i_cycles.eq(results.o_cycles),
             self.o_adopt.eq(receiver.o_commanded & (receiver.o_command.kind == Kind.RESET)),
         ]
-        with m.If(refused | self.i_lost):
-            m.d.sync += self.o_wrong.eq(1)
         self._statistics(m, receiver, frames, results, responder.i_statistics)
         if self._info.streams:
             self._watch(m, responder)
@@ -239,11 +238,15 @@ class Shell(wiring.Component):
             "lost": self.i_lost,
             "refused": refused,
         }
+        wrong = []
         for name, event in events.items():
             happened = Signal(name=f"{name}_now", reset_less=True)
             count = Signal(STATISTICS.bits[name], name=name, reset_less=True)
             m.d.sync += [happened.eq(event), count.eq(count + happened)]
             m.d.comb += statistics[name].eq(count)
+            wrong += [happened] if name in ("bad", "dropped", "lost") else []
+        with m.If(Cat(wrong).any()):
+            m.d.sync += self.o_wrong.eq(1)
 
 
 class ShellModule(wiring.Component):
