@@ -43,6 +43,9 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
         "opt_expr -mux_undef -noclkinv",
         "abc -luts 2:2,3,6:5,10,20",
         "clean",
+        # Of one inverter, abc leaves one for each register that it resets or enables; registers
+        # of one slice share these nets.
+        "opt_merge t:$lut",
         "techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
         "xilinx_dffopt",
         "opt_lut_ins -tech xilinx",
