@@ -224,6 +224,11 @@ class OverlayOptions(LinkOptions):
         return super().folder
 
     @property
+    def noun(self) -> str:
+        """What frames go to, in messages."""
+        return "board" if self.pynq is None else "core"
+
+    @property
     def _kind(self) -> FolderKind:
         return FolderKind.BOARD if self.pynq is None else FolderKind.CORE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gen.common.closing import Closing
 from gen.common.progress import SILENT, Progress
-from host.core_update import advice
+from host.core_update import plan_core
 from host.new_contents import NewContents
 from host.pynq_overlay import PynqOverlay
 from host.update import Outcome
@@ -37,7 +37,7 @@ class OverlayUpdater(Closing):
     @property
     def advice(self) -> str:
         """What to do if the update ends while it is :attr:`amid`."""
-        return advice(self._contents)
+        return plan_core(self._contents).advice
 
     def run(self, progress: Progress = SILENT) -> Outcome:
         """Update the core, if it does not hold the network.

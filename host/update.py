@@ -21,10 +21,9 @@ from gen.common.progress import SILENT, Progress
 from host.exchange import Exchange
 from host.new_contents import NewContents
 from host.transport import ByteLink, Link, Transport
+from host.update_plan import UpdatePlan
 from protocol.contents.blocks import Status
-from protocol.contents.image import check_of_all
-from protocol.contents.layout import differing
-from protocol.contents.writer import BlockWriter, in_frames
+from protocol.contents.writer import in_frames
 from protocol.messages import ContentsState, DeviceInfo
 
 ROUNDS = 20
@@ -32,21 +31,6 @@ ROUNDS = 20
 WINDOWS = 8
 """A frame of contents is as long as what the board takes ahead so many times: then the answer, for
 which the next one waits, costs little."""
-_COUNTERS = 1 << 32
-_CONCURRENT = "does another host update it at the same time?"
-_WRONG_FOLDER = "give the --build folder that its bitstream was generated in"
-_REASONS = {
-    Status.MALFORMED: "it does not understand what it is sent, so host and board are not of one "
-    "version; generate its sources again with this version",
-    Status.TAG: "what it was sent is not signed with its key; give the file of the key that it was "
-    "generated with by --key",
-    Status.COUNTER: f"it has seen this update's counter before; {_CONCURRENT}",
-    Status.ORDER: f"it was sent something else in between; {_CONCURRENT}",
-    Status.NOT_UPDATING: f"no update is under way any more; {_CONCURRENT}",
-    Status.STRUCTURE: f"it is of another structure; {_WRONG_FOLDER}",
-    Status.CHECK: "its memories do not hold what was written to them; verify it with `python -m "
-    "host verify` when it is configured again",
-}
 _FINAL = (Status.MALFORMED, Status.TAG, Status.STRUCTURE)
 """What the next round would not change."""
 
@@ -106,8 +90,8 @@ class Updater(Closing):
     ):
         self._link = transport if isinstance(transport, Link) else ByteLink(transport)
         self._exchange = Exchange(self._link, None, timeout)
-        self._contents, self._key, self._progress = contents, key, SILENT
-        self._sent = 0
+        self._plan = UpdatePlan(contents, key, f"{self._link.name}: the board", "python -m gen")
+        self._progress, self._sent = SILENT, 0
         self.amid = False
 
     def close(self) -> None:
@@ -117,12 +101,7 @@ class Updater(Closing):
     @property
     def advice(self) -> str:
         """What to do if the update ends while it is :attr:`amid`."""
-        return (
-            "The update is not complete. The board keeps what was written, and answers no frame "
-            "until an update is complete: run the same command again, which sends only what is "
-            f"missing, or update it with {self._contents.folder.network}, which restores what it "
-            "was generated with"
-        )
+        return self._plan.advice
 
     def run(self, progress: Progress = SILENT) -> Outcome:
         """Update the board, if it does not hold the network.
@@ -150,7 +129,7 @@ class Updater(Closing):
         self._progress.begin("what the board holds")
         self._exchange.meet()
         before = self._exchange.info
-        self._check_board(before)
+        self._plan.check(before)
         state = self._exchange.contents()
         self.amid = state.updating
         missing, written = self._missing(state), set[int]()
@@ -166,7 +145,7 @@ class Updater(Closing):
             missing = self._missing(state)
             better = missing is None or len(missing) < len(last) or self._losses > losses
             if not better or (missing is not None and status in _FINAL):
-                raise FirebrickError(f"{self._link.name}: {_refusal(status)}")
+                raise FirebrickError(self._plan.refusal(status))
         else:
             raise FirebrickError(
                 f"{self._link.name}: the link loses too much, in {ROUNDS} attempts the update was "
@@ -181,55 +160,21 @@ class Updater(Closing):
         """Times that frames were sent again, which then may be refused though they were taken."""
         return self._exchange.session.resent + self._exchange.session.resets
 
-    def _check_board(self, info: DeviceInfo) -> None:
-        """Check that the board is the folder's, and can be updated with this key."""
-        name, layout = self._link.name, self._contents.layout
-        if not info.memories:
-            raise FirebrickError(
-                f"{name}: the contents of the board's memories cannot be updated; generate it with "
-                "`python -m gen --updatable`, and load that bitstream"
-            )
-        if (info.structure, info.memories) != (layout.digest, len(layout.memories)):
-            raise FirebrickError(
-                f"{name}: the board is of structure {info.structure.hex()} with {info.memories} "
-                f"memories, and {self._contents.folder} of {layout.digest.hex()} with "
-                f"{len(layout.memories)}; {_WRONG_FOLDER}"
-            )
-        if info.keyed and self._key is None:
-            raise FirebrickError(
-                f"{name}: the board takes only what is signed with its key; give the file of the "
-                "key by --key"
-            )
-        if not info.keyed:
-            self._key = None
-
     def _missing(self, state: ContentsState) -> list[int] | None:
-        """Numbers of memories to be written; None if there is nothing to be done at all."""
-        found = differing(self._contents.images, state.checks)
-        right = self._exchange.info.digest == self._contents.network.digest
-        return None if right and not found and not state.updating else found
+        """As :meth:`UpdatePlan.missing` says."""
+        digest = self._exchange.info.digest
+        return self._plan.missing(digest, state.checks, updating=state.updating)
 
     def _send(self, state: ContentsState, missing: list[int]) -> Status:
         """Begin an update, write some memories, and commit; returns why the board refused it."""
-        if state.counter + 1 == _COUNTERS:
-            raise FirebrickError(
-                f"{self._link.name}: the board's counter of updates is at its end; load its "
-                "bitstream again"
-            )
-        writer, contents = BlockWriter(state.counter + 1, self._key), self._contents
+        begin, *blocks = self._plan.blocks(state.counter, missing)
         self.amid = True
-        status = self._stream([writer.begin(contents.layout.digest)])
+        status = self._stream([begin])
         if status is not Status.OK:
             return status
         self._progress.begin("bytes of contents")
-        blocks = [
-            block for number in missing for block in writer.rows(number, contents.images[number])
-        ]
-        check = check_of_all([image.check for image in contents.images])
-        blocks.append(writer.commit(check, contents.network.digest))
         info = self._exchange.info
-        most = WINDOWS * info.credits * info.chunk
-        return self._stream(list(in_frames(blocks, most)))
+        return self._stream(list(in_frames(blocks, WINDOWS * info.credits * info.chunk)))
 
     def _stream(self, frames: list[bytes]) -> Status:
         """Send frames ahead; returns why the first of them was refused, as far as that is known.
@@ -264,10 +209,3 @@ class Updater(Closing):
             ticket, result = results.popleft()
             word = int(result.sums[0])
             yield ticket, Status(word) if word in list(Status) else Status.MALFORMED
-
-
-def _refusal(status: Status) -> str:
-    """Why an update did not come to its end, and what to do."""
-    if status is Status.OK:
-        return f"the board took the update, and holds something else now; {_CONCURRENT}"
-    return f"the board refuses the update ({status.name}): {_REASONS[status]}"

@@ -68,9 +68,10 @@ def update(
         print_line(_entry(done, contents))
     console = Console(stderr=json)
     if key is not None and not done.before.keyed:
-        console.print("The board takes contents from anyone: --key was not needed.")
+        text = f"The {options.noun} takes contents from anyone: --key was not needed."
+        console.print(text)
     if not json:
-        _print(console, done, contents)
+        _print(console, done, contents, options.noun)
         tell_losses(console, done.losses)
         _print_next(console, options, network, contents)
 
@@ -94,11 +95,11 @@ def _entry(done: Outcome, contents: NewContents) -> dict[str, Any]:
     } | keys(done.losses)
 
 
-def _print(console: Console, done: Outcome, contents: NewContents) -> None:
+def _print(console: Console, done: Outcome, contents: NewContents, noun: str) -> None:
     """What was done, for people."""
     after = contents.name_of(done.after.digest)
     if not done.sent:
-        text = f"The board holds network {after} already; nothing was sent."
+        text = f"The {noun} holds network {after} already; nothing was sent."
         console.print(text, soft_wrap=True, markup=False)
         return
     names, count = contents.layout.memories, len(done.memories)
@@ -107,7 +108,7 @@ def _print(console: Console, done: Outcome, contents: NewContents) -> None:
     lines = (
         f"Written: {count} of {len(names)} memories{which}, {done.sent} bytes in "
         f"{done.seconds:.2f} s.",
-        f"Before, the board held network {contents.name_of(done.before.digest)}"
+        f"Before, the {noun} held network {contents.name_of(done.before.digest)}"
         f"{', and an update was not complete' * done.before.updating}.",
         f"Now it says that it holds network {after}, and no update is under way.",
     )

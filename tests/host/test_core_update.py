@@ -159,7 +159,7 @@ def test_another_core_is_refused_before_anything_is_written(folder, tmp_path):
             update(core, folder, OTHERS[0])
         assert core.lengths == []
     other = write_folder(tmp_path / "other", layout_of(BUILD, pe=1))
-    with pytest.raises(FirebrickError, match="give the folder that it was generated in"):
+    with pytest.raises(FirebrickError, match="give the folder that its bitstream was generated in"):
         update(UpdatableCore(), other, OTHERS[0])
 
 
@@ -180,7 +180,9 @@ def test_an_update_that_is_not_answered_says_what_to_do(folder):
         return data
 
     core.said = said
-    with pytest.raises(FirebrickError, match=r"was it reset.*takes no frame until.*network\.npz"):
+    with pytest.raises(
+        FirebrickError, match=r"was it reset.*no frame is answered until.*network\.npz"
+    ):
         update(core, folder, OTHERS[0])
     assert core.read(0x90) & 3 == UpdateState.UPDATING
 

@@ -78,7 +78,7 @@ def test_a_core_is_updated_used_and_restored(call, board, bitfile, tuned, key, t
     way, images = ("--pynq", bitfile), photographs(tmp_path, 2)
     text = call("update", tuned, *way, "--key", key)
     assert "Written: 16 of 16 memories (" in text
-    assert f"Before, the board held network {BUILD.digest.hex()} (the build's, tiny)." in text
+    assert f"Before, the core held network {BUILD.digest.hex()} (the build's, tiny)." in text
     assert f"holds network {FIRST.digest.hex()} (other2), and no update is under way." in text
     assert f"host verify --pynq {bitfile} --network {tuned}" in text
     text = call("update", tuned, *way, "--key", key)

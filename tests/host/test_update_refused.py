@@ -76,7 +76,7 @@ def test_two_hosts_at_once_do_not_go_on_for_ever(folder):
                 board.contents.counter = HEADER.decode(packet.payload[: HEADER.size])["counter"]
         return data
 
-    with pytest.raises(FirebrickError, match=r"\(COUNTER\).*another host"):
+    with pytest.raises(FirebrickError, match=r"\(COUNTER\).*another program"):
         run(Line(board, said), folder, FIRST)
     assert len(begins) == 1
 
@@ -91,7 +91,7 @@ def test_a_counter_at_its_end(folder):
 def test_boards_of_another_structure_are_refused(folder):
     board = UpdatableBoard(STRANGER)
     line = Line(board)
-    with pytest.raises(FirebrickError, match=r"is of structure .* --build folder"):
+    with pytest.raises(FirebrickError, match=r"is of structure .* by --build"):
         run(line, folder, FIRST)
     assert line.contents() == []
 
@@ -119,7 +119,7 @@ def test_a_folder_that_was_planned_otherwise_since_is_noticed(tmp_path, holds):
         run(Line(board), write_folder(tmp_path / "old"), FIRST)
     folder = write_folder(tmp_path / "new", layout_of(BUILD, pe=1))
     line = Line(board)
-    with pytest.raises(FirebrickError, match=r"is of structure .* --build folder"):
+    with pytest.raises(FirebrickError, match=r"is of structure .* by --build"):
         run(line, folder, FIRST)
     assert line.contents() == []
 
