@@ -1,16 +1,22 @@
-"""Questions of a session that are asked until they are answered."""
+"""Questions that a session asks its board, and which answer is to which of them."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from protocol.packets import Kind, Packet
 
 _NUMBERS = 1 << 16
+_INQUIRIES = 16
+"""Of how many inquiries answers are still listened to: on a long link the next ones are asked
+before the first is answered."""
 
 
 class Questions:
-    """At most one question of each kind; their numbers tell answers to older ones.
+    """Those that are asked until they are answered, at most one of each kind.
+
+    Their numbers tell answers to older ones.
 
     Parameters
     ----------
@@ -51,3 +57,45 @@ class Questions:
         """
         self._turn = (self._turn + 1) % (len(self._open) + 1)
         return [None, *self][self._turn]
+
+
+class Inquiries:
+    """Questions how the board is; each is asked once, and says what was sent before it.
+
+    Parameters
+    ----------
+    first : int
+        Number behind which the first one's is.
+
+    Attributes
+    ----------
+    last : int
+        Number of the last one.
+    """
+
+    def __init__(self, first: int):
+        self.last = first
+        self._sent: deque[int] = deque(maxlen=_INQUIRIES)
+
+    def ask(self, sent: int) -> Packet:
+        """A new one, behind so many packets of frames."""
+        self.last = (self.last + 1) % _NUMBERS
+        self._sent.append(sent)
+        return Packet(Kind.STATISTICS, self.last)
+
+    def answered(self, number: int) -> int | None:
+        """How many packets were sent before the one of this number; it and older ones are over.
+
+        None if its answer says nothing, or nothing any more.
+        """
+        age = (self.last - number) % _NUMBERS
+        if age >= len(self._sent):
+            return None
+        sent = self._sent[-1 - age]
+        while len(self._sent) > age:
+            self._sent.popleft()
+        return sent
+
+    def forget(self) -> None:
+        """Answers to what was asked until now say nothing any more."""
+        self._sent.clear()

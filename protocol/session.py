@@ -34,13 +34,10 @@ from protocol.messages import (
 )
 from protocol.packets import CREDIT, Form, Kind, Packet
 from protocol.places import Places
-from protocol.questions import Questions
+from protocol.questions import Inquiries, Questions
 
 _NUMBERS = 1 << 16
 """Sequence numbers: the lower bits of a frame's number."""
-_QUESTIONS = 16
-"""Of how many questions answers are still listened to: on a long link the next ones are asked
-before the first is answered."""
 
 
 class Phase(Enum):
@@ -99,9 +96,7 @@ class Session:
         self._accepted = 0  # packet that the board takes next
         self._limit = 0  # packet that has no place yet
         self._returned_to = -1  # place gone back to last
-        self._question = self._base  # number of the last question
-        # Packets sent when each of the last ones was asked; answers to others say nothing.
-        self._asked: deque[int] = deque(maxlen=_QUESTIONS)
+        self._inquiries = Inquiries(self._base)
         self._questions = Questions(self._base)
         self._network = b""  # what results say that the board holds
         self.results: deque[tuple[int, Result]] = deque()
@@ -181,9 +176,7 @@ class Session:
 
     def _inquire(self) -> None:
         """Ask how the board is, behind all that has been sent: its answer says what it took."""
-        self._question = (self._question + 1) % _NUMBERS
-        self._asked.append(self._cursor)
-        self._control.append(Packet(Kind.STATISTICS, self._question))
+        self._control.append(self._inquiries.ask(self._cursor))
 
     def ask_contents(self) -> None:
         """Ask what the board's memories hold; what was heard before is forgotten.
@@ -306,7 +299,7 @@ class Session:
     def _go_back(self, place: int) -> None:
         """Send again from there on; what was asked before this says nothing of it."""
         self._cursor = place
-        self._asked.clear()
+        self._inquiries.forget()
         self.returned += 1
 
     def _place(self, place: int, credit: int) -> None:
@@ -367,18 +360,15 @@ class Session:
         before, self.statistics = self.statistics, statistics
         if before is not None and before.pixels != statistics.pixels:
             self.progress += 1
-        age = (self._question - question) % _NUMBERS
-        if age >= len(self._asked):
+        sent = self._inquiries.answered(question)
+        if sent is None:
             return
-        asked = self._asked[-1 - age]
-        while len(self._asked) > age:
-            self._asked.popleft()
         place = self._places.place(self._number(statistics.sequence), statistics.index)
         if place < self._accepted:
             self.reset()  # the board has forgotten what it had
             return
         self._place(place, statistics.credit)
-        if self._phase is Phase.READY and place < asked:
+        if self._phase is Phase.READY and place < sent:
             self._go_back(place)
             self._returned_to = -1
         if statistics.in_flight == 0 and self.unaccepted == 0:
@@ -405,7 +395,7 @@ class Session:
             self._append(job)
         self._cursor = self._sent = self._accepted = self._limit = 0
         self._returned_to = -1
-        self._asked.clear()
+        self._inquiries.forget()
         self._control.clear()
         self._control.append(Packet(Kind.RESET, self._base))
         self._phase = Phase.RESET

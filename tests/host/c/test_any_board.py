@@ -83,7 +83,7 @@ class Liar:
         said = Statistics(
             *(1, 2, pixels, sequence, index, credit, in_flight, 5, 6, 7, 8, 9), stalls=(1, 2, 3)
         )
-        question = self._near(self.session._question)
+        question = self._near(self.session._inquiries.last)
         return Packet(Kind.STATISTICS, question, 0, said.encode())
 
     def _info(self) -> Packet:
