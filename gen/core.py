@@ -24,7 +24,7 @@ from gen.compile import compile_network
 from gen.ip.emit import PlannedCore, emit_core, synthesise_core
 from gen.ip.report import CoreCost, core_report, cost_table
 from gen.plan.planner import Goal
-from gen.update_options import RoomForUpdates, Updates, as_asked
+from gen.update_options import Updates, as_asked, room_for
 from protocol.registers import BEAT_BITS
 
 
@@ -129,7 +129,7 @@ def generate_core(options: NetworkOptions, core: CoreOptions) -> None:
     check_yosys()
     folder.check_writable(options.files)
     synthesis = None
-    request = options.request(goal if updates is None else RoomForUpdates(goal, updates))
+    request = options.request(room_for(goal, updates))
     with phases() as display:
         network = as_asked(compile_network(request, progress=display), updates)
         display.begin("plan")

@@ -34,7 +34,7 @@ from gen.plan.planner import Goal
 from gen.report.advice import advice
 from gen.report.comparison import to_json
 from gen.report.figures import Figures
-from gen.update_options import RoomForUpdates, Updates, as_asked
+from gen.update_options import Updates, as_asked, room_for
 from protocol.packets import UDP_PORT
 
 RAW, CODED = "raw", "coded"
@@ -217,7 +217,7 @@ def generate(
     check_clock(board, clock_hz)
 
     updates = target.updates
-    request = options.request(linked if updates is None else RoomForUpdates(linked, updates))
+    request = options.request(room_for(linked, updates))
     with phases() as display:
         network = as_asked(compile_network(request, progress=display), updates)
         key = None if updates is None else updates.key

@@ -73,6 +73,11 @@ class RoomForUpdates:
         return self.capacity.holds(self.updates.of(network))
 
 
+def room_for(capacity: Capacity, updates: Updates | None) -> Capacity:
+    """A board's capacity for networks that get room for other contents, if any is asked for."""
+    return capacity if updates is None else RoomForUpdates(capacity, updates)
+
+
 def as_asked(network: QuantizedNetwork, updates: Updates | None) -> QuantizedNetwork:
     """The network with the room that was asked for, whatever room its file says that it has.
 
