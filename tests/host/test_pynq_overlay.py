@@ -212,16 +212,16 @@ def test_a_core_that_does_not_answer(board, hasty):
     ],
 )
 def test_the_frame_behind_a_fault_is_right(board, driver, fault, complaint):
-    fails_and_recovers(board, driver, fault, complaint)
+    assert_it_fails_and_recovers(board, driver, fault, complaint)
 
 
 @pytest.mark.parametrize(("fault", "due"), [(deaf, 1), (silent, 3)])
 def test_the_frame_behind_a_time_out_is_right(board, hasty, fault, due):
     complaint = f"takes no more pixels for 0.5 s; answers due: {due}; frames since its last reset"
-    fails_and_recovers(board, hasty, fault, complaint)
+    assert_it_fails_and_recovers(board, hasty, fault, complaint)
 
 
-def fails_and_recovers(board, driver, fault, complaint):
+def assert_it_fails_and_recovers(board, driver, fault, complaint):
     """Frames fail for a fault, and others are right when it is gone."""
     assert_right(driver, 2)
     fault(board)
