@@ -1,45 +1,27 @@
 """Digilent Zybo Z7-20: the programmable logic of its Zynq 7020, and nothing of its processors.
 
-Its USB port's UART is the processors'. Ours is on Pmod JE, for Digilent's Pmod USBUART: the board
-sends on pin 2 and receives on pin 3 (type 4 of their Pmod specification). The line is pulled up:
-with nothing there, it would be a break else. Pins: Digilent's Zybo-Z7-Master.xdc, the same as in
-LiteX-Boards' digilent_zybo_z7.py.
+The UART is on Pmod JE. Pins: Digilent's Zybo-Z7-Master.xdc, the same as in LiteX-Boards'
+digilent_zybo_z7.py.
 """
 
-from amaranth.build import Attrs, Clock, Pins, PinsN, Resource, Subsignal
+from amaranth.build import PinsN, Resource
 from amaranth.hdl import Module
 from amaranth.lib import io
 from amaranth_boards.resources import LEDResources
 
 from boards.bridge import FT232R
 from boards.parts import board_with
-from boards.seven_series import SevenSeriesPlatform
-
-_IO = Attrs(IOSTANDARD="LVCMOS33")
+from boards.zynq import IDCODE, IO, PART, ZynqPlatform, common
 
 
-class ZyboZ720Platform(SevenSeriesPlatform):
-    """The board; BTN0 resets it, and its clock is one that the Ethernet PHY makes."""
+class ZyboZ720Platform(ZynqPlatform):
+    """The board; BTN0 resets it."""
 
-    device = "xc7z020"
-    package = "clg400"
-    speed = "1"
-    default_clk = "clk125"
-    default_rst = "rst"
     resources = (
-        Resource("clk125", 0, Pins("K17", dir="i"), Clock(125e6), _IO),
-        Resource("rst", 0, Pins("K18", dir="i"), _IO),
-        Resource("eth_rst", 0, PinsN("E17", dir="o"), _IO),
-        *LEDResources(pins="M14 M15 G14 D18", attrs=_IO),
-        Resource(
-            "uart",
-            0,
-            Subsignal("rx", Pins("J15", dir="i"), Attrs(PULLUP="TRUE")),
-            Subsignal("tx", Pins("W16", dir="o")),
-            _IO,
-        ),
+        *common(clk125="K17", rst="K18", rx="J15", tx="W16"),
+        Resource("eth_rst", 0, PinsN("E17", dir="o"), IO),
+        *LEDResources(pins="M14 M15 G14 D18", attrs=IO),
     )
-    connectors = ()
 
     def hold_pins(self, m: Module) -> None:
         """Keep the Ethernet PHY out of reset, in which it would stop the clock."""
@@ -49,11 +31,11 @@ class ZyboZ720Platform(SevenSeriesPlatform):
 
 
 ZYBO_Z7_20 = board_with(
-    "xc7z020clg400-1",
+    PART,
     name="zybo_z7_20",
     title="Digilent Zybo Z7-20",
     loader="zybo_z7_20",
-    idcode=0x0372_7093,
+    idcode=IDCODE,
     platform=ZyboZ720Platform,
     bridge=FT232R,
 )
