@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -42,8 +43,37 @@ def choose(
     """
     if not all(choices.values()):
         return None
-    use = np.array([option.row for group in choices.values() for option in group])
-    sizes = [len(group) for group in choices.values()]
+    rows = tuple(option.row for group in choices.values() for option in group)
+    sizes = tuple(map(len, choices.values()))
+    found = _indices(rows, sizes, tuple(remaining), tuple(weights), even)
+    if found is None:
+        return None
+    groups = zip(choices.items(), found, strict=True)
+    return {name: group[index] for (name, group), index in groups}
+
+
+@lru_cache(maxsize=1024)
+def _indices(
+    rows: tuple[tuple[float, ...], ...],
+    sizes: tuple[int, ...],
+    remaining: tuple[float, ...],
+    weights: tuple[float, ...],
+    even: bool,
+) -> tuple[int, ...] | None:
+    """Which option of each node; :func:`choose` says what is wanted.
+
+    Targets of cycles that leave the same choices are common, and solving takes most of the time.
+
+    Parameters
+    ----------
+    rows : tuple
+        What each option takes of each resource, node by node.
+    sizes : tuple of int
+        Options of each node.
+    remaining, weights : tuple of float
+    even : bool
+    """
+    use = np.array(rows)
     starts = np.cumsum([0, *sizes])
     least = sum(use[a:b].min(axis=0) for a, b in pairwise(starts))
     if np.any(least > np.asarray(remaining)):
@@ -65,7 +95,4 @@ def choose(
     )
     if result.x is None:
         return None
-    picked = {}
-    for (name, group), start in zip(choices.items(), starts, strict=False):
-        picked[name] = group[int(np.argmax(result.x[start : start + len(group)]))]
-    return picked
+    return tuple(int(np.argmax(result.x[a:b])) for a, b in pairwise(starts))
