@@ -15,8 +15,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from gen.ir.network import QuantizedNetwork
 from gen.ir.ops import INPUT, Add, AveragePool, Concat, Conv, MaxPool, Op, Tensor
 
-BATCH_PIXELS = 110_000
-"""Input pixels that go through the network at once: bounds the memory."""
+BATCH_PIXELS = 16_384
+"""Input pixels that go through the network at once: their tensors fit a processor's cache."""
 
 
 def run(network: QuantizedNetwork, frames: np.ndarray) -> dict[str, np.ndarray]:

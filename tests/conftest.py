@@ -21,6 +21,9 @@ if sys.dont_write_bytecode:
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# NumPy's threads would wait for each other beside the other processes of a run.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Verilator's makefile starts the compiler by it.
 os.environ["OBJCACHE"] = f"{sys.executable} -S {objcache.__file__}"
 
