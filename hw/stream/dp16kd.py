@@ -111,7 +111,7 @@ class Dp16kd(BlockRam):
             i_CLKA=ClockSignal(),
             i_CLKB=ClockSignal(),
             i_CEA=self.write.en,
-            i_OCEA=Const(0, 1),
+            i_OCEA=self.read.en,
             i_WEA=self.write.en,
             i_CEB=self.read.en,
             i_OCEB=self.read.en,
@@ -120,13 +120,16 @@ class Dp16kd(BlockRam):
         return m
 
     def _parameters(self) -> dict[str, int | str | Const]:
-        """What an instance sets."""
+        """What an instance sets.
+
+        Half of a row of 36 bits leaves by port A, through a register of its own.
+        """
+        mode = "OUTREG" if self._registered else "NOREG"
         return {
             **_FIXED,
             "DATA_WIDTH_A": self._block.bits,
             "DATA_WIDTH_B": self._block.bits,
-            "REGMODE_A": "NOREG",
-            "REGMODE_B": "OUTREG" if self._registered else "NOREG",
+            **{f"REGMODE_{port}": mode for port in "AB"},
             **contents(self._block, self._rows),
         }
 
@@ -181,12 +184,20 @@ class BehaviouralDp16kd(wiring.Component):
             m.d.local += collides.eq(write.en & (read.addr == write.addr))
         out = Signal(block.bits)
         m.d.comb += out.eq(Mux(collides, ~read.data, read.data))
-        if self._parameters["REGMODE_B"] == "OUTREG":
-            late = Signal(block.bits)
-            with m.If(self.OCEB):
-                m.d.local += late.eq(out)
-            out = late
-        upper = self._pins("DOB", _PINS)
-        wide = Cat(self._pins("DOA", _PINS), upper)
-        m.d.comb += (wide if block.bits > _PINS else upper).eq(out)
+        if block.bits > _PINS:
+            m.d.comb += [
+                self._pins("DOA", _PINS).eq(self._registered(m, "A", out[:_PINS])),
+                self._pins("DOB", _PINS).eq(self._registered(m, "B", out[_PINS:])),
+            ]
+        else:
+            m.d.comb += self._pins("DOB", _PINS).eq(self._registered(m, "B", out))
         return m
+
+    def _registered(self, m: Module, port: str, out: Value) -> Value:
+        """What leaves by a port, behind its register if it is used."""
+        if self._parameters[f"REGMODE_{port}"] != "OUTREG":
+            return out
+        late = Signal(len(out), name=f"late_{port.lower()}")
+        with m.If(getattr(self, f"OCE{port}")):
+            m.d.local += late.eq(out)
+        return late
