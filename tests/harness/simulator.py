@@ -11,6 +11,8 @@ from pathlib import Path
 import cocotb_tools.config
 import find_libpython
 
+from tests.harness.light import ENTRIES
+
 
 class Simulator:
     """A compiled design in a process that waits at power-up, see :mod:`tests.harness.server`.
@@ -70,6 +72,7 @@ def _environment(top: str, folder: Path) -> dict[str, str]:
         "COCOTB_TOPLEVEL": top,
         "COCOTB_TEST_MODULES": "tests.harness.server",
         "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
+        "PYGPI_USERS": ",".join(ENTRIES),
         # Benches raise what they find; to rewrite assertions would load pytest with all plugins.
         "COCOTB_REWRITE_ASSERTION_FILES": "",
     }

@@ -90,6 +90,9 @@ def test_result_and_monitors(tmp_path):
     monitors = {"buffer.o": Monitor(PORT, wrong)}
     with pytest.raises(AssertionError, match=r"buffer.o: transfer 8 \(frame 1, its transfer 0\)"):
         bench.run({"i": FRAMES}, {"o": FRAMES}, monitors=monitors)
+    # What a bench raises itself ends its run, and is told.
+    with pytest.raises(AssertionError, match=r"simulation failed(.|\n)*serve +FAIL"):
+        bench.run({"i": FRAMES}, {"o": FRAMES}, stalls="much")
 
 
 def test_ports_and_values_are_checked(tmp_path):

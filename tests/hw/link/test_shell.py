@@ -106,8 +106,8 @@ class Board:
         assert moved.taken == len(line)
         return self._deframer.feed(moved.data)
 
-    def ask(self, *packets: Packet) -> list[Packet]:
-        said = self.exchange(b"".join(frame(packet.encode()) for packet in packets))
+    def ask(self, *packets: Packet, cycles: int = SETTLED) -> list[Packet]:
+        said = self.exchange(b"".join(frame(packet.encode()) for packet in packets), cycles)
         answers = [Packet.decode(packet) for packet in said]
         assert None not in answers
         return answers

@@ -34,6 +34,10 @@ from tests.hw.link.updatable_shell import (
 from tests.protocol.contents.updates import Updater
 from tests.protocol.test_session import Spoiler
 
+SETTLED = 6_000
+"""Clock cycles after which nothing more comes of one packet; what came later would be taken for an
+answer to the next one. The slowest takes 3902."""
+
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
@@ -91,7 +95,7 @@ def test_one_thing_at_a_time_equals_the_model(seed, simulator):
     kinds, statuses = set(), set()
     for packet in asked_things(rng, 40_000):
         expected = model_answers(device, [packet])
-        found = board.ask(packet)
+        found = board.ask(packet, cycles=SETTLED)
         assert list(map(without_cycles, found)) == list(map(without_cycles, expected)), packet
         kinds |= {answer.kind for answer in found}
         results = [p for p in found if p.kind == Kind.RESULT and p.form and p.index == 0]
