@@ -11,6 +11,7 @@ from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.common.keys import load_key
 from gen.ir.envelope import without_envelope
+from gen.ir.network import QuantizedNetwork
 from gen.ir.network_file import load_network
 from gen.plan.link import link_cost
 from gen.plan.planner import Goal, plan
@@ -19,7 +20,7 @@ from gen.update_options import RoomForUpdates, UpdateOptions, Updates, as_asked
 from protocol.contents.key import SECRET_BYTES
 from protocol.contents.layout import Layout
 from protocol.messages import MOST_MEMORIES
-from tests.networks import tiny_network, updatable
+from tests.networks import conv_network, tiny_network, updatable
 
 SECRET = bytes(range(SECRET_BYTES))
 
@@ -86,10 +87,10 @@ def test_a_capacity_holds_what_it_holds_with_room_for_other_contents():
     assert room.holds(without_envelope(updatable(tiny_network(1))))
 
 
-def build(folder: BuildFolder, key: bytes | None) -> None:
-    """The tiny network for a board that can be updated."""
+def build(folder: BuildFolder, network: QuantizedNetwork, key: bytes | None) -> None:
+    """A network for a board that can be updated."""
     board = replace(BOARDS["arty_a7"], keyed=key is not None)
-    network = updatable(tiny_network(1), 1)
+    network = updatable(network, 1)
     goal = Goal(board)
     made = goal.plan(network)
     emit(network, replace(made, fixed=goal.fixed(network)), board, folder, key=key)
@@ -98,7 +99,7 @@ def build(folder: BuildFolder, key: bytes | None) -> None:
 def test_what_is_written_of_a_keyed_board_tells_all_but_the_key(tmp_path):
     key = load_key_of(tmp_path)
     folder = BuildFolder(tmp_path / "build")
-    build(folder, key)
+    build(folder, tiny_network(1), key)
     assert folder.manifest().keyed
     figures = load_figures(folder)
     network = load_network(folder.network)
@@ -124,7 +125,7 @@ def load_key_of(tmp_path) -> bytes:
 
 def test_an_open_board_says_that_anyone_may_change_its_weights(tmp_path):
     folder = BuildFolder(tmp_path / "build")
-    build(folder, None)
+    build(folder, conv_network(), None)
     assert not folder.manifest().keyed
     assert "ANYONE" in folder.report.read_text()
     assert "keyed" not in json.loads(folder.manifest_path.read_text())

@@ -13,7 +13,7 @@ from gen.common.manifest import UartLink
 from gen.ir.network_file import load_network
 from gen.plan.plan import Plan
 from gen.plan.planner import plan
-from tests.networks import tiny_network
+from tests.networks import conv_network, tiny_network
 from tests.paths import ROOT
 from tests.recorder import Recorder
 
@@ -111,39 +111,50 @@ def without_yosys(monkeypatch):
     monkeypatch.setattr(gen.backend.emit, "split_top", lambda *arguments: None)
 
 
-def test_our_folder_is_replaced(network, made, tmp_path, without_yosys):
+@pytest.fixture(scope="module")
+def small():
+    """One convolution, where only the folder matters."""
+    return conv_network()
+
+
+@pytest.fixture(scope="module")
+def small_plan(small):
+    return plan(small, BOARD, fps=1000)
+
+
+def test_our_folder_is_replaced(small, small_plan, tmp_path, without_yosys):
     ours, other = BuildFolder(tmp_path / "ours"), BuildFolder(tmp_path / "other")
-    emit(network, made, BOARD, ours)
+    emit(small, small_plan, BOARD, ours)
     written = ours.names()
     (ours.path / "top.bit").write_bytes(b"bitstream")
     ours.plan.write_text("old")
-    emit(network, made, BOARD, ours)
+    emit(small, small_plan, BOARD, ours)
     assert ours.foreign_files() == ["top.bit"]
-    assert ours.plan.read_text() == made.to_json()
+    assert ours.plan.read_text() == small_plan.to_json()
     assert ours.names() == tuple(sorted([*written, "top.bit"]))
     other.path.mkdir()
     (other.path / "thesis.tex").touch()
     with pytest.raises(FirebrickError, match="not empty"):
-        emit(network, made, BOARD, other)
+        emit(small, small_plan, BOARD, other)
     assert other.names() == ("thesis.tex",)
 
 
-def test_a_failure_leaves_what_was_there(network, made, tmp_path, monkeypatch, without_yosys):
+def test_a_failure_leaves_what_was_there(small, small_plan, tmp_path, monkeypatch, without_yosys):
     def fail(*arguments):
         raise FirebrickError("Yosys failed")
 
     target = BuildFolder(tmp_path / "board")
-    emit(network, made, BOARD, target)
+    emit(small, small_plan, BOARD, target)
     before = target.manifest_path.read_bytes()
     monkeypatch.setattr(gen.backend.emit, "split_top", fail)
     with pytest.raises(FirebrickError, match="Yosys failed"):
-        emit(network, made, BOARD, target)
+        emit(small, small_plan, BOARD, target)
     assert target.manifest_path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["board"]
 
 
-def test_phases_are_told(network, made, tmp_path, without_yosys):
+def test_phases_are_told(small, small_plan, tmp_path, without_yosys):
     told = Recorder()
-    emit(network, made, BOARD, BuildFolder(tmp_path / "board"), progress=told)
+    emit(small, small_plan, BOARD, BuildFolder(tmp_path / "board"), progress=told)
     assert told.phases[0] == "elaborate"
     assert len(told.phases) == 3

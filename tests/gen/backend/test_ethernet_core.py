@@ -12,7 +12,7 @@ from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from gen.link_options import Address, on_lan
 from gen.plan.planner import plan
-from tests.networks import tiny_network
+from tests.networks import conv_network
 
 
 def test_a_fast_line_gets_room_where_the_clock_is_slower():
@@ -51,9 +51,9 @@ def test_what_liteeth_says_is_passed_on():
 
 @pytest.mark.parametrize("name", ["arty_a7", "genesys2", "ecpix5_85"])
 def test_the_emitted_folder(tmp_path, name):
-    network, board = tiny_network(1), on_lan(BOARDS[name], Address())
+    network, board = conv_network(), on_lan(BOARDS[name], Address())
     folder = tmp_path / "out"
-    emit(network, plan(network, board), board, BuildFolder(folder))
+    emit(network, plan(network, board, fps=1000), board, BuildFolder(folder))
     manifest = json.loads((folder / "manifest.json").read_text())
     assert (manifest["link"], manifest["ip"], manifest["udp_port"]) == (
         "ethernet",

@@ -22,7 +22,7 @@ from tests.protocol.contents.updates import Updater, in_frames, spoilt, update
 
 KEY = random.Random(1).randbytes(16)
 CHECKS = [random.Random(2).getrandbits(64) for _ in range(3)]
-LOADS = 1 << 14
+LOADS = 1 << 12
 """Words that may wait to be looked at."""
 
 
