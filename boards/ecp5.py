@@ -46,6 +46,16 @@ ecppack=$(find_tool ecppack)
 """
 
 
+_LEGAL_RESETS = (
+    "dfflegalize -minsrst 16 -cell $_DFF_?_ 01 -cell $_DFF_?P?_ r -cell $_SDFF_?P?_ r "
+    "-cell $_DFFE_??_ 01 -cell $_DFFE_?P??_ r -cell $_SDFFE_?P??_ r"
+)
+"""Yosys command that leaves synchronous resets where they serve 16 flip-flops or more.
+
+Others follow from a value, such as the sign of a product: a LUT in front of the register is closer
+than its reset, and flip-flops of other resets may share the slice."""
+
+
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """Yosys commands from RTLIL to ECP5 cells.
 
@@ -62,7 +72,9 @@ def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     whole = f"synth_ecp5 -top {top}"
     return (
         KEEP_COPIES,
-        f"{whole} -run begin:map_luts",
+        f"{whole} -run begin:map_ffs",
+        _LEGAL_RESETS,
+        f"{whole} -run map_ffs:map_luts",
         "splitnets",
         f"{whole} -run map_luts:",
         "delete t:$scopeinfo",
