@@ -14,6 +14,7 @@ from boards.board import Board
 from gen.backend.emit import emit
 from gen.common.build_folder import BuildFolder
 from gen.common.console import run_app
+from gen.ir.network import QuantizedNetwork
 from gen.link_options import Address, on_lan
 from gen.plan.planner import plan
 from sim.frames import GeneratedBoard
@@ -22,11 +23,21 @@ from tests.harness.shared import locked, shared_folder
 from tests.networks import tiny_network
 
 
-def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> GeneratedBoard:
-    """The tiny network, generated for a board once."""
+def generated(
+    tmp_path_factory: pytest.TempPathFactory, name: str, network: QuantizedNetwork, target: Board
+) -> GeneratedBoard:
+    """A network, generated for a board once.
+
+    Parameters
+    ----------
+    tmp_path_factory : pytest.TempPathFactory
+    name : str
+        Of both together.
+    network : QuantizedNetwork
+    target : Board
+    """
     shared = shared_folder(tmp_path_factory, "boards")
     folder = BuildFolder(shared / name)
-    network = tiny_network(1)
     with locked(shared):
         if not folder.path.exists():
             emit(network, plan(network, target), target, folder)
@@ -36,7 +47,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, name: str, target: Board) -> 
 @pytest.fixture(scope="session")
 def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
     """The tiny network for an Arty A7 that takes coded frames too, its simulation compiled."""
-    board = tiny(tmp_path_factory, "tiny", replace(BOARDS["arty_a7"], coded=True))
+    board = generated(
+        tmp_path_factory, "tiny", tiny_network(1), replace(BOARDS["arty_a7"], coded=True)
+    )
     build(board.folder.sim_verilog, board.folder.simulation)
     return board
 
@@ -45,7 +58,7 @@ def tiny_board(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
 def tiny_on_ethernet(tmp_path_factory: pytest.TempPathFactory) -> GeneratedBoard:
     """The tiny network for an Arty A7 on Ethernet."""
     target = on_lan(BOARDS["arty_a7"], Address(ip="10.1.2.3", port=5000))
-    return tiny(tmp_path_factory, "tiny_ethernet", target)
+    return generated(tmp_path_factory, "tiny_ethernet", tiny_network(1), target)
 
 
 def run_command(monkeypatch: pytest.MonkeyPatch, app: typer.Typer, *arguments: object) -> int:

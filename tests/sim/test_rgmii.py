@@ -17,8 +17,8 @@ from sim.lan import EVERYBODY, Machine
 from sim.rgmii import TICK_HZ
 from sim.serve import Bridge
 from sim.simulator import Simulator
-from tests.generated import tiny
-from tests.networks import random_frames
+from tests.generated import generated
+from tests.networks import conv_network, random_frames
 from tests.sim.talk import Talk, ask, check, look_for, suffer_wrong_check_sequences
 
 
@@ -26,8 +26,9 @@ from tests.sim.talk import Talk, ask, check, look_for, suffer_wrong_check_sequen
     scope="module", params=["genesys2", pytest.param("ecpix5_85", marks=pytest.mark.slow)]
 )
 def board(request, tmp_path_factory):
+    """One convolution: what lies behind the shell is tested with links that are slower."""
     target = on_lan(BOARDS[request.param], Address())
-    return tiny(tmp_path_factory, f"tiny_{request.param}", target)
+    return generated(tmp_path_factory, f"conv_{request.param}", conv_network(), target)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def machine(library, board):
 
 def test_frames_at_the_rate_of_the_line(machine, board):
     """The line is faster than the shell: what comes together has to wait somewhere."""
-    frames = random_frames(board.network, 30, seed=3)
+    frames = random_frames(board.network, 50, seed=3)
     talk = Talk(machine, board.network)
     talk.run(frames)
     check(talk, board.network, frames)
