@@ -17,6 +17,8 @@ from protocol.packets import CHECK_BYTES, HEADER, Kind
 SEQUENCE_BITS = HEADER.bits["sequence"]
 INDEX_BITS = HEADER.bits["index"]
 COMMAND = data.StructLayout({"kind": 8, "sequence": SEQUENCE_BITS})
+
+
 _LENGTHS = ("empty", "single", "too_long")
 """What a payload may be, by its bytes."""
 _Edges: TypeAlias = tuple[Signal, Signal]
@@ -30,7 +32,10 @@ def _contents(info: DeviceInfo) -> data.StructLayout:
 
 
 class _State(enum.Enum):
-    """Bit 3: the header is there. Bit 2: no byte counts. What follows is far, and one gate each."""
+    """Bit 3: the header is there. Bit 2: no byte counts. What follows is far, and one gate each.
+
+    Whether the CRC matches, which is many bits, is in a register a cycle before it is asked.
+    """
 
     SKIP = 0b0000
     HEADER = 0b0001
@@ -155,7 +160,10 @@ class PacketReceiver(wiring.Component):
             crc.start.eq(crc.valid & first),
             right.eq(judged & matches),
         ]
-        m.d.sync += [matches.eq(crc.match_detected), self.o_bad.eq(bad | (judged & ~matches))]
+        m.d.sync += [
+            matches.eq(crc.match_detected),
+            self.o_bad.eq(bad | (judged & ~matches)),
+        ]
         # A byte that is not of it has left at the other end before the header is looked at.
         with m.If(self.i.valid & ~state[3]):
             m.d.sync += header.eq(Cat(header.as_value()[8:], byte))
@@ -333,7 +341,8 @@ class PacketReceiver(wiring.Component):
         place, within = Signal(range(info.credits)), Signal(range(info.chunk), reset_less=True)
         here = self._contents(m, kept, contents, place)
         some, opened, at_end = Signal(), Signal(), Signal(reset_less=True)
-        left, fetch, freed = Signal(contents.shape(), reset_less=True), Signal(), Signal()
+        left = Signal(contents.shape(), reset_less=True)
+        fetch, freed = Signal(), Signal()
         m.d.comb += [
             fetch.eq(opened & (~self.o.valid | self.o.ready)),
             freed.eq(fetch & at_end),

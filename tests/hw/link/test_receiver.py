@@ -58,28 +58,3 @@ def test_a_damaged_packet_is_counted(at: int):
     data = bytearray(Packet(Kind.INFO, 7).encode())
     data[at] ^= 1
     assert played(bytes(data), 0.2) == ([], 2)
-
-
-def test_a_packet_takes_a_cycle_a_byte_and_four_more():
-    receiver = PacketReceiver(INFO)
-    data = Packet(Kind.INFO, 7).encode()
-    waits = []
-
-    async def send(ctx):
-        for index, byte in enumerate(2 * data):
-            ctx.set(receiver.i.valid, 1)
-            ctx.set(receiver.i.payload, {"byte": byte, "first": not index % len(data), "last": 0})
-            waited = 0
-            while not ctx.get(receiver.i.ready):
-                await ctx.tick()
-                waited += 1
-            waits.append(waited)
-            await ctx.tick()
-
-    simulator = Simulator(receiver)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(send)
-    simulator.run()
-    # Two behind the header, and two behind the packet.
-    assert sum(waits) == 2 + 2 + 2
-    assert max(waits) == 2
