@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal
+from amaranth.hdl import Module, Shape, ShapeLike, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -94,13 +94,12 @@ class Padder(wiring.Component):
         m.submodules.column = column = Counter(width + left + right, [column_span])
         m.submodules.chunk = chunk = Counter(self._chunks)
 
-        # Where the next transfer comes from: the frame, or, but before its first pixel, the border.
-        inside, border = Signal(init=row.o_inside.init & column.o_inside.init), Signal()
-        follows, ends, step = Signal(), Signal(), Signal()
+        first = Signal(init=1)
+        inside = Signal()
+        step = Signal()
         m.d.comb += [
-            follows.eq(Mux(column.o_last, row.o_follows, row.o_inside) & column.o_follows),
-            ends.eq(row.i_step & row.o_last),
-            self.o.valid.eq(self.i.valid | border),
+            inside.eq(row.o_inside & column.o_inside),
+            self.o.valid.eq(self.i.valid | ~(inside | first)),
             self.i.ready.eq(inside & self.o.ready),
             step.eq(self.o.valid & self.o.ready),
             chunk.i_step.eq(step),
@@ -108,9 +107,7 @@ class Padder(wiring.Component):
             row.i_step.eq(column.i_step & column.o_last),
         ]
         with m.If(step):
-            m.d.sync += border.eq(~inside)
-        with m.If(column.i_step):
-            m.d.sync += [inside.eq(follows), border.eq(~follows & ~ends)]
+            m.d.sync += first.eq(row.i_step & row.o_last)
         with m.If(inside):
             m.d.comb += self.o.payload.eq(self.i.payload)
         with m.Else():

@@ -7,7 +7,6 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.stream.skid_buffer import SkidBuffer
 from protocol.packets import ESCAPE, FLAG, FLIP
 
 BYTE = stream.Signature(8)
@@ -20,14 +19,13 @@ The end follows from the header, so a link that cannot tell it leaves ``last`` l
 
 
 class Deframer(wiring.Component):
-    """Packets out of a byte stream. One byte a cycle, latency 2.
+    """Packets out of a byte stream. One byte a cycle, latency 1.
 
     It is where the line's bytes come from, and needs no reset: the next flag begins a packet.
 
     Members
     -------
     i : In(stream.Signature(8))
-        ``ready`` is a register: the line's pins may be far away.
     o : Out(PACKETS)
         A register. ``last`` is low. Bytes between the end of a packet and the next flag come, too.
     """
@@ -38,25 +36,23 @@ class Deframer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        m.submodules.skid = skid = SkidBuffer(8)
-        wiring.connect(m, wiring.flipped(self.i), skid.i)
         first, escaped = Signal(reset_less=True), Signal(reset_less=True)
-        byte = skid.o.payload
+        byte = self.i.payload
         flag = byte == FLAG
         special = flag | (byte == ESCAPE)
         valid, held = Signal(reset_less=True), Signal(PACKET_BYTE, reset_less=True)
         m.d.comb += [
             self.o.valid.eq(valid),
             self.o.payload.eq(held),
-            skid.o.ready.eq(~valid | self.o.ready),
+            self.i.ready.eq(~valid | self.o.ready),
         ]
-        with m.If(skid.o.ready):
+        with m.If(self.i.ready):
             m.d.sync += [
-                valid.eq(skid.o.valid & ~special),
+                valid.eq(self.i.valid & ~special),
                 held.byte.eq(byte ^ Mux(escaped, FLIP, 0)),
                 held.first.eq(first),
             ]
-            with m.If(skid.o.valid):
+            with m.If(self.i.valid):
                 m.d.sync += [
                     escaped.eq(special & ~flag),
                     first.eq(flag | (first & special)),

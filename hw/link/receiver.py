@@ -32,10 +32,7 @@ def _contents(info: DeviceInfo) -> data.StructLayout:
 
 
 class _State(enum.Enum):
-    """Bit 3: the header is there. Bit 2: no byte counts. What follows is far, and one gate each.
-
-    Whether the CRC matches, which is many bits, is in a register a cycle before it is asked.
-    """
+    """Bit 3: the header is there. Bit 2: no byte counts. What follows is far, and one gate each."""
 
     SKIP = 0b0000
     HEADER = 0b0001
@@ -43,7 +40,6 @@ class _State(enum.Enum):
     DECIDE = 0b1101
     PAYLOAD = 0b1000
     CHECK = 0b1001
-    MATCH = 0b1011
     JUDGE = 0b1010
 
 
@@ -51,7 +47,7 @@ class PacketReceiver(wiring.Component):
     """Takes frames' packets in order, each into a place of its own if its CRC is right.
 
     A packet that is not the next one, or for which there is no place, is dropped: nothing that the
-    host sends makes it wait. One byte a cycle in, less four cycles a packet; one byte a cycle
+    host sends makes it wait. One byte a cycle in, less three cycles a packet; one byte a cycle
     out, less one cycle a packet. What a header means is in registers before anything follows from
     it, and so are the ends of all that is counted: no decision takes more than its own gate.
 
@@ -151,19 +147,16 @@ class PacketReceiver(wiring.Component):
         taken = self.i.valid & self.i.ready
         skips, judged = state == _State.SKIP, state == _State.JUDGE
         listens = state.matches(_State.HEADER, _State.PAYLOAD, _State.CHECK)
-        bad, matches = Signal(), Signal(reset_less=True)
+        bad = Signal()
         m.d.comb += [
             self.i.ready.eq(skips | (listens & ~first)),
             crc.data.eq(byte),
             # It may count what comes while it is looked at: it begins again with a packet.
             crc.valid.eq(self.i.valid & ~state[2]),
             crc.start.eq(crc.valid & first),
-            right.eq(judged & matches),
+            right.eq(judged & crc.match_detected),
         ]
-        m.d.sync += [
-            matches.eq(crc.match_detected),
-            self.o_bad.eq(bad | (judged & ~matches)),
-        ]
+        m.d.sync += self.o_bad.eq(bad | (judged & ~crc.match_detected))
         # A byte that is not of it has left at the other end before the header is looked at.
         with m.If(self.i.valid & ~state[3]):
             m.d.sync += header.eq(Cat(header.as_value()[8:], byte))
@@ -204,8 +197,6 @@ class PacketReceiver(wiring.Component):
             with m.Case(_State.PAYLOAD), m.If(taken & at_end):
                 m.d.sync += [left.eq(CHECK_BYTES), state.eq(_State.CHECK)]
             with m.Case(_State.CHECK), m.If(taken & at_end):
-                m.d.sync += state.eq(_State.MATCH)
-            with m.Case(_State.MATCH):
                 m.d.sync += state.eq(_State.JUDGE)
             with m.Case(_State.JUDGE):
                 m.d.sync += state.eq(_State.SKIP)

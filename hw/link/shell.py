@@ -71,7 +71,7 @@ class Shell(wiring.Component):
     Members
     -------
     i, o : In, Out(PACKETS)
-        From and to the host. Bytes are taken whatever the accelerator does, less four cycles a
+        From and to the host. Bytes are taken whatever the accelerator does, less three cycles a
         packet.
     i_lost : In(1)
         For one cycle: the line lost a byte or damaged a datagram.
@@ -241,10 +241,8 @@ class Shell(wiring.Component):
         wrong = []
         for name, event in events.items():
             happened = Signal(name=f"{name}_now", reset_less=True)
-            # A cycle for the way to the counter, and one for the counting.
-            counts = Signal(name=f"{name}_counts", reset_less=True)
             count = Signal(STATISTICS.bits[name], name=name, reset_less=True)
-            m.d.sync += [happened.eq(event), counts.eq(happened), count.eq(count + counts)]
+            m.d.sync += [happened.eq(event), count.eq(count + happened)]
             m.d.comb += statistics[name].eq(count)
             wrong += [happened] if name in ("bad", "dropped", "lost") else []
         with m.If(Cat(wrong).any()):

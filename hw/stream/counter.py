@@ -29,8 +29,6 @@ class Counter(wiring.Component):
         The count is ``size - 1``.
     o_inside : Out(len(spans))
         Bit k: the count is in ``range(*spans[k])``. At least one bit, 0 without spans.
-    o_follows : Out(len(spans))
-        What ``o_inside`` is behind the next step; not a register.
 
     Raises
     ------
@@ -53,29 +51,26 @@ class Counter(wiring.Component):
                 "o_count": Out(range(max(size, 2))),
                 "o_last": Out(1, init=size == 1),
                 "o_inside": Out(max(len(self._spans), 1), init=inside),
-                "o_follows": Out(max(len(self._spans), 1)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Build the hardware."""
         m = Module()
-        m.d.comb += self.o_follows.eq(self.o_inside)
         if self._size == 1:
             return m
         count, last = self.o_count, self._size - 1
-        for k, (start, stop) in enumerate(self._spans):
-            # A span that begins at 0 is entered from the last count.
-            with m.If(count == (start - 1) % self._size):
-                m.d.comb += self.o_follows[k].eq(1)
-            with m.Elif(count == stop - 1):
-                m.d.comb += self.o_follows[k].eq(0)
         with m.If(self.i_step):
             m.d.sync += [
                 count.eq(Mux(self.o_last, 0, count + 1)),
                 self.o_last.eq(count == last - 1),
-                self.o_inside.eq(self.o_follows),
             ]
+            for k, (start, stop) in enumerate(self._spans):
+                # A span that begins at 0 is entered from the last count.
+                with m.If(count == (start - 1) % self._size):
+                    m.d.sync += self.o_inside[k].eq(1)
+                with m.Elif(count == stop - 1):
+                    m.d.sync += self.o_inside[k].eq(0)
         return m
 
 
