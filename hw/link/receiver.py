@@ -18,7 +18,6 @@ SEQUENCE_BITS = HEADER.bits["sequence"]
 INDEX_BITS = HEADER.bits["index"]
 COMMAND = data.StructLayout({"kind": 8, "sequence": SEQUENCE_BITS})
 
-
 _LENGTHS = ("empty", "single", "too_long")
 """What a payload may be, by its bytes."""
 _Edges: TypeAlias = tuple[Signal, Signal]
