@@ -20,6 +20,9 @@ class BitReader(wiring.Component):
 
     A byte a cycle comes in while up to 17 bits are taken. To be reset between two frames.
 
+    A byte waits for a cycle in a register that is turned with the window, so that it need not be
+    turned on its way into it: the bits of a code are taken in the same cycle.
+
     Members
     -------
     i : In(CODED)
@@ -33,9 +36,9 @@ class BitReader(wiring.Component):
     o_enough : Out(1)
         All bits of ``o_window`` are there. Follows from registers, as ``o_window`` does.
     o_ended : Out(1)
-        The last byte is in.
+        The last byte has been taken.
     o_spent : Out(1)
-        It is, and what is left is its padding.
+        It has, and what is left is its padding.
     """
 
     i: In(CODED)
@@ -52,24 +55,34 @@ class BitReader(wiring.Component):
         # What is behind the bits at hand is always ones.
         window = Signal(WINDOW, init=-1)
         count = Signal(range(-WINDOW, WINDOW + 1))
+        # How many bits there are beyond a code, and places beyond a byte's; less than none, if
+        # there is no code and no room. Counters of their own, since their signs decide at once.
         spare = Signal(range(-WINDOW - LONGEST, WINDOW - LONGEST + 1), init=-LONGEST)
+        room = Signal(range(-8, ROOM + WINDOW + 1), init=ROOM)
         missed = Signal()
-        fill = self.i.valid & self.i.ready
-        byte = (fill, self.i.payload.byte)
+        waits, turned = Signal(), Signal(8)
+        fits, fill, take = Signal(), Signal(), Signal()
+        added = Mux(fill, 8, 0)
+        complete = self.o_ended & ~waits
         m.d.comb += [
-            self.i.ready.eq((count[:-1] <= ROOM) & ~self.o_ended),
+            fits.eq(room >= 0),
+            fill.eq(waits & fits),
+            self.i.ready.eq((~waits | fits) & ~self.o_ended),
+            take.eq(self.i.valid & self.i.ready),
             self.o_window.eq(window[-LONGEST:]),
-            self.o_enough.eq(self.o_ended | (spare >= 0)),
-            self.o_spent.eq(
-                self.o_ended & ~missed & ~count[3:].any() & window[-8:].all(),
-            ),
+            self.o_enough.eq(complete | (spare >= 0)),
+            self.o_spent.eq(complete & ~missed & ~count[3:].any() & window[-8:].all()),
         ]
+        came = _turn(m, self.i.payload.byte, -count[:3], "came")
         m.d.sync += [
-            window.eq(_shift(m, _insert(m, window, count, byte), self.i_length)),
-            count.eq((count + Mux(fill, 8, 0)) - self.i_length),
-            spare.eq((spare + Mux(fill, 8, 0)) - self.i_length),
+            waits.eq(take | (waits & ~fits)),
+            turned.eq(_turn(m, Mux(take, came, turned), self.i_length, "turned")),
+            window.eq(_shift(m, _insert(m, window, count, (fill, turned)), self.i_length)),
+            count.eq((count + added) - self.i_length),
+            spare.eq((spare + added) - self.i_length),
+            room.eq((room - added) + self.i_length),
             missed.eq(missed | (count < 0)),
-            self.o_ended.eq(self.o_ended | self.i_end | (fill & self.i.payload.last)),
+            self.o_ended.eq(self.o_ended | self.i_end | (take & self.i.payload.last)),
         ]
         return m
 
@@ -82,24 +95,40 @@ def _insert(m: Module, window: Signal, count: Signal, byte: tuple[Value, Value])
     m : Module
     window, count : Signal
     byte : (Value, Value)
-        Whether there is one, and the byte.
+        Whether there is one, and the byte, turned right by ``count``.
     """
-    fill, bits = byte
+    fill, turned = byte
     whole, part = count[3:5], count[:3]
-    turned, filled = Signal(8), Signal(WINDOW)
-    # Whether a byte begins in this row of eight places, and up to which place in a row.
+    filled = Signal(WINDOW)
+    # Whether a byte would begin in this row of eight places, and up to which place in a row.
     row = [Signal(name=f"row{number}") for number in range(WINDOW // 8)]
     begun = [Signal(name=f"begun{place}") for place in range(8)]
-    m.d.comb += turned.eq(Cat(bits, bits) >> part)
-    m.d.comb += [here.eq(fill & (whole == number)) for number, here in enumerate(row)]
+    m.d.comb += [here.eq(whole == number) for number, here in enumerate(row)]
     m.d.comb += [here.eq(part <= place) for place, here in enumerate(begun)]
     for place in range(WINDOW):
         number, within = divmod(place, 8)
         # Of a byte that began in the row before.
         goes_on = row[number - 1] & ~begun[within] if number else Const(0, 1)
-        covered = (row[number] & begun[within]) | goes_on
+        covered = fill & ((row[number] & begun[within]) | goes_on)
         m.d.comb += filled[-1 - place].eq(Mux(covered, turned[7 - within], window[-1 - place]))
     return filled
+
+
+def _turn(m: Module, byte: Value, by: Value, name: str) -> Value:
+    """A byte rotated left, by up to seven places.
+
+    Parameters
+    ----------
+    m : Module
+    byte, by : Value
+    name : str
+        Of its steps.
+    """
+    for bit in range(3):
+        turned = Signal(8, name=f"{name}{1 << bit}")
+        m.d.comb += turned.eq(Mux(by[bit], byte.rotate_left(1 << bit), byte))
+        byte = turned
+    return byte
 
 
 def _shift(m: Module, value: Signal, length: Value) -> Signal:
