@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from boards.board import Board, Resources
 from boards.parts import Part
+from hw.arith.mult18 import Mult18x18d
 from hw.stream.dp16kd import Dp16kd
 from hw.stream.ramb import Ramb
 
@@ -27,6 +28,7 @@ class Dp16kdEcp5:
     """The same of an ECP5."""
 
     block_ram = Dp16kd
+    multiplier = Mult18x18d
 
 
 CHIPS = {"xc7": Ramb7Series, "ecp5": Dp16kdEcp5}

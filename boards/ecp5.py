@@ -11,6 +11,7 @@ from amaranth.vendor import LatticeECP5Platform
 from boards.board import TOP, BuildStep
 from boards.pll import find_pll, pll
 from boards.sources import KEEP_COPIES, TIMING_NOT_MET, place_and_route, sources
+from hw.arith.mult18 import Mult18x18d
 from hw.stream.dp16kd import Dp16kd
 
 _OPEN = """\
@@ -88,6 +89,7 @@ class Ecp5Platform(LatticeECP5Platform):
     """
 
     block_ram = Dp16kd
+    multiplier = Mult18x18d
     build_steps = (BuildStep("sh build_open.sh", "build the bitstream, as --bitstream does"),)
 
     @property

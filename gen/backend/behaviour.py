@@ -14,7 +14,7 @@ from pathlib import Path
 
 from amaranth.back import rtlil
 
-from hw.arith import dsp48
+from hw.arith import dsp48, mult18
 from hw.stream import dp16kd, ramb
 from hw.stream.block_ram import Block
 
@@ -73,18 +73,25 @@ def behavioural(path: Path, folder: Path) -> list[str]:
     if not path.is_file():
         return []
     text = path.read_text()
-    return [*_dsp_models(text, folder), *block_ram_models(text, folder)]
+    return [*_multiplier_models(text, folder), *block_ram_models(text, folder)]
 
 
-def _dsp_models(text: str, folder: Path) -> list[str]:
-    """Commands for all DSP48E1s, which are alike."""
-    if f"cell \\{dsp48.CELL} " not in text:
-        return []
-    behaviour = folder / "dsp.il"
-    model = dsp48.BehaviouralDSP48E1()
-    behaviour.write_text(rtlil.convert(model, name=dsp48.CELL, emit_src=False))
-    unset = " ".join(f"-unset {name}" for name in dsp48.PARAMETER_NAMES)
-    return [f'read_rtlil "{behaviour}"', f"proc {dsp48.CELL}", f"setparam {unset} t:{dsp48.CELL}"]
+_MULTIPLIERS = {
+    dsp48.CELL: (dsp48.BehaviouralDSP48E1, dsp48.PARAMETER_NAMES),
+    mult18.CELL: (mult18.BehaviouralMult18x18d, mult18.PARAMETER_NAMES),
+}
+"""The model of each type, and what an instance sets that it does not have."""
+
+
+def _multiplier_models(text: str, folder: Path) -> list[str]:
+    """Commands for multipliers, which are alike in a design."""
+    for cell, (model, parameters) in _MULTIPLIERS.items():
+        if f"cell \\{cell} " in text:
+            behaviour = folder / "multiplier.il"
+            behaviour.write_text(rtlil.convert(model(), name=cell, emit_src=False))
+            unset = " ".join(f"-unset {name}" for name in parameters)
+            return [f'read_rtlil "{behaviour}"', f"proc {cell}", f"setparam {unset} t:{cell}"]
+    return []
 
 
 def block_ram_models(text: str, folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from amaranth.hdl import unsigned
 from boards.board import Resources
 from gen.cost.coefficients import Coefficients, Group
 from hw.arith.digits import chain_widths, chains, digits
-from hw.arith.mac import PRODUCT_BITS, MacConfig, MultiplierKind
+from hw.arith.mac import PRODUCT_BITS, MacConfig, MultiplierKind, mult18_offset
 from hw.layers.matvec import ROM_LATENCY
 
 
@@ -45,11 +45,16 @@ def _dsp48e1(config: MacConfig, coefficients: Coefficients) -> Resources:
 
 
 def _mult18x18d(config: MacConfig, coefficients: Coefficients) -> Resources:
+    """A multiplier's own registers, at its operands and behind its product, cost nothing."""
     bits, rows = config.weight_bits, config.pe
     product = bits + PRODUCT_BITS
     adders = _adders(config, config.simd, product)
-    apart = rows * config.simd * product / 2 if config.rows_per_multiplier == 2 else 0
-    registers = rows * config.simd * (2 * bits + 2 * product)
+    packed = config.rows_per_multiplier == 2
+    apart = rows * config.simd * product / 2 if packed else 0
+    operand = mult18_offset(bits) + bits + 1 if packed else bits
+    # Weights, the product on its way back, the products of its rows, and activations that wait.
+    registers = config.multipliers * (operand + operand + PRODUCT_BITS)
+    registers += rows * config.simd * product + 2 * 8 * config.activations
     return Resources(round(adders + apart), adders + registers, config.multipliers, 0)
 
 

@@ -322,10 +322,10 @@ class MacArray(wiring.Component):
         config, weights = self.config, self.i_weights
         if config.depthwise:
             words = [weights.word_select(row, self._bits) for row in range(config.pe)]
-            pairs = zip(words, self.i_x, strict=True)
-            totals = [self._totals(m, word, 1, [x])[0] for word, x in pairs]
+            pairs = enumerate(zip(words, self.i_x, strict=True))
+            totals = [self._totals(m, word, 1, {row: x})[0] for row, (word, x) in pairs]
         else:
-            totals = self._totals(m, weights, config.pe, list(self.i_x))
+            totals = self._totals(m, weights, config.pe, dict(enumerate(self.i_x)))
         bits = config.accumulator_bits
         begins = copies(m, begin, -(-config.pe * bits // MOST_LOADS), "begin")
         for row, total in enumerate(totals):
@@ -335,17 +335,22 @@ class MacArray(wiring.Component):
             m.d.sync += sum_.eq(Mux(mine, 0, sum_) + total)
             m.d.comb += self.o_sums[row].eq(sum_)
 
-    def _totals(self, m: Module, weights: Value, rows: int, x: list[Value]) -> list[Signal]:
-        """Sums of the products of so many rows, which share their activations."""
+    def _totals(self, m: Module, weights: Value, rows: int, x: dict[int, Value]) -> list[Signal]:
+        """Sums of the products of so many rows, which share their activations.
+
+        These are by their places among all activations.
+        """
         if self.config.kind == "lut":
-            return digit_totals(m, weights, self._bits, x)
+            return digit_totals(m, weights, self._bits, list(x.values()))
         columns = []
-        for column, value in enumerate(x):
+        for column, (place, value) in enumerate(x.items()):
             mine = [self._weight(weights, row, column) for row in range(rows)]
-            columns.append(self._mult18_products(m, mine, value))
+            columns.append(self._mult18_products(m, mine, value, f"products{place}"))
         return [adder_tree(m, list(products)) for products in zip(*columns, strict=True)]
 
-    def _mult18_products(self, m: Module, weights: list[Value], x: Value) -> list[Signal]:
+    def _mult18_products(
+        self, m: Module, weights: list[Value], x: Value, name: str
+    ) -> list[Signal]:
         """Products, two a multiplier where they fit."""
         late_x = later(m, later(m, x))
         offset, bits = mult18_offset(self._bits), self._bits + PRODUCT_BITS
@@ -356,7 +361,7 @@ class MacArray(wiring.Component):
             operand = Signal(signed(width), reset_less=True)
             m.d.sync += operand.eq(mine[0] if len(mine) == 1 else (mine[1] << offset) + mine[0])
             small = operand[: multiply.SMALL_OPERAND].as_signed()
-            both = multiply.multiply(m, small, late_x, "both")
+            both = multiply.multiply(m, small, late_x, f"{name}_{start}")
             parts = [both] if len(mine) == 1 else dsp48.separate(both, offset, bits)
             for part in parts:
                 product = Signal(signed(bits), reset_less=True)

@@ -115,7 +115,7 @@ class Add(wiring.Component):
             value = Signal.like(port.payload[lane], name=name, reset_less=True)
             m.d.sync += value.eq(port.payload[lane])
             name = f"product{len(products)}_{lane}"
-            products.append(multiply.multiply(m, value, multiplier, name))
+            products.append(multiply.multiply_enabled(m, value, multiplier, name))
         exact_total = products[0] + products[1]
         total = Signal(exact_total.shape(), name=f"total_{lane}", reset_less=True)
         exact_rounded = (total + self._rounding).shift_right(self._shift)

@@ -190,12 +190,12 @@ class Requantise(wiring.Component):
         m.d.comb += results.i_push.eq(arrived[-1])
         for lane in range(self._lanes):
             constant = constants.o_data[lane * entry : (lane + 1) * entry]
-            code = self._lane(m, self.i.payload[lane], constant)
+            code = self._lane(m, self.i.payload[lane], constant, lane)
             m.d.comb += results.i_payload[lane].eq(code)
         wiring.connect(m, results.o, wiring.flipped(self.o))
         return m
 
-    def _lane(self, m: Module, accumulator: Value, constant: Value) -> Signal:
+    def _lane(self, m: Module, accumulator: Value, constant: Value, lane: int) -> Signal:
         """The pipeline of one lane: add, multiply, round and shift, clamp."""
         value = later(m, accumulator)
         bias, multiplier = constant[16:].as_signed(), constant[:16]
@@ -206,7 +206,7 @@ class Requantise(wiring.Component):
             m.submodules += instance
             m.d.comb += operands
         else:
-            total = self._inferred(m, value, bias, multiplier)
+            total = self._by_parts(m, value, bias, multiplier, lane)
         width = max(self._sum_width + 16 - self._shift, 1) + 1
         shifted = Signal(signed(width))
         m.d.comb += shifted.eq(total >> self._shift)
@@ -219,8 +219,10 @@ class Requantise(wiring.Component):
             m.d.sync += code.eq(shifted)
         return code
 
-    def _inferred(self, m: Module, value: Value, bias: Value, multiplier: Value) -> Signal:
-        """Six stages that a synthesis tool finds multipliers in.
+    def _by_parts(
+        self, m: Module, value: Value, bias: Value, multiplier: Value, lane: int
+    ) -> Signal:
+        """Adders and multipliers, each a stage or more of its own.
 
         A sum too wide for a small one is split, so that its two products get a cycle to be added.
         """
@@ -229,9 +231,11 @@ class Requantise(wiring.Component):
         biased = Signal(signed(self._sum_width), reset_less=True)
         m.d.sync += biased.eq(value + bias)
         late_multiplier = later(m, multiplier)
-        product = multiply.multiply(m, biased[split:].as_signed(), late_multiplier, "product")
+        product = multiply.multiply(
+            m, biased[split:].as_signed(), late_multiplier, f"product{lane}"
+        )
         if split:
-            low = multiply.multiply(m, biased[:split], late_multiplier, "low")
+            low = multiply.multiply(m, biased[:split], late_multiplier, f"low{lane}")
             product = Cat(low[:split], product + low[split:]).as_signed()
         exact = Signal(signed(self._sum_width + 16), reset_less=True)
         m.d.sync += exact.eq(product)

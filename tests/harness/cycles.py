@@ -7,7 +7,7 @@ from pathlib import Path
 from amaranth.hdl import ClockDomain, Elaboratable, Module, Value
 from amaranth.sim import Simulator
 
-from hw.arith import dsp48
+from hw.arith import dsp48, mult18
 from hw.stream.dp16kd import BehaviouralDp16kd
 from hw.stream.ramb import CELLS as RAMB_CELLS
 from hw.stream.ramb import BehaviouralRamb
@@ -72,6 +72,9 @@ class BehaviouralInstance(Elaboratable):
         if cell == dsp48.CELL:
             assert {*found["p"]} == {*dsp48.PARAMETER_NAMES}
             self._model: Elaboratable = dsp48.BehaviouralDSP48E1()
+        elif cell == mult18.CELL:
+            assert {*found["p"]} == {*mult18.PARAMETER_NAMES}
+            self._model = mult18.BehaviouralMult18x18d()
         else:
             numbers = {n: getattr(value, "value", value) for n, value in found["p"].items()}
             ramb = cell in RAMB_CELLS
