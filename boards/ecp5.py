@@ -57,6 +57,10 @@ Others follow from a value, such as the sign of a product: a LUT in front of the
 than its reset, and flip-flops of other resets may share the slice."""
 
 
+_TIMING_DRIVEN = ("--placer-heap-timingweight", "40", "--router", "router2", "--tmg-ripup")
+"""Options of nextpnr that weigh slow paths more: unless told, its placer weighs them by 10."""
+
+
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
     """Yosys commands from RTLIL to ECP5 cells.
 
@@ -175,7 +179,8 @@ class Ecp5Platform(LatticeECP5Platform):
         package = self._nextpnr_package_options[self.package].upper()
         return (
             *(device, "--package", package, "--speed", self.speed),
-            *("--lpf", "top.lpf", "--json", "top.json", "--router", "router2"),
+            *("--lpf", "top.lpf", "--json", "top.json"),
+            *_TIMING_DRIVEN,
             *("--textcfg", "top.config", "--report", "timing.json"),
         )
 
