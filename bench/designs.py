@@ -14,6 +14,7 @@ from gen.backend.synth import SYNTHESIS
 from gen.common.build_folder import BuildFolder
 from gen.formats.default import default_network
 from gen.ir.network import QuantizedNetwork
+from gen.plan.linked import LinkedGoal
 from gen.plan.plan import Plan
 from gen.plan.planner import UTILISATION, plan
 from gen.timing.netlist import Netlist, read_netlist
@@ -42,10 +43,46 @@ def emitted(
     """
     network = network or default_network()
     made = plan(network, board, fps=fps, utilisation=utilisation)
-    with tempfile.TemporaryDirectory(prefix="firebrick-bench-") as scratch:
-        folder = BuildFolder(Path(scratch) / board.name)
+    with _scratch(board) as folder:
         emit(network, made, board, folder, key=key)
         yield made, folder
+
+
+@contextmanager
+def generated(
+    linked: LinkedGoal, network: QuantizedNetwork | None = None
+) -> Iterator[tuple[Board, Plan, BuildFolder]]:
+    """What ``python -m gen`` makes: the board takes coded frames where its link needs them.
+
+    Parameters
+    ----------
+    linked : LinkedGoal
+    network : QuantizedNetwork, optional
+        The default if not given.
+
+    Returns
+    -------
+    board : Board
+    plan : Plan
+    folder : BuildFolder
+        With the sources; it is gone afterwards.
+
+    Raises
+    ------
+    FirebrickError
+        If the network does not fit.
+    """
+    network = network or default_network()
+    goal, made = linked.plan(network)
+    with _scratch(goal.board) as folder:
+        emit(network, made, goal.board, folder)
+        yield goal.board, made, folder
+
+
+@contextmanager
+def _scratch(board: Board) -> Iterator[BuildFolder]:
+    with tempfile.TemporaryDirectory(prefix="firebrick-bench-") as scratch:
+        yield BuildFolder(Path(scratch) / board.name)
 
 
 def flat_netlist(folder: BuildFolder, family: Family) -> Netlist:

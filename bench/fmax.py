@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.designs import emitted, flat_netlist
+from bench.designs import flat_netlist, generated
 from boards import BOARDS
-from boards.board import TOP, Board
+from boards.board import TOP
+from gen.backend.cells import CellCount, count_cells
 from gen.backend.place_and_route import build_ecp5
 from gen.backend.routing import ClockRate, Routing
 from gen.compile import Request, compile_network
 from gen.ir.network import QuantizedNetwork
 from gen.ir.widths import Widths
 from gen.link_options import Address, on_lan
+from gen.plan.linked import LinkedGoal
 from gen.plan.plan import Plan
-from gen.plan.planner import UTILISATION
+from gen.plan.planner import UTILISATION, Goal
 from gen.timing.estimate import Estimate, estimate
 from gen.timing.netlist import read_netlist
 from gen.timing.report import short
@@ -39,6 +42,8 @@ class Case:
     title, board : str
     fps : float or None
         Frames a second to plan for; as many as fit if None.
+    clock_hz : int or None
+        The board's if None.
     ethernet : bool
         Linked by Ethernet, not by a UART.
     v1_1 : bool
@@ -49,15 +54,20 @@ class Case:
     title: str
     board: str
     fps: float | None = None
+    clock_hz: int | None = None
     ethernet: bool = False
     v1_1: bool = False
     utilisation: float = UTILISATION
 
     @property
-    def target(self) -> Board:
-        """The board with its link."""
+    def goal(self) -> LinkedGoal:
+        """What is planned: as by ``python -m gen`` with these options."""
         board = BOARDS[self.board]
-        return on_lan(board, Address()) if self.ethernet else board
+        if self.ethernet:
+            board = on_lan(board, Address())
+        goal = Goal(board, fps=self.fps, utilisation=self.utilisation)
+        linked = LinkedGoal(goal, usual_baud=not self.ethernet)
+        return linked.at(self.clock_hz or board.clock_hz)
 
     def network(self, shared: Path) -> QuantizedNetwork | None:
         """The network, or None for the default; ``shared`` has the models."""
@@ -68,7 +78,7 @@ class Case:
 
 
 CASES = (
-    Case("default, 200 frames/s", "ulx3s_85", fps=200),
+    Case("default, 200 frames/s", "ulx3s_85", fps=200, clock_hz=100_000_000),
     Case("default, full speed", "ulx3s_85"),
     Case("default, UART", "ecpix5_85", fps=200),
     Case("default, Ethernet", "ecpix5_85", fps=200, ethernet=True),
@@ -87,18 +97,22 @@ class Found:
     ----------
     made : Plan
     timing : Estimate
+    cells : CellCount
+        What Yosys makes of it.
     routing : Routing or None
         None if it was not routed.
     """
 
     made: Plan
     timing: Estimate
+    cells: CellCount
     routing: Routing | None
 
     def to_entry(self) -> dict[str, Any]:
         """All of it for a JSON file."""
         return {
             "planned_mhz": self.made.clock_hz / 1e6,
+            "cells": vars(self.cells),
             "estimate": self.timing.to_entry(),
             "routing": None if self.routing is None else vars(self.routing),
         }
@@ -146,18 +160,22 @@ def measure(case: Case, shared: Path) -> Found:
     FirebrickError
         If a tool is missing or fails.
     """
-    board = case.target
-    with emitted(board, case.network(shared), case.fps, case.utilisation) as (made, folder):
-        if board.family != "ecp5":
-            return Found(made, estimate(flat_netlist(folder, board.family), board.family), None)
-        routing = build_ecp5(folder, board, detailed=True)
-        netlist = read_netlist([folder.path / "top.json"], TOP)
-        return Found(made, estimate(netlist, board.family), routing)
+    with generated(case.goal, case.network(shared)) as (board, made, folder):
+        if board.family == "ecp5":
+            routing = build_ecp5(folder, board, detailed=True)
+            netlist = read_netlist([folder.path / "top.json"], TOP)
+        else:
+            routing, netlist = None, flat_netlist(folder, board.family)
+    cells = count_cells(board.family, Counter(cell.kind for cell in netlist.cells))
+    return Found(made, estimate(netlist, board.family), cells, routing)
 
 
 def _table(found: dict[str, Found]) -> Table:
     table = Table("design")
-    for title in ("estimated ns", "MHz", "planned", "routed", "frames/s routed", "with reset"):
+    for title in (
+        *("estimated ns", "MHz", "planned", "routed", "frames/s routed"),
+        *("LUT", "FF", "with reset"),
+    ):
         table.add_column(title, justify="right", no_wrap=True)
     for title, one in found.items():
         timing, rate = one.timing, _rate(one)
@@ -168,6 +186,8 @@ def _table(found: dict[str, Found]) -> Table:
             f"{one.made.clock_hz / 1e6:g}",
             "-" if rate is None else f"{rate.achieved:.1f}",
             "-" if rate is None else f"{rate.achieved * 1e6 / one.made.cycles:.1f}",
+            f"{one.cells.lut}",
+            f"{one.cells.ff}",
             f"{timing.reset / timing.flip_flops:.1%}",
         )
     return table

@@ -9,6 +9,7 @@ from bench import fmax
 from bench.fmax import CASES, Case, Found, measure
 from bench.link_cases import light_network
 from boards import BOARDS
+from gen.backend.cells import CellCount
 from gen.backend.routing import ClockRate, Routing
 from gen.plan.planner import plan
 from gen.timing.estimate import estimate
@@ -28,7 +29,8 @@ def found(routing):
     logic = [cell("LUT1", I0=2, O=3), cell("LUT1", I0=3, O=5)]
     cells = [ff("0", 2, R=2), *logic, ff(5, 4)]
     made = plan(tiny_network(), BOARDS["ulx3s_85"])
-    return Found(made, estimate(netlist(*cells, **NAMES), "xc7"), routing)
+    timing = estimate(netlist(*cells, **NAMES), "xc7")
+    return Found(made, timing, CellCount(lut=1234, ff=2), routing)
 
 
 def test_the_table_has_both_rates(monkeypatch, tmp_path):
@@ -45,6 +47,7 @@ def test_the_table_has_both_rates(monkeypatch, tmp_path):
     assert "76.0" in rows[0]
     assert f"{76.0e6 / routed.made.cycles:.1f}" in rows[0]
     assert f"{routed.timing.reset / routed.timing.flip_flops:.1%}" in rows[0]
+    assert "1234" in rows[0]
     assert "76.0" not in rows[1]
     assert "conv1.last to conv1.total by estimate, 2 levels" in text
     assert "largest fan-outs 2 conv1.last" in text
@@ -59,7 +62,15 @@ def test_the_table_has_both_rates(monkeypatch, tmp_path):
 def test_cases_are_of_boards_that_there_are():
     assert all(case.board in BOARDS for case in CASES)
     (ethernet,) = (case for case in CASES if case.ethernet)
-    assert ethernet.target.station is not None
+    assert ethernet.goal.goal.board.station is not None
+    assert not ethernet.goal.usual_baud
+
+
+def test_a_case_may_have_a_clock_of_its_own():
+    cases = {case.clock_hz: case.goal.goal for case in CASES}
+    assert cases[100_000_000].clock == 100_000_000
+    assert cases[100_000_000].board.baud == BOARDS["ulx3s_85"].bridge.usual(100_000_000)
+    assert cases[None].clock == cases[None].board.clock_hz
 
 
 def test_a_design_for_a_7_series_board_is_estimated(small, tmp_path):
