@@ -78,8 +78,8 @@ RouteSeed = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="With --bitstream, on an ECP5: from what placement starts; 1 if not given. Another "
-        "one may reach a clock that this one misses.",
+        help="With --bitstream, on an ECP5: from what placement starts. If not given, it starts "
+        "from 1, and where the clock is nearly reached, again from 2 and 3.",
     ),
 ]
 InputSize = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from boards import BOARDS
@@ -56,8 +57,8 @@ class Builder:
         Whether to synthesise, and compare.
     bitstream : bool
         Whether to make a bitstream.
-    seed : int
-        Of its placement.
+    seeds : sequence of int
+        Of its placement; others than the first one are for near misses.
     key : bytes or None
         Of whoever may replace contents, if the board is keyed.
     """
@@ -67,7 +68,7 @@ class Builder:
     progress: Progress
     synth: bool = False
     bitstream: bool = False
-    seed: int = 1
+    seeds: Sequence[int] = (1,)
     key: bytes | None = field(default=None, repr=False)
 
     @property
@@ -94,7 +95,7 @@ class Builder:
             synthesis = self._synthesise(folder)
             save(folder, board.family, made, synthesis)
         if self.bitstream:
-            routing = build_bitstream(folder, board, seed=self.seed, progress=self.progress)
+            routing = build_bitstream(folder, board, seeds=self.seeds, progress=self.progress)
         self._draw(board, made, folder)
         return Built(board, made, synthesis, routing)
 

@@ -41,6 +41,8 @@ RAW, CODED = "raw", "coded"
 """What ``--frames`` takes."""
 FORMS = {None: None, RAW: False, CODED: True}
 AUTO = "auto"
+SEEDS = (1, 2, 3)
+"""Of a placement, tried one after another unless one is asked for."""
 """The ``--clock`` that is to be found."""
 
 
@@ -157,7 +159,7 @@ class Wishes:
     bitstream : bool
         Make the bitstream too.
     route_seed : int or None
-        Of its placement; 1 if None.
+        Of its placement; if None, :data:`SEEDS`, one after another.
     past_link : bool
         Make so many frames a second even if the link carries fewer.
     """
@@ -168,6 +170,12 @@ class Wishes:
     bitstream: bool = False
     route_seed: int | None = None
     past_link: bool = False
+
+    def seeds(self, *, automatic: bool) -> tuple[int, ...]:
+        """Those of the placement: a single one if the clock is found by what it reaches."""
+        if self.route_seed is not None:
+            return (self.route_seed,)
+        return SEEDS[:1] if automatic else SEEDS
 
     def check(self, board: Board) -> None:
         """Check that they go together and that the tools are there.
@@ -221,8 +229,8 @@ def generate(
     with phases() as display:
         network = as_asked(compile_network(request, progress=display), updates)
         key = None if updates is None else updates.key
-        seed = 1 if wishes.route_seed is None else wishes.route_seed
-        builder = Builder(network, linked, display, wishes.synth, wishes.bitstream, seed, key)
+        seeds = wishes.seeds(automatic=target.automatic)
+        builder = Builder(network, linked, display, wishes.synth, wishes.bitstream, seeds, key)
         if target.automatic:
             built = build_fastest(builder, folder, clock_hz)
         else:

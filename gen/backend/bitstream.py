@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from boards.board import Board
 from gen.backend.place_and_route import REMEDY, build_ecp5
@@ -39,7 +39,7 @@ def check_tools(board: Board) -> None:
 
 
 def build_bitstream(
-    folder: BuildFolder, board: Board, *, seed: int = 1, progress: Progress = SILENT
+    folder: BuildFolder, board: Board, *, seeds: Sequence[int] = (1,), progress: Progress = SILENT
 ) -> Routing:
     """Make the bitstream of an emitted design if it is fast enough, and report on it either way.
 
@@ -51,8 +51,8 @@ def build_bitstream(
     folder : BuildFolder
     board : Board
         That it was emitted for.
-    seed : int
-        Of the placement, where the tool takes one.
+    seeds : sequence of int
+        Of the placement, where the tool takes one; others than the first one are for near misses.
     progress : Progress
         Told the stages.
 
@@ -63,7 +63,7 @@ def build_bitstream(
     """
     folder.routing.unlink(missing_ok=True)
     if board.family == "ecp5":
-        found = build_ecp5(folder, board, seed=seed, progress=progress)
+        found = build_ecp5(folder, board, seeds=seeds, progress=progress)
     else:
         found = build_vivado(folder, board, progress=progress)
     entry = {"design": _digest(folder), **json.loads(found.to_json())}
@@ -97,7 +97,8 @@ def check_met(found: Routing, board: Board) -> None:
 def _remedies(found: Routing, board: Board) -> Iterator[str]:
     """What may help, the least costly first."""
     if found.seed is not None:
-        yield f"another --route-seed than {found.seed}"
+        tried = ", ".join(str(seed) for seed in sorted((found.seed, *found.others)))
+        yield f"another --route-seed than {tried}"
     if not found.accelerator.met:
         slower = clock_below(board, found.accelerator.achieved * 1e6)
         yield "--clock auto" if slower is None else f"--clock {slower / 1e6:g}"

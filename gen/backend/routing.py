@@ -117,6 +117,8 @@ class Routing:
         clocks alone.
     seed : int or None
         Of the placement; None where it has none.
+    others : tuple of int
+        Seeds that were tried too, and ended with slower clocks.
     """
 
     tool: str
@@ -126,6 +128,7 @@ class Routing:
     setup_slack: float | None = None
     hold_slack: float | None = None
     seed: int | None = None
+    others: tuple[int, ...] = ()
 
     @property
     def failed(self) -> tuple[ClockRate, ...]:
@@ -137,6 +140,11 @@ class Routing:
         """Whether the design works at the clocks that are wanted."""
         slacks = (self.setup_slack, self.hold_slack)
         return not self.failed and all(slack is None or slack >= 0 for slack in slacks)
+
+    @property
+    def reached(self) -> float:
+        """What part of the clocks that are wanted is reached, by the one that misses most."""
+        return min(clock.achieved / clock.wanted for clock in self.clocks)
 
     @property
     def accelerator(self) -> ClockRate:

@@ -325,6 +325,15 @@ def test_a_bitstream_that_is_too_slow_is_none(call, tiny_file, tmp_path, routed)
     assert not (tmp_path / "build" / "ulx3s_85" / "top.bit").exists()
 
 
+def test_behind_a_near_miss_two_more_seeds_are_tried(call, tiny_file, routed):
+    routed(79.5)
+    status, _, err = call("--board", "ulx3s_85", "--model", tiny_file, "--bitstream")
+    assert status == 2
+    assert "79.5 MHz of 80 wanted, 0.6% too slow; try another --route-seed than 1, 2, 3" in err
+    arguments = ("--board", "ulx3s_85", "--model", tiny_file, "--bitstream", "--route-seed", "7")
+    assert "than 7," in call(*arguments)[2]
+
+
 def test_a_clock_that_is_looked_for(call, tiny_file, monkeypatch):
     asked = []
 

@@ -51,7 +51,7 @@ def test_what_was_found_is_reported(tmp_path, tools, board):
 def test_a_failure_is_reported_too(tmp_path, tools):
     folder = emitted(tmp_path / "board", "ulx3s_85")
     stand_in_nextpnr(tools, nextpnr_report(**{CLOCK: (72.2, 80.0)}))
-    found = build_bitstream(folder, BOARDS["ulx3s_85"], seed=4)
+    found = build_bitstream(folder, BOARDS["ulx3s_85"], seeds=[4])
     assert json.loads(folder.routing.read_text())["met"] is False
     assert "NOT MET" in folder.report.read_text()
     assert not folder.bitstream.exists()
@@ -59,6 +59,14 @@ def test_a_failure_is_reported_too(tmp_path, tools):
         check_met(found, BOARDS["ulx3s_85"])
     for part in ("72.2 MHz of 80 wanted, 9.7% too slow", "--route-seed than 4", "--clock 7"):
         assert part in str(error.value)
+
+
+def test_all_seeds_that_were_tried_are_told(tmp_path, tools):
+    folder = emitted(tmp_path / "board", "ulx3s_85")
+    stand_in_nextpnr(tools, nextpnr_report(**{CLOCK: (79.2, 80.0)}))
+    found = build_bitstream(folder, BOARDS["ulx3s_85"], seeds=(1, 2, 3))
+    with pytest.raises(FirebrickError, match=r"try another --route-seed than 1, 2, 3, or --clock"):
+        check_met(found, BOARDS["ulx3s_85"])
 
 
 def test_of_a_run_that_breaks_off_nothing_is_reported(tmp_path, tools):

@@ -61,7 +61,7 @@ def test_what_is_no_report_is_refused(text):
 def test_an_emitted_design_becomes_a_bitstream(folder, tools):
     stand_in_nextpnr(tools, nextpnr_report())
     recorder = Recorder()
-    found = build_ecp5(folder, BOARD, seed=3, progress=recorder)
+    found = build_ecp5(folder, BOARD, seeds=[3, 4], progress=recorder)
     assert found.met
     assert folder.bitstream.read_text() == "made\n"
     assert recorder.phases == ["synthesise", "pack", "place", "route", "write the bitstream"]
@@ -90,6 +90,42 @@ def test_a_design_that_is_too_slow_gets_no_bitstream(folder, tools):
     )
     assert not folder.bitstream.exists()
     assert folder.timing.is_file()
+
+
+def stand_in_seeds(tools, *reached):
+    """An nextpnr-ecp5 that reaches another clock with each seed, of 80 MHz wanted."""
+    stand_in_nextpnr(tools, "")
+    for seed, mhz in enumerate(reached, 1):
+        (tools / f"seed{seed}.json").write_text(nextpnr_report(**{CLOCK: (mhz, 80.0)}))
+    stand_in(
+        tools,
+        "nextpnr-ecp5",
+        "touch top.config",
+        "for last; do :; done",
+        "echo $last >> seeds",
+        f"cp {tools}/seed$last.json timing.json",
+    )
+
+
+@pytest.mark.parametrize(
+    ("reached", "tried", "best", "others"),
+    [
+        ([81.0, 99.0, 99.0], ["1"], 1, ()),
+        ([79.0, 78.0, 80.0], ["1", "2", "3"], 3, (1, 2)),
+        ([79.0, 81.0, 99.0], ["1", "2"], 2, (1,)),
+        ([78.0, 79.0, 78.5], ["1", "2", "3"], 2, (1, 3)),
+        ([77.0, 81.0, 81.0], ["1"], 1, ()),
+        ([78.5, 77.0, 81.0], ["1", "2"], 1, (2,)),
+    ],
+)
+def test_after_a_near_miss_another_seed_is_tried(folder, tools, reached, tried, best, others):
+    stand_in_seeds(tools, *reached)
+    found = build_ecp5(folder, BOARD, seeds=(1, 2, 3))
+    assert (folder.path / "seeds").read_text().split() == tried
+    assert (found.seed, found.others) == (best, others)
+    assert found.accelerator.achieved == reached[best - 1]
+    assert read_report(folder.timing.read_text()).accelerator == found.accelerator
+    assert found.met is folder.bitstream.exists() is (reached[best - 1] >= 80)
 
 
 @pytest.mark.parametrize("tool", ["nextpnr-ecp5", "ecppack"])
