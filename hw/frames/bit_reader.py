@@ -103,13 +103,13 @@ def _insert(m: Module, window: Signal, count: Signal, byte: tuple[Value, Value])
     # Whether a byte would begin in this row of eight places, and up to which place in a row.
     row = [Signal(name=f"row{number}") for number in range(WINDOW // 8)]
     begun = [Signal(name=f"begun{place}") for place in range(8)]
-    m.d.comb += [here.eq(whole == number) for number, here in enumerate(row)]
+    m.d.comb += [here.eq(fill & (whole == number)) for number, here in enumerate(row)]
     m.d.comb += [here.eq(part <= place) for place, here in enumerate(begun)]
     for place in range(WINDOW):
         number, within = divmod(place, 8)
         # Of a byte that began in the row before.
         goes_on = row[number - 1] & ~begun[within] if number else Const(0, 1)
-        covered = fill & ((row[number] & begun[within]) | goes_on)
+        covered = (row[number] & begun[within]) | goes_on
         m.d.comb += filled[-1 - place].eq(Mux(covered, turned[7 - within], window[-1 - place]))
     return filled
 

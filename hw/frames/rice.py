@@ -1,6 +1,6 @@
 """The codes of mapped residuals: how long one is, and what it says."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -58,10 +58,12 @@ class RiceDecoder(wiring.Component):
 
 def _leading_zeros(bits: Value) -> Value:
     """How many zeros are in front of the first one, if there is a one."""
-    count: Value = Value.cast(len(bits) - 1)
-    for place in reversed(range(len(bits) - 1)):
-        count = Mux(bits[-1 - place], place, count)
-    return count
+    half = len(bits) // 2
+    if not half:
+        return Const(0, 0)
+    front, back = bits[half:], bits[:half]
+    inner = Mux(front.any(), _leading_zeros(front), _leading_zeros(back))
+    return Cat(inner, ~front.any())
 
 
 def _sum_plus_one(left: Value, right: Value) -> Value:

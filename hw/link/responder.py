@@ -218,7 +218,7 @@ class Responder(wiring.Component):
         # The header comes first, so that the length is settled by then.
         m.d.sync += [
             last.eq(position == HEADER_WORDS - 1 + (length >> 2)),
-            early.eq(self._payload(kind, position)),
+            early.eq(self._payload(m, kind, position)),
         ]
         with m.If(position == 0):
             m.d.sync += early.eq(places)
@@ -288,17 +288,27 @@ class Responder(wiring.Component):
                     m.d.sync += length.eq(info.contents_bytes)
         return length
 
-    def _payload(self, kind: Signal, position: Signal) -> Value:
-        """The word at a position of a payload, but for class sums and stalls."""
+    def _payload(self, m: Module, kind: Signal, position: Signal) -> Value:
+        """The word at a position of a payload, but for class sums and stalls.
+
+        Registers tell the kind, which are settled by when the header has been sent.
+        """
         info = self._info
+        informs, counts = Signal(reset_less=True), Signal(reset_less=True)
+        acknowledges = Signal(reset_less=True)
+        m.d.sync += [
+            informs.eq(kind == Kind.INFO),
+            counts.eq(kind == Kind.STATISTICS),
+            acknowledges.eq(kind.matches(Kind.ACK, Kind.NACK)),
+        ]
         network: Value = Const(int.from_bytes(info.digest[:NETWORK_BYTES], "little"), 32)
         about: Value = Const(int.from_bytes(info.encode(), "little"), 8 * INFO.size)
         if info.memories:
             network, about = self.i_digest[: 8 * NETWORK_BYTES], self._about()
         result = Mux(position == HEADER_WORDS, self.i_cycles, network)
-        told = Mux(kind == Kind.STATISTICS, _word(self.i_statistics.as_value(), position), result)
-        told = Mux(kind == Kind.INFO, _word(about, position), told)
-        return Mux((kind == Kind.ACK) | (kind == Kind.NACK), self.i_credit, told)
+        told = Mux(counts, _word(self.i_statistics.as_value(), position), result)
+        told = Mux(informs, _word(about, position), told)
+        return Mux(acknowledges, self.i_credit, told)
 
     @property
     def _update(self) -> Value:
