@@ -16,10 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import nnls
 
-from bench.designs import emitted
+from bench.designs import generated
 from boards import BOARDS
 from boards.board import TOP
 from gen.backend.place_and_route import build_ecp5
+from gen.plan.linked import LinkedGoal
+from gen.plan.planner import Goal
 from gen.timing.cell_timing import BLOCK, LOGIC
 from gen.timing.estimate import estimate
 from gen.timing.netlist import Netlist, read_netlist
@@ -104,9 +106,9 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
 
 def _ecp5(limit: int | None) -> tuple[WireModel, list[Routed]]:
     wires, routed = [], list[tuple[str, float, Netlist]]()
-    board = BOARDS[_ECP5_BOARD]
     for fps in _ECP5_FPS[:limit]:
-        with emitted(board, fps=fps) as (_, folder):
+        linked = LinkedGoal(Goal(BOARDS[_ECP5_BOARD], fps=fps))
+        with generated(linked) as (board, _, folder):
             rate = build_ecp5(folder, board, detailed=True).accelerator
             wires.append(read_sdf((folder.path / "top.sdf").read_text()))
             netlist = read_netlist([folder.path / "top.json"], TOP)
