@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from boards.board import Board
-from boards.ecp5 import RIP_UP
 from gen.backend.routing import ClockRate, CriticalPath, Routing, Step
 from gen.backend.rtlil import yosys_command
 from gen.backend.tools import require_tool, run_tool
@@ -40,14 +38,8 @@ _STAGES = {
     "Routing globals": "route",
 }
 """What nextpnr says when it begins to."""
-_ITERATION = re.compile(r"iter=\d+ .*overused=(\d+)(?:.* tmgfail=(\d+))?")
-PATIENCE = 60
-"""Iterations of the router without progress after which it is taken to be stuck. Where it got
-there in the end, it paused for some 20; by itself it would go on to the 1500th."""
-
-
-class _StuckError(Exception):
-    """The router rips up slow wires again and again, and finds no faster ones."""
+_REMAINING = re.compile(r"Info: +\d+ \|[^|]+\|[^|]+\| +(\d+)\|")
+"""A line of router1's table: how many arcs remain to be routed."""
 
 
 def build_ecp5(
@@ -69,8 +61,7 @@ def build_ecp5(
     board : Board
         That it was emitted for, with an ECP5.
     seeds : sequence of int
-        Of the placement. Behind a near miss (:data:`NEAR`), or if the router is stuck, the next one
-        is tried; the best is kept.
+        Of the placement. Behind a near miss (:data:`NEAR`) the next one is tried; the best is kept.
     detailed : bool
         Leave ``top.json``, Yosys' netlist, in the folder, and ``top.sdf``, the delays of all wires.
     progress : Progress
@@ -106,31 +97,19 @@ def _route(
     folder: BuildFolder, command: Sequence[str], seeds: Sequence[int], progress: Progress
 ) -> Routing:
     """Place and route from one seed after another, and report the one with the fastest clocks."""
-    tried, found = [], list[tuple[Routing, str]]()
+    tried: list[tuple[Routing, str]] = []
     for seed in seeds:
-        tried.append(seed)
-        try:
-            found.append(_routed(folder, [*command, RIP_UP], seed, progress))
-        except _StuckError:
-            continue
-        if found[-1][0].met or found[-1][0].reached < NEAR:
+        told = _Stages(progress)
+        log = folder.path / "nextpnr.log"
+        run_tool([*command, "--seed", str(seed)], folder.path, log, told.listen)
+        report = folder.timing.read_text()
+        found = read_report(report, seed=seed)
+        tried.append((found, report))
+        if found.met or found.reached < NEAR:
             break
-    if not found:  # Without ripping up, the router ends and says how fast it is.
-        found.append(_routed(folder, command, seeds[0], progress))
-    best, report = max(found, key=lambda one: one[0].reached)
+    best, report = max(tried, key=lambda found: found[0].reached)
     folder.timing.write_text(report)
-    return replace(best, others=tuple(seed for seed in tried if seed != best.seed))
-
-
-def _routed(
-    folder: BuildFolder, command: Sequence[str], seed: int, progress: Progress
-) -> tuple[Routing, str]:
-    """Place and route once; returns what was found, and the report that says so."""
-    told = _Stages(progress)
-    log = folder.path / "nextpnr.log"
-    run_tool([*command, "--seed", str(seed)], folder.path, log, told.listen)
-    report = folder.timing.read_text()
-    return read_report(report, seed=seed), report
+    return replace(best, others=tuple(s for s in seeds[: len(tried)] if s != best.seed))
 
 
 @contextmanager
@@ -154,29 +133,18 @@ class _Stages:
 
     def __init__(self, progress: Progress):
         self._progress = progress
-        self._most, self._fewest, self._idle = 0, sys.maxsize, 0
+        self._most = 0
 
     def listen(self, line: str) -> None:
-        """Take a line. Router2 is as far as wires are no longer used twice, and fast enough.
-
-        Raises
-        ------
-        _StuckError
-            If it is no longer getting anywhere.
-        """
+        """Take a line."""
         for begins, stage in _STAGES.items():
             if line.startswith(f"Info: {begins}"):
                 self._progress.begin(stage)
-        iteration = _ITERATION.search(line)
-        if iteration is None:
-            return
-        overused, slow = (int(count or 0) for count in iteration.groups())
-        self._most = max(self._most, overused)
-        self._progress.advance(self._most - overused, self._most)
-        self._idle = self._idle + 1 if overused + slow >= self._fewest else 0
-        self._fewest = min(self._fewest, overused + slow)
-        if slow and self._idle == PATIENCE:
-            raise _StuckError
+        remaining = _REMAINING.match(line)
+        if remaining is not None:
+            left = int(remaining[1])
+            self._most = max(self._most, left)
+            self._progress.advance(self._most - left, self._most)
 
 
 def read_report(text: str, *, seed: int | None = None) -> Routing:

@@ -3,8 +3,7 @@ import os
 import pytest
 
 from boards import BOARDS
-from boards.ecp5 import RIP_UP
-from gen.backend.place_and_route import PATIENCE, build_ecp5, read_report
+from gen.backend.place_and_route import build_ecp5, read_report
 from gen.common.build_folder import BuildFolder
 from gen.common.errors import FirebrickError
 from tests.boards.test_boards import Blink
@@ -69,7 +68,7 @@ def test_an_emitted_design_becomes_a_bitstream(folder, tools):
     assert (6, 8) in recorder.steps
     arguments = (folder.path / "nextpnr.arguments").read_text()
     assert "--85k --package CABGA381 --speed 6 --lpf top.lpf" in arguments
-    assert "--timing-allow-fail --tmg-ripup --seed 3" in arguments
+    assert "--timing-allow-fail --seed 3" in arguments
     assert not (folder.path / "top.json").exists()
     assert "Routing globals" in (folder.path / "nextpnr.log").read_text()
 
@@ -127,55 +126,6 @@ def test_after_a_near_miss_another_seed_is_tried(folder, tools, reached, tried, 
     assert found.accelerator.achieved == reached[best - 1]
     assert read_report(folder.timing.read_text()).accelerator == found.accelerator
     assert found.met is folder.bitstream.exists() is (reached[best - 1] >= 80)
-
-
-def stand_in_router(tools, report, *, stuck):
-    """An nextpnr-ecp5 that finds this, but rips up wires for ever with some seeds."""
-    stand_in_nextpnr(tools, report)
-    stand_in(
-        tools,
-        "nextpnr-ecp5",
-        "for last; do :; done",
-        "echo $last $* >> runs",
-        "case $* in *ripup*) case $last in " + "|".join(map(str, stuck)) + ")",
-        "i=0; while :; do i=$((i+1)); echo iter=$i overused=$((i%2)) tmgfail=3 archfail=NA; done",
-        "esac; esac",
-        "touch top.config",
-        f"cp {tools.parent}/found.json timing.json",
-    )
-
-
-def test_a_router_that_is_stuck_is_not_waited_for(folder, tools):
-    stand_in_router(tools, nextpnr_report(), stuck=[1, 2])
-    found = build_ecp5(folder, BOARD, seeds=(1, 2, 3))
-    assert (found.met, found.seed, found.others) == (True, 3, (1, 2))
-    assert folder.bitstream.is_file()
-
-
-def test_if_it_is_stuck_from_all_seeds_it_tells_how_fast_it_is(folder, tools):
-    stand_in_router(tools, nextpnr_report(**{CLOCK: (72.0, 80.0)}), stuck=[1, 2])
-    found = build_ecp5(folder, BOARD, seeds=(1, 2))
-    assert (found.met, found.seed, found.others) == (False, 1, (2,))
-    runs = (folder.path / "runs").read_text().splitlines()
-    assert [run.split()[0] for run in runs] == ["1", "2", "1"]
-    assert [RIP_UP in run for run in runs] == [True, True, False]
-    assert not folder.bitstream.exists()
-
-
-def test_a_router_that_makes_progress_is_waited_for(folder, tools):
-    counts = [*range(4 * PATIENCE, 0, -2), *[3] * (PATIENCE - 1), 0]
-    stand_in_nextpnr(tools, nextpnr_report())
-    lines = "".join(f"iter={i} overused=0 tmgfail={n} a\n" for i, n in enumerate(counts))
-    (tools.parent / "lines").write_text(lines)
-    stand_in(
-        tools,
-        "nextpnr-ecp5",
-        f"cat {tools.parent}/lines",
-        "touch top.config",
-        f"cp {tools.parent}/found.json timing.json",
-    )
-    found = build_ecp5(folder, BOARD, seeds=(1, 2))
-    assert (found.met, found.others) == (True, ())
 
 
 @pytest.mark.parametrize("tool", ["nextpnr-ecp5", "ecppack"])

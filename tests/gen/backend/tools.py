@@ -64,8 +64,8 @@ def stand_in_nextpnr(folder: Path, report: str) -> None:
         "echo 'Info: Packing constants..'",
         "echo 'Info: Creating initial analytic placement for 10 cells'",
         "echo 'Info: Routing globals...'",
-        "echo 'Info:     iter=1 wires=9 overused=8 overuse=8 archfail=NA'",
-        "echo 'Info:     iter=2 wires=9 overused=2 overuse=2 archfail=NA'",
+        "echo 'Info:       1000 |      339        660 |  339   660 |         8|    4.06    4.06|'",
+        "echo 'Info:       2000 |      582       1417 |  243   757 |         2|    0.70    4.75|'",
         "touch top.config",
         f'cp "{folder.parent / "found.json"}" timing.json',
     )
