@@ -1,6 +1,6 @@
 """The codes of mapped residuals: how long one is, and what it says."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,13 +57,16 @@ class RiceDecoder(wiring.Component):
 
 
 def _leading_zeros(bits: Value) -> Value:
-    """How many zeros are in front of the first one, if there is a one."""
+    """How many zeros are in front of the first one, if there is a one, of a power of two of bits.
+
+    Half by half, which is half as deep as bit by bit.
+    """
     half = len(bits) // 2
-    if not half:
-        return Const(0, 0)
     front, back = bits[half:], bits[:half]
-    inner = Mux(front.any(), _leading_zeros(front), _leading_zeros(back))
-    return Cat(inner, ~front.any())
+    none = ~front.any()
+    if half == 1:
+        return none
+    return Cat(Mux(none, _leading_zeros(back), _leading_zeros(front)), none)
 
 
 def _sum_plus_one(left: Value, right: Value) -> Value:
