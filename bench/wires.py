@@ -17,11 +17,9 @@ from rich.table import Table
 from scipy.optimize import nnls
 
 from bench.designs import generated
-from boards import BOARDS
+from bench.fmax import Case
 from boards.board import TOP
 from gen.backend.place_and_route import build_ecp5
-from gen.plan.linked import LinkedGoal
-from gen.plan.planner import Goal
 from gen.timing.cell_timing import BLOCK, LOGIC
 from gen.timing.estimate import estimate
 from gen.timing.netlist import Netlist, read_netlist
@@ -107,12 +105,12 @@ def run(console: Console, shared: Path, limit: int | None = None) -> dict[str, A
 def _ecp5(limit: int | None) -> tuple[WireModel, list[Routed]]:
     wires, routed = [], list[tuple[str, float, Netlist]]()
     for fps in _ECP5_FPS[:limit]:
-        linked = LinkedGoal(Goal(BOARDS[_ECP5_BOARD], fps=fps))
-        with generated(linked) as (board, _, folder):
+        case = Case(f"{_ECP5_BOARD}, {fps:g} frames/s", _ECP5_BOARD, fps=fps)
+        with generated(case.goal) as (board, _, folder):
             rate = build_ecp5(folder, board, detailed=True).accelerator
             wires.append(read_sdf((folder.path / "top.sdf").read_text()))
             netlist = read_netlist([folder.path / "top.json"], TOP)
-        routed.append((f"{_ECP5_BOARD}, {fps:g} frames/s", 1e3 / rate.achieved, netlist))
+        routed.append((case.title, 1e3 / rate.achieved, netlist))
     model = fit(sum(wires[1:], start=wires[0]), feed=0.0)
     designs = [
         Routed(title, ns, estimate(netlist, "ecp5", wires=model).ns)
